@@ -1,0 +1,1 @@
+"""The host side: what must be true on a server."""

@@ -1,0 +1,35 @@
+"""A fault is what a user hears when something they gave us is wrong: where, what, and one action."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fault:
+    where: str
+    """A file, host, reference or command, as the user would name it."""
+    what: str
+    """One sentence, ending in a full stop."""
+    hint: str = ""
+    """One action, in lower case, without a full stop."""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{text}\nHint:  {self.hint}." if self.hint else text
+
+
+class Refused(Exception):  # noqa: N818 - it reads as what happened
+    """Something was refused before it could do harm. Carries every fault that was found, not the first alone."""
+
+    def __init__(self, *faults: Fault) -> None:
+        super().__init__("\n".join(str(fault) for fault in faults))
+        self.faults = faults
+
+    @classmethod
+    def unless(cls, faults: Iterable[Fault]) -> None:
+        """Raise with all `faults`, or return when there are none."""
+        found = tuple(faults)
+        if found:
+            raise cls(*found)

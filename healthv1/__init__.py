@@ -1,0 +1,1 @@
+"""The operator side: what runs on a laptop or in CI."""

@@ -1,0 +1,19 @@
+"""One tree of errors. Each carries its faults (where, what, hint); the command prints them and exits 1."""
+
+from __future__ import annotations
+
+from deploys.faults import Fault, Refused
+
+__all__ = ["Fault", "Refused", "SandboxError", "SecretsError", "HostError"]
+
+
+class SandboxError(Refused):
+    """This machine cannot make, or has lost, a disposable host."""
+
+
+class SecretsError(Refused):
+    """A secrets backend is unreachable, sealed, or refuses."""
+
+
+class HostError(Refused):
+    """A host cannot be reached or cannot be used."""
