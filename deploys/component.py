@@ -1,0 +1,121 @@
+"""The vocabulary that every component is written in: Settings, Secret, Check, Text, template()."""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import jinja2
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from deploys.faults import Fault, Refused
+from deploys.secret import Backend, Secret
+
+__all__ = ["Check", "Port", "Secret", "Settings", "Text", "collecting_faults", "template"]
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Bound = TypeVar("Bound", bound="Settings")
+Text = Callable[[], str]
+"""Content that is rendered late, inside the operation that writes it; it ends in a newline."""
+
+_collected: list[Fault] | None = None
+
+
+@contextmanager
+def collecting_faults() -> Iterator[list[Fault]]:
+    """Let wrong settings be reported all at once: in this context they are listed instead of raised."""
+    global _collected  # noqa: PLW0603 - settings are constructed by files that nobody can hand a list to
+    _collected = []
+    try:
+        yield _collected
+    finally:
+        _collected = None
+
+
+class Settings(BaseModel):
+    """One component's values, checked when group_data is read and before anything connects."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, validate_default=True)
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            faults = [_fault(type(self), one) for one in error.errors(include_url=False, include_input=False)]
+            if _collected is None:
+                raise Refused(*faults) from None
+            _collected.extend(faults)
+
+    def bind(self: Bound, backend: Backend) -> Bound:
+        """Return the same settings, their secrets bound to `backend`."""
+        return self.model_copy(
+            update={
+                name: value.bind(backend)
+                for name in type(self).model_fields
+                if isinstance(value := getattr(self, name), Secret)
+            }
+        )
+
+    def secrets(self) -> tuple[Secret, ...]:
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value for value in values if isinstance(value, Secret))
+
+
+def _fault(model: type[Settings], error: Any) -> Fault:
+    where = f"{_caller_outside_pydantic()}: {model.__name__}"
+    field = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(field, model.model_fields, n=1, cutoff=0.6)
+        known = ", ".join(model.model_fields)
+        return Fault(where, f"{field} is not a setting.", f"did you mean {close[0]}?" if close else f"known: {known}")
+    if error["type"] == "missing":
+        return Fault(where, f"{field} is missing.", f"set {field}")
+    return Fault(where, f"{field}: {error['msg'].removeprefix('Value error, ')}." if field else f"{error['msg']}.")
+
+
+def _caller_outside_pydantic() -> str:
+    """Name the file and line that constructed the settings: what the user has to edit."""
+    frame = sys._getframe(1)  # noqa: SLF001 - the only way to learn who called a constructor
+    while frame.f_back and frame.f_globals.get("__name__", "").startswith(("deploys.component", "pydantic")):
+        frame = frame.f_back
+    path = Path(frame.f_code.co_filename)
+    return f"{path.parent.name}/{path.name}:{frame.f_lineno}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One claim about a running host: true after a deploy, and false when the thing is broken."""
+
+    claim: str
+    """A statement, as it reads when it holds: "Nginx accepts its configuration"."""
+    command: str
+    """A POSIX shell command, run as root on the host. Exit 0 means that the claim holds."""
+    hint: str
+    """What a person does when it does not hold."""
+
+
+_templates = jinja2.Environment(  # noqa: S701 - configuration files, not HTML
+    loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+    keep_trailing_newline=True,
+    finalize=lambda value: _refuse_reference(value),
+)
+
+
+def _refuse_reference(value: object) -> object:
+    """Keep a template from deploying the text of a reference where the secret itself was meant."""
+    if isinstance(value, Secret):
+        raise Refused(Fault(str(value), "A template prints the reference.", "write {{ secret.reveal() }}"))
+    return value
+
+
+def template(name: str, **values: object) -> Text:
+    """Return the text of `templates/<name>`, rendered when it is called."""
+    return lambda: _templates.get_template(name).render(**values)

@@ -1,0 +1,45 @@
+"""What a host is made of, and which distribution it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+_MEASURE = """. /etc/os-release; echo "os=$ID"; echo "release=${VERSION_ID-}"; echo "architecture=$(uname -m)"
+echo "cores=$(nproc)"; echo "memory=$(awk '/^MemTotal/ {print $2 * 1024}' /proc/meminfo)"
+echo "disk=$(df -B1 --output=size /var | tail -n 1)"; echo "free=$(df -B1 --output=avail /var | tail -n 1)"
+echo "python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
+disk=$(findmnt -no MAJ:MIN -T /var 2>/dev/null); echo "rotational=$(cat "/sys/dev/block/$disk/queue/rotational" \
+  "/sys/dev/block/$disk/../queue/rotational" 2>/dev/null | head -n 1)\""""
+
+
+@dataclass(frozen=True)
+class Machine:
+    os: str
+    release: str
+    architecture: str
+    cores: int
+    memory: int
+    """Bytes."""
+    disk: int
+    """Bytes of the file system that holds /var."""
+    free: int
+    """Bytes that are free on it."""
+    python: str
+    """"3.13", or empty when there is none."""
+    rotational: bool
+    """The disk spins: random reads are dear."""
+
+
+class MachineState(FactBase[Machine]):
+    def command(self) -> str:
+        return _MEASURE
+
+    def process(self, output: list[str]) -> Machine:
+        found = dict(line.split("=", 1) for line in output)
+        return Machine(
+            **{name: found[name] for name in ("os", "release", "architecture", "python")},
+            **{name: int(float(found[name])) for name in ("cores", "memory", "disk", "free")},
+            rotational=found["rotational"].strip() == "1",
+        )

@@ -1,0 +1,36 @@
+"""Which packages are installed, and whether an earlier installation was cut short."""
+
+from __future__ import annotations
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import FactBase
+
+
+class InstalledPackages(FactBase[dict[str, str]]):
+    """Package name to version, of those that are wholly installed."""
+
+    default = dict
+
+    def command(self, packages: tuple[str, ...]) -> StringCommand:
+        form = "${db:Status-Abbrev}|${Package}|${Version}\\n"
+        quoted = (QuoteString(package) for package in packages)
+        return StringCommand("dpkg-query", "-W", "-f", QuoteString(form), *quoted, "2>/dev/null", "||", "true")
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        rows = (line.split("|") for line in output)
+        return {package: version for status, package, version in rows if status.strip() == "ii"}
+
+
+class InterruptedPackages(FactBase[list[str]]):
+    """What dpkg finds half-installed, half-configured or still in its journal; empty when all is well."""
+
+    default = list
+
+    def command(self) -> str:
+        return (
+            "{ dpkg-query -W -f '${db:Status-Abbrev}|${Package}\\n' | grep -v '^[ihrup][inc] ' | cut -d'|' -f2;"
+            " ls /var/lib/dpkg/updates; } 2>/dev/null || true"
+        )
+
+    def process(self, output: list[str]) -> list[str]:
+        return output

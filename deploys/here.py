@@ -1,0 +1,66 @@
+"""What the inventory and group_data say of the host that is being prepared."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pyinfra.api.host import Host
+from pyinfra.context import ctx_host, ctx_inventory
+
+from deploys.component import Settings
+from deploys.faults import Fault, Refused
+from deploys.secret import Backend
+from deploys.stack import Topology
+
+Model = TypeVar("Model", bound=Settings)
+PARTS = ("database", "api", "edge", "monitoring")
+
+
+def settings(model: type[Model]) -> Model:
+    """Return this host's settings of one component, secrets bound. They stand in group_data under the model's name."""
+    host = ctx_host.get()
+    name = model.__name__.lower()
+    found = host.data.get(name)
+    if not isinstance(found, model):
+        what = f"{name} is {'missing' if found is None else 'not ' + model.__name__ + '(…)'}."
+        raise Refused(Fault(f"group_data for {host.name}", what, f"add: {name} = {model.__name__}(…)"))
+    return found.bind(backend()) if found.secrets() else found
+
+
+def backend() -> Backend:
+    """Return the secrets backend that the inventory's group_data chose."""
+    host = ctx_host.get()
+    found = host.data.get("secrets")
+    if found is None:
+        raise Refused(Fault(f"group_data for {host.name}", "secrets is missing.", "add: secrets = Vault(…)"))
+    return found  # type: ignore[no-any-return]
+
+
+def plays(part: str) -> bool:
+    """Whether this host is in the inventory's group of that name."""
+    return part in ctx_host.get().groups
+
+
+def parts() -> frozenset[str]:
+    """Return the parts that this host plays."""
+    return frozenset(part for part in PARTS if plays(part))
+
+
+def topology() -> Topology:
+    inventory = ctx_inventory.get()
+    known = {part: inventory.groups.get(part, []) for part in PARTS}
+    return Topology.seen_from(
+        _address(ctx_host.get()), {part: [_address(host) for host in hosts] for part, hosts in known.items()}
+    )
+
+
+def is_first(part: str) -> bool:
+    """Whether this host is the one that does what is done once among `part` (or "all"): migrations, say."""
+    inventory = ctx_inventory.get()
+    active = inventory.state.active_hosts
+    hosts = [host for host in inventory if host in active and (part == "all" or part in host.groups)]
+    return bool(hosts) and ctx_host.get() == hosts[0]
+
+
+def _address(host: Host) -> str:
+    return str(host.data.get("private_address") or host.data.get("ssh_hostname") or host.name)

@@ -1,0 +1,25 @@
+"""A line across all hosts: nothing after it starts before everything ahead of it has ended everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyinfra.api.command import StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+STAGE = "End of stage"
+
+
+@operation()
+def _nothing() -> Iterator[StringCommand]:
+    host.noop("a barrier changes nothing")
+    yield from ()
+
+
+def barrier(stage: str) -> None:
+    """End `stage`. Every host must pass through the same call: an operation that all share orders what is around it.
+
+    pyinfra orders operations by dependency within each host, so groups without a common operation would interleave.
+    """
+    _nothing(name=f"{STAGE} {stage}")

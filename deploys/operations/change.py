@@ -1,0 +1,60 @@
+"""What an operation would change, as data: the words a plan is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from pyinfra.api.host import Host
+from pyinfra.context import ctx_host
+
+
+@dataclass(frozen=True)
+class Change:
+    kind: str
+    """file, directory, link, package, unit, role, database, setting, rule, certificate, release, secret …"""
+    target: str
+    action: str
+    """create, update, remove, install, enable, start, restart, reload, run …"""
+    why: str = ""
+    diff: str = ""
+    """A unified diff. Never for a file that holds secrets."""
+
+
+_listener: ContextVar[list[Change] | None] = ContextVar("listener", default=None)
+_foreseen: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
+
+
+@contextmanager
+def listening() -> Iterator[list[Change]]:
+    """Collect what the operations evaluated in this context announce."""
+    heard: list[Change] = []
+    token = _listener.set(heard)
+    try:
+        yield heard
+    finally:
+        _listener.reset(token)
+
+
+def announce(change: Change) -> None:
+    """Say what this operation is about to change. Called before the first command of an operation."""
+    current = ctx_host.get()
+    if not current.state.is_executing:
+        _foreseen.setdefault(current, set()).add(change.target)
+    heard = _listener.get()
+    if heard is not None:
+        heard.append(change)
+
+
+def foreseen(*targets: str) -> list[str]:
+    """Return which of `targets` an earlier operation of this plan is going to change.
+
+    While executing the answer is empty: then the host itself knows.
+    """
+    current = ctx_host.get()
+    if current.state.is_executing:
+        return []
+    return [target for target in targets if target in _foreseen.get(current, ())]

@@ -1,0 +1,130 @@
+"""Files, written whole: content on stdin, a temporary file beside the target, validated, then one rename."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import posixpath
+from collections.abc import Iterator
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.component import Text
+from deploys.facts.path import FileText, Path, PathState
+from deploys.operations.change import Change, announce
+
+# $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place.
+# The temporary file lies in a directory of its own beside the target, so that the rename is atomic and tests see
+# the final name. The size is compared because a connection that breaks looks like the end of the content.
+_WRITE = """set -eu; umask 077
+path=$1 dir=$(dirname -- "$1")
+tmp=$(mktemp -d -- "$dir/.healthv1.XXXXXXXX"); trap 'rm -rf -- "$tmp"' EXIT; trap 'exit 1' HUP INT TERM
+new=$tmp/$(basename -- "$path"); cat > "$new"
+[ "$(wc -c < "$new")" -eq "$2" ] || { echo "$path: the content did not arrive whole" >&2; exit 1; }
+chown -- "$4:$5" "$new"; chmod -- "$3" "$new"
+[ -z "$6" ] || sh -c "$6" test "$new" >&2
+if [ -z "$7" ]; then mv -fT -- "$new" "$path"; exit; fi
+[ ! -e "$path" ] || cp -a -- "$path" "$tmp/old"
+mv -fT -- "$new" "$path"
+sh -c "$7" >&2 || { if [ -e "$tmp/old" ]; then mv -fT -- "$tmp/old" "$path"; else rm -f -- "$path"; fi; exit 1; }"""
+
+
+@operation()
+def file(
+    path: str,
+    content: Text | str,
+    mode: str = "0644",
+    user: str = "root",
+    group: str = "root",
+    secret: bool = False,
+    test: str = "",
+    test_in_place: str = "",
+) -> Iterator[StringCommand]:
+    """Make `path` a regular file with exactly this content, owner and mode.
+
+    + content: text, or a function that renders it late; it must end in a newline.
+    + secret: never show the content, in no diff.
+    + test: a shell command that must accept the new file at `$1` before the rename.
+    + test_in_place: a shell command that must succeed after the rename, or the old file comes back.
+    """
+    text = content if isinstance(content, str) else content()
+    data = text.encode()
+    wanted = Path("regular file", mode, user, group, hashlib.sha256(data).hexdigest())
+    found = host.get_fact(PathState, path=path)
+    if found == wanted:
+        host.noop(f"{path} is as it should be")
+        return
+    same_content = found is not None and found.content == wanted.content
+    shown = "" if secret or same_content else _diff(path, text, exists=found is not None)
+    announce(Change("file", path, "update" if found else "create", _why(found, wanted), shown))
+    yield StringCommand(
+        *("sh", "-c", QuoteString(_WRITE), "write"),
+        *(QuoteString(part) for part in (path, str(len(data)), mode, user, group, test, test_in_place)),
+        _stdin=text,
+    )
+
+
+def _why(found: Path | None, wanted: Path) -> str:
+    if found is None:
+        return ""
+    if found.kind != wanted.kind:
+        return f"it is a {found.kind}"
+    reasons = [
+        f"{name} {old} → {new}"
+        for name, old, new in (
+            ("mode", found.mode, wanted.mode),
+            ("owner", f"{found.user}:{found.group}", f"{wanted.user}:{wanted.group}"),
+        )
+        if old != new
+    ]
+    return ", ".join(reasons + ["content"] * (found.content != wanted.content))
+
+
+def _diff(path: str, wanted: str, exists: bool) -> str:
+    found = host.get_fact(FileText, path=path) if exists else ""
+    lines = difflib.unified_diff(
+        found.splitlines(), wanted.splitlines(), f"{path} (host)", f"{path} (wanted)", lineterm=""
+    )
+    return "\n".join(lines)
+
+
+@operation()
+def directory(path: str, mode: str = "0755", user: str = "root", group: str = "root") -> Iterator[StringCommand]:
+    """Make `path` a directory with this owner and mode, its parents included."""
+    wanted = Path("directory", mode, user, group, "")
+    found = host.get_fact(PathState, path=path)
+    if found == wanted:
+        host.noop(f"{path} is as it should be")
+        return
+    announce(Change("directory", path, "update" if found else "create", _why(found, wanted)))
+    yield StringCommand(
+        *("install", "-d", "-o", QuoteString(user), "-g", QuoteString(group), "-m", mode, "--", QuoteString(path))
+    )
+
+
+@operation()
+def link(path: str, target: str) -> Iterator[StringCommand]:
+    """Make `path` a symbolic link to `target`, switched by one rename."""
+    found = host.get_fact(PathState, path=path)
+    if found and found.kind == "symbolic link" and found.content == target:
+        host.noop(f"{path} leads to {target}")
+        return
+    was = f"{found.content or found.kind} → {target}" if found else target
+    announce(Change("link", path, "update" if found else "create", was))
+    temporary = posixpath.join(posixpath.dirname(path), f".{posixpath.basename(path)}.healthv1")
+    yield StringCommand(
+        *("ln", "-sfnT", "--", QuoteString(target), QuoteString(temporary), "&&"),
+        *("mv", "-fT", "--", QuoteString(temporary), QuoteString(path)),
+    )
+
+
+@operation()
+def absent(path: str) -> Iterator[StringCommand]:
+    """Remove the file or link at `path`."""
+    if host.get_fact(PathState, path=path) is None:
+        host.noop(f"{path} is absent")
+        return
+    announce(Change("file", path, "remove"))
+    yield StringCommand("rm", "-f", "--", QuoteString(path))

@@ -1,0 +1,25 @@
+"""Secrets that are missing are generated and kept before the first host needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyinfra.api.command import FunctionCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.component import Secret
+from deploys.operations.change import Change, announce
+from deploys.secret import Backend
+
+
+@operation()
+def stored(backend: Backend, secrets: tuple[Secret, ...]) -> Iterator[FunctionCommand]:
+    """Have every secret in the backend; one that exists is never overwritten."""
+    missing = backend.missing(secrets)
+    if not missing:
+        host.noop("every secret is in the backend")
+        return
+    for secret in missing:
+        announce(Change("secret", str(secret.bind(backend)), "generate"))
+    yield FunctionCommand(lambda: backend.store(missing), (), {})

@@ -1,0 +1,31 @@
+"""The way out for what has no operation of its own: a command with a test that says when it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.facts.probe import Succeeds
+from deploys.operations.change import Change, announce, foreseen
+
+
+@operation()
+def ensure(
+    change: Change, test: str, command: str, after: tuple[str, ...] = (), stdin: str = ""
+) -> Iterator[StringCommand]:
+    """Run `command` unless `test` succeeds, and fail unless `test` succeeds afterwards.
+
+    + change: what a plan says of it.
+    + test: a shell command without side effects, that also answers before anything is installed.
+    + after: targets of earlier changes that make it necessary even while `test` still succeeds.
+    """
+    if host.get_fact(Succeeds, test=test) and not foreseen(*after):
+        host.noop(f"{change.target} is as it should be")
+        return
+    announce(change)
+    script = f'set -eu\n{command}\nsh -c "$1" >/dev/null 2>&1 || {{ echo "it ran, yet is not true: $1" >&2; exit 1; }}'
+    arguments = {"_stdin": stdin} if stdin else {}
+    yield StringCommand("sh", "-c", QuoteString(script), "ensure", QuoteString(test), **arguments)

@@ -1,0 +1,91 @@
+"""systemd units: enabled, running, and running with the configuration that is on disk.
+
+A restart follows from a stamp on the host, not from "a file changed in this run": a run that dies between the change
+and the restart is mended by the next, and a plan shows it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.facts.unit import APPLIED, Unit, UnitState, digest_script
+from deploys.operations.change import Change, announce, foreseen
+
+# systemctl returns 0 for a process that dies right after its start: what counts is that it is still there,
+# not restarted meanwhile, and that its own probe succeeds.
+_SETTLE = """restarts() { systemctl show -p NRestarts --value -- "$unit"; }
+before=$(restarts)
+ready() { [ "$(systemctl is-active -- "$unit")" = active ] && sh -c "$probe" >/dev/null 2>&1; }
+i=0; until ready; do i=$((i+1))
+  if [ $i -gt $((wait * 5)) ] || [ "$(systemctl is-failed -- "$unit")" = failed ] || [ "$(restarts)" != "$before" ]
+  then echo "$unit did not become ready; the end of its journal:" >&2
+    journalctl -u "$unit" -n 20 --no-pager -o cat >&2; exit 1; fi
+  sleep 0.2; done"""
+
+
+@operation()
+def unit(
+    unit: str,
+    restart_on: Sequence[str] = (),
+    reload_on: Sequence[str] = (),
+    test: str = "true",
+    probe: str = "true",
+    wait: int = 60,
+) -> Iterator[StringCommand]:
+    """Have `unit` enabled, active, and running with what is on disk.
+
+    + unit: its canonical name ("redis-server", not the alias "redis").
+    + restart_on, reload_on: files and links whose change needs a restart or a reload; the unit file among them.
+    + test: a command that must accept the configuration before anything is interrupted.
+    + probe: a command that succeeds once the service does its work.
+    + wait: how many seconds the probe may take to succeed.
+    """
+    restart_on, reload_on = tuple(restart_on), tuple(reload_on)
+    found = host.get_fact(UnitState, unit=unit, restart_on=restart_on, reload_on=reload_on)
+    steps = list(_steps(found, foreseen(*restart_on), foreseen(*reload_on)))
+    if not steps:
+        host.noop(f"{unit} is as it should be")
+        return
+    for action, why in steps:
+        announce(Change("unit", unit, action, why))
+    yield StringCommand(
+        "sh", "-c", QuoteString(_script(unit, [step for step, _ in steps], restart_on, reload_on, test, probe, wait))
+    )
+
+
+def _steps(found: Unit, restart_on: list[str], reload_on: list[str]) -> Iterator[tuple[str, str]]:
+    if not found.enabled:
+        yield "enable", ""
+    if not found.active:
+        yield "start", "it is not running" if found.loaded else ""
+    elif found.restart_needed or restart_on or found.stale_definition:
+        yield "restart", f"to take up {', '.join(restart_on)}" if restart_on else "its configuration is newer"
+    elif found.reload_needed or reload_on:
+        yield "reload", f"to take up {', '.join(reload_on)}" if reload_on else "its configuration is newer"
+
+
+def _script(
+    unit: str,
+    steps: list[str],
+    restart_on: Sequence[str],
+    reload_on: Sequence[str],
+    test: str,
+    probe: str,
+    wait: int,
+) -> str:
+    quoted = shlex.quote(unit)
+    lines = [f"set -eu\nunit={quoted} probe={shlex.quote(probe)} wait={wait}", f"sh -c {shlex.quote(test)} >&2"]
+    lines.append("systemctl daemon-reload")
+    lines += ["systemctl reset-failed -- $unit 2>/dev/null || true"] * ("start" in steps or "restart" in steps)
+    # The digests are taken ahead of the step: a change that comes while the unit starts is then not taken for applied.
+    for effect, paths in (("restart", restart_on), ("reload", reload_on)):
+        lines.append(digest_script(unit, effect, paths) + f"; {effect}_now=$now {effect}_stamp=$stamp")
+    lines += [f"systemctl {step} -- $unit" for step in steps]
+    lines += [_SETTLE, f"install -d -m 0700 {APPLIED}"]
+    lines += [f'printf %s "${effect}_now" > "${effect}_stamp"' for effect in ("restart", "reload")]
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Each host is measured before anything changes; an unsupported one is refused."""

@@ -1,0 +1,87 @@
+"""What several components share: the values once, and the addresses of the hosts that play each part."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from deploys.component import Port, Secret, Settings
+
+LOOPBACK = "127.0.0.1"
+Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
+Domain = Annotated[str, Field(pattern=r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$")]
+
+
+class Stack(Settings):
+    """The one place of a value that more than one component needs (rows G3, G6, G24 of the guide)."""
+
+    domain: Domain
+    """Where visitors reach the API."""
+    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "production"
+    user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "health-v1"
+    """The system account that owns the files and runs the API."""
+    home: str = "/opt/health-v1"
+    database: Identifier = "health_v1_prod"
+    database_owner: Identifier = "health_owner"
+    """Owns the schema and runs migrations; the API never logs in with it."""
+    database_user: Identifier = "health_user"
+    """The API's least-privilege role."""
+    database_password: Secret = Secret("database_password", entropy=32)
+    database_owner_password: Secret = Secret("database_owner_password", entropy=32)
+    redis_password: Secret = Secret("redis_password", entropy=32)
+    postgresql_port: Port = 5432
+    pooler_port: Port = 6432
+    redis_port: Port = 6379
+    instances: tuple[Port, ...] = (8080, 8081)
+    """One API process per port; ports, metrics and the upstream follow."""
+    metrics_offset: Annotated[int, Field(ge=1, le=10000)] = 1000
+    """An instance on port P gives its metrics on the loopback port P + offset."""
+
+    @property
+    def current(self) -> str:
+        """The link that leads to the release that runs."""
+        return f"{self.home}/current"
+
+    def metrics_port(self, instance: int) -> int:
+        return instance + self.metrics_offset
+
+    @field_validator("instances")
+    @classmethod
+    def _are_distinct(cls, ports: tuple[int, ...]) -> tuple[int, ...]:
+        if not ports or len(set(ports)) != len(ports):
+            raise ValueError("give at least one port, and each one once")
+        return ports
+
+
+@dataclass(frozen=True)
+class Topology:
+    """Which address plays which part, seen from one host: a part on the same host is on loopback."""
+
+    own: str
+    """This host's private address, which the other hosts reach it at."""
+    database: str
+    api: tuple[str, ...]
+    edge: tuple[str, ...]
+    everyone: tuple[str, ...]
+    """All other hosts' private addresses."""
+
+    @classmethod
+    def seen_from(cls, own: str, parts: dict[str, Iterable[str]]) -> Topology:
+        def local(addresses: Iterable[str]) -> tuple[str, ...]:
+            return tuple(LOOPBACK if address == own else address for address in addresses)
+
+        database = local(parts.get("database", ()))
+        others = {address for part in parts.values() for address in part} - {own}
+        return cls(
+            own=own,
+            database=database[0] if database else LOOPBACK,
+            api=local(parts.get("api", ())),
+            edge=local(parts.get("edge", ())),
+            everyone=tuple(sorted(others)),
+        )
+
+    def remote(self, part: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(address for address in part if address != LOOPBACK)

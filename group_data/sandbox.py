@@ -1,0 +1,30 @@
+"""The sandbox: disposable hosts on this machine, smaller than a server, with servers of its own around them."""
+
+from deploys.certbot.settings import Certbot
+from deploys.environment.settings import Environment
+from deploys.postgresql.settings import Postgresql
+from deploys.preflight.settings import Preflight
+from deploys.stack import Stack
+from healthv1 import sandbox
+from healthv1.secrets.vault import Vault
+
+_running = sandbox.running()
+
+preflight = Preflight(minimum_cores=1, minimum_memory=1, minimum_disk=0, minimum_free=0.2)
+postgresql = Postgresql(memory=1)
+stack = Stack(domain="api.sandbox.test", environment="sandbox")
+environment = Environment(cors_allowed_origins=("https://app.sandbox.test",), smtp_host="localhost")
+
+if _running:
+    secrets = Vault(
+        address=_running.openbao.address,
+        mount="health-v1",
+        path=_running.name,
+        token_file=_running.openbao.token_file,
+    )
+    certbot = Certbot(
+        email="ops@sandbox.test",
+        directory_url=_running.acme.directory_url,
+        directory_ca=_running.acme.ca_file,
+        trust=_running.acme.root_file,
+    )
