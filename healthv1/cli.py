@@ -1,0 +1,102 @@
+"""The `healthv1` command: parse, call one function, print. Exit codes stand in docs/exit-codes.md."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from healthv1 import commands, terminal
+from healthv1.sandbox.commands import sandbox
+
+DONE, FAILED, CHANGES = 0, 1, 2
+
+environment = click.argument("environment", metavar="ENV")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
+limit = click.option("--limit", multiple=True, metavar="HOST", help="Only this host, pattern or group. Repeatable.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show tracebacks and what is sent to the hosts, secrets redacted.")
+@click.version_option(package_name="healthv1")
+def cli(debug: bool) -> None:
+    """Put the Health V1 backend onto your own servers, and keep it there.
+
+    ENV is the name of an inventory in inventories/.
+    """
+    terminal.set_debug(debug)
+
+
+@cli.command()
+@environment
+@limit
+@as_json
+def plan(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
+    """Show what apply would change. Exit 0: nothing; 2: changes; 1: a fault."""
+    made = commands.plan(environment, limit)
+    if as_json:
+        _print_json(made.as_json())
+    else:
+        terminal.show_plan(made)
+        terminal.show_faults(made.faults)
+        terminal.say_next(f"healthv1 apply {environment}" if made.steps else f"healthv1 verify {environment}")
+    sys.exit(FAILED if made.faults else CHANGES if made.steps else DONE)
+
+
+@cli.command()
+@environment
+@limit
+@as_json
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool) -> None:
+    """Make the hosts what the plan says. Exit 0: they are; 1: a fault."""
+    outcome = commands.apply(environment, limit, terminal.agreement(show=not as_json, ask=not yes))
+    if as_json:
+        _print_json(outcome.as_json())
+    else:
+        terminal.show_outcome(outcome)
+        terminal.say_next(f"healthv1 verify {environment}")
+    sys.exit(FAILED if outcome.faults else DONE)
+
+
+@cli.command()
+@environment
+@limit
+@as_json
+@click.option("--all", "everything", is_flag=True, help="Also list the claims that hold.")
+def verify(environment: str, limit: tuple[str, ...], as_json: bool, everything: bool) -> None:
+    """Try every claim, on the hosts and from outside. Exit 0: all hold; 1: one does not."""
+    report = commands.verify(environment, limit)
+    if as_json:
+        _print_json(report.as_json())
+    else:
+        terminal.show_report(report, everything)
+    sys.exit(DONE if report.holds else FAILED)
+
+
+@cli.command()
+@environment
+@limit
+@as_json
+def facts(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
+    """Show what the hosts are made of and what runs on them."""
+    found = commands.facts(environment, limit)
+    if as_json:
+        _print_json(found)
+    else:
+        terminal.show_facts(found)
+    sys.exit(FAILED if found["faults"] else DONE)
+
+
+cli.add_command(sandbox)
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def main() -> None:
+    """Run the command. Every fault is one clear error; a traceback needs --debug."""
+    sys.exit(terminal.guarded(lambda: cli.main(standalone_mode=False), wants_json="--json" in sys.argv))

@@ -1,0 +1,100 @@
+"""What each command does, without a terminal: open a session, work, return data."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from deploys.facts.machine import MachineState
+from healthv1.engine import planner, rollout
+from healthv1.engine.session import opened
+from healthv1.errors import Fault
+from healthv1.plan import SCHEMA, Plan, Step
+from healthv1.progress import Progress
+from healthv1.verify import finding, inside, outside
+from healthv1.verify.finding import Finding
+
+
+@dataclass(frozen=True)
+class Applied:
+    environment: str
+    hosts: tuple[str, ...]
+    seconds: float
+    steps: tuple[Step, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    unfinished: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> int:
+        return sum(len(step.changes) for step in self.steps)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, "changes": self.changes, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Report:
+    environment: str
+    findings: list[Finding]
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        return all(one.holds for one in self.findings) and not self.faults
+
+    def as_json(self) -> dict[str, Any]:
+        return finding.as_json(self.environment, self.findings, self.faults)
+
+
+def plan(environment: str, limit: tuple[str, ...]) -> Plan:
+    """Raises `Refused` when nothing at all can be planned."""
+    progress = Progress()
+    progress.note(f"Planning {environment}")
+    with opened(environment, limit) as session:
+        made = planner.plan(session)
+    progress.finish()
+    return made
+
+
+def apply(environment: str, limit: tuple[str, ...], agree: Callable[[Plan], bool]) -> Applied:
+    """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault."""
+    progress = Progress()
+    progress.note(f"Planning {environment}")
+    with opened(environment, limit) as session:
+        made = planner.plan(session)
+        session.refuse_faults()
+        if not made.steps or not agree(made):
+            return Applied(environment, made.hosts, progress.seconds())
+        outcome = rollout.apply(session, progress)
+    progress.finish()
+    return Applied(
+        environment, made.hosts, progress.seconds(), outcome.steps, outcome.faults, outcome.unfinished
+    )
+
+
+def verify(environment: str, limit: tuple[str, ...]) -> Report:
+    progress = Progress()
+    progress.note(f"Verifying {environment}")
+    with opened(environment, limit) as session:
+        found = inside.findings(session) + outside.findings(session)
+        faults = [fault for faults in session.faults.values() for fault in faults]
+    progress.finish()
+    return Report(environment, found, faults)
+
+
+def facts(environment: str, limit: tuple[str, ...]) -> dict[str, Any]:
+    """Return each host's facts by name; a host that cannot be asked is among the faults."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def measure(host: Host) -> None:
+        found[host.name] = asdict(host.get_fact(MachineState, _sudo=True))
+
+    with opened(environment, limit, read_site=False) as session:
+        session.on_each(measure)
+        faults = [asdict(fault) for faults in session.faults.values() for fault in faults]
+        hosts = {host.name: found[host.name] for host in session.hosts}
+    return {"schema": SCHEMA, "environment": environment, "hosts": hosts, "faults": faults}

@@ -1,0 +1,64 @@
+"""An inventory with its group_data, or every fault in them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fnmatch import fnmatch
+
+import pyinfra
+from pyinfra.api.host import Host
+from pyinfra.api.inventory import Inventory
+from pyinfra_cli.exceptions import UnexpectedExternalError
+from pyinfra_cli.inventory import make_inventory_from_files
+
+from deploys.component import collecting_faults
+from healthv1 import project
+from healthv1.engine.connector import FastSSH
+from healthv1.errors import Fault, Refused
+
+
+def load(environment: str) -> Inventory:
+    """Return the hosts of `environment`, each with our connector. Nothing has been connected yet."""
+    path = project.inventory_file(environment)
+    pyinfra.is_cli = True  # group_data lies beside the inventory, and operations are told apart by their lines
+    with collecting_faults() as faults:
+        try:
+            inventory = make_inventory_from_files(str(path), {}, cwd=str(project.root()))
+        except UnexpectedExternalError as error:
+            faults.extend(_faults_of(error))
+    Refused.unless(dict.fromkeys(faults))
+    if not len(inventory):
+        raise Refused(Fault(f"inventories/{path.name}", "It names no host.", "add one to a group"))
+    for host in inventory:
+        if host.connector_cls.__name__ == "SSHConnector":
+            host.connector_cls = FastSSH
+    return inventory
+
+
+def chosen(inventory: Inventory, limit: tuple[str, ...]) -> list[Host]:
+    """Return the hosts that match `limit` (names, patterns or groups); all of them when there is none."""
+    known = list(inventory)
+    if not limit:
+        return known
+    matches = {pattern: [host for host in known if _matches(host, pattern)] for pattern in limit}
+    names = ", ".join(host.name for host in known)
+    Refused.unless(
+        Fault(f"--limit {pattern}", "No host or group matches.", f"hosts: {names}")
+        for pattern, hosts in matches.items()
+        if not hosts
+    )
+    return [host for host in known if any(host in hosts for hosts in matches.values())]
+
+
+def _matches(host: Host, pattern: str) -> bool:
+    return pattern in host.groups or fnmatch(host.name, pattern)
+
+
+def _faults_of(error: UnexpectedExternalError) -> Iterator[Fault]:
+    cause = error.exception
+    if isinstance(cause, Refused):
+        yield from cause.faults
+    else:
+        where = f"{error.filename}".removeprefix(f"{project.root()}/")
+        line = getattr(cause, "lineno", None)
+        yield Fault(f"{where}:{line}" if line else where, f"{type(cause).__name__}: {cause}.", "correct the file")

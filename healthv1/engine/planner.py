@@ -1,0 +1,56 @@
+"""Every operation asked what it would change, before any of them runs."""
+
+from __future__ import annotations
+
+from pyinfra.api.host import Host
+
+from deploys.operations.barrier import STAGE
+from deploys.operations.change import Change, listening
+from healthv1.engine.session import Session
+from healthv1.plan import Plan, Step
+
+
+def plan(session: Session) -> Plan:
+    """Return what an apply would change on the session's hosts. A host with a fault has no steps."""
+    heard: dict[tuple[Host, str], tuple[Change, ...]] = {}
+
+    def ask(host: Host) -> None:
+        for operation in session.state.ops[host]:
+            with listening() as changes:
+                will_change = session.state.ops[host][operation].operation_meta.will_change
+            if will_change:
+                heard[host, operation] = tuple(changes) or (Change("operation", label(session, operation)[1], "run"),)
+
+    session.on_each(ask)
+    hosts = session.hosts
+    return Plan(
+        environment=session.environment,
+        hosts=tuple(host.name for host in hosts),
+        considered=sum(len(session.state.ops[host]) for host in hosts),
+        steps=tuple(
+            Step(host.name, stage, *label(session, operation), heard[host, operation])
+            for host in hosts
+            for stage, operation in staged(session)
+            if (host, operation) in heard
+        ),
+        faults=tuple(fault for faults in session.faults.values() for fault in faults),
+    )
+
+
+def staged(session: Session) -> list[tuple[str, str]]:
+    """Return each operation's stage and hash, in the order in which they run."""
+    order = session.state.get_op_order()
+    return list(zip(_stages(session, order), order, strict=True))
+
+
+def _stages(session: Session, order: list[str]) -> list[str]:
+    ends = {i: name[len(STAGE) + 1 :] for i, o in enumerate(order) if (name := label(session, o)[1]).startswith(STAGE)}
+    return [next(stage for end, stage in ends.items() if end >= i) for i in range(len(order))]
+
+
+def label(session: Session, operation: str) -> tuple[str, str]:
+    """Return the component and the sentence of an operation."""
+    name = sorted(session.state.op_meta[operation].names)[0]
+    component, _, sentence = name.rpartition(" | ")
+    return component, sentence
+

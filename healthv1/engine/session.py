@@ -1,0 +1,144 @@
+"""Hosts that are connected, proven usable, and have read the site: what plan, apply and verify start from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import gevent
+from pyinfra.api.config import Config
+from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.api.host import Host
+from pyinfra.api.state import State, StateStage
+from pyinfra.connectors.util import CommandOutput
+from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
+from pyinfra_cli.util import exec_file
+from pyinfra_cli.exceptions import UnexpectedExternalError
+
+from healthv1 import project
+from healthv1.engine import inventory as inventories
+from healthv1.errors import Fault, HostError, Refused
+
+logging.getLogger("pyinfra").addHandler(logging.NullHandler())  # we report faults ourselves
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+CONNECT_HINTS = {
+    "Authentication": "check ssh_user and ssh_key of this host in the inventory",
+    "host key": "compare the host's key with your records; if it was reinstalled, run ssh-keygen -R for it",
+    "known_hosts": "log in once with ssh and compare the key, or add it to the known_hosts file",
+    "resolve hostname": "check ssh_hostname of this host in the inventory",
+    "connect": "check that the host is up and that SSH is reachable from here",
+}
+
+
+@dataclass
+class Session:
+    environment: str
+    state: State
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    """By host. A host with faults takes no further part."""
+
+    @property
+    def hosts(self) -> list[Host]:
+        """Return the hosts that are still whole, in the inventory's order."""
+        return [host for host in self.state.inventory if host in self.state.active_hosts]
+
+    def fail(self, host: Host, *faults: Fault) -> None:
+        self.faults.setdefault(host.name, []).extend(faults)
+        self.state.active_hosts.discard(host)
+        self.state.failed_hosts.add(host)
+
+    def on_each(self, work: Callable[[Host], None]) -> None:
+        """Do `work` on all hosts at once. What goes wrong on one is that host's fault alone."""
+        gevent.joinall([gevent.spawn(self._isolated, host, work) for host in self.hosts], raise_error=True)
+
+    def _isolated(self, host: Host, work: Callable[[Host], None]) -> None:
+        with _on(self.state, host):
+            try:
+                work(host)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this host alone
+                self.fail(host, *faults_of(host, error))
+            else:
+                if host in self.state.failed_hosts:  # pyinfra goes on with a fact's default
+                    self.fail(host, *faults_of(host, PyinfraError("A fact could not be read")))
+
+    def refuse_faults(self) -> None:
+        """Raise with the faults of all hosts."""
+        found = [fault for faults in self.faults.values() for fault in faults]
+        if found:
+            raise HostError(*found)
+
+
+@contextmanager
+def opened(environment: str, limit: tuple[str, ...] = (), *, read_site: bool = True) -> Iterator[Session]:
+    """Connect to the hosts of `environment` and read the site on each. Hosts with faults are in `faults`."""
+    inventory = inventories.load(environment)
+    chosen = inventories.chosen(inventory, limit)
+    state = State(inventory, Config(FAIL_PERCENT=0, CONNECT_TIMEOUT=10), check_for_changes=False, initial_limit=chosen)
+    state.cwd = str(project.root())
+    session = Session(environment, state)
+    ctx_state.set(state)
+    ctx_inventory.set(inventory)
+    state.set_stage(StateStage.Connect)
+    try:
+        state.active_hosts.update(chosen)
+        state.activated_hosts.update(chosen)
+        session.on_each(_connect)
+        if read_site:
+            _read_site(session)
+        yield session
+    finally:
+        for host in state.activated_hosts:
+            if host.connected:
+                host.disconnect()
+        ctx_state.reset()
+        ctx_inventory.reset()
+
+
+def _read_site(session: Session) -> None:
+    site = str(project.site_file())
+    session.state.set_stage(StateStage.Prepare)
+    session.state.current_deploy_filename = site
+    session.on_each(lambda _: exec_file(site))
+
+
+def run(host: Host, command: str, timeout: int = 60) -> tuple[bool, CommandOutput]:
+    """Run one shell command as root, outside any operation."""
+    return host.run_shell_command(command, _sudo=True, _timeout=timeout)
+
+
+def _connect(host: Host) -> None:
+    host.connect(show_errors=False, raise_exceptions=True)
+    succeeded, output = run(host, "true", timeout=20)
+    if not succeeded:
+        what = f"sudo was refused: {'; '.join(output.stderr_lines) or 'no reason given'}."
+        raise HostError(Fault(host.name, what, "let the SSH user run sudo without a password"))
+
+
+@contextmanager
+def _on(state: State, host: Host) -> Iterator[None]:
+    # pyinfra's own context manager leaves the context set after an exception
+    ctx_config.set(state.config.copy())
+    ctx_host.set(host)
+    try:
+        yield
+    finally:
+        ctx_host.reset()
+        ctx_config.reset()
+
+
+def faults_of(host: Host, error: BaseException) -> list[Fault]:
+    """Tell in a user's words what went wrong on `host`."""
+    if isinstance(error, UnexpectedExternalError):
+        error = error.exception
+    if isinstance(error, Refused):
+        return list(error.faults)
+    if isinstance(error, ConnectError):
+        text = str(error).rstrip(".")
+        hints = (hint for word, hint in CONNECT_HINTS.items() if word.lower() in text.lower())
+        return [Fault(host.name, f"{text}.", next(hints, ""))]
+    complaint = getattr(host.connector, "complaint", [])
+    said = f" ({'; '.join(complaint[-3:])})" if isinstance(error, PyinfraError) and complaint else ""
+    return [Fault(host.name, f"{str(error) or type(error).__name__}{said}.", "run again with --debug to see more")]

@@ -1,0 +1,129 @@
+"""What people read on the terminal: plans, outcomes, reports and faults, with secrets redacted from all of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import Any
+
+import click
+import gevent
+
+from healthv1 import plan as plans
+from healthv1.commands import Applied, Report
+from healthv1.errors import Fault, Refused
+from healthv1.redaction import RedactingStream, redactor
+from healthv1.verify import finding
+
+INTERRUPTED = 130
+_debug = False
+
+
+def set_debug(debug: bool) -> None:
+    global _debug  # noqa: PLW0603 - one process, one terminal
+    _debug = debug
+    if debug:
+        handler = logging.StreamHandler(sys.stderr)
+        logging.getLogger("pyinfra").addHandler(handler)
+        logging.getLogger("pyinfra").setLevel(logging.DEBUG)
+
+
+def guarded(command: Callable[[], Any], wants_json: bool) -> int:
+    """Run `command` with redacted streams; return its exit code."""
+    sys.stdout, sys.stderr = RedactingStream(sys.stdout, redactor), RedactingStream(sys.stderr, redactor)
+    gevent.get_hub().exception_stream = sys.stderr  # gevent prints lost greenlets' errors by itself
+    try:
+        command()
+    except Refused as refusal:
+        return _refuse(refusal, refusal.faults, wants_json)
+    except click.ClickException as error:
+        return _refuse(error, (Fault("", error.format_message(), "healthv1 --help"),), wants_json)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("\nInterrupted. What was done stays done; the same command goes on from here.", err=True)
+        return INTERRUPTED
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    except Exception as error:  # noqa: BLE001 - the last line of defence against a traceback
+        what = f"Something unforeseen happened: {type(error).__name__}: {error}."
+        return _refuse(error, (Fault("healthv1", what, "run again with --debug, and report it"),), wants_json)
+    return 0
+
+
+def _refuse(error: Exception, faults: tuple[Fault, ...], wants_json: bool) -> int:
+    if wants_json:
+        click.echo(json.dumps({"schema": 1, "faults": [asdict(fault) for fault in faults]}, indent=2))
+    show_faults(faults)
+    if _debug:
+        traceback.print_exception(error)
+    return 1
+
+
+def show_faults(faults: Iterable[Fault]) -> None:
+    for fault in faults:
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {fault}", err=True)
+
+
+def agreement(*, show: bool, ask: bool) -> Callable[[plans.Plan], bool]:
+    """Return what lets an apply go on: shows the plan, and asks for consent unless it was given with --yes."""
+
+    def agree(plan: plans.Plan) -> bool:
+        if show:
+            show_plan(plan)
+        if not ask:
+            return True
+        if not sys.stdin.isatty():
+            raise Refused(Fault("apply", "There is nobody to ask.", "look at the plan and give --yes"))
+        return click.confirm("Apply this?", err=True)
+
+    return agree
+
+
+def say_next(command: str) -> None:
+    click.echo(f"Next: {command}")
+
+
+COLOURS = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
+
+
+def show_plan(plan: plans.Plan) -> None:
+    for line in plans.lines(plan.steps):
+        click.secho(line, fg=COLOURS.get(line.strip()[:1]) if line.startswith("    ") else None)
+    click.secho(plans.total(plan), bold=True)
+
+
+def show_outcome(applied: Applied) -> None:
+    show_faults(applied.faults)
+    if applied.faults:
+        click.echo(f"{applied.changes} changes were made, then it stopped. Not done:")
+        for line in applied.unfinished[:10]:
+            click.echo(f"    {line}")
+        more = len(applied.unfinished) - 10
+        click.echo(f"    … and {more} more\n" * (more > 0), nl=False)
+        click.echo("Mend the cause and run the same command: it goes on from here.")
+    else:
+        hosts = ", ".join(applied.hosts)
+        click.secho(f"{applied.changes} changes made on {hosts} in {applied.seconds:.1f} s.", bold=True)
+
+
+def show_report(report: Report, everything: bool) -> None:
+    for line in finding.lines(report.findings, everything):
+        click.secho(line, fg={"✓": "green", "✗": "red"}.get(line.strip()[:1]))
+    show_faults(report.faults)
+    broken = sum(not one.holds for one in report.findings)
+    click.secho(
+        f"{broken} of {len(report.findings)} claims do not hold." if broken else
+        f"All {len(report.findings)} claims hold." if report.holds else "Not every host could be asked.",
+        bold=True,
+    )  # fmt: skip
+
+
+def show_facts(found: dict[str, Any]) -> None:
+    for host, facts in found["hosts"].items():
+        click.secho(host, bold=True)
+        for name, value in facts.items():
+            click.echo(f"    {name:<14}{value}")
+    show_faults(Fault(**fault) for fault in found["faults"])

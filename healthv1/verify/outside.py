@@ -1,0 +1,149 @@
+"""What a visitor sees: claims that no host can vouch for itself, tried over the network."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from http.client import HTTPException
+
+import gevent
+from pyinfra.api.host import Host
+
+from deploys.stack import Stack
+from healthv1.engine.session import Session, run
+from healthv1.verify.finding import Finding
+from healthv1.verify.visitor import Visitor
+
+# Tried even where the host itself says that nothing listens there: it may be wrong, or a container may publish it.
+USUAL_PORTS = (21, 23, 25, 111, 2375, 3000, 3306, 5432, 6379, 6432, 8080, 8200, 9090, 9100, 9187, 27017)
+RENEW_AHEAD = timedelta(days=21)
+Claim = tuple[str, Callable[[], str], str]
+"""A statement, what tries it (returning "" or what was seen instead), and a hint."""
+
+
+def findings(session: Session) -> list[Finding]:
+    """Return the findings of all hosts: open ports everywhere, the website where the edge is."""
+    tries = [
+        gevent.spawn(_try, host.name, *claim)
+        for host in session.hosts
+        for visitor in visitors(host)
+        for claim in (*_of_ports(session, host, visitor), *(_of_website(visitor) if "edge" in host.groups else ()))
+    ]
+    gevent.joinall(tries, raise_error=True)
+    return [one.value for one in tries]
+
+
+def visitors(host: Host) -> list[Visitor]:
+    """Return a visitor over IPv4 and, where the inventory names an `address6`, one over IPv6."""
+    addresses = (host.data.get("ssh_hostname") or host.name, host.data.get("address6"))
+    trust = getattr(host.data.get("certbot"), "trust", None)
+    return [Visitor(address, host.data.stack.domain, trust and str(trust)) for address in addresses if address]
+
+
+def _try(host: str, claim: str, attempt: Callable[[], str], hint: str) -> Finding:
+    try:
+        seen = attempt()
+    except (OSError, HTTPException, ValueError) as error:
+        seen = f"{type(error).__name__}: {error}"
+    return Finding(host, "outside", claim, not seen, seen, hint)
+
+
+def _of_ports(session: Session, host: Host, visitor: Visitor) -> Iterator[Claim]:
+    ssh = int(host.data.get("ssh_port") or 22)
+    allowed = {ssh, 80, 443} if "edge" in host.groups else {ssh}
+    yield (
+        f"Only {', '.join(map(str, sorted(allowed)))} are open at {visitor.address}",
+        lambda: _other_open_ports(session, host, visitor, allowed),
+        "run apply; if a container publishes the port, bind it to 127.0.0.1",
+    )
+
+
+def _other_open_ports(session: Session, host: Host, visitor: Visitor, allowed: set[int]) -> str:
+    listening = run(host, "ss -Htln | awk '{print $4}' | sed 's/.*://' | sort -un")[1].stdout_lines
+    stack: Stack = host.data.stack
+    ports = {*USUAL_PORTS, *stack.instances, *map(stack.metrics_port, stack.instances), *map(int, listening)}
+    others = sorted(ports - allowed)
+    tries = [gevent.spawn(visitor.is_open, port) for port in others]
+    gevent.joinall(tries, raise_error=True)
+    found = [str(port) for port, one in zip(others, tries, strict=True) if one.value]
+    return f"open: {', '.join(found)}" if found else ""
+
+
+def _of_website(visitor: Visitor) -> Iterator[Claim]:
+    at = f"at {visitor.address}"
+    logs = "read: journalctl -u nginx, and the site's error log"
+    yield f"HTTPS answers with a trusted chain for {visitor.domain} {at}", lambda: _chain(visitor), logs
+    yield f"The certificate is good for 21 days more {at}", lambda: _lasts(visitor), "run: certbot renew"
+    yield f"TLS 1.1 is refused {at}", lambda: _old_tls(visitor), "run apply"
+    yield f"An unknown name gets no certificate {at}", lambda: _unknown_name(visitor), "run apply"
+    yield f"HTTP redirects to HTTPS {at}", lambda: _redirects(visitor), "run apply"
+    yield f"The API is ready through Nginx {at}", lambda: _ready(visitor), "read: journalctl -u 'health-v1-api@*'"
+    yield f"Metrics are not public {at}", lambda: _hidden(visitor), "run apply"
+    yield f"Errors carry HSTS too {at}", lambda: _hsts(visitor), "run apply"
+    yield f"The API's rate limit bites {at}", lambda: _limited(visitor, "/v1/", 60), "run apply"
+    yield f"The login's rate limit bites {at}", lambda: _limited(visitor, "/v1/auth/login", 20), "run apply"
+
+
+def _chain(visitor: Visitor) -> str:
+    visitor.secured().close()
+    return ""
+
+
+def _lasts(visitor: Visitor) -> str:
+    with visitor.secured() as connection:
+        certificate = connection.getpeercert() or {}
+    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), timezone.utc)
+    return "" if ends - datetime.now(timezone.utc) > RENEW_AHEAD else f"it ends at {ends:%Y-%m-%d %H:%M} UTC"
+
+
+def _old_tls(visitor: Visitor) -> str:
+    visitor.connect(443).close()  # a closed port refuses nothing
+    try:
+        visitor.secured(newest=ssl.TLSVersion.TLSv1_1).close()
+    except ssl.SSLError:
+        return ""
+    return "TLS 1.1 was spoken"
+
+
+def _unknown_name(visitor: Visitor) -> str:
+    visitor.connect(443).close()
+    try:
+        visitor.secured(name="unknown.invalid").close()
+    except ssl.SSLCertVerificationError as error:
+        return f"a certificate came: {error.verify_message}"
+    except ssl.SSLError:
+        return ""
+    return "a certificate came"
+
+
+def _redirects(visitor: Visitor) -> str:
+    answer = visitor.get("/some/page?x=1", https=False)
+    wanted = f"https://{visitor.domain}/some/page?x=1"
+    location = answer.headers.get("location")
+    return "" if answer.status in {301, 308} and location == wanted else f"{answer.status} to {location}"
+
+
+def _ready(visitor: Visitor) -> str:
+    answer = visitor.get("/health/ready")
+    ready = answer.status == 200 and json.loads(answer.body).get("status") == "ready"
+    return "" if ready else f"{answer.status}: {answer.body[:300]}"
+
+
+def _hidden(visitor: Visitor) -> str:
+    answer = visitor.get("/metrics")
+    return "" if answer.status in {403, 404} else f"/metrics answers {answer.status}"
+
+
+def _hsts(visitor: Visitor) -> str:
+    answer = visitor.get("/there/is/no/such/page")
+    return "" if "max-age=" in answer.headers.get("strict-transport-security", "") else f"{answer.status} without it"
+
+
+def _limited(visitor: Visitor, path: str, requests: int) -> str:
+    """Ask more often than is allowed, all at once: some must pass and some must not."""
+    tries = [gevent.spawn(lambda: visitor.get(path, method="POST").status) for _ in range(requests)]
+    gevent.joinall(tries, raise_error=True)
+    statuses = [one.value for one in tries]
+    return "" if 429 in statuses else f"{requests} requests at once, none was answered 429: {sorted(set(statuses))}"

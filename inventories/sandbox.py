@@ -1,0 +1,23 @@
+"""The sandbox that runs on this machine: made by `healthv1 sandbox up`."""
+
+from healthv1 import sandbox
+
+_running = sandbox.load()
+_hosts = [
+    (
+        host.name,
+        {
+            "ssh_hostname": host.address,
+            "address6": host.address6,
+            "ssh_user": _running.user,
+            "ssh_key": str(_running.ssh_key),
+            "ssh_known_hosts_file": str(_running.known_hosts),
+        },
+    )
+    for host in _running.hosts
+]
+
+# One host plays every part; of two, the first is the database.
+database = _hosts[:1]
+api = _hosts[-1:]
+edge = _hosts[-1:]
