@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import jinja2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import Self
 
 from deploys.faults import Fault, Refused
 from deploys.secret import Backend, Secret
@@ -19,7 +20,6 @@ from deploys.secret import Backend, Secret
 __all__ = ["Check", "Port", "Secret", "Settings", "Text", "collecting_faults", "template"]
 
 Port = Annotated[int, Field(ge=1, le=65535)]
-Bound = TypeVar("Bound", bound="Settings")
 Text = Callable[[], str]
 """Content that is rendered late, inside the operation that writes it; it ends in a newline."""
 
@@ -51,7 +51,7 @@ class Settings(BaseModel):
                 raise Refused(*faults) from None
             _collected.extend(faults)
 
-    def bind(self: Bound, backend: Backend) -> Bound:
+    def bind(self, backend: Backend) -> Self:
         """Return the same settings, their secrets bound to `backend`."""
         return self.model_copy(
             update={
@@ -99,21 +99,21 @@ class Check:
     """What a person does when it does not hold."""
 
 
+def _refuse_reference(value: object) -> object:
+    """Keep a template from deploying the text of a reference where the secret itself was meant."""
+    if isinstance(value, Secret):
+        raise Refused(Fault(str(value), "A template prints the reference.", "write {{ secret.reveal() }}"))
+    return value
+
+
 _templates = jinja2.Environment(  # noqa: S701 - configuration files, not HTML
     loader=jinja2.FileSystemLoader(Path(__file__).parents[1] / "templates"),
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
     keep_trailing_newline=True,
-    finalize=lambda value: _refuse_reference(value),
+    finalize=_refuse_reference,
 )
-
-
-def _refuse_reference(value: object) -> object:
-    """Keep a template from deploying the text of a reference where the secret itself was meant."""
-    if isinstance(value, Secret):
-        raise Refused(Fault(str(value), "A template prints the reference.", "write {{ secret.reveal() }}"))
-    return value
 
 
 def template(name: str, **values: object) -> Text:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -71,9 +70,7 @@ def apply(environment: str, limit: tuple[str, ...], agree: Callable[[Plan], bool
             return Applied(environment, made.hosts, progress.seconds())
         outcome = rollout.apply(session, progress)
     progress.finish()
-    return Applied(
-        environment, made.hosts, progress.seconds(), outcome.steps, outcome.faults, outcome.unfinished
-    )
+    return Applied(environment, made.hosts, progress.seconds(), outcome.steps, outcome.faults, outcome.unfinished)
 
 
 def verify(environment: str, limit: tuple[str, ...]) -> Report:

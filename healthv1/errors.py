@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from deploys.faults import Fault, Refused
 
-__all__ = ["Fault", "Refused", "SandboxError", "SecretsError", "HostError"]
+__all__ = ["Fault", "HostError", "Refused", "SandboxError", "SecretsError"]
 
 
 class SandboxError(Refused):
-    """This machine cannot make, or has lost, a disposable host."""
+    """A disposable host cannot be made, or is lost."""
 
 
 class SecretsError(Refused):

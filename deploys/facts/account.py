@@ -9,7 +9,7 @@ from pyinfra.api.facts import FactBase
 
 _STATE = (
     'getent passwd "$1" | cut -d: -f1,3-7; id -gn "$1"; id -Gn "$1";'
-    ' case "$(getent shadow "$1" | cut -d: -f2)" in [!*]*) echo password;; *) echo locked;; esac'
+    ' case "$(getent shadow "$1" | cut -d: -f2)" in [!*]*) echo open;; *) echo locked;; esac'
 )
 
 
@@ -31,6 +31,6 @@ class AccountState(FactBase[Account | None]):
         )
 
     def process(self, output: list[str]) -> Account | None:
-        entry, group, groups, password = output
+        entry, group, groups, lock = output
         *_, home, shell = entry.split(":")
-        return Account(home, shell, group, frozenset(groups.split()), password == "locked")
+        return Account(home, shell, group, frozenset(groups.split()), lock == "locked")

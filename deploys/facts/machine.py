@@ -39,7 +39,13 @@ class MachineState(FactBase[Machine]):
     def process(self, output: list[str]) -> Machine:
         found = dict(line.split("=", 1) for line in output)
         return Machine(
-            **{name: found[name] for name in ("os", "release", "architecture", "python")},
-            **{name: int(float(found[name])) for name in ("cores", "memory", "disk", "free")},
+            os=found["os"],
+            release=found["release"],
+            architecture=found["architecture"],
+            cores=int(found["cores"]),
+            memory=int(float(found["memory"])),  # awk writes large numbers as 2.5e+10
+            disk=int(found["disk"]),
+            free=int(found["free"]),
+            python=found["python"],
             rotational=found["rotational"].strip() == "1",
         )

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.facts.account import Account, AccountState
-from deploys.operations.change import Change, announce
+from deploys.operations.change import Change, Commands, announce
 
 _CREATE = 'useradd --system --user-group --home-dir "$2" --no-create-home --shell "$3" -- "$1"'
 _UPDATE = 'usermod --home "$2" --shell "$3" --lock -- "$1"'
 
 
 @operation()
-def account(account: str, home: str, shell: str) -> Iterator[StringCommand]:
+def account(account: str, home: str, shell: str) -> Commands:
     """Have a system account with a group of its own name, this home and shell, and no password."""
     found = host.get_fact(AccountState, account=account)
     wanted = Account(home, shell, account, found.groups if found else frozenset(), locked=True)

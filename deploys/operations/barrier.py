@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from pyinfra.api.command import StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
+
+from deploys.operations.change import Commands
 
 STAGE = "End of stage"
 
 
 @operation()
-def _nothing() -> Iterator[StringCommand]:
+def _nothing() -> Commands:
     host.noop("a barrier changes nothing")
     yield from ()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import posixpath
-from collections.abc import Iterator
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
@@ -13,7 +12,7 @@ from pyinfra.context import host
 
 from deploys.component import Text
 from deploys.facts.path import FileText, Path, PathState
-from deploys.operations.change import Change, announce
+from deploys.operations.change import Change, Commands, announce
 
 # $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place.
 # The temporary file lies in a directory of its own beside the target, so that the rename is atomic and tests see
@@ -41,7 +40,7 @@ def file(
     secret: bool = False,
     test: str = "",
     test_in_place: str = "",
-) -> Iterator[StringCommand]:
+) -> Commands:
     """Make `path` a regular file with exactly this content, owner and mode.
 
     + content: text, or a function that renders it late; it must end in a newline.
@@ -91,7 +90,7 @@ def _diff(path: str, wanted: str, exists: bool) -> str:
 
 
 @operation()
-def directory(path: str, mode: str = "0755", user: str = "root", group: str = "root") -> Iterator[StringCommand]:
+def directory(path: str, mode: str = "0755", user: str = "root", group: str = "root") -> Commands:
     """Make `path` a directory with this owner and mode, its parents included."""
     wanted = Path("directory", mode, user, group, "")
     found = host.get_fact(PathState, path=path)
@@ -100,12 +99,23 @@ def directory(path: str, mode: str = "0755", user: str = "root", group: str = "r
         return
     announce(Change("directory", path, "update" if found else "create", _why(found, wanted)))
     yield StringCommand(
-        *("install", "-d", "-o", QuoteString(user), "-g", QuoteString(group), "-m", mode, "--", QuoteString(path))
+        *(
+            "install",
+            "-d",
+            "-o",
+            QuoteString(user),
+            "-g",
+            QuoteString(group),
+            "-m",
+            mode,
+            "--",
+            QuoteString(path),
+        )
     )
 
 
 @operation()
-def link(path: str, target: str) -> Iterator[StringCommand]:
+def link(path: str, target: str) -> Commands:
     """Make `path` a symbolic link to `target`, switched by one rename."""
     found = host.get_fact(PathState, path=path)
     if found and found.kind == "symbolic link" and found.content == target:
@@ -121,7 +131,7 @@ def link(path: str, target: str) -> Iterator[StringCommand]:
 
 
 @operation()
-def absent(path: str) -> Iterator[StringCommand]:
+def absent(path: str) -> Commands:
     """Remove the file or link at `path`."""
     if host.get_fact(PathState, path=path) is None:
         host.noop(f"{path} is absent")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.facts.packages import InstalledPackages, InterruptedPackages
-from deploys.operations.change import Change, announce
+from deploys.operations.change import Change, Commands, announce
 
 # Lists are refreshed only when something is to be installed: a converged host is never "changed" by their age.
 # DPkg::Lock::Timeout covers the frontend lock alone, so a run that still holds the lists is waited for with flock.
@@ -28,7 +26,7 @@ _MEND = _APT + "dpkg --configure -a --force-confdef --force-confold || true; apt
 
 
 @operation()
-def packages(names: tuple[str, ...]) -> Iterator[StringCommand]:
+def packages(names: tuple[str, ...]) -> Commands:
     """Have each package installed, in whatever version the distribution has."""
     found = host.get_fact(InstalledPackages, packages=names)
     missing = [name for name in names if name not in found]
@@ -41,7 +39,7 @@ def packages(names: tuple[str, ...]) -> Iterator[StringCommand]:
 
 
 @operation()
-def mended() -> Iterator[StringCommand]:
+def mended() -> Commands:
     """Finish an installation that was cut short."""
     broken = host.get_fact(InterruptedPackages)
     if not broken:

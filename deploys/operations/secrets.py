@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.component import Secret
-from deploys.operations.change import Change, announce
+from deploys.operations.change import Change, Commands, announce
 from deploys.secret import Backend
 
 
 @operation()
-def stored(backend: Backend, secrets: tuple[Secret, ...]) -> Iterator[FunctionCommand]:
+def stored(backend: Backend, secrets: tuple[Secret, ...]) -> Commands:
     """Have every secret in the backend; one that exists is never overwritten."""
     missing = backend.missing(secrets)
     if not missing:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.facts.probe import Succeeds
-from deploys.operations.change import Change, announce, foreseen
+from deploys.operations.change import Change, Commands, announce, foreseen
 
 
 @operation()
-def ensure(
-    change: Change, test: str, command: str, after: tuple[str, ...] = (), stdin: str = ""
-) -> Iterator[StringCommand]:
+def ensure(change: Change, test: str, command: str, after: tuple[str, ...] = (), stdin: str = "") -> Commands:
     """Run `command` unless `test` succeeds, and fail unless `test` succeeds afterwards.
 
     + change: what a plan says of it.
@@ -27,5 +23,4 @@ def ensure(
         return
     announce(change)
     script = f'set -eu\n{command}\nsh -c "$1" >/dev/null 2>&1 || {{ echo "it ran, yet is not true: $1" >&2; exit 1; }}'
-    arguments = {"_stdin": stdin} if stdin else {}
-    yield StringCommand("sh", "-c", QuoteString(script), "ensure", QuoteString(test), **arguments)
+    yield StringCommand("sh", "-c", QuoteString(script), "ensure", QuoteString(test), _stdin=stdin)

@@ -14,7 +14,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.facts.unit import APPLIED, Unit, UnitState, digest_script
-from deploys.operations.change import Change, announce, foreseen
+from deploys.operations.change import Change, Commands, announce, foreseen
 
 # systemctl returns 0 for a process that dies right after its start: what counts is that it is still there,
 # not restarted meanwhile, and that its own probe succeeds.
@@ -36,7 +36,7 @@ def unit(
     test: str = "true",
     probe: str = "true",
     wait: int = 60,
-) -> Iterator[StringCommand]:
+) -> Commands:
     """Have `unit` enabled, active, and running with what is on disk.
 
     + unit: its canonical name ("redis-server", not the alias "redis").
@@ -54,7 +54,9 @@ def unit(
     for action, why in steps:
         announce(Change("unit", unit, action, why))
     yield StringCommand(
-        "sh", "-c", QuoteString(_script(unit, [step for step, _ in steps], restart_on, reload_on, test, probe, wait))
+        "sh",
+        "-c",
+        QuoteString(_script(unit, [step for step, _ in steps], restart_on, reload_on, test, probe, wait)),
     )
 
 
@@ -79,7 +81,10 @@ def _script(
     wait: int,
 ) -> str:
     quoted = shlex.quote(unit)
-    lines = [f"set -eu\nunit={quoted} probe={shlex.quote(probe)} wait={wait}", f"sh -c {shlex.quote(test)} >&2"]
+    lines = [
+        f"set -eu\nunit={quoted} probe={shlex.quote(probe)} wait={wait}",
+        f"sh -c {shlex.quote(test)} >&2",
+    ]
     lines.append("systemctl daemon-reload")
     lines += ["systemctl reset-failed -- $unit 2>/dev/null || true"] * ("start" in steps or "restart" in steps)
     # The digests are taken ahead of the step: a change that comes while the unit starts is then not taken for applied.

@@ -19,7 +19,7 @@ def checks() -> list[Check]:
         ),
         Check(
             "A tenth of the disk is free",
-            "test \"$(df --output=pcent /var | tail -n 1 | tr -dc 0-9)\" -le 90",
+            'test "$(df --output=pcent /var | tail -n 1 | tr -dc 0-9)" -le 90',
             "free space on the file system of /var",
         ),
     ]

@@ -8,12 +8,12 @@ from pyinfra.context import host
 from deploys.component import Secret
 from deploys.facts.machine import MachineState
 from deploys.faults import Refused
+from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import directory, file
 from deploys.operations.packages import mended
 from deploys.operations.secrets import stored
 from deploys.operations.shell import ensure
-from deploys.operations.change import Change
 from deploys.preflight.assessment import assess
 from deploys.preflight.checks import checks
 from deploys.preflight.settings import Preflight

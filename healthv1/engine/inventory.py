@@ -23,7 +23,7 @@ def load(environment: str) -> Inventory:
     pyinfra.is_cli = True  # group_data lies beside the inventory, and operations are told apart by their lines
     with collecting_faults() as faults:
         try:
-            inventory = make_inventory_from_files(str(path), {}, cwd=str(project.root()))
+            inventory: Inventory = make_inventory_from_files(str(path), {}, cwd=str(project.root()))
         except UnexpectedExternalError as error:
             faults.extend(_faults_of(error))
     Refused.unless(dict.fromkeys(faults))

@@ -50,7 +50,6 @@ def _stages(session: Session, order: list[str]) -> list[str]:
 
 def label(session: Session, operation: str) -> tuple[str, str]:
     """Return the component and the sentence of an operation."""
-    name = sorted(session.state.op_meta[operation].names)[0]
+    name = min(session.state.op_meta[operation].names)
     component, _, sentence = name.rpartition(" | ")
     return component, sentence
-

@@ -86,8 +86,10 @@ def _fail() -> None:
     raise PyinfraError("see the fault")
 
 
-class _Reporter(BaseStateCallback):  # type: ignore[misc]
+class _Reporter(BaseStateCallback):
     """Passes on what pyinfra tells."""
+
+    # ruff: noqa: ARG002 - the signatures are pyinfra's
 
     def __init__(self, session: Session, report: Report, made: Made) -> None:
         self._session = session
@@ -95,15 +97,20 @@ class _Reporter(BaseStateCallback):  # type: ignore[misc]
         self._report = report
         self._stages = {operation: stage for stage, operation in staged(session)}
 
-    def operation_host_start(self, state: State, host: Host, op_hash: str) -> None:  # noqa: ARG002
+    def operation_host_start(self, state: State, host: Host, op_hash: str) -> None:
         self._report.started(host.name, self._stages[op_hash], *label(self._session, op_hash))
 
-    def operation_host_success(self, state: State, host: Host, op_hash: str, retry_count: int = 0) -> None:  # noqa: ARG002
+    def operation_host_success(self, state: State, host: Host, op_hash: str, retry_count: int = 0) -> None:
         names = label(self._session, op_hash)
         self._report.ended(host.name, self._stages[op_hash], *names, changed=(host, op_hash) in self._made)
 
     def operation_host_error(
-        self, state: State, host: Host, op_hash: str, retry_count: int = 0, max_retries: int = 0  # noqa: ARG002
+        self,
+        state: State,
+        host: Host,
+        op_hash: str,
+        retry_count: int = 0,
+        max_retries: int = 0,
     ) -> None:
         if host.name in self._session.faults:
             return

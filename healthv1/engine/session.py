@@ -14,8 +14,8 @@ from pyinfra.api.host import Host
 from pyinfra.api.state import State, StateStage
 from pyinfra.connectors.util import CommandOutput
 from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
-from pyinfra_cli.util import exec_file
 from pyinfra_cli.exceptions import UnexpectedExternalError
+from pyinfra_cli.util import exec_file
 
 from healthv1 import project
 from healthv1.engine import inventory as inventories

@@ -29,7 +29,10 @@ def findings(session: Session) -> list[Finding]:
         gevent.spawn(_try, host.name, *claim)
         for host in session.hosts
         for visitor in visitors(host)
-        for claim in (*_of_ports(session, host, visitor), *(_of_website(visitor) if "edge" in host.groups else ()))
+        for claim in (
+            *_of_ports(host, visitor),
+            *(_of_website(visitor) if "edge" in host.groups else ()),
+        )
     ]
     gevent.joinall(tries, raise_error=True)
     return [one.value for one in tries]
@@ -50,17 +53,17 @@ def _try(host: str, claim: str, attempt: Callable[[], str], hint: str) -> Findin
     return Finding(host, "outside", claim, not seen, seen, hint)
 
 
-def _of_ports(session: Session, host: Host, visitor: Visitor) -> Iterator[Claim]:
+def _of_ports(host: Host, visitor: Visitor) -> Iterator[Claim]:
     ssh = int(host.data.get("ssh_port") or 22)
     allowed = {ssh, 80, 443} if "edge" in host.groups else {ssh}
     yield (
         f"Only {', '.join(map(str, sorted(allowed)))} are open at {visitor.address}",
-        lambda: _other_open_ports(session, host, visitor, allowed),
+        lambda: _other_open_ports(host, visitor, allowed),
         "run apply; if a container publishes the port, bind it to 127.0.0.1",
     )
 
 
-def _other_open_ports(session: Session, host: Host, visitor: Visitor, allowed: set[int]) -> str:
+def _other_open_ports(host: Host, visitor: Visitor, allowed: set[int]) -> str:
     listening = run(host, "ss -Htln | awk '{print $4}' | sed 's/.*://' | sort -un")[1].stdout_lines
     stack: Stack = host.data.stack
     ports = {*USUAL_PORTS, *stack.instances, *map(stack.metrics_port, stack.instances), *map(int, listening)}
@@ -79,7 +82,11 @@ def _of_website(visitor: Visitor) -> Iterator[Claim]:
     yield f"TLS 1.1 is refused {at}", lambda: _old_tls(visitor), "run apply"
     yield f"An unknown name gets no certificate {at}", lambda: _unknown_name(visitor), "run apply"
     yield f"HTTP redirects to HTTPS {at}", lambda: _redirects(visitor), "run apply"
-    yield f"The API is ready through Nginx {at}", lambda: _ready(visitor), "read: journalctl -u 'health-v1-api@*'"
+    yield (
+        f"The API is ready through Nginx {at}",
+        lambda: _ready(visitor),
+        "read: journalctl -u 'health-v1-api@*'",
+    )
     yield f"Metrics are not public {at}", lambda: _hidden(visitor), "run apply"
     yield f"Errors carry HSTS too {at}", lambda: _hsts(visitor), "run apply"
     yield f"The API's rate limit bites {at}", lambda: _limited(visitor, "/v1/", 60), "run apply"

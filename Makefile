@@ -1,0 +1,50 @@
+# The two commands of the README are `make demo` and `make test`. Both do all the set-up themselves.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+APT := $(shell cat healthv1/sandbox/apt-packages.txt 2>/dev/null)
+
+.PHONY: help demo test check bench clean setup
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: setup ## From nothing to a verified deployment on a disposable host
+	@$(BIN)/python -m healthv1.demo
+
+test: setup ## Every test: ours, the API's own, and those on real hosts
+	@$(BIN)/python -m pytest tests/unit healthv1_api/tests tests/hosts
+
+check: .venv/.done ## Formatting, lint, types and layering
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@bash -n .ci/run
+
+bench: setup ## Measure; figures are ratios within one run
+	@$(BIN)/python -m benchmarks
+
+clean: ## Take down every sandbox and remove what was built here
+	@test ! -x $(BIN)/healthv1 || $(BIN)/healthv1 sandbox down
+	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+
+setup: .apt .venv/.done
+
+# Only what is missing is asked of apt; without root the sandbox says what it lacks, and the rest works.
+.PHONY: .apt
+.apt:
+	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	  missing=$$(for p in $(APT); do dpkg-query -W -f '$${db:Status-Abbrev}' $$p 2>/dev/null | grep -q ^ii || echo $$p; done); \
+	  if [ -n "$$missing" ]; then echo "Installing:" $$missing; \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qqy --no-install-recommends $$missing; } \
+	      >/tmp/healthv1-apt.log 2>&1 || { tail -n 20 /tmp/healthv1-apt.log; exit 1; }; fi; fi
+
+.venv/.done: requirements.lock pyproject.toml
+	@echo "Installing the pinned Python packages into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
