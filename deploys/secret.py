@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from pydantic_core import CoreSchema, core_schema
+
 from deploys.faults import Fault, Refused
 
 
@@ -38,6 +40,11 @@ class Secret:
         if self.backend is None:
             raise Refused(Fault(str(self), "It has no backend.", "set `secrets` in group_data"))
         return self.backend.reveal(self)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
+        """A reference is taken as it is; without this pydantic would look into it as into any dataclass."""
+        return core_schema.is_instance_schema(cls)
 
     def __str__(self) -> str:
         return f"{self.backend or 'secret:'}#{self.key}"

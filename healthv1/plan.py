@@ -67,7 +67,7 @@ def _of_step(step: Step, diffs: bool) -> Iterator[str]:
     for change in step.changes:
         why = f"  ({change.why})" if change.why else ""
         yield f"    {MARKS.get(change.action, '~')} {change.action} {change.kind} {change.target}{why}"
-        if diffs and change.diff:
+        if diffs and change.diff and change.action != "create":
             yield from (f"        {line}" for line in change.diff.splitlines()[2:])
 
 

@@ -74,15 +74,16 @@ class Session:
 @contextmanager
 def opened(environment: str, limit: tuple[str, ...] = (), *, read_site: bool = True) -> Iterator[Session]:
     """Connect to the hosts of `environment` and read the site on each. Hosts with faults are in `faults`."""
-    inventory = inventories.load(environment)
-    chosen = inventories.chosen(inventory, limit)
-    state = State(inventory, Config(FAIL_PERCENT=0, CONNECT_TIMEOUT=10), check_for_changes=False, initial_limit=chosen)
+    state = State(check_for_changes=False)
     state.cwd = str(project.root())
-    session = Session(environment, state)
-    ctx_state.set(state)
-    ctx_inventory.set(inventory)
-    state.set_stage(StateStage.Connect)
+    ctx_state.set(state)  # pyinfra reads inventories in the context of a state
     try:
+        inventory = inventories.load(environment)
+        chosen = inventories.chosen(inventory, limit)
+        state.init(inventory, Config(FAIL_PERCENT=0), initial_limit=chosen)
+        ctx_inventory.set(inventory)
+        session = Session(environment, state)
+        state.set_stage(StateStage.Connect)
         state.active_hosts.update(chosen)
         state.activated_hosts.update(chosen)
         session.on_each(_connect)
@@ -90,7 +91,7 @@ def opened(environment: str, limit: tuple[str, ...] = (), *, read_site: bool = T
             _read_site(session)
         yield session
     finally:
-        for host in state.activated_hosts:
+        for host in getattr(state, "activated_hosts", ()):
             if host.connected:
                 host.disconnect()
         ctx_state.reset()
