@@ -9,9 +9,9 @@ _hosts = [
         {
             "ssh_hostname": host.address,
             "address6": host.address6,
-            "ssh_user": _running.user,
-            "ssh_key": str(_running.ssh_key),
-            "ssh_known_hosts_file": str(_running.known_hosts),
+            "ssh_user": host.user,
+            "ssh_key": host.ssh_key,
+            "ssh_known_hosts_file": host.known_hosts,
         },
     )
     for host in _running.hosts

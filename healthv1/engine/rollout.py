@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 from pyinfra.api.command import FunctionCommand
 from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
+from pyinfra.api.operation import OperationMeta
 from pyinfra.api.operations import run_ops
 from pyinfra.api.state import BaseStateCallback, State, StateStage
 
@@ -51,12 +53,8 @@ def apply(session: Session, report: Report) -> Outcome:
             data.command_generator = _watched(session, host, operation, data.command_generator, made)
     state.set_stage(StateStage.Execute)
     state.add_callback_handler(_Reporter(session, report, made))
-    try:
+    with contextlib.suppress(PyinfraError):  # a host failed; the outcome says which and why
         run_ops(state)
-    except PyinfraError as error:
-        if not session.faults:
-            raise
-        del error  # the faults say it better
     return _outcome(session, made)
 
 
@@ -104,21 +102,6 @@ class _Reporter(BaseStateCallback):
         names = label(self._session, op_hash)
         self._report.ended(host.name, self._stages[op_hash], *names, changed=(host, op_hash) in self._made)
 
-    def operation_host_error(
-        self,
-        state: State,
-        host: Host,
-        op_hash: str,
-        retry_count: int = 0,
-        max_retries: int = 0,
-    ) -> None:
-        if host.name in self._session.faults:
-            return
-        component, sentence = label(self._session, op_hash)
-        said = "\n".join(getattr(host.connector, "complaint", [])[-25:]) or "no output"
-        fault = Fault(f"{host.name}: {component}", f'"{sentence}" failed:\n{said}', "mend the cause and apply again")
-        self._session.faults[host.name] = [fault]
-
 
 def _outcome(session: Session, made: Made) -> Outcome:
     steps, unfinished = [], []
@@ -132,5 +115,12 @@ def _outcome(session: Session, made: Made) -> Outcome:
                 unfinished.append(f"{host.name}: {names[0]}, {names[1]}")
             elif meta.did_change():
                 steps.append(Step(host.name, stage, *names, made[host, operation]))
+            if meta.is_complete() and not meta.did_succeed() and host.name not in session.faults:
+                session.fail(host, _failure(host, names, meta))
     faults = tuple(fault for faults in session.faults.values() for fault in faults)
     return Outcome(tuple(steps), faults, tuple(unfinished))
+
+
+def _failure(host: Host, names: tuple[str, str], meta: OperationMeta) -> Fault:
+    said = "\n".join((meta.stderr_lines or meta.stdout_lines)[-25:]) or "it said nothing (the connection may be lost)"
+    return Fault(f"{host.name}: {names[0]}", f'"{names[1]}" failed:\n{said}', "mend the cause and apply again")

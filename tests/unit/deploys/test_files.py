@@ -1,0 +1,100 @@
+import os
+import stat
+
+import pytest
+
+from deploys.operations.files import absent, directory, file, link
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "a b'c.conf"
+
+
+def test_a_file_is_written_whole_and_a_second_apply_changes_nothing(converge, path, owner):
+    def body():
+        file(name="Write", path=str(path), content="one\n\"two\" $HOME `x` \\\n", mode="0640", **owner)
+
+    first = converge(body)
+    assert [change.action for change in first.planned] == ["create"]
+    assert first.made == first.planned
+    assert path.read_text() == "one\n\"two\" $HOME `x` \\\n"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert converge(body).planned == []
+    assert list(path.parent.iterdir()) == [path], "temporary files are left behind"
+
+
+@pytest.mark.parametrize("drift", ["content", "mode", "link"])
+def test_drift_is_named_and_mended(converge, path, owner, drift):
+    def body():
+        file(name="Write", path=str(path), content="wanted\n", mode="0600", **owner)
+
+    converge(body)
+    if drift == "content":
+        path.write_text("changed\n")
+    elif drift == "mode":
+        path.chmod(0o644)
+    else:
+        path.unlink()
+        path.symlink_to("/etc/hostname")
+    run = converge(body)
+    assert {"content": "content", "mode": "0644", "link": "symbolic link"}[drift] in run.planned[0].why
+    assert run.made == run.planned
+    assert (path.is_symlink(), path.read_text()) == (False, "wanted\n")
+    assert converge(body).planned == []
+
+
+def test_the_diff_shows_both_sides_but_never_those_of_a_secret_file(converge, path, owner):
+    path.write_text("old-value\n")
+    shown = converge(lambda: file(name="Write", path=str(path), content="new-value\n", mode="0644", **owner))
+    assert "-old-value" in shown.planned[0].diff
+    assert "+new-value" in shown.planned[0].diff
+    path.write_text("old-value\n")
+    hidden = converge(
+        lambda: file(name="Write", path=str(path), content="new-value\n", mode="0600", secret=True, **owner)
+    )
+    assert hidden.planned[0].diff == ""
+
+
+def test_a_file_that_its_test_refuses_never_replaces_the_old_one(converge, path, owner):
+    path.write_text("good\n")
+    for kind in ("test", "test_in_place"):
+        command = 'grep -q good "$1"' if kind == "test" else f'grep -q good "{path}"'
+        wrong = {kind: command}
+        run = converge(lambda wrong=wrong: file(name="Write", path=str(path), content="bad\n", mode="0644", **owner, **wrong))
+        assert run.faults
+        assert path.read_text() == "good\n"
+        assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_old_file(converge, owner):
+    """/dev/full stands for it: the write fails, as on a full disk."""
+    run = converge(lambda: file(name="Write", path="/dev/full/x", content="new\n", mode="0644", **owner))
+    assert run.faults
+
+
+def test_content_that_changes_between_plan_and_apply_is_still_made_right(converge, path, owner):
+    def body():
+        file(name="Write", path=str(path), content="wanted\n", mode="0644", **owner)
+
+    run = converge(body, between=lambda: path.write_text("someone was quicker\n"))
+    assert not run.faults
+    assert path.read_text() == "wanted\n"
+
+
+def test_a_link_is_switched_and_a_directory_gets_its_mode(converge, tmp_path, owner):
+    at = tmp_path / "current"
+
+    def body():
+        link(name="Switch", path=str(at), target="releases/2")
+        directory(name="Make", path=str(tmp_path / "data"), mode="0750", **owner)
+        absent(name="Remove", path=str(tmp_path / "old"))
+
+    at.symlink_to("releases/1")
+    (tmp_path / "old").touch()
+    run = converge(body)
+    assert [change.action for change in run.planned] == ["update", "create", "remove"]
+    assert at.readlink().as_posix() == "releases/2"
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o750
+    assert sorted(os.listdir(tmp_path)) == ["current", "data"]
+    assert converge(body).planned == []
