@@ -1,0 +1,11 @@
+"""Bare hosts that were recorded: enough to plan, nothing to keep."""
+
+from deploys.certbot.settings import Certbot
+from deploys.environment.settings import Environment
+from deploys.stack import Stack
+from healthv1.secrets.rehearsal import Rehearsal
+
+secrets = Rehearsal()
+stack = Stack(domain="api.example.com", environment="rehearsal")
+environment = Environment(cors_allowed_origins=("https://app.example.com",))
+certbot = Certbot(email="ops@example.com")
