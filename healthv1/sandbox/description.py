@@ -1,0 +1,109 @@
+"""What a running sandbox tells the rest of the world: addresses, and where its keys lie. Never a key itself."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+from healthv1.errors import Fault, SandboxError
+from healthv1.sandbox import processes
+from healthv1.sandbox.place import Sandbox
+
+
+@dataclass(frozen=True)
+class Host:
+    name: str
+    address: str
+    address6: str
+    user: str
+    ssh_key: str
+    """Path of the private key."""
+    known_hosts: str
+
+
+@dataclass(frozen=True)
+class OpenBao:
+    address: str
+    token_file: str
+    """A token that may do everything below the mount, and nothing else."""
+    mount: str
+
+
+@dataclass(frozen=True)
+class Acme:
+    directory_url: str
+    ca_file: str
+    """Who vouches for the directory's own HTTPS."""
+    root_file: str
+    """Who vouches for the certificates it issues."""
+
+
+@dataclass(frozen=True)
+class S3:
+    endpoint: str
+    bucket: str
+    key_file: str
+    """JSON with access_key_id and secret_access_key."""
+
+
+@dataclass(frozen=True)
+class Running:
+    name: str
+    suite: str
+    domain: str
+    """The API's public name, which the ACME server resolves to the last host."""
+    gateway: str
+    """This machine, as the hosts see it."""
+    gateway6: str
+    hosts: tuple[Host, ...]
+    openbao: OpenBao
+    acme: Acme
+    s3: S3
+
+    @property
+    def edge(self) -> Host:
+        """Return the host that the domain leads to."""
+        return self.hosts[-1]
+
+    def host(self, name: str) -> Host:
+        for host in self.hosts:
+            if host.name == name:
+                return host
+        known = ", ".join(host.name for host in self.hosts)
+        raise SandboxError(Fault(name, f"is no host of the sandbox {self.name}.", f"choose one of {known}"))
+
+
+def save(sandbox: Sandbox, found: Running) -> None:
+    new = sandbox.description.with_suffix(".new")
+    new.write_text(json.dumps(asdict(found), indent=2), encoding="utf-8")
+    new.replace(sandbox.description)
+
+
+def described(sandbox: Sandbox) -> Running | None:
+    """Return what `up` wrote when it was done; None if it never was."""
+    if not sandbox.description.exists():
+        return None
+    data = json.loads(sandbox.description.read_text(encoding="utf-8"))
+    parts = {"openbao": OpenBao(**data.pop("openbao")), "acme": Acme(**data.pop("acme")), "s3": S3(**data.pop("s3"))}
+    return Running(hosts=tuple(Host(**host) for host in data.pop("hosts")), **parts, **data)
+
+
+def running(name: str | None = None) -> Running | None:
+    """Return the sandbox if any of it runs."""
+    sandbox = Sandbox.named(name)
+    found = described(sandbox)
+    if found and any(processes.alive(record) for record in sandbox.state.glob("*/*/process")):
+        return found
+    return None
+
+
+def load(name: str | None = None) -> Running:
+    """Return the running sandbox.
+
+    Raises SandboxError if there is none.
+    """
+    found = running(name)
+    if found is None:
+        sandbox = Sandbox.named(name)
+        raise SandboxError(Fault(f"sandbox {sandbox.name}", "is not running.", "start it: healthv1 sandbox up"))
+    return found

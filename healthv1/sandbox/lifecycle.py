@@ -1,0 +1,161 @@
+"""A sandbox comes up whole, and goes without trace.
+
+`up` twice is harmless: it starts what has died and leaves the rest alone. `down` undoes an `up` that ended anywhere.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from healthv1.errors import Fault, SandboxError
+from healthv1.sandbox import boot, cgroups, description, identity, network, tree
+from healthv1.sandbox.addresses import Addresses, allot
+from healthv1.sandbox.locks import held, quiet
+from healthv1.sandbox.place import Sandbox, state_root
+from healthv1.sandbox.reach import await_login
+from healthv1.sandbox.requirements import require
+from healthv1.sandbox.description import Host, Running
+from healthv1.sandbox.servers import acme, openbao, s3
+
+DOMAIN = "api.sandbox.test"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a sandbox was asked to be. To change it, take the sandbox down first."""
+
+    hosts: int = 1
+    suite: str = "trixie"
+    disk_size: str = ""
+    """Of each host's own layer, like "1G"; without it, a host may fill this machine's disk."""
+
+    @property
+    def names(self) -> list[str]:
+        return [f"host{position}" for position in range(1, self.hosts + 1)]
+
+
+def up(sandbox: Sandbox, shape: Shape | None = None, say: Callable[[str], None] = quiet) -> Running:
+    """Have the sandbox run, in this shape (without one: as it is, or one host of the default suite)."""
+    require()
+    with held(sandbox.lock, say):
+        wanted = _settle(sandbox, shape)
+        fresh_tree = tree.prepare(wanted.suite, say)
+        addresses = allot(sandbox)
+        network.connect(addresses)
+        _start_hosts(sandbox, addresses, wanted, fresh_tree, say)
+        found = _start_servers(sandbox, addresses, wanted, say)
+        for host in found.hosts:
+            await_login(sandbox, host)
+        description.save(sandbox, found)
+    return found
+
+
+def down(sandbox: Sandbox, say: Callable[[str], None] = quiet) -> None:
+    """Remove every process, mount, link, rule and file of this sandbox. The caches stay."""
+    with held(sandbox.lock, say):
+        if not sandbox.state.exists():
+            say(f"The sandbox {sandbox.name} is not up")
+            return
+        say(f"Take the sandbox {sandbox.name} down")
+        sandbox.description.unlink(missing_ok=True)
+        cgroups.end(sandbox.name)
+        addresses = allot(sandbox)
+        network.disconnect(addresses)
+        boot.sweep(addresses)
+        shutil.rmtree(sandbox.state)
+        if not any((state_root() / "sandboxes").iterdir()):
+            network.restore_forwarding()
+
+
+def shape_of(sandbox: Sandbox) -> Shape | None:
+    if not sandbox.shape.exists():
+        return None
+    return Shape(**json.loads(sandbox.shape.read_text(encoding="utf-8")))
+
+
+def renew(sandbox: Sandbox, name: str) -> None:
+    """Give a host the tree of a fresh server, and its identity."""
+    shape = shape_of(sandbox) or Shape()
+    fresh_tree = tree.prepare(shape.suite, quiet)
+    _create(sandbox, allot(sandbox), shape, name, fresh_tree)
+
+
+def _settle(sandbox: Sandbox, asked: Shape | None) -> Shape:
+    """Return the shape, on record before anything is made of it."""
+    now = shape_of(sandbox)
+    if now and asked and asked != now:
+        what = f"is up with {_words(now)}, not with {_words(asked)}."
+        raise SandboxError(Fault(f"sandbox {sandbox.name}", what, "take it down first: healthv1 sandbox down"))
+    shape = asked or now or Shape()
+    if shape.hosts < 1:
+        raise SandboxError(Fault("hosts", "must be at least 1."))
+    _private_directory(sandbox.state)
+    new = sandbox.shape.with_suffix(".new")
+    new.write_text(json.dumps(asdict(shape)), encoding="utf-8")
+    new.replace(sandbox.shape)
+    return shape
+
+
+def _words(shape: Shape) -> str:
+    size = f" of {shape.disk_size}" if shape.disk_size else ""
+    return f"{shape.hosts} host{'s' if shape.hosts > 1 else ''}{size} on {shape.suite}"
+
+
+def _private_directory(path: Path) -> None:
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    state_root().chmod(0o700)
+
+
+def _start_hosts(
+    sandbox: Sandbox, addresses: Addresses, shape: Shape, fresh_tree: Path, say: Callable[[str], None]
+) -> None:
+    missing = [name for name in shape.names if not boot.alive(sandbox, name)]
+    for name in missing:
+        if not boot.created(sandbox, name):
+            _create(sandbox, addresses, shape, name, fresh_tree)
+    identity.pin(sandbox, addresses, shape.names)
+    if missing:
+        say(f"Boot {', '.join(missing)} ({shape.suite})")
+    for name in missing:
+        boot.start(sandbox, addresses, name)
+
+
+def _create(sandbox: Sandbox, addresses: Addresses, shape: Shape, name: str, fresh_tree: Path) -> None:
+    sandbox.host(name).mkdir(parents=True, exist_ok=True)
+    identity.pack(sandbox, addresses, name, shape.names.index(name) + 1)
+    boot.create(sandbox, name, str(fresh_tree), shape.disk_size)
+
+
+def _start_servers(
+    sandbox: Sandbox, addresses: Addresses, shape: Shape, say: Callable[[str], None]
+) -> Running:
+    say("Start OpenBao, Pebble and S3 beside them")
+    openbao.start(sandbox)
+    acme.start(sandbox, addresses, edge=shape.hosts)
+    s3.start(sandbox, addresses)
+    return Running(
+        name=sandbox.name,
+        suite=shape.suite,
+        domain=DOMAIN,
+        gateway=addresses.gateway,
+        gateway6=addresses.gateway6,
+        hosts=tuple(_host(sandbox, addresses, position) for position in range(1, shape.hosts + 1)),
+        openbao=openbao.ready(sandbox),
+        acme=acme.ready(sandbox, addresses),
+        s3=s3.ready(sandbox, addresses),
+    )
+
+
+def _host(sandbox: Sandbox, addresses: Addresses, position: int) -> Host:
+    return Host(
+        name=f"host{position}",
+        address=addresses.host(position),
+        address6=addresses.host6(position),
+        user=tree.ADMIN,
+        ssh_key=str(sandbox.ssh_key),
+        known_hosts=str(sandbox.known_hosts),
+    )
