@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from healthv1 import commands, terminal
-from healthv1.sandbox.commands import sandbox
+from healthv1.sandbox.cli import sandbox
 
 DONE, FAILED, CHANGES = 0, 1, 2
 

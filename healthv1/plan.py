@@ -73,6 +73,8 @@ def _of_step(step: Step, diffs: bool) -> Iterator[str]:
 
 def total(plan: Plan) -> str:
     hosts = f"{len(plan.hosts)} host{'s' * (len(plan.hosts) != 1)}"
+    if not plan.hosts:
+        return "No host could be planned."
     if not plan.steps:
         return f"Nothing to do: {plan.considered} operations on {hosts}, all as they should be."
     return f"{plan.changes} changes by {len(plan.steps)} of {plan.considered} operations on {hosts}."

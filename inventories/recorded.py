@@ -16,7 +16,9 @@ rotational=0"""
 
 def _host(name, *, os, release, python):
     responses = {"/etc/os-release": _MACHINE.format(os, release, python)}
-    return (f"@fake/{name}", {"fake_responses": responses, "fake_delay": 0, "fake_delay_jitter": 0})
+    # Each stands for a server of its own that plays every part.
+    alone = {"private_address": "127.0.0.1"}
+    return (f"@fake/{name}", {"fake_responses": responses, "fake_delay": 0, "fake_delay_jitter": 0, **alone})
 
 
 _hosts = [

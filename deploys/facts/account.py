@@ -9,7 +9,7 @@ from pyinfra.api.facts import FactBase
 
 _STATE = (
     'getent passwd "$1" | cut -d: -f1,3-7; id -gn "$1"; id -Gn "$1";'
-    ' case "$(getent shadow "$1" | cut -d: -f2)" in [!*]*) echo open;; *) echo locked;; esac'
+    ' case "$(getent shadow "$1" | cut -d: -f2)" in "!"*|"*"*) echo locked;; *) echo open;; esac'
 )
 
 

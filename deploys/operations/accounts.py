@@ -21,7 +21,8 @@ def account(account: str, home: str, shell: str) -> Commands:
     if found == wanted:
         host.noop(f"{account} is as it should be")
         return
-    why = f"{found.home} {found.shell} → {home} {shell}" if found else ""
+    why = "" if found is None else f"{found.home} {found.shell} → {home} {shell}"
+    why = "a password opens it" if found and not found.locked else why
     announce(Change("account", account, "update" if found else "create", why))
     script = _UPDATE if found else _CREATE
     yield StringCommand("sh", "-c", QuoteString(script), "account", *(QuoteString(x) for x in (account, home, shell)))

@@ -39,7 +39,8 @@ class FastSSH(SSHConnector):
         if not self._reading:
             self._remembered.clear()
             return self._heard(super().run_shell_command(command, *args, **arguments))
-        key = f"{command.get_raw_value()} {sorted(arguments.items(), key=str)}"
+        text = command if isinstance(command, str) else command.get_raw_value()
+        key = f"{text} {sorted(arguments.items(), key=str)}"
         if key not in self._remembered:
             self._remembered[key] = self._heard(super().run_shell_command(command, *args, **arguments))
         return self._remembered[key]

@@ -1,0 +1,70 @@
+"""`healthv1 sandbox …`: parse, call one function, print."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import asdict
+
+import click
+
+from healthv1.sandbox import lifecycle
+from healthv1.sandbox.description import load
+from healthv1.sandbox.lifecycle import Shape
+from healthv1.sandbox.place import Sandbox
+from healthv1.sandbox.reach import ssh_command
+from healthv1.sandbox.status import status as status_of
+
+SUITES = ("trixie", "bookworm")
+
+
+def _say(sentence: str) -> None:
+    click.echo(f"  {sentence}", err=True)
+
+
+@click.group()
+def sandbox() -> None:
+    """Disposable hosts on this machine, and the servers around them (needs root and Linux)."""
+
+
+@sandbox.command()
+@click.option("--hosts", type=click.IntRange(1, 9), help="How many.  [default: 1]")
+@click.option("--suite", type=click.Choice(SUITES), help="The Debian release.  [default: trixie]")
+def up(hosts: int | None, suite: str | None) -> None:
+    """Bring it up, or mend what died of it."""
+    started = time.monotonic()
+    asked = Shape(hosts=hosts or 1, suite=suite or SUITES[0]) if hosts or suite else None
+    running = lifecycle.up(Sandbox.named(), asked, _say)
+    names = ", ".join(f"{host.name} ({host.address})" for host in running.hosts)
+    click.echo(f"{names} on {running.suite}, up in {time.monotonic() - started:.1f} s.")
+    click.echo("Next: healthv1 apply sandbox")
+
+
+@sandbox.command()
+def down() -> None:
+    """Take it down and remove everything it made. The caches stay."""
+    lifecycle.down(Sandbox.named(), _say)
+    click.echo("Next: healthv1 sandbox up")
+
+
+@sandbox.command()
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
+def status(as_json: bool) -> None:
+    """Show what runs."""
+    found = status_of(Sandbox.named())
+    if as_json:
+        click.echo(json.dumps(asdict(found), indent=2))
+        return
+    for line in found.lines():
+        click.echo(line)
+
+
+@sandbox.command(context_settings={"ignore_unknown_options": True})
+@click.argument("host", required=False)
+@click.argument("command", nargs=-1, type=click.UNPROCESSED)
+def ssh(host: str | None, command: tuple[str, ...]) -> None:
+    """Log in to HOST (default: the first), or run COMMAND there."""
+    running = load()
+    argv = [*ssh_command(running.host(host) if host else running.hosts[0]), *command]
+    os.execvp(argv[0], argv)
