@@ -19,7 +19,7 @@ def checks(settings: User, stack: Stack) -> list[Check]:
     return [
         Check(
             f"No password opens {stack.user}",
-            f'case "$(getent shadow {stack.user} | cut -d: -f2)" in '!'*|'*'*) ;; *) exit 1 ;; esac',
+            f"case $(getent shadow {stack.user} | cut -d: -f2) in '!'* | '*'*) ;; *) exit 1 ;; esac",
             f"run: usermod --lock {stack.user}",
         ),
         Check(

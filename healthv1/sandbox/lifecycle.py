@@ -14,11 +14,11 @@ from pathlib import Path
 from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox import boot, cgroups, description, identity, network, tree
 from healthv1.sandbox.addresses import Addresses, allot
+from healthv1.sandbox.description import Host, Running
 from healthv1.sandbox.locks import held, quiet
 from healthv1.sandbox.place import Sandbox, state_root
 from healthv1.sandbox.reach import await_login
 from healthv1.sandbox.requirements import require
-from healthv1.sandbox.description import Host, Running
 from healthv1.sandbox.servers import acme, openbao, s3
 
 DOMAIN = "api.sandbox.test"
@@ -130,9 +130,7 @@ def _create(sandbox: Sandbox, addresses: Addresses, shape: Shape, name: str, fre
     boot.create(sandbox, name, str(fresh_tree), shape.disk_size)
 
 
-def _start_servers(
-    sandbox: Sandbox, addresses: Addresses, shape: Shape, say: Callable[[str], None]
-) -> Running:
+def _start_servers(sandbox: Sandbox, addresses: Addresses, shape: Shape, say: Callable[[str], None]) -> Running:
     say("Start OpenBao, Pebble and S3 beside them")
     openbao.start(sandbox)
     acme.start(sandbox, addresses, edge=shape.hosts)

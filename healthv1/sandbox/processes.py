@@ -22,7 +22,7 @@ def start(
     argv: list[str], *, record: Path, group: Path, log: Path, environment: Mapping[str, str] | None = None
 ) -> None:
     """Start a program that outlives us. `record` gets its line of /proc/PID/stat, `log` what it says."""
-    with open(log, "ab", opener=_private) as output:  # noqa: PTH123 - Path.open takes no opener
+    with open(log, "ab", opener=_private) as output:
         subprocess.Popen(
             ["sh", "-c", _RECORD, "start", str(group), str(record), *argv],
             stdin=subprocess.DEVNULL,

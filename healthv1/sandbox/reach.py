@@ -7,8 +7,8 @@ import subprocess
 from contextlib import suppress
 
 from healthv1.errors import Fault
-from healthv1.sandbox.place import Sandbox
 from healthv1.sandbox.description import Host
+from healthv1.sandbox.place import Sandbox
 from healthv1.sandbox.waiting import until
 
 

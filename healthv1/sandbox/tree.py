@@ -22,7 +22,7 @@ SUITES = ("trixie", "bookworm")
 
 INCLUDED = (
     *("systemd", "systemd-sysv", "libpam-systemd", "dbus", "openssh-server", "sudo", "python3", "ca-certificates"),
-    *("iproute2", "iputils-ping", "procps", "kmod", "netbase", "tzdata", "logrotate", "less"),
+    *("iproute2", "procps", "kmod", "netbase", "tzdata", "logrotate", "less"),
 )
 """What a server has when a hosting company hands it over."""
 

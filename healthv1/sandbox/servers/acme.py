@@ -12,9 +12,9 @@ import requests
 
 from healthv1.sandbox import certificates
 from healthv1.sandbox.addresses import Addresses
+from healthv1.sandbox.description import Acme
 from healthv1.sandbox.keys import write_private
 from healthv1.sandbox.place import Sandbox
-from healthv1.sandbox.description import Acme
 from healthv1.sandbox.servers import server
 from healthv1.sandbox.waiting import until
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import requests
 
+from healthv1.sandbox.description import OpenBao
 from healthv1.sandbox.keys import write_private
 from healthv1.sandbox.place import Sandbox
-from healthv1.sandbox.description import OpenBao
 from healthv1.sandbox.servers import server
 from healthv1.sandbox.waiting import until
 

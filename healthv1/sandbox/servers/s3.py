@@ -7,9 +7,9 @@ import secrets
 import socket
 
 from healthv1.sandbox.addresses import Addresses
+from healthv1.sandbox.description import S3
 from healthv1.sandbox.keys import write_private
 from healthv1.sandbox.place import Sandbox
-from healthv1.sandbox.description import S3
 from healthv1.sandbox.servers import server
 from healthv1.sandbox.waiting import until
 
