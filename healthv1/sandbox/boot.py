@@ -51,9 +51,9 @@ def created(sandbox: Sandbox, name: str) -> bool:
 
 def start(sandbox: Sandbox, addresses: Addresses, name: str) -> None:
     directory = sandbox.host(name)
+    supervise = ("unshare", "--mount", "sh", "-c", _SUPERVISE, "supervise")
     processes.start(
-        ["unshare", "--mount", "sh", "-c", _SUPERVISE, "supervise", str(directory)]
-        + [str(cgroups.make(sandbox.name, name)), *_nspawn(addresses, name)],
+        [*supervise, str(directory), str(cgroups.make(sandbox.name, name)), *_nspawn(addresses, name)],
         record=directory / "process",
         group=cgroups.make(sandbox.name, "supervisors"),
         log=directory / "console.log",

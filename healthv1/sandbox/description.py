@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox import processes
@@ -83,9 +84,12 @@ def described(sandbox: Sandbox) -> Running | None:
     """Return what `up` wrote when it was done; None if it never was."""
     if not sandbox.description.exists():
         return None
-    data = json.loads(sandbox.description.read_text(encoding="utf-8"))
-    parts = {"openbao": OpenBao(**data.pop("openbao")), "acme": Acme(**data.pop("acme")), "s3": S3(**data.pop("s3"))}
-    return Running(hosts=tuple(Host(**host) for host in data.pop("hosts")), **parts, **data)
+    data: dict[str, Any] = json.loads(sandbox.description.read_text(encoding="utf-8"))
+    data["hosts"] = tuple(Host(**host) for host in data["hosts"])
+    data["openbao"] = OpenBao(**data["openbao"])
+    data["acme"] = Acme(**data["acme"])
+    data["s3"] = S3(**data["s3"])
+    return Running(**data)
 
 
 def running(name: str | None = None) -> Running | None:

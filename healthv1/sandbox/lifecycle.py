@@ -17,7 +17,7 @@ from healthv1.sandbox.addresses import Addresses, allot
 from healthv1.sandbox.description import Host, Running
 from healthv1.sandbox.locks import held, quiet
 from healthv1.sandbox.place import Sandbox, state_root
-from healthv1.sandbox.reach import await_login
+from healthv1.sandbox.reach import await_boot
 from healthv1.sandbox.requirements import require
 from healthv1.sandbox.servers import acme, openbao, s3
 
@@ -49,7 +49,7 @@ def up(sandbox: Sandbox, shape: Shape | None = None, say: Callable[[str], None] 
         _start_hosts(sandbox, addresses, wanted, fresh_tree, say)
         found = _start_servers(sandbox, addresses, wanted, say)
         for host in found.hosts:
-            await_login(sandbox, host)
+            await_boot(sandbox, host)
         description.save(sandbox, found)
     return found
 

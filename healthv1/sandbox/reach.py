@@ -32,12 +32,14 @@ def on_host(host: Host, command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
 
 
-def await_login(sandbox: Sandbox, host: Host, *, seconds: float = 60) -> None:
+def await_boot(sandbox: Sandbox, host: Host, *, seconds: float = 60) -> None:
+    """Wait until the host lets its admin in and has started, well or badly, all that it starts at boot."""
     log = sandbox.host(host.name) / "console.log"
     fault = Fault(host.name, f"did not let {host.user} in within {seconds:.0f} s.", f"read {log}")
     # The banner first: a refused connection costs nothing, and a login is refused for a while after it (pam_nologin).
     until(lambda: _has_banner(host.address), fault, seconds=seconds, pause=0.05)
     until(lambda: on_host(host, "true").returncode == 0, fault, seconds=seconds)
+    on_host(host, f"timeout {seconds:.0f} systemctl is-system-running --wait")
 
 
 def boot_id(host: Host) -> str:

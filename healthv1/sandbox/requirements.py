@@ -34,29 +34,9 @@ _PYTHON_PROGRAMS = ("bao", "rclone")
 
 # Firewalls inside of the hosts need these; where they are built in, or already there, loading them does nothing.
 _MODULES = (
-    *(
-        "overlay",
-        "bridge",
-        "veth",
-        "loop",
-        "nf_tables",
-        "nft_compat",
-        "nft_masq",
-        "nft_ct",
-        "nft_limit",
-        "nft_reject_inet",
-    ),
-    *(
-        "nft_log",
-        "xt_conntrack",
-        "xt_limit",
-        "xt_recent",
-        "xt_addrtype",
-        "xt_LOG",
-        "xt_tcpudp",
-        "xt_multiport",
-        "xt_hl",
-    ),
+    *("overlay", "bridge", "veth", "loop", "nf_tables", "nft_compat", "nft_masq", "nft_ct", "nft_limit", "nft_log"),
+    *("nft_reject_inet", "xt_conntrack", "xt_limit", "xt_recent", "xt_addrtype", "xt_LOG", "xt_tcpudp"),
+    *("xt_multiport", "xt_hl"),
 )
 
 
@@ -102,9 +82,7 @@ def _capabilities() -> Iterator[Fault]:
     if os.geteuid() != 0:
         yield Fault("this user", "is not root, and a host's file tree belongs to root.", "run it with sudo")
     elif not succeeds("unshare", "--mount", "--pid", "--net", "--cgroup", "--fork", "true"):
-        yield Fault(
-            "this machine", "refuses namespaces, even to root (CAP_SYS_ADMIN).", "run it outside of a container"
-        )
+        yield Fault("this machine", "refuses namespaces, even to root (CAP_SYS_ADMIN).", "leave the container")
     elif not _overlays():
         what = "cannot hold the upper layer of an overlay (it may itself be one, in a container)."
         yield Fault(str(state_root()), what, "set HEALTHV1_STATE to a directory on another file system")

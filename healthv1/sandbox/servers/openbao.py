@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ class _Client:
         return self._health() is not None
 
     def active(self) -> bool:
-        return self._health() == requests.codes.ok
+        return self._health() == HTTPStatus.OK
 
     def _health(self) -> int | None:
         try:

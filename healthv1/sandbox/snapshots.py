@@ -1,0 +1,88 @@
+"""A host's state is kept under a name, and given back in seconds as an overlay clone: same address, same keys.
+
+Snapshots live with their sandbox: what a host has learnt of it (passwords, certificates) is true nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from healthv1.errors import Fault, SandboxError
+from healthv1.sandbox import boot, lifecycle
+from healthv1.sandbox.addresses import allot
+from healthv1.sandbox.description import Host, load
+from healthv1.sandbox.locks import held, quiet
+from healthv1.sandbox.place import Sandbox
+from healthv1.sandbox.reach import await_boot
+
+FRESH = "fresh"
+"""The snapshot that every sandbox has: the server as it was handed over."""
+
+
+def snapshot(sandbox: Sandbox, name: str, say: Callable[[str], None] = quiet) -> None:
+    """Shut all hosts down in order, keep their state under `name`, and boot them again as clones of it."""
+    hosts = load(sandbox.name).hosts
+    with held(sandbox.lock, say):
+        _refuse(sandbox, name)
+        say(f"Take the snapshot {name} of {', '.join(host.name for host in hosts)}")
+        for host in hosts:
+            boot.stop(sandbox, host.name)
+        for host in hosts:
+            _keep(sandbox, name, host)
+        (sandbox.snapshots / name / "whole").touch()
+        _boot(sandbox, hosts)
+
+
+def reset(sandbox: Sandbox, name: str = FRESH, *, only: str = "", say: Callable[[str], None] = quiet) -> None:
+    """Throw away what the hosts (or the one named) became, and boot them as they were in the snapshot."""
+    found = load(sandbox.name)
+    hosts = (found.host(only),) if only else found.hosts
+    with held(sandbox.lock, say):
+        if name != FRESH and name not in taken(sandbox):
+            known = ", ".join([FRESH, *taken(sandbox)])
+            raise SandboxError(Fault(name, f"is no snapshot of {sandbox.name}.", f"choose one of {known}"))
+        say(f"Reset {', '.join(host.name for host in hosts)} to {name}")
+        for host in hosts:
+            boot.kill(sandbox, host.name)
+            _clone(sandbox, name, host)
+        _boot(sandbox, hosts)
+
+
+def taken(sandbox: Sandbox) -> list[str]:
+    """Return the names of the snapshots that are whole."""
+    return sorted(path.parent.name for path in sandbox.snapshots.glob("*/whole"))
+
+
+def _refuse(sandbox: Sandbox, name: str) -> None:
+    shape = lifecycle.shape_of(sandbox)
+    if shape and shape.disk_size:
+        what = f"has a disk of {shape.disk_size}; only hosts without one can be kept."
+        raise SandboxError(Fault(f"sandbox {sandbox.name}", what))
+    if name == FRESH or (sandbox.snapshots / name).exists():
+        raise SandboxError(Fault(name, f"is a snapshot of {sandbox.name} already.", "choose another name"))
+
+
+def _keep(sandbox: Sandbox, name: str, host: Host) -> None:
+    kept = sandbox.snapshots / name / host.name
+    kept.mkdir(parents=True)
+    directory = sandbox.host(host.name)
+    below = (directory / "lower").read_text(encoding="utf-8")
+    (directory / "layer/upper").rename(kept / "upper")
+    (kept / "lower").write_text(f"{kept / 'upper'}:{below}", encoding="utf-8")
+    _clone(sandbox, name, host)
+
+
+def _clone(sandbox: Sandbox, name: str, host: Host) -> None:
+    if name == FRESH:
+        lifecycle.renew(sandbox, host.name)
+    else:
+        lower = (sandbox.snapshots / name / host.name / "lower").read_text(encoding="utf-8")
+        boot.create(sandbox, host.name, lower, "")
+
+
+def _boot(sandbox: Sandbox, hosts: tuple[Host, ...]) -> None:
+    addresses = allot(sandbox)
+    for host in hosts:
+        boot.start(sandbox, addresses, host.name)
+    for host in hosts:
+        await_boot(sandbox, host)

@@ -1,0 +1,52 @@
+"""What of a sandbox is there and alive, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from healthv1.sandbox import boot
+from healthv1.sandbox.description import described
+from healthv1.sandbox.place import Sandbox
+from healthv1.sandbox.servers import acme, openbao, s3, server
+
+
+@dataclass(frozen=True)
+class Part:
+    """A host, or a server around the hosts."""
+
+    name: str
+    alive: bool
+    address: str
+    address6: str = ""
+
+
+@dataclass(frozen=True)
+class Status:
+    name: str
+    up: bool
+    """Whether it came up whole, and every part of it is alive."""
+    suite: str = ""
+    hosts: tuple[Part, ...] = ()
+    servers: tuple[Part, ...] = ()
+
+    def lines(self) -> list[str]:
+        """Return the status as a person reads it."""
+        if not self.hosts:
+            return [f"The sandbox {self.name} is not up."]
+        words = {True: "runs", False: "is down"}
+        return [f"{part.name:9} {words[part.alive]:8} {part.address}" for part in self.hosts + self.servers]
+
+
+def status(sandbox: Sandbox) -> Status:
+    found = described(sandbox)
+    if found is None:
+        return Status(sandbox.name, up=False)
+    hosts = tuple(Part(host.name, boot.alive(sandbox, host.name), host.address, host.address6) for host in found.hosts)
+    known = {
+        openbao.NAME: found.openbao.address,
+        acme.NAME: found.acme.directory_url,
+        acme.RESOLVER: found.gateway,
+        s3.NAME: found.s3.endpoint,
+    }
+    servers = tuple(Part(name, server.alive(sandbox, name), address) for name, address in known.items())
+    return Status(found.name, all(part.alive for part in hosts + servers), found.suite, hosts, servers)
