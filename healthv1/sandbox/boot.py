@@ -57,7 +57,7 @@ def start(sandbox: Sandbox, addresses: Addresses, name: str) -> None:
         record=directory / "process",
         group=cgroups.make(sandbox.name, "supervisors"),
         log=directory / "console.log",
-        environment={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
+        environment={"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1", "SYSTEMD_NSPAWN_LOCK": "0"},
     )
     processes.await_record(directory / "process", directory / "console.log")
 

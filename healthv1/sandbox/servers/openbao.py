@@ -6,6 +6,7 @@ The root token and the unseal key are in files that root alone can read: never i
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from http import HTTPStatus
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import requests
 
+from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox.description import OpenBao
 from healthv1.sandbox.keys import write_private
 from healthv1.sandbox.place import Sandbox
@@ -39,11 +41,14 @@ def ready(sandbox: Sandbox) -> OpenBao:
     place = server.directory(sandbox, NAME)
     address = json.loads((place / "config.json").read_text(encoding="utf-8"))["api_addr"]
     client = _Client(address)
-    until(client.answers, server.silent(sandbox, NAME), seconds=30)
+    silent = server.silent(sandbox, NAME)
+    until(client.answers, silent, seconds=30)
     if not (place / "unseal_key").exists():
+        _begin_again(sandbox, client)
+        until(client.answers, silent, seconds=30)
         _initialize(client, place)
     client.call("PUT", "sys/unseal", key=(place / "unseal_key").read_text(encoding="utf-8"))
-    until(client.active, server.silent(sandbox, NAME), seconds=30)
+    until(client.active, silent, seconds=30)
     if not (place / "token").exists():
         _furnish(client, place)
     return OpenBao(address, str(place / "token"), MOUNT)
@@ -62,7 +67,8 @@ class _Client:
         answer = self._session.request(
             method, f"{self._address}/v1/{path}", json=data or None, headers=headers, timeout=10
         )
-        answer.raise_for_status()
+        if not answer.ok:
+            raise SandboxError(Fault(f"{method} {self._address}/v1/{path}", f"OpenBao says: {answer.text.strip()}"))
         return answer.json() if answer.content else None
 
     def answers(self) -> bool:
@@ -76,6 +82,14 @@ class _Client:
             return self._session.get(f"{self._address}/v1/sys/health", timeout=5).status_code
         except requests.ConnectionError:
             return None
+
+
+def _begin_again(sandbox: Sandbox, client: _Client) -> None:
+    """Empty a store whose unseal key was lost, when an `up` died between its making and its writing."""
+    if client.call("GET", "sys/init")["initialized"]:
+        server.stop(sandbox, NAME)
+        shutil.rmtree(server.directory(sandbox, NAME) / "data")
+        start(sandbox)
 
 
 def _initialize(client: _Client, place: Path) -> None:
