@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploys.faults import Fault, Refused
 
-__all__ = ["Fault", "HostError", "Refused", "SandboxError", "SecretsError"]
+__all__ = ["Fault", "HostError", "Refused", "ReleaseError", "SandboxError", "SecretsError"]
 
 
 class SandboxError(Refused):
@@ -17,3 +17,7 @@ class SecretsError(Refused):
 
 class HostError(Refused):
     """A host cannot be reached or cannot be used."""
+
+
+class ReleaseError(Refused):
+    """A release artifact cannot be built."""

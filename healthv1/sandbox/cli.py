@@ -67,4 +67,4 @@ def ssh(host: str | None, command: tuple[str, ...]) -> None:
     """Log in to HOST (default: the first), or run COMMAND there."""
     running = load()
     argv = [*ssh_command(running.host(host) if host else running.hosts[0]), *command]
-    os.execvp(argv[0], argv)
+    os.execvp(argv[0], argv)  # noqa: S606 - the terminal is handed over to ssh

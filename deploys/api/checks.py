@@ -1,0 +1,61 @@
+"""What holds of the API on its host."""
+
+from __future__ import annotations
+
+from deploys.api.commands import migrated, ready
+from deploys.component import Check
+from deploys.stack import Stack, Topology
+
+EXPOSURE = 20
+"""Tenths: what `systemd-analyze security` may say of the unit at most."""
+
+
+def checks(stack: Stack, topology: Topology, *, first: bool, version: str) -> list[Check]:
+    del topology
+    found = [check for port in stack.instances for check in _of_instance(stack, port, version)]
+    if first:
+        found.append(
+            Check(
+                "The database is migrated to the release that runs",
+                migrated(stack, version),
+                "run apply; read: journalctl -u 'run-*' -t healthv1-api",
+            )
+        )
+    return found
+
+
+def _of_instance(stack: Stack, port: int, version: str) -> list[Check]:
+    unit = f"health-v1-api@{port}.service"
+    pid = f"$(systemctl show -p MainPID --value {unit})"
+    journal = f"read: journalctl -u {unit}"
+    return [
+        Check(f"Instance {port} is ready", ready(port), journal),
+        Check(
+            f"Instance {port} starts with the host",
+            f"systemctl is-enabled --quiet {unit}",
+            f"run: systemctl enable {unit}",
+        ),
+        Check(
+            f"Instance {port} runs the chosen release",
+            f'test "$(readlink {stack.current})" = releases/{version} && '
+            f"tr '\\0' ' ' < /proc/{pid}/cmdline | grep -q {stack.home} && "
+            f'test "$(readlink -f /proc/{pid}/cwd)" = {stack.home}',
+            "run apply",
+        ),
+        Check(
+            f"Instance {port} is not root",
+            f'test "$(stat -c %U /proc/{pid})" = {stack.user}',
+            "run apply",
+        ),
+        Check(
+            f"Instance {port} gives its metrics on loopback alone",
+            f"ss -Hltn 'sport = :{stack.metrics_port(port)}' | awk '{{print $4}}' | grep -qx "
+            f"'127.0.0.1:{stack.metrics_port(port)}'",
+            journal,
+        ),
+        Check(
+            f"Instance {port} is exposed to at most {EXPOSURE / 10}",
+            f"systemd-analyze security --no-pager --threshold={EXPOSURE} {unit} >/dev/null",
+            f"read: systemd-analyze security {unit}",
+        ),
+    ]

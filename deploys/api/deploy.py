@@ -1,0 +1,87 @@
+"""A complete release, the database migrated to it, one link that chooses it, and instances that run it."""
+
+from __future__ import annotations
+
+from pyinfra.api.deploy import deploy
+from pyinfra.context import host
+
+from deploys.api.checks import checks
+from deploys.api.commands import migrate, migrated, ready, seed
+from deploys.api.settings import PACKAGES, PYTHON, Api
+from deploys.component import template
+from deploys.facts.machine import MachineState
+from deploys.operations.change import Change
+from deploys.operations.claims import claim
+from deploys.operations.files import directory, file, link
+from deploys.operations.packages import packages
+from deploys.operations.release import installed, only_instances, pruned
+from deploys.operations.shell import ensure
+from deploys.operations.units import unit
+from deploys.stack import LOOPBACK, Stack, Topology
+
+UNIT = "/etc/systemd/system/health-v1-api@.service"
+
+
+@deploy("API")
+def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool) -> None:
+    """Run the release. `first` is the one host that migrates; the others start after it."""
+    releases, (python, architecture) = f"{stack.home}/releases", _target()
+    version = settings.release.version(python, architecture)
+    packages(name="Install Python", names=PACKAGES)
+    installed(
+        name="Install the release",
+        releases=releases,
+        version=version,
+        archive=lambda: settings.release.archive(python, architecture),
+    )
+    if first:
+        ensure(
+            name="Migrate the database",
+            change=Change("database", stack.database, "migrate", f"to release {version}"),
+            test=migrated(stack, version),
+            command=f"{migrate(stack, version)}\n{seed(stack, version)}",
+            after=(f"{releases}/{version}",),
+        )
+    link(name="Choose the release", path=stack.current, target=f"releases/{version}")
+    _instances(settings, stack, topology)
+    pruned(
+        name="Remove old releases",
+        releases=releases,
+        current=stack.current,
+        version=version,
+        keep=settings.keep_releases,
+    )
+    claim("api", checks(stack, topology, first=first, version=version))
+
+
+def _target() -> tuple[str, str]:
+    """Return the host's Python and architecture, known even before Python is installed."""
+    machine = host.get_fact(MachineState)
+    return machine.python or PYTHON[machine.os, machine.release], machine.architecture
+
+
+def _instances(settings: Api, stack: Stack, topology: Topology) -> None:
+    listen = "0.0.0.0" if topology.remote(topology.edge) else LOOPBACK  # noqa: S104 - the firewall admits the edge alone
+    after = ["pgbouncer.service"] + ["redis-server.service", "postgresql.service"] * (topology.database == LOOPBACK)
+    file(
+        name="Write the unit",
+        path=UNIT,
+        content=template("api/health-v1-api@.service", stack=stack, settings=settings, listen=listen, after=after),
+        test='systemd-analyze verify "$1"',
+    )
+    only_instances(name="Stop instances on other ports", ports=stack.instances)
+    # One after another, each waited for until it is ready: the others serve meanwhile.
+    for port in host.loop(stack.instances):
+        drop_in = f"/etc/systemd/system/health-v1-api@{port}.service.d"
+        directory(name=f"Make a place for what instance {port} is told", path=drop_in)
+        file(
+            name=f"Tell instance {port} its metrics port",
+            path=f"{drop_in}/instance.conf",
+            content=template("api/instance.conf", metrics_port=stack.metrics_port(port)),
+        )
+        unit(
+            name=f"Run instance {port}",
+            unit=f"health-v1-api@{port}.service",
+            restart_on=(UNIT, f"{drop_in}/instance.conf", f"{stack.home}/.env", stack.current),
+            probe=ready(port),
+        )

@@ -1,0 +1,33 @@
+"""Two files that systemd reads as root: what the API is told, and what only migrations are told besides."""
+
+from __future__ import annotations
+
+from pyinfra.api.deploy import deploy
+
+from deploys.environment.checks import checks
+from deploys.environment.settings import Environment
+from deploys.environment.variables import env_file, owner_variables, variables
+from deploys.operations.claims import claim
+from deploys.operations.files import file
+from deploys.stack import Stack, Topology
+
+
+@deploy("Environment")
+def deploy_environment(settings: Environment, stack: Stack, topology: Topology) -> None:
+    file(
+        name="Write .env",
+        path=f"{stack.home}/.env",
+        content=lambda: env_file(variables(settings, stack, topology)),
+        mode="0600",
+        user=stack.user,
+        group=stack.user,
+        secret=True,
+    )
+    file(
+        name="Write .env.owner",
+        path=f"{stack.home}/.env.owner",
+        content=lambda: env_file(owner_variables(stack, topology)),
+        mode="0600",
+        secret=True,
+    )
+    claim("environment", checks(stack))

@@ -1,0 +1,72 @@
+"""Releases: complete folders beside each other, of which one link chooses."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.facts.path import PathState
+from deploys.facts.release import COMPLETE, EnabledInstances, WholeReleases
+from deploys.operations.change import Change, Commands, announce
+
+# $1 the release's folder, $2 the archive's SHA-256. The folder is made where it stays: a virtual environment knows its
+# own path. What a killed run left there is thrown away.
+_INSTALL = f"""set -eu; umask 022
+rm -rf -- "$1"; mkdir -p -- "$1/wheels"; trap 'rm -rf -- "$1"' HUP INT TERM
+base64 -d > "$1/wheels.tar.gz"
+echo "$2  $1/wheels.tar.gz" | sha256sum -c --quiet - >&2
+tar -xzf "$1/wheels.tar.gz" -C "$1/wheels"
+python3 -m venv "$1/venv" >&2
+"$1/venv/bin/python" -m pip install --quiet --no-index --no-cache-dir --disable-pip-version-check "$1"/wheels/*.whl >&2
+rm -rf -- "$1/wheels" "$1/wheels.tar.gz"; sync -f "$1"; touch "$1/{COMPLETE}\""""
+
+
+@operation()
+def installed(releases: str, version: str, archive: Callable[[], Path]) -> Commands:
+    """Have the release `version` complete in its folder. `archive` gives its wheels, and is called only if needed."""
+    if version in host.get_fact(WholeReleases, releases=releases):
+        host.noop(f"release {version} is complete")
+        return
+    announce(Change("release", f"{releases}/{version}", "install"))
+    data = archive().read_bytes() if host.state.is_executing else b""
+    digest = hashlib.sha256(data).hexdigest()
+    # pyinfra sends text on stdin, and its uploads lie readable under a predictable name for a while.
+    yield StringCommand(
+        *("sh", "-c", QuoteString(_INSTALL), "install", QuoteString(f"{releases}/{version}"), digest),
+        _stdin=base64.encodebytes(data).decode(),
+    )
+
+
+@operation()
+def pruned(releases: str, current: str, version: str, keep: int) -> Commands:
+    """Remove the oldest releases beyond `keep`: never the one that runs, nor the one that is about to."""
+    whole = host.get_fact(WholeReleases, releases=releases)
+    link = host.get_fact(PathState, path=current)
+    used = {version, link.content.rpartition("/")[2] if link else ""}
+    idle = [release for release in whole if release not in used]
+    old = idle[: max(0, len(idle) - (keep - 1))]
+    if not old:
+        host.noop(f"there are no more than {keep} releases")
+        return
+    for release in old:
+        announce(Change("release", f"{releases}/{release}", "remove"))
+    yield StringCommand("rm", "-rf", "--", *(QuoteString(f"{releases}/{release}") for release in old))
+
+
+@operation()
+def only_instances(ports: tuple[int, ...]) -> Commands:
+    """Stop and disable the instances of the API that are on other ports."""
+    others = [port for port in host.get_fact(EnabledInstances) if port not in ports]
+    if not others:
+        host.noop("no other instance is there")
+        return
+    units = [f"health-v1-api@{port}.service" for port in others]
+    for unit in units:
+        announce(Change("unit", unit, "stop", "it is no longer among the instances"))
+    yield StringCommand("systemctl", "disable", "--now", "--", *(QuoteString(unit) for unit in units))

@@ -1,0 +1,76 @@
+"""Real hosts for tests: made once per run, and given back converged in seconds."""
+
+import os
+import shutil
+
+import pytest
+
+from healthv1.sandbox.requirements import requirements
+from tests.hosts.world import CONVERGED, REPOSITORY, World
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _able():
+    """Say loudly what did not run; in continuous integration that is a failure."""
+    lacks = [str(fault) for fault in requirements()]
+    if not lacks:
+        return
+    message = "NO TEST ON A REAL HOST RAN. This machine lacks:\n" + "\n".join(lacks)
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def _world(name, **shape):
+    world = World(name, lifecycle_shape(**shape))
+    world.down()
+    try:
+        yield world
+    finally:
+        if not os.environ.get("HEALTHV1_KEEP"):
+            world.down()
+
+
+def lifecycle_shape(**shape):
+    from healthv1.sandbox.lifecycle import Shape
+
+    return Shape(**shape)
+
+
+@pytest.fixture(scope="session")
+def _deployed():
+    """One trixie host with everything on it, and what its first apply said."""
+    for world in _world("test"):
+        world.first_apply = world.converge()
+        yield world
+
+
+@pytest.fixture
+def deployed(_deployed):
+    """The deployed host, for tests that leave it as they found it."""
+    return _deployed
+
+
+@pytest.fixture
+def broken(_deployed):
+    """The deployed host, for tests that break it: it is put back as it was."""
+    from healthv1.sandbox.snapshots import reset
+
+    yield _deployed
+    reset(_deployed.sandbox, CONVERGED)
+
+
+@pytest.fixture
+def bare():
+    """A fresh host that nothing was deployed to."""
+    for world in _world("test-bare"):
+        world.up()
+        yield world
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the team's own files, to edit."""
+    for name in ("inventories", "group_data"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name)
+    return tmp_path

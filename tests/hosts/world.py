@@ -1,0 +1,102 @@
+"""A sandbox of its own for tests, and the ways to look at it: our command, and eyes that share no code with it."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import testinfra
+
+from healthv1.sandbox import Sandbox, lifecycle, load
+from healthv1.sandbox.lifecycle import Shape
+from healthv1.sandbox.reach import on_host
+from healthv1.sandbox.snapshots import reset, snapshot, taken
+
+REPOSITORY = Path(__file__).parents[2]
+CONVERGED = "converged"
+
+
+@dataclass
+class World:
+    name: str
+    shape: Shape = Shape()
+
+    @property
+    def sandbox(self):
+        return Sandbox.named(self.name)
+
+    @property
+    def running(self):
+        return load(self.name)
+
+    @property
+    def environment(self):
+        return {**os.environ, "HEALTHV1_SANDBOX": self.name, "NO_COLOR": "1"}
+
+    def up(self):
+        lifecycle.up(self.sandbox, self.shape)
+
+    def down(self):
+        lifecycle.down(self.sandbox)
+
+    def cli(self, *arguments, cwd=REPOSITORY, timeout=600, **environment):
+        """Run `healthv1` as a user would; return what came of it."""
+        return subprocess.run(
+            [sys.executable, "-m", "healthv1", *arguments],
+            cwd=cwd,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def json(self, *arguments, **options):
+        """Run `healthv1 … --json`; return its exit code and its document."""
+        done = self.cli(*arguments, "--json", **options)
+        assert done.stdout.startswith("{"), done.stdout + done.stderr
+        return done.returncode, json.loads(done.stdout)
+
+    def must(self, *arguments, **options):
+        done = self.cli(*arguments, **options)
+        assert done.returncode == 0, f"{arguments}:\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def converge(self):
+        """Have the hosts deployed, from the snapshot when there is one. Returns what the first apply said."""
+        self.up()
+        if CONVERGED in taken(self.sandbox):
+            reset(self.sandbox, CONVERGED)
+            return None
+        done = self.must("apply", "sandbox", "--yes")
+        snapshot(self.sandbox, CONVERGED)
+        return done
+
+    def shell(self, command, host=0):
+        """Run a shell command as root on a host; it must succeed. Returns its output."""
+        done = on_host(self.running.hosts[host], f"sudo sh -c {quoted(command)}")
+        assert done.returncode == 0, f"{command}:\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def eye(self, host=0):
+        """Return testinfra's view of a host."""
+        at = self.running.hosts[host]
+        extra = f"-F none -o UserKnownHostsFile={at.known_hosts} -o GlobalKnownHostsFile=/dev/null -o LogLevel=ERROR"
+        return testinfra.get_host(
+            f"ssh://{at.user}@{at.address}", ssh_identity_file=at.ssh_key, ssh_extra_args=extra, sudo=True
+        )
+
+    def curl(self, *arguments, url="/health/ready"):
+        """Ask the website from this machine with curl, trusting only the root that the sandbox issues under."""
+        found = self.running
+        name = f"{found.domain}:443:{found.edge.address}"
+        url = url if "://" in url else f"https://{found.domain}{url}"
+        argv = ["curl", "-sS", "--max-time", "10", "--cacert", found.acme.root_file, "--resolve", name, *arguments, url]
+        return subprocess.run(argv, capture_output=True, text=True, check=False)
+
+
+def quoted(text):
+    return "'" + text.replace("'", "'\\''") + "'"
