@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from healthv1.errors import Fault, SandboxError
@@ -77,11 +77,11 @@ def shape_of(sandbox: Sandbox) -> Shape | None:
     return Shape(**json.loads(sandbox.shape.read_text(encoding="utf-8")))
 
 
-def renew(sandbox: Sandbox, name: str) -> None:
+def renew(sandbox: Sandbox, name: str, disk_size: str) -> None:
     """Give a host the tree of a fresh server, and its identity."""
     shape = shape_of(sandbox) or Shape()
-    fresh_tree = tree.prepare(shape.suite, quiet)
-    _create(sandbox, allot(sandbox), shape, name, fresh_tree)
+    limited = replace(shape, disk_size=disk_size or shape.disk_size)
+    _create(sandbox, allot(sandbox), limited, name, tree.prepare(shape.suite, quiet))
 
 
 def _settle(sandbox: Sandbox, asked: Shape | None) -> Shape:

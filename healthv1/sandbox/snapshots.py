@@ -33,8 +33,18 @@ def snapshot(sandbox: Sandbox, name: str, say: Callable[[str], None] = quiet) ->
         _boot(sandbox, hosts)
 
 
-def reset(sandbox: Sandbox, name: str = FRESH, *, only: str = "", say: Callable[[str], None] = quiet) -> None:
-    """Throw away what the hosts (or the one named) became, and boot them as they were in the snapshot."""
+def reset(
+    sandbox: Sandbox,
+    name: str = FRESH,
+    *,
+    only: str = "",
+    disk_size: str = "",
+    say: Callable[[str], None] = quiet,
+) -> None:
+    """Throw away what the hosts (or the one named) became, and boot them as they were in the snapshot.
+
+    With a `disk_size` ("300M"), that much is free on them.
+    """
     found = load(sandbox.name)
     hosts = (found.host(only),) if only else found.hosts
     with held(sandbox.lock, say):
@@ -44,7 +54,7 @@ def reset(sandbox: Sandbox, name: str = FRESH, *, only: str = "", say: Callable[
         say(f"Reset {', '.join(host.name for host in hosts)} to {name}")
         for host in hosts:
             boot.kill(sandbox, host.name)
-            _clone(sandbox, name, host)
+            _clone(sandbox, name, host, disk_size)
         _boot(sandbox, hosts)
 
 
@@ -54,10 +64,9 @@ def taken(sandbox: Sandbox) -> list[str]:
 
 
 def _refuse(sandbox: Sandbox, name: str) -> None:
-    shape = lifecycle.shape_of(sandbox)
-    if shape and shape.disk_size:
-        what = f"has a disk of {shape.disk_size}; only hosts without one can be kept."
-        raise SandboxError(Fault(f"sandbox {sandbox.name}", what))
+    limited = [path.parent.name for path in sandbox.hosts.glob("*/disk")]
+    if limited:
+        raise SandboxError(Fault(", ".join(limited), "cannot be kept: only hosts without a disk_size can."))
     if name == FRESH or (sandbox.snapshots / name).exists():
         raise SandboxError(Fault(name, f"is a snapshot of {sandbox.name} already.", "choose another name"))
 
@@ -69,15 +78,15 @@ def _keep(sandbox: Sandbox, name: str, host: Host) -> None:
     below = (directory / "lower").read_text(encoding="utf-8")
     (directory / "layer/upper").rename(kept / "upper")
     (kept / "lower").write_text(f"{kept / 'upper'}:{below}", encoding="utf-8")
-    _clone(sandbox, name, host)
+    _clone(sandbox, name, host, disk_size="")
 
 
-def _clone(sandbox: Sandbox, name: str, host: Host) -> None:
+def _clone(sandbox: Sandbox, name: str, host: Host, disk_size: str) -> None:
     if name == FRESH:
-        lifecycle.renew(sandbox, host.name)
+        lifecycle.renew(sandbox, host.name, disk_size)
     else:
         lower = (sandbox.snapshots / name / host.name / "lower").read_text(encoding="utf-8")
-        boot.create(sandbox, host.name, lower, "")
+        boot.create(sandbox, host.name, lower, disk_size)
 
 
 def _boot(sandbox: Sandbox, hosts: tuple[Host, ...]) -> None:
