@@ -1,0 +1,32 @@
+"""The command line: `healthv1-api serve | migrate run | migrate info | migrate revert | seed`."""
+
+from argparse import ArgumentParser
+
+from healthv1_api import VERSION, commands
+
+
+def parser() -> ArgumentParser:
+    top = ArgumentParser(prog="healthv1-api", description="The bundled API of Health V1.")
+    top.add_argument("--version", action="version", version=VERSION)
+    verbs = top.add_subparsers(required=True, metavar="COMMAND")
+    _serve(verbs.add_parser("serve", help="serve requests until SIGTERM"))
+    _migrate(verbs.add_parser("migrate", help="move the schema, or say where it stands"))
+    seeding = verbs.add_parser("seed", help="add the rows that every deployment has, where missing")
+    seeding.set_defaults(run=commands.run_seed)
+    return top
+
+
+def _serve(serving: ArgumentParser) -> None:
+    serving.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    serving.add_argument("--port", type=int, help="instead of API_SERVICE_PORT")
+    serving.add_argument("--metrics-port", type=int, help="instead of PROMETHEUS_METRICS_PORT")
+    serving.set_defaults(run=commands.run_serve)
+
+
+def _migrate(migrating: ArgumentParser) -> None:
+    verbs = migrating.add_subparsers(required=True, metavar="run|info|revert")
+    verbs.add_parser("run", help="up to this release's head").set_defaults(run=commands.migrate_run)
+    verbs.add_parser("revert", help="one step down").set_defaults(run=commands.migrate_revert)
+    informing = verbs.add_parser("info", help="current, head and pending revisions")
+    informing.add_argument("--json", action="store_true", help="as one JSON document")
+    informing.set_defaults(run=commands.migrate_info)

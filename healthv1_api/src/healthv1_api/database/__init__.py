@@ -1,0 +1,1 @@
+"""PostgreSQL: the service's pool, and the standing of its migrations."""

@@ -1,0 +1,27 @@
+"""What can go wrong before or beside serving, as one message per fault and one hint."""
+
+import os
+
+
+class ApiError(Exception):
+    exit_code = 1
+
+    def __init__(self, *faults: str, hint: str) -> None:
+        super().__init__(*faults)
+        self.hint = hint
+
+    def __str__(self) -> str:
+        lines = [f"Error: {fault}" for fault in self.args]
+        return "\n".join([*lines, f"Hint:  {self.hint}"])
+
+
+class SettingsError(ApiError):
+    exit_code = os.EX_CONFIG
+
+
+class DatabaseError(ApiError):
+    pass
+
+
+class PortError(ApiError):
+    pass

@@ -1,0 +1,68 @@
+"""The schema moves up to this release's head, or one step down, by one process at a time."""
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, text
+
+from healthv1_api.database.direct import owner_connection
+from healthv1_api.database.standing import CURRENT_REVISION, LEDGER, SCHEMA, Standing, alembic_config, standing
+from healthv1_api.errors import DatabaseError
+from healthv1_api.settings import MigrationSettings
+
+TURN = 0x6865616C7468  # "health": the advisory lock that serializes migrations
+WAIT_FOR_TURN = "10min"
+WAIT_FOR_TABLE = "5s"
+
+
+def info(settings: MigrationSettings) -> Standing:
+    with owner_connection(settings) as connection:
+        return _standing(connection)
+
+
+def run(settings: MigrationSettings) -> Standing:
+    """Return where the database stood before."""
+    with owner_connection(settings) as connection:
+        before = _take_turn(connection)
+        connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
+        connection.commit()
+        command.upgrade(_config(settings, connection), "head")
+        return before
+
+
+def revert(settings: MigrationSettings) -> Standing:
+    """Return where the database stood before."""
+    with owner_connection(settings) as connection:
+        before = _take_turn(connection)
+        if before.current is not None:
+            command.downgrade(_config(settings, connection), "-1")
+        return before
+
+
+def _take_turn(connection: Connection) -> Standing:
+    _wait_at_most(connection, WAIT_FOR_TURN)
+    connection.execute(text("SELECT pg_advisory_lock(:turn)"), {"turn": TURN})
+    _wait_at_most(connection, WAIT_FOR_TABLE)
+    before = _standing(connection)
+    connection.commit()
+    if before.state == "ahead":
+        raise DatabaseError(
+            f"MIGRATION_DATABASE_URL: the database is at {before.current}, which this release does not know.",
+            hint="use the release that brought it there.",
+        )
+    return before
+
+
+def _wait_at_most(connection: Connection, duration: str) -> None:
+    connection.execute(text("SELECT set_config('lock_timeout', :duration, false)"), {"duration": duration})
+
+
+def _standing(connection: Connection) -> Standing:
+    if connection.scalar(text("SELECT to_regclass(:ledger)"), {"ledger": LEDGER}) is None:
+        return standing(None)
+    return standing(connection.scalar(text(CURRENT_REVISION)))
+
+
+def _config(settings: MigrationSettings, connection: Connection) -> Config:
+    config = alembic_config()
+    config.attributes.update(connection=connection, application_role=settings.application_role)
+    return config

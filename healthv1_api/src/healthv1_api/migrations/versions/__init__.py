@@ -1,0 +1,1 @@
+"""One file per revision, first to last by number."""

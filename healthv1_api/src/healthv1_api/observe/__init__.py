@@ -1,0 +1,1 @@
+"""What an operator sees of a running instance: logs and metrics, without a value that a client sent."""

@@ -1,0 +1,44 @@
+"""Logs are one JSON document per line on stdout. An exception is its type and its places, never its message:
+messages of drivers and validators quote the values they refuse.
+"""
+
+import json
+import logging
+import sys
+import traceback
+from contextvars import ContextVar
+from datetime import datetime, timezone
+from types import TracebackType
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+LEVELS = {"error": "ERROR", "warn": "WARNING", "info": "INFO", "debug": "DEBUG", "trace": "DEBUG"}
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "time": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if (identifier := request_id.get()) is not None:
+            line["request_id"] = identifier
+        line.update(getattr(record, "fields", {}))
+        if record.exc_info and record.exc_info[0]:
+            line["exception"] = {"type": record.exc_info[0].__qualname__, "at": _places(record.exc_info[2])}
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _places(trace: TracebackType | None) -> list[str]:
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in traceback.extract_tb(trace)]
+
+
+def write_json_lines(level: str) -> None:
+    """Libraries stay at info: their debug lines may hold statements and parameters."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(JsonLines())
+    own = logging.getLevelName(LEVELS[level])
+    logging.basicConfig(handlers=[handler], level=max(own, logging.INFO), force=True)
+    logging.getLogger("healthv1_api").setLevel(own)
+    logging.captureWarnings(True)

@@ -1,0 +1,58 @@
+"""Every request has an identifier, one log line and its metrics; its path, query and body are in neither."""
+
+import logging
+import re
+import time
+from uuid import uuid4
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from healthv1_api.observe.logs import request_id
+from healthv1_api.observe.metrics import Metrics
+
+log = logging.getLogger(__name__)
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+CLIENT_LEFT = 499  # nginx's word for a client that went before the answer
+
+
+def route_template(scope: Scope) -> str:
+    return str(getattr(scope.get("route"), "path", "unmatched"))
+
+
+class ObserveRequests:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        identifier, status = _identifier(scope), CLIENT_LEFT
+        before, token = time.perf_counter(), request_id.set(identifier)
+
+        async def identified(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["x-request-id"] = identifier
+            await send(message)
+
+        try:
+            await self._app(scope, receive, identified)
+        finally:
+            self._record(scope, status, time.perf_counter() - before)
+            request_id.reset(token)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        method = scope["method"] if scope["method"] in METHODS else "other"
+        route = route_template(scope)
+        self._metrics.requests.labels(method, route, status).inc()
+        self._metrics.seconds.labels(method, route).observe(seconds)
+        fields = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 2)}
+        log.info("request", extra={"fields": fields})
+
+
+def _identifier(scope: Scope) -> str:
+    offered = Headers(scope=scope).get("x-request-id", "")
+    return offered if re.fullmatch(r"[A-Za-z0-9-]{8,64}", offered) else uuid4().hex

@@ -1,0 +1,69 @@
+"""One instance serves: requests on its port, metrics on its loopback port, and systemd knows its state."""
+
+import socket
+
+import uvicorn
+from prometheus_client import start_http_server
+
+from healthv1_api.app import create_app
+from healthv1_api.database.pool import closed_pool
+from healthv1_api.errors import PortError
+from healthv1_api.observe.logs import write_json_lines
+from healthv1_api.observe.metrics import Metrics
+from healthv1_api.settings import ServiceSettings
+from healthv1_api.systemd import notify
+
+LOOPBACK = "127.0.0.1"
+BACKLOG = 2048
+DRAIN = 25  # seconds for running requests; the unit's TimeoutStopSec must be longer
+KEEP_ALIVE = 75  # seconds, more than Nginx's 60 for upstream connections, so that Nginx closes first
+
+
+class NotifyingServer(uvicorn.Server):
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        notify("READY=1")
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        notify("STOPPING=1")
+        await super().shutdown(sockets)
+
+
+def serve(settings: ServiceSettings, host: str) -> None:
+    write_json_lines(settings.log_level)
+    pool = closed_pool(settings)
+    metrics = Metrics(pool)
+    listener = _listen(host, settings.api_service_port)
+    _expose(metrics, settings.prometheus_metrics_port)
+    config = uvicorn.Config(
+        create_app(settings, pool, metrics),
+        access_log=False,
+        backlog=BACKLOG,
+        log_config=None,
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN,
+        timeout_keep_alive=KEEP_ALIVE,
+    )
+    NotifyingServer(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise PortError(
+            f"API_SERVICE_PORT: cannot listen on {host} port {port}: {error.strerror}.",
+            hint="give each instance a port of its own with --port.",
+        ) from error
+
+
+def _expose(metrics: Metrics, port: int) -> None:
+    try:
+        start_http_server(port, addr=LOOPBACK, registry=metrics.registry)
+    except OSError as error:
+        raise PortError(
+            f"PROMETHEUS_METRICS_PORT: cannot listen on {LOOPBACK} port {port}: {error.strerror}.",
+            hint="give each instance a metrics port of its own with --metrics-port.",
+        ) from error

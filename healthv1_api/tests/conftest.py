@@ -1,0 +1,92 @@
+"""Real servers for the run, a database per test, and the service started and stopped around it."""
+
+import base64
+import secrets
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from running.cache import make_redis
+from running.cluster import make_cluster
+from running.database import make_database, make_roles
+from running.installed import installed_command
+from running.service import Service
+
+
+@pytest.fixture(scope="session")
+def command():
+    return installed_command()
+
+
+@pytest.fixture(scope="session")
+def servers_directory():
+    # Not under pytest's own directory: the servers' account may not enter that.
+    directory = Path(tempfile.mkdtemp(prefix="healthv1-api-"))
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def cluster(servers_directory):
+    cluster = make_cluster(servers_directory)
+    try:
+        cluster.start()
+        make_roles(cluster)
+        cluster.pgbouncer.start()
+        yield cluster
+    finally:
+        cluster.pgbouncer.stop()
+        cluster.postgresql.stop()
+
+
+@pytest.fixture(scope="session")
+def redis_server(servers_directory):
+    server, url = make_redis(servers_directory)
+    try:
+        server.start()
+        yield server, url
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def database(cluster):
+    return make_database(cluster)
+
+
+@pytest.fixture
+def environment(database, redis_server):
+    return {
+        "DATABASE_URL": database.pooled_url,
+        "MIGRATION_DATABASE_URL": database.owner_url,
+        "REDIS_URL": redis_server[1],
+        "JWT_SECRET": secrets.token_urlsafe(48),
+        "SESSION_SECRET": secrets.token_urlsafe(48),
+        "MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
+        "SMTP_PASSWORD": secrets.token_urlsafe(24),
+    }
+
+
+@pytest.fixture
+def run(command, environment):
+    def run(*arguments, **changes):
+        env = {**environment, **changes}
+        return subprocess.run([command, *arguments], env=env, capture_output=True, text=True, check=False, timeout=20)
+
+    return run
+
+
+@pytest.fixture
+def migrated(run, database):
+    done = run("migrate", "run")
+    assert done.returncode == 0, done.stderr
+    return database
+
+
+@pytest.fixture
+def service(command, environment, tmp_path):
+    service = Service(command, environment, tmp_path)
+    yield service.start()
+    service.stop()

@@ -1,0 +1,1 @@
+"""Real servers on loopback, and the service as it is installed on a host, for one test run."""

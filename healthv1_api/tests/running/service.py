@@ -1,0 +1,77 @@
+"""The real `healthv1-api`, as a process with an environment of its own."""
+
+import http.client
+import json
+import socket
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from running.daemon import LOOPBACK, free_port
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    text: str
+
+    @property
+    def document(self):
+        return json.loads(self.text)
+
+
+@dataclass
+class Service:
+    command: Path
+    environment: dict[str, str]
+    directory: Path
+    port: int = field(default_factory=free_port)
+    metrics_port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> "Service":
+        """Return when it has told systemd that it is ready."""
+        self._notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._notifications.bind(str(self.directory / "notify"))
+        self._notifications.settimeout(10)
+        environment = {**self.environment, "NOTIFY_SOCKET": str(self.directory / "notify")}
+        argv = [self.command, "serve", "--port", str(self.port), "--metrics-port", str(self.metrics_port)]
+        with (self.directory / "stdout").open("ab") as out, (self.directory / "stderr").open("ab") as err:
+            self.process = subprocess.Popen(argv, env=environment, stdout=out, stderr=err)
+        assert self.told_systemd() == "READY=1"
+        return self
+
+    def told_systemd(self) -> str:
+        return self._notifications.recv(1024).decode()
+
+    def stop(self) -> None:
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=10)
+        self._notifications.close()
+
+    def request(self, path: str, method: str = "GET", port: int | None = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection(LOOPBACK, port or self.port, timeout=5)
+        try:
+            connection.request(method, path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read().decode())
+        finally:
+            connection.close()
+
+    def becomes(self, status: int, within: float = 8) -> Answer:
+        """Wait until `/health/ready` answers with this status; the last answer, whatever it is."""
+        deadline = time.monotonic() + within
+        while (answer := self.request("/health/ready")).status != status and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return answer
+
+    @property
+    def output(self) -> str:
+        return (self.directory / "stdout").read_text() + (self.directory / "stderr").read_text()
+
+    @property
+    def log(self) -> list[dict]:
+        return [json.loads(line) for line in (self.directory / "stdout").read_text().splitlines()]

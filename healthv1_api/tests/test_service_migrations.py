@@ -1,0 +1,81 @@
+"""The schema goes up, down and up again with data in it, one process at a time, and is granted narrowly."""
+
+import json
+import subprocess
+
+from running.cluster import APPLICATION
+
+import pytest
+
+
+def test_info_says_what_is_pending_before_and_nothing_after(run):
+    before = json.loads(run("migrate", "info", "--json").stdout)
+    assert before == {"current": None, "head": "0001", "pending": ["0001"], "state": "behind"}
+    assert run("migrate", "run").stdout == "applied 0001\n"
+    assert "pending: none" in run("migrate", "info").stdout
+    assert run("migrate", "run").stdout == "nothing to do: at 0001\n"
+
+
+def test_up_down_and_up_again_with_data(run, migrated):
+    assert run("seed").stdout == "added 4 rows\n"
+    assert run("seed").stdout == "nothing to do: every row is there\n"
+    assert run("migrate", "revert").stdout == "reverted 0001\n"
+    assert migrated.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'health'") == "1"
+    assert migrated.sql("SELECT count(*) FROM pg_default_acl") == "0"
+    assert run("migrate", "revert").stdout == "nothing to do: no migration is applied\n"
+    assert run("migrate", "run").stdout == "applied 0001\n"
+    assert run("seed").stdout == "added 4 rows\n"
+
+
+def test_two_runs_at_once_both_succeed_and_one_works(command, environment, database):
+    argv = [command, "migrate", "run"]
+    both = [subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    told = sorted(process.communicate(timeout=20)[0] for process in both)
+    assert told == ["applied 0001\n", "nothing to do: at 0001\n"]
+    assert [process.returncode for process in both] == [0, 0]
+
+
+def test_the_application_role_reads_and_nothing_else(run, migrated):
+    run("seed")
+    assert migrated.sql("SELECT count(*) FROM health.roles", role=APPLICATION) == "3"
+    assert migrated.sql("SELECT version_num FROM health.alembic_version", role=APPLICATION) == "0001"
+    for statement in (
+        "DELETE FROM health.roles",
+        "UPDATE health.alembic_version SET version_num = 'x'",
+        "CREATE TABLE health.mine ()",
+    ):
+        with pytest.raises(RuntimeError, match="permission denied"):
+            migrated.sql(statement, role=APPLICATION)
+
+
+def test_a_database_of_a_later_release_is_left_alone(run, migrated):
+    migrated.sql("UPDATE health.alembic_version SET version_num = '9999'")
+    refused = run("migrate", "run")
+    assert refused.returncode == 1
+    assert "is at 9999, which this release does not know" in refused.stderr
+    assert json.loads(run("migrate", "info", "--json").stdout)["state"] == "ahead"
+
+
+def test_a_held_lock_ends_the_run_with_a_hint(run, migrated):
+    holder = migrated.session("LOCK TABLE health.organizations")
+    refused = run("migrate", "revert")
+    holder.communicate("ROLLBACK;")
+    assert refused.returncode == 1
+    assert "lock timeout" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert migrated.sql("SELECT count(*) FROM health.roles") == "0"
+
+
+def test_an_unreachable_database_is_one_error_without_the_password(run, cluster, environment):
+    wrong = environment["MIGRATION_DATABASE_URL"].replace(f":{cluster.postgresql.port}/", ":1/")
+    refused = run("migrate", "info", MIGRATION_DATABASE_URL=wrong)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("Error: MIGRATION_DATABASE_URL: ")
+    assert "Traceback" not in refused.stderr
+    assert not any(password in refused.stderr for password in cluster.passwords.values())
+
+
+def test_seed_before_migrate_names_the_next_command(run):
+    refused = run("seed")
+    assert refused.returncode == 1
+    assert "`healthv1-api migrate run` first" in refused.stderr
