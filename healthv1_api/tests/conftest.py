@@ -86,7 +86,19 @@ def migrated(run, database):
 
 
 @pytest.fixture
-def service(command, environment, tmp_path):
-    service = Service(command, environment, tmp_path)
-    yield service.start()
-    service.stop()
+def serving(command, environment, tmp_path):
+    """Start the service with changed variables; it is stopped after the test."""
+    started = []
+
+    def serving(**changes):
+        started.append(Service([command], {**environment, **changes}, tmp_path))
+        return started[-1].start()
+
+    yield serving
+    for service in started:
+        service.stop()
+
+
+@pytest.fixture
+def service(serving):
+    return serving()

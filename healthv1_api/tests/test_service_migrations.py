@@ -3,9 +3,8 @@
 import json
 import subprocess
 
-from running.cluster import APPLICATION
-
 import pytest
+from running.cluster import APPLICATION
 
 
 def test_info_says_what_is_pending_before_and_nothing_after(run):

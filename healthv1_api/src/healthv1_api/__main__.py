@@ -1,6 +1,8 @@
 """`healthv1-api` and `python -m healthv1_api`: exit 0 done, 1 could not, 2 wrong usage, 78 wrong settings."""
 
 import sys
+from argparse import Namespace
+from importlib import import_module
 
 from healthv1_api.cli import parser
 from healthv1_api.errors import ApiError
@@ -9,12 +11,20 @@ from healthv1_api.errors import ApiError
 def main() -> int:
     arguments = parser().parse_args()
     try:
-        told = arguments.run(arguments)
+        lines = _call(arguments)
     except ApiError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    sys.stdout.write(f"{told}\n")
+    except KeyboardInterrupt:
+        return 130
+    sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
+
+
+def _call(arguments: Namespace) -> list[str]:
+    module, _, function = arguments.run.partition(".")
+    lines: list[str] = getattr(import_module(f"healthv1_api.commands.{module}"), function)(arguments)
+    return lines
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from argparse import ArgumentParser
 
-from healthv1_api import VERSION, commands
+from healthv1_api import VERSION
 
 
 def parser() -> ArgumentParser:
@@ -12,7 +12,7 @@ def parser() -> ArgumentParser:
     _serve(verbs.add_parser("serve", help="serve requests until SIGTERM"))
     _migrate(verbs.add_parser("migrate", help="move the schema, or say where it stands"))
     seeding = verbs.add_parser("seed", help="add the rows that every deployment has, where missing")
-    seeding.set_defaults(run=commands.run_seed)
+    seeding.set_defaults(run="schema.fill")
     return top
 
 
@@ -20,13 +20,13 @@ def _serve(serving: ArgumentParser) -> None:
     serving.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     serving.add_argument("--port", type=int, help="instead of API_SERVICE_PORT")
     serving.add_argument("--metrics-port", type=int, help="instead of PROMETHEUS_METRICS_PORT")
-    serving.set_defaults(run=commands.run_serve)
+    serving.set_defaults(run="serving.run")
 
 
 def _migrate(migrating: ArgumentParser) -> None:
     verbs = migrating.add_subparsers(required=True, metavar="run|info|revert")
-    verbs.add_parser("run", help="up to this release's head").set_defaults(run=commands.migrate_run)
-    verbs.add_parser("revert", help="one step down").set_defaults(run=commands.migrate_revert)
+    verbs.add_parser("run", help="up to this release's head").set_defaults(run="schema.run")
+    verbs.add_parser("revert", help="one step down").set_defaults(run="schema.revert")
     informing = verbs.add_parser("info", help="current, head and pending revisions")
     informing.add_argument("--json", action="store_true", help="as one JSON document")
-    informing.set_defaults(run=commands.migrate_info)
+    informing.set_defaults(run="schema.info")

@@ -11,7 +11,7 @@ from healthv1_api.settings import MigrationSettings
 
 TURN = 0x6865616C7468  # "health": the advisory lock that serializes migrations
 WAIT_FOR_TURN = "10min"
-WAIT_FOR_TABLE = "5s"
+WAIT_FOR_TABLE = "3s"
 
 
 def info(settings: MigrationSettings) -> Standing:

@@ -1,6 +1,9 @@
 """One instance serves: requests on its port, metrics on its loopback port, and systemd knows its state."""
 
+import os
+import signal
 import socket
+import sys
 
 import uvicorn
 from prometheus_client import start_http_server
@@ -30,6 +33,8 @@ class NotifyingServer(uvicorn.Server):
 
 
 def serve(settings: ServiceSettings, host: str) -> None:
+    """Exit 0 when a signal has ended it, after the drain."""
+    _leave_on_signals()
     write_json_lines(settings.log_level)
     pool = closed_pool(settings)
     metrics = Metrics(pool)
@@ -48,13 +53,19 @@ def serve(settings: ServiceSettings, host: str) -> None:
     NotifyingServer(config).run(sockets=[listener])
 
 
+def _leave_on_signals() -> None:
+    # uvicorn drains, then hands the signal to the handler that it found.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
+
+
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         raise PortError(
-            f"API_SERVICE_PORT: cannot listen on {host} port {port}: {error.strerror}.",
+            f"API_SERVICE_PORT: cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}.",
             hint="give each instance a port of its own with --port.",
         ) from error
 
@@ -64,6 +75,6 @@ def _expose(metrics: Metrics, port: int) -> None:
         start_http_server(port, addr=LOOPBACK, registry=metrics.registry)
     except OSError as error:
         raise PortError(
-            f"PROMETHEUS_METRICS_PORT: cannot listen on {LOOPBACK} port {port}: {error.strerror}.",
+            f"PROMETHEUS_METRICS_PORT: cannot listen on {LOOPBACK} port {port}: {os.strerror(error.errno or 0)}.",
             hint="give each instance a metrics port of its own with --metrics-port.",
         ) from error

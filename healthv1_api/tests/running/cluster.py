@@ -4,7 +4,7 @@ import secrets
 import signal
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -37,7 +37,6 @@ class Cluster:
     postgresql: Daemon
     pgbouncer: Daemon
     passwords: dict[str, str]
-    databases: list[str] = field(default_factory=list)
 
     def url(self, role: str, database: str, port: int) -> str:
         return f"postgresql://{role}:{quote(self.passwords[role], safe='')}@{LOOPBACK}:{port}/{database}"

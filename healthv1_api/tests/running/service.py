@@ -24,7 +24,7 @@ class Answer:
 
 @dataclass
 class Service:
-    command: Path
+    command: list[Path]
     environment: dict[str, str]
     directory: Path
     port: int = field(default_factory=free_port)
@@ -37,7 +37,7 @@ class Service:
         self._notifications.bind(str(self.directory / "notify"))
         self._notifications.settimeout(10)
         environment = {**self.environment, "NOTIFY_SOCKET": str(self.directory / "notify")}
-        argv = [self.command, "serve", "--port", str(self.port), "--metrics-port", str(self.metrics_port)]
+        argv = [*self.command, "serve", "--port", str(self.port), "--metrics-port", str(self.metrics_port)]
         with (self.directory / "stdout").open("ab") as out, (self.directory / "stderr").open("ab") as err:
             self.process = subprocess.Popen(argv, env=environment, stdout=out, stderr=err)
         assert self.told_systemd() == "READY=1"

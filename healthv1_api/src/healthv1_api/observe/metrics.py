@@ -27,7 +27,9 @@ class PoolGauges(Collector):
         stats = self._pool.get_stats()
         size, idle = stats.get("pool_size", 0), stats.get("pool_available", 0)
         connections = GaugeMetricFamily(
-            "healthv1_database_pool_connections", "Connections to the pooler.", labels=["state"]
+            "healthv1_database_pool_connections",
+            "Connections to the pooler; busy are in use or being opened.",
+            labels=["state"],
         )
         connections.add_metric(["idle"], idle)
         connections.add_metric(["busy"], size - idle)
@@ -42,7 +44,7 @@ def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
 
 class Metrics:
     def __init__(self, pool: Pool) -> None:
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "healthv1_http_requests", "Requests answered.", ["method", "route", "status"], registry=self.registry

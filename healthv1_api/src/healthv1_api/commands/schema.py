@@ -1,0 +1,38 @@
+"""`migrate` and `seed`: each says what it did, or that nothing was to do."""
+
+import json
+from argparse import Namespace
+
+from healthv1_api import migrate
+from healthv1_api.database.standing import Standing
+from healthv1_api.seed import seed
+from healthv1_api.settings import MigrationSettings, read
+
+
+def run(_: Namespace) -> list[str]:
+    before = migrate.run(read(MigrationSettings))
+    return [f"applied {revision}" for revision in before.pending] or [f"nothing to do: at {before.head}"]
+
+
+def info(arguments: Namespace) -> list[str]:
+    standing = migrate.info(read(MigrationSettings))
+    return [json.dumps(standing.as_dict())] if arguments.json else _in_words(standing)
+
+
+def revert(_: Namespace) -> list[str]:
+    before = migrate.revert(read(MigrationSettings))
+    return [f"reverted {before.current}" if before.current else "nothing to do: no migration is applied"]
+
+
+def fill(_: Namespace) -> list[str]:
+    added = seed(read(MigrationSettings))
+    return [f"added {added} rows" if added else "nothing to do: every row is there"]
+
+
+def _in_words(standing: Standing) -> list[str]:
+    return [
+        f"current: {standing.current or 'none'}",
+        f"head:    {standing.head}",
+        f"pending: {', '.join(standing.pending) or 'none'}",
+        f"state:   {standing.state}",
+    ]

@@ -1,0 +1,64 @@
+"""The process keeps its word to systemd, its ports to itself, and finishes what it began."""
+
+import socket
+import subprocess
+import threading
+
+from running.daemon import LOOPBACK, answers, free_port
+
+
+def own_address():
+    """Another address of this machine than loopback."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # sends nothing
+        return probe.getsockname()[0]
+
+
+def test_metrics_listen_on_loopback_only(serving):
+    service = serving()
+    listening = subprocess.run(["ss", "-Hltn"], capture_output=True, text=True, check=True).stdout
+    assert f"{LOOPBACK}:{service.metrics_port} " in listening
+    assert service.request("/metrics", port=service.metrics_port).status == 200
+    with socket.socket() as outside:
+        assert outside.connect_ex((own_address(), service.metrics_port)) != 0
+
+
+def test_a_taken_port_fails_loudly(service, run):
+    refused = run("serve", "--port", str(service.port), "--metrics-port", str(free_port()))
+    assert refused.returncode == 1
+    assert f"API_SERVICE_PORT: cannot listen on 127.0.0.1 port {service.port}: Address" in refused.stderr
+
+
+def test_a_taken_metrics_port_fails_loudly(service, run):
+    refused = run("serve", "--port", str(free_port()), "--metrics-port", str(service.metrics_port))
+    assert refused.returncode == 1
+    assert f"PROMETHEUS_METRICS_PORT: cannot listen on 127.0.0.1 port {service.metrics_port}" in refused.stderr
+    assert "Hint:  give each instance a metrics port of its own with --metrics-port." in refused.stderr
+
+
+def test_sigterm_finishes_the_running_request_and_takes_no_new_one(migrated, service):
+    service.becomes(200)
+    holder = migrated.session("LOCK TABLE health.alembic_version")
+    answers_given = []
+    running = threading.Thread(target=lambda: answers_given.append(service.request("/health/ready")))
+    running.start()
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    while migrated.sql(waiting) == "0":
+        pass
+    service.process.terminate()
+    assert service.told_systemd() == "STOPPING=1"
+    while answers(service.port):
+        pass
+    holder.communicate("ROLLBACK;")
+    running.join()
+    assert [answer.status for answer in answers_given] == [200]
+    assert service.process.wait(timeout=5) == 0
+    assert all(line["level"] in {"info", "warning"} for line in service.log)
+
+
+def test_an_idle_connection_does_not_hold_up_the_stop(service):
+    with socket.create_connection((LOOPBACK, service.port)) as idle:
+        idle.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert idle.recv(1024).startswith(b"HTTP/1.1 200")
+        service.process.terminate()
+        assert service.process.wait(timeout=3) == 0

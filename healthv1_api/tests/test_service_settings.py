@@ -1,0 +1,81 @@
+"""Wrong settings stop the start: every one named, all at once, none repeated."""
+
+import pytest
+
+WRONG = {
+    "API_SERVICE_PORT": "99999",
+    "CORS_ALLOWED_ORIGINS": "https://app.example.org,planted-origin",
+    "DATABASE_MAX_CONNECTIONS": "planted-number",
+    "DATABASE_URL": "mysql://user:planted-password@127.0.0.1/health",
+    "DEK_ROTATION_DAYS": "0",
+    "ENABLE_FHIR_API": "planted-flag",
+    "ENVIRONMENT": "planted-environment",
+    "JWT_SECRET": "planted-short",
+    "MASTER_KEY": "cGxhbnRlZC1rZXk=",
+    "PROMETHEUS_METRICS_PORT": "planted-port",
+    "REDIS_URL": "http://:planted-password@127.0.0.1",
+    "SESSION_SECRET": "${planted-secret}",
+}
+
+
+@pytest.fixture
+def refused(run):
+    def refused(**changes):
+        done = run("serve", **changes)
+        assert done.returncode == 78
+        assert done.stdout == ""
+        *errors, hint = done.stderr.splitlines()
+        assert hint.startswith("Hint:")
+        return errors
+
+    return refused
+
+
+def test_every_wrong_variable_is_named_once_and_no_value_is_shown(refused):
+    errors = refused(**WRONG)
+    assert sorted(line.split(":")[1].strip() for line in errors) == sorted(WRONG)
+    assert "planted" not in "\n".join(errors)
+
+
+def test_every_missing_variable_is_named(refused):
+    required = ["DATABASE_URL", "REDIS_URL", "JWT_SECRET", "SESSION_SECRET", "MASTER_KEY"]
+    errors = refused(**dict.fromkeys(required, ""))
+    assert errors == [f"Error: {name}: is missing." for name in required]
+
+
+def test_a_wrong_level_names_the_guides_variable_too(refused):
+    assert refused(RUST_LOG="loud")[0].startswith("Error: LOG_LEVEL (or RUST_LOG): should be 'error', 'warn'")
+
+
+def test_the_smallest_pool_may_not_exceed_the_largest(refused):
+    (error,) = refused(DATABASE_MIN_CONNECTIONS="21")
+    assert error == "Error: DATABASE_MIN_CONNECTIONS: must not exceed DATABASE_MAX_CONNECTIONS."
+
+
+def test_metrics_may_not_share_the_public_port(refused):
+    (error,) = refused(API_SERVICE_PORT="9190")
+    assert error.startswith("Error: PROMETHEUS_METRICS_PORT: must differ")
+
+
+def test_a_master_key_is_exactly_32_bytes(refused):
+    for key in ("c2hvcnQ=", "A" * 43 + "\n", "A" * 86 + "=="):
+        assert refused(MASTER_KEY=key) == ["Error: MASTER_KEY: must be base64 of exactly 32 bytes."]
+
+
+def test_a_migration_needs_an_owner_of_its_own(run, environment):
+    done = run("migrate", "run", MIGRATION_DATABASE_URL=environment["DATABASE_URL"])
+    assert done.returncode == 78
+    assert "MIGRATION_DATABASE_URL: must name another role" in done.stderr
+
+
+def test_the_guides_values_are_accepted(migrated, serving):
+    guide = {
+        "RUST_LOG": "info",
+        "ENVIRONMENT": "production",
+        "CORS_ALLOWED_ORIGINS": "https://app.example.org,https://admin.example.org",
+        "DATABASE_MAX_CONNECTIONS": "100",
+        "DATABASE_MIN_CONNECTIONS": "10",
+        "SENTRY_DSN": "",
+        "ENABLE_PACS_INTEGRATION": "true",
+    }
+    assert serving(**guide).becomes(200).status == 200
