@@ -43,18 +43,11 @@ def test_every_missing_variable_is_named(refused):
     assert errors == [f"Error: {name}: is missing." for name in required]
 
 
-def test_a_wrong_level_names_the_guides_variable_too(refused):
-    assert refused(RUST_LOG="loud")[0].startswith("Error: LOG_LEVEL (or RUST_LOG): should be 'error', 'warn'")
-
-
-def test_the_smallest_pool_may_not_exceed_the_largest(refused):
-    (error,) = refused(DATABASE_MIN_CONNECTIONS="21")
-    assert error == "Error: DATABASE_MIN_CONNECTIONS: must not exceed DATABASE_MAX_CONNECTIONS."
-
-
-def test_metrics_may_not_share_the_public_port(refused):
-    (error,) = refused(API_SERVICE_PORT="9190")
-    assert error.startswith("Error: PROMETHEUS_METRICS_PORT: must differ")
+def test_variables_that_contradict_each_other_are_named(refused):
+    port, level, pool = refused(RUST_LOG="loud", DATABASE_MIN_CONNECTIONS="21", API_SERVICE_PORT="9190")
+    assert port.startswith("Error: PROMETHEUS_METRICS_PORT: must differ from API_SERVICE_PORT")
+    assert level.startswith("Error: LOG_LEVEL (or RUST_LOG): should be 'error', 'warn'")
+    assert pool == "Error: DATABASE_MIN_CONNECTIONS: must not exceed DATABASE_MAX_CONNECTIONS."
 
 
 def test_a_master_key_is_exactly_32_bytes(refused):

@@ -21,7 +21,8 @@ def make_redis(directory: Path) -> tuple[Daemon, str]:
     """Return the server and the URL that opens it."""
     port, secret = free_port(), password().strip()
     file = directory / "redis.conf"
+    argv = [program("redis-server"), str(file)]
     file.write_text(CONFIGURATION.format(port=port, directory=directory, password=secret))
     hand_over(directory)
     url = f"redis://health:{quote(secret, safe='')}@{LOOPBACK}:{port}/0"
-    return Daemon([program("redis-server"), str(file)], port, directory / "redis.log"), url
+    return Daemon(argv, port, directory / "redis.log"), url

@@ -64,6 +64,7 @@ class Cluster:
 
 
 def make_cluster(directory: Path) -> Cluster:
+    pooler = [program("pgbouncer"), str(directory / "pgbouncer.ini")]
     passwords = {role: password() for role in ("postgres", OWNER, APPLICATION)}
     (directory / "superuser").write_text(passwords["postgres"])
     (directory / "users").write_text(f'"{APPLICATION}" "{passwords[APPLICATION]}"\n')
@@ -71,7 +72,6 @@ def make_cluster(directory: Path) -> Cluster:
     (directory / "pgbouncer.ini").write_text(POOLER.format(database_port=database_port, port=port, directory=directory))
     hand_over(directory)
     _initialize(directory)
-    pooler = [program("pgbouncer"), str(directory / "pgbouncer.ini")]
     return Cluster(
         directory,
         Daemon(_postgres(directory, database_port), database_port, directory / "postgresql.log", signal.SIGINT),

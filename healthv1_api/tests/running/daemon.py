@@ -1,6 +1,7 @@
 """A server in the foreground, known by its process; it runs unprivileged, as its makers demand."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,18 +24,10 @@ def answers(port: int) -> bool:
         return probe.connect_ex((LOOPBACK, port)) == 0
 
 
-def hand_over(directory: Path) -> Path:
-    if os.geteuid() == 0:
+def hand_over(directory: Path) -> None:
+    if UNPRIVILEGED:
         for path in [directory, *directory.rglob("*")]:
-            os.chown(path, *_account())
-    return directory
-
-
-def _account() -> tuple[int, int]:
-    import pwd
-
-    entry = pwd.getpwnam("postgres")
-    return entry.pw_uid, entry.pw_gid
+            shutil.chown(path, "postgres", "postgres")
 
 
 @dataclass

@@ -23,6 +23,10 @@ class Database:
     def sql(self, statement: str, role: str = "postgres") -> str:
         return self.cluster.sql(self.name, statement, role)
 
+    def become_a_copy_of(self, other: "Database") -> None:
+        self.cluster.sql("postgres", f"DROP DATABASE {self.name}")
+        self.cluster.sql("postgres", f"CREATE DATABASE {self.name} TEMPLATE {other.name} OWNER {OWNER}")
+
     def session(self, statement: str) -> "subprocess.Popen[str]":
         """A psql that has run the statement and waits, its transaction open."""
         psql = subprocess.Popen(
