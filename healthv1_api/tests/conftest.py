@@ -98,7 +98,9 @@ def serving(command, environment, tmp_path):
     started = []
 
     def serving(**changes):
-        started.append(Service([command], {**environment, **changes}, tmp_path))
+        directory = tmp_path / str(len(started))
+        directory.mkdir()
+        started.append(Service([command], {**environment, **changes}, directory))
         return started[-1].start()
 
     yield serving

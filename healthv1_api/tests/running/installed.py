@@ -41,7 +41,8 @@ def _wheel(venv: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         tree = Path(temporary) / "tree"
         tree.mkdir()
-        shutil.copy(PACKAGE / "pyproject.toml", tree)
+        for file in ("pyproject.toml", "README.md"):
+            shutil.copy(PACKAGE / file, tree)
         shutil.copytree(PACKAGE / "src", tree / "src", ignore=shutil.ignore_patterns("*.egg-info", "__pycache__"))
         how = ["--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", temporary]
         _run(sys.executable, "-m", "pip", "wheel", *how, str(tree))
