@@ -72,6 +72,18 @@ class Service:
     def output(self) -> str:
         return (self.directory / "stdout").read_text() + (self.directory / "stderr").read_text()
 
+    def lines_of(self, request: str, count: int) -> list[dict]:
+        """The log lines of one request; the last is written after its answer."""
+        deadline = time.monotonic() + 5
+        while len(lines := [line for line in self.log if line.get("request_id") == request]) < count:
+            assert time.monotonic() < deadline, lines
+            time.sleep(0.02)
+        return lines
+
     @property
     def log(self) -> list[dict]:
-        return [json.loads(line) for line in (self.directory / "stdout").read_text().splitlines()]
+        return [
+            json.loads(line)
+            for line in (self.directory / "stdout").read_text().splitlines(keepends=True)
+            if line.endswith("\n")
+        ]
