@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import json
 import shlex
-from typing import IO, Any
+from collections.abc import Iterable
+from typing import TextIO
 from urllib.parse import quote
 
 SHORTEST = 8  # characters; a shorter value would blot out ordinary words
@@ -23,7 +24,7 @@ class Redactor:
 
     def add(self, value: str) -> None:
         if len(value) >= SHORTEST:
-            self._forms.update(form for form in _forms(value) if len(form) >= SHORTEST)
+            self._forms.update(_forms(value))
 
     def redact(self, text: str) -> str:
         # The longest first: a form may contain another.
@@ -38,12 +39,13 @@ def _forms(value: str) -> set[str]:
         value,
         encoded,
         encoded.rstrip("="),
-        base64.urlsafe_b64encode(value.encode()).decode().rstrip("="),
+        encoded.rstrip("=").translate(str.maketrans("+/", "-_")),
         quote(value, safe=""),
         quote(value),
         json.dumps(value)[1:-1],
+        json.dumps(value, ensure_ascii=False)[1:-1],
         repr(value)[1:-1],
-        shlex.quote(value),
+        shlex.quote(value).removeprefix("'").removesuffix("'"),
     }
 
 
@@ -52,14 +54,40 @@ redactor = Redactor()
 
 
 class RedactingStream:
-    """A text stream that writes nothing the redactor knows."""
+    """A text stream that writes nothing the redactor knows.
 
-    def __init__(self, stream: IO[str], using: Redactor) -> None:
+    It has no `buffer`: whoever writes bytes past it would write them unread.
+    """
+
+    def __init__(self, stream: TextIO, using: Redactor) -> None:
         self._stream = stream
         self._redactor = using
 
-    def write(self, text: str) -> int:
-        return self._stream.write(self._redactor.redact(text))
+    @property
+    def encoding(self) -> str:
+        return self._stream.encoding
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+    @property
+    def errors(self) -> str | None:
+        return self._stream.errors
+
+    @property
+    def closed(self) -> bool:
+        return self._stream.closed
+
+    def write(self, text: str) -> int:
+        self._stream.write(self._redactor.redact(text))
+        return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
