@@ -1,0 +1,68 @@
+"""Wheels for a host's Python, which need not be the operator's: downloaded by their hashes, built, and packed."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from packaging.markers import Marker
+
+from healthv1.errors import Fault, ReleaseError
+
+GLIBC = range(5, 36)
+"""Every manylinux that a supported host can load: the oldest, Ubuntu 22.04, has glibc 2.35."""
+
+_REQUIREMENT = re.compile(r"(?P<pin>[^\s;]+)\s*(?:;(?P<marker>[^\\]*))?(?P<hashes>(?:\\\n\s+--hash=\S+\s*)+)")
+
+
+def download(lock: Path, into: Path, python: str, architecture: str) -> None:
+    """Fetch every dependency of `lock` that a Linux host may need, as a wheel. Raises `ReleaseError`."""
+    wanted = into.parent / "requirements.txt"
+    wanted.write_text("".join(requirements(lock.read_text(encoding="utf-8"), python, architecture)), encoding="utf-8")
+    platforms = [f"--platform=manylinux_2_{minor}_{architecture}" for minor in reversed(GLIBC)]
+    platforms += [f"--platform={name}_{architecture}" for name in ("manylinux2014", "manylinux2010", "manylinux1")]
+    target = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", *platforms]
+    _pip("download", *target, "--no-deps", "--require-hashes", f"--dest={into}", f"--requirement={wanted}")
+
+
+def requirements(lock: str, python: str, architecture: str) -> Iterator[str]:
+    """Yield the pins whose markers hold on a host with that Python, whatever its last digit is.
+
+    pip judges markers by the interpreter that it runs in, even when it downloads for another (pypa/pip#11010).
+    """
+    host = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": architecture}
+    host |= {"implementation_name": "cpython", "platform_python_implementation": "CPython", "python_version": python}
+    versions = [host | {"python_full_version": f"{python}.{last}"} for last in (0, 99)]
+    for found in _REQUIREMENT.finditer(lock):
+        marker = (found["marker"] or "").strip()
+        if not marker or any(Marker(marker).evaluate(dict(version)) for version in versions):
+            yield f"{found['pin']} {found['hashes'].strip()}\n"
+
+
+def build(source: Path, into: Path) -> None:
+    """Make a wheel of `source` with the setuptools that the toolkit itself has. Raises `ReleaseError`."""
+    _pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", f"--wheel-dir={into}", str(source))
+
+
+def pack(wheels: Path, path: Path) -> None:
+    """Write the same bytes for the same wheels."""
+    with gzip.GzipFile(path, "wb", compresslevel=1, mtime=0) as stream, tarfile.open(fileobj=stream, mode="w") as tar:
+        for wheel in sorted(wheels.iterdir()):
+            info = tarfile.TarInfo(wheel.name)
+            info.size, info.mode = wheel.stat().st_size, 0o644
+            with wheel.open("rb") as content:
+                tar.addfile(info, content)
+
+
+def _pip(verb: str, *arguments: str) -> None:
+    argv = [sys.executable, "-m", "pip", verb, "--quiet", "--disable-pip-version-check", *arguments]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    if done.returncode:
+        words = "\n".join((done.stderr.strip() or done.stdout.strip()).splitlines()[-5:])
+        hint = "check the connection to your package index, and pip's configuration: pip config list"
+        raise ReleaseError(Fault(f"pip {verb}", f"The release could not be built:\n{words}", hint))
