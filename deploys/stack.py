@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -22,7 +22,7 @@ class Stack(Settings):
 
     domain: Domain
     """Where visitors reach the API."""
-    environment: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$")] = "production"
+    environment: Literal["production", "staging", "sandbox", "development"] = "production"
     user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "health-v1"
     """The system account that owns the files and runs the API."""
     home: str = "/opt/health-v1"

@@ -6,6 +6,6 @@ from deploys.stack import Stack
 from healthv1.secrets.rehearsal import Rehearsal
 
 secrets = Rehearsal()
-stack = Stack(domain="api.example.com", environment="rehearsal")
+stack = Stack(domain="api.example.com", environment="staging")
 environment = Environment(cors_allowed_origins=("https://app.example.com",))
 certbot = Certbot(email="ops@example.com")

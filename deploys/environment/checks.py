@@ -8,6 +8,7 @@ from deploys.stack import Stack
 
 def checks(stack: Stack) -> list[Check]:
     env, owner = f"{stack.home}/.env", f"{stack.home}/.env.owner"
+    stray, twice = f"grep -qvE '^[A-Z][A-Z0-9_]*=' {env}", f"cut -d= -f1 {env} | sort | uniq -d"
     return [
         Check(
             f"{env} is for {stack.user} alone",
@@ -15,13 +16,19 @@ def checks(stack: Stack) -> list[Check]:
             "run apply",
         ),
         Check(
-            f"{owner} is for root alone",
-            f'test "$(stat -c "%a %U %G" {owner})" = "600 root root"',
+            f"{stack.user} cannot read how the schema's owner logs in",
+            f'test "$(stat -c "%a %U %G" {owner})" = "600 root root" && ! runuser -u {stack.user} -- cat {owner}',
             "run apply",
         ),
         Check(
+            f"Every line of {env} is one variable, and each stands there once",
+            f'test -s {env} && ! {stray} && test -z "$({twice})"',
+            "run apply",
+        ),
+        Check(
+            # Read, not sourced: the file belongs to the API's account, and this runs as root.
             "The master key is 32 bytes",
-            f'test "$(. {env} && printf %s "$MASTER_KEY" | base64 -d | wc -c)" -eq 32',
-            "the key in the backend is not what the toolkit made: restore the right version of it",
+            f"test \"$(sed -n 's/^MASTER_KEY=//p' {env} | base64 -d | wc -c)\" -eq 32",
+            "bring back the master key's right version in the backend, then run apply",
         ),
     ]

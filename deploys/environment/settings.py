@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from deploys.component import Port, Secret, Settings
 
-Origin = Annotated[str, Field(pattern=r"^https://[a-z0-9.-]+(:[0-9]{1,5})?$")]
+
+def _is_origin(text: str) -> str:
+    if not re.fullmatch(r"https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?", text):
+        raise ValueError("give an origin like https://app.example.com, without a path")
+    return text
+
+
+Origin = Annotated[str, AfterValidator(_is_origin)]
 Positive = Annotated[int, Field(ge=1)]
 
 
 class Environment(Settings):
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_level: Literal["error", "warn", "info", "debug", "trace"] = "info"
     database_max_connections: Positive = 20
-    """Of one instance, to the pooler. The guide's 100 of each instance would wait for the pooler's 25 anyway."""
-    database_min_connections: Positive = 2
+    """Of one instance, to the pooler, which shares its 25 connections to PostgreSQL among all that are busy.
+
+    The guide's 100 per instance only lets requests queue in the pooler, where no timeout of the API sees them.
+    """
+    database_min_connections: Annotated[int, Field(ge=0)] = 2
     jwt_secret: Secret = Secret("jwt_secret", entropy=64)
     jwt_expiration_hours: Positive = 24
     refresh_token_expiration_days: Positive = 30
@@ -31,8 +42,22 @@ class Environment(Settings):
     smtp_port: Port = 587
     smtp_username: str = ""
     smtp_password: Secret | None = None
-    smtp_from: str = ""
+    smtp_from: Annotated[str, Field(pattern=r"^([^@\s]+@[^@\s]+)?$")] = ""
     sentry_dsn: Secret | None = None
     enable_pacs_integration: bool = True
     enable_hl7_integration: bool = False
     enable_fhir_api: bool = False
+
+    @field_validator("database_min_connections")
+    @classmethod
+    def _is_within_the_maximum(cls, minimum: int, info: ValidationInfo) -> int:
+        if minimum > info.data.get("database_max_connections", minimum):
+            raise ValueError("it is more than database_max_connections")
+        return minimum
+
+    @field_validator("smtp_password")
+    @classmethod
+    def _belongs_to_somebody(cls, password: Secret | None, info: ValidationInfo) -> Secret | None:
+        if password and not info.data.get("smtp_username"):
+            raise ValueError("a password needs smtp_username")
+        return password

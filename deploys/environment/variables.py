@@ -1,4 +1,7 @@
-"""The variables, and how their values are written down so that systemd and a shell read the same."""
+"""The variables, under the guide's names, and how their values are written down.
+
+API_SERVICE_PORT and PROMETHEUS_METRICS_PORT are not among them: each instance is told its own by its unit.
+"""
 
 from __future__ import annotations
 
@@ -10,39 +13,37 @@ from deploys.environment.settings import Environment
 from deploys.faults import Fault, Refused
 from deploys.stack import LOOPBACK, Stack, Topology
 
+_FLAGS = ("enable_pacs_integration", "enable_hl7_integration", "enable_fhir_api")
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=,-]*")
 _SPECIAL = re.compile(r'([\\"$`])')
 
 
 def env_file(variables: Mapping[str, str]) -> str:
-    r"""Return the text of an environment file.
+    """Return the text of an environment file, which systemd (EnvironmentFile=) and POSIX shells read the same.
 
-    systemd (EnvironmentFile=) and POSIX shells agree on double quotes in which a backslash stands before \\ " $ and `.
+    They agree on single quotes, in which all is literal, and on double quotes with a backslash before each of
+    backslash, double quote, dollar and backtick. Compose reads the first as well.
     """
     return "".join(f"{name}={_quoted(name, value)}\n" for name, value in variables.items())
 
 
 def _quoted(name: str, value: str) -> str:
     if any(character in value for character in "\n\r\0"):
-        raise Refused(Fault(name, "Its value has more than one line.", "give it in one line"))
+        raise Refused(Fault(name, "Its value has more than one line.", "keep it in the backend as one line"))
     if _PLAIN.fullmatch(value):
         return value
+    if "'" not in value:
+        return f"'{value}'"
     escaped = _SPECIAL.sub(r"\\\1", value)
     return f'"{escaped}"'
 
 
 def variables(settings: Environment, stack: Stack, topology: Topology) -> dict[str, str]:
     """Return what the API is told. Reveals secrets: call it only to write the secret file."""
-    user, password = stack.database_user, _encoded(stack.database_password.reveal())
-    redis = _encoded(stack.redis_password.reveal())
-    flags = {name.upper(): str(getattr(settings, name)).lower() for name in _FLAGS}
     return {
         "ENVIRONMENT": stack.environment,
-        "LOG_LEVEL": settings.log_level,
-        "DATABASE_URL": f"postgresql://{user}:{password}@{LOOPBACK}:{stack.pooler_port}/{stack.database}",
-        "DATABASE_MAX_CONNECTIONS": str(settings.database_max_connections),
-        "DATABASE_MIN_CONNECTIONS": str(settings.database_min_connections),
-        "REDIS_URL": f"redis://:{redis}@{topology.database}:{stack.redis_port}/0",
+        "RUST_LOG": settings.log_level,
+        **_services(settings, stack, topology),
         "JWT_SECRET": settings.jwt_secret.reveal(),
         "JWT_EXPIRATION_HOURS": str(settings.jwt_expiration_hours),
         "REFRESH_TOKEN_EXPIRATION_DAYS": str(settings.refresh_token_expiration_days),
@@ -57,21 +58,29 @@ def variables(settings: Environment, stack: Stack, topology: Topology) -> dict[s
         "SMTP_PASSWORD": settings.smtp_password.reveal() if settings.smtp_password else "",
         "SMTP_FROM": settings.smtp_from,
         "SENTRY_DSN": settings.sentry_dsn.reveal() if settings.sentry_dsn else "",
-        **flags,
+        **{flag.upper(): str(getattr(settings, flag)).lower() for flag in _FLAGS},
+    }
+
+
+def _services(settings: Environment, stack: Stack, topology: Topology) -> dict[str, str]:
+    database = _url("postgresql", stack.database_user, stack.database_password.reveal(), LOOPBACK, stack.pooler_port)
+    redis = _url("redis", "", stack.redis_password.reveal(), topology.database, stack.redis_port)
+    return {
+        "DATABASE_URL": f"{database}/{stack.database}",
+        "DATABASE_MAX_CONNECTIONS": str(settings.database_max_connections),
+        "DATABASE_MIN_CONNECTIONS": str(settings.database_min_connections),
+        "REDIS_URL": f"{redis}/0",
     }
 
 
 def owner_variables(stack: Stack, topology: Topology) -> dict[str, str]:
     """Return what migrations are told besides: the schema's owner, past the pooler. The API cannot read it."""
-    password = _encoded(stack.database_owner_password.reveal())
+    password = stack.database_owner_password.reveal()
+    at = _url("postgresql", stack.database_owner, password, topology.database, stack.postgresql_port)
     tls = "" if topology.database == LOOPBACK else "?sslmode=require"
-    at = f"{topology.database}:{stack.postgresql_port}/{stack.database}{tls}"
-    return {"MIGRATION_DATABASE_URL": f"postgresql://{stack.database_owner}:{password}@{at}"}
+    return {"MIGRATION_DATABASE_URL": f"{at}/{stack.database}{tls}"}
 
 
-_FLAGS = ("enable_pacs_integration", "enable_hl7_integration", "enable_fhir_api")
-
-
-def _encoded(password: str) -> str:
-    """Percent-encode: libpq stops reading a password at / @ and #."""
-    return quote(password, safe="")
+def _url(scheme: str, user: str, password: str, address: str, port: int) -> str:
+    # Percent-encoded: libpq stops reading a password at / @ and #.
+    return f"{scheme}://{user}:{quote(password, safe='')}@{address}:{port}"
