@@ -4,7 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-APT := $(shell cat healthv1/sandbox/apt-packages.txt 2>/dev/null)
+APT := python3-venv mmdebstrap systemd-container pebble nftables iproute2 openssh-client e2fsprogs util-linux curl \
+  postgresql redis-server pgbouncer
 
 .PHONY: help demo test check bench clean setup
 
@@ -45,6 +46,6 @@ setup: .apt .venv/.done
 .venv/.done: requirements.lock pyproject.toml
 	@echo "Installing the pinned Python packages into .venv"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@

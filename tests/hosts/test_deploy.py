@@ -46,7 +46,7 @@ def test_no_data_service_is_reachable_from_outside(deployed):
 
 def test_postgresql_runs_with_the_tuned_settings_and_scram(deployed):
     shown = deployed.shell(
-        "runuser -u postgres -- psql -XAtc \"select name, setting from pg_settings where name in "
+        'runuser -u postgres -- psql -XAtc "select name, setting from pg_settings where name in '
         "('password_encryption', 'checkpoint_completion_target', 'random_page_cost', 'ssl')\""
     )
     assert dict(line.split("|") for line in shown.split()) == {
@@ -56,7 +56,7 @@ def test_postgresql_runs_with_the_tuned_settings_and_scram(deployed):
         "ssl": "on",
     }
     roles = deployed.shell(
-        "runuser -u postgres -- psql -XAtc \"select rolname, rolsuper, rolcreatedb, rolcreaterole, left(rolpassword, 13) "
+        'runuser -u postgres -- psql -XAtc "select rolname, rolsuper, rolcreatedb, rolcreaterole, left(rolpassword, 13) '
         "from pg_authid where rolname like 'health%' order by 1\""
     )
     assert roles.split() == ["health_owner|f|f|f|SCRAM-SHA-256", "health_user|f|f|f|SCRAM-SHA-256"]

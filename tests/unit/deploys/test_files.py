@@ -13,12 +13,12 @@ def path(tmp_path):
 
 def test_a_file_is_written_whole_and_a_second_apply_changes_nothing(converge, path, owner):
     def body():
-        file(name="Write", path=str(path), content="one\n\"two\" $HOME `x` \\\n", mode="0640", **owner)
+        file(name="Write", path=str(path), content='one\n"two" $HOME `x` \\\n', mode="0640", **owner)
 
     first = converge(body)
     assert [change.action for change in first.planned] == ["create"]
     assert first.made == first.planned
-    assert path.read_text() == "one\n\"two\" $HOME `x` \\\n"
+    assert path.read_text() == 'one\n"two" $HOME `x` \\\n'
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     assert converge(body).planned == []
     assert list(path.parent.iterdir()) == [path], "temporary files are left behind"
@@ -61,7 +61,9 @@ def test_a_file_that_its_test_refuses_never_replaces_the_old_one(converge, path,
     for kind in ("test", "test_in_place"):
         command = 'grep -q good "$1"' if kind == "test" else f'grep -q good "{path}"'
         wrong = {kind: command}
-        run = converge(lambda wrong=wrong: file(name="Write", path=str(path), content="bad\n", mode="0644", **owner, **wrong))
+        run = converge(
+            lambda wrong=wrong: file(name="Write", path=str(path), content="bad\n", mode="0644", **owner, **wrong)
+        )
         assert run.faults
         assert path.read_text() == "good\n"
         assert list(path.parent.iterdir()) == [path]

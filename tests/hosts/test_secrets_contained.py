@@ -1,0 +1,160 @@
+"""Planted secrets are found where they are meant to be, and nowhere else."""
+
+import re
+import secrets
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.hosts.world import REPOSITORY
+
+KEYS = {
+    "database_password": 32,
+    "database_owner_password": 32,
+    "redis_password": 32,
+    "jwt_secret": 64,
+    "session_secret": 64,
+    "master_key": 32,
+}
+MEANT_FOR_THEM = {
+    "/opt/health-v1/.env",
+    "/opt/health-v1/.env.owner",
+    "/etc/pgbouncer/userlist.txt",
+}
+
+
+def _plant(world):
+    """Write values of our own into the backend ahead of the first apply, past our own code."""
+    import base64
+
+    planted = {key: base64.b64encode(secrets.token_bytes(size)).decode() for key, size in KEYS.items()}
+    found = world.running.openbao
+    token = Path(found.token_file).read_text().strip()
+    answer = requests.post(
+        f"{found.address}/v1/{found.mount}/data/{world.name}",
+        json={"data": planted},
+        headers={"X-Vault-Token": token},
+        timeout=10,
+    )
+    answer.raise_for_status()
+    return planted
+
+
+def _forms(value):
+    """Raw, and as it stands in a URL."""
+    from urllib.parse import quote
+
+    return {value, quote(value, safe="")}
+
+
+def _search_script(needles):
+    """Shell that prints every file of the host that holds a needle; the needles come on stdin, in no argument."""
+    del needles
+    return (
+        "umask 077; cat > /run/needles; "
+        "grep -rlaF -f /run/needles / --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev --exclude=needles 2>/dev/null;"
+        " journalctl -o cat --no-pager -a | grep -qaF -f /run/needles && echo JOURNAL;"
+        " cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -qaF -f /run/needles && echo CMDLINE;"
+        " rm -f /run/needles; true"
+    )
+
+
+def _found_on_host(world, needles):
+    from healthv1.sandbox.reach import ssh_command
+    from tests.hosts.world import quoted
+
+    argv = ssh_command(world.running.hosts[0], f"sudo sh -c {quoted(_search_script(needles))}")
+    done = subprocess.run(argv, input="\n".join(needles) + "\n", capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+class _ArgumentWatch(threading.Thread):
+    """Samples the command lines of everything on this machine (its hosts included) while it runs."""
+
+    def __init__(self, needles):
+        super().__init__(daemon=True)
+        self.needles = [needle.encode() for needle in needles]
+        self.hits = set()
+        self.samples = 0
+        self.stop = threading.Event()
+
+    def run(self):
+        while not self.stop.is_set():
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    line = path.read_bytes()
+                except OSError:
+                    continue
+                if any(needle in line for needle in self.needles):
+                    self.hits.add(line[:200])
+            self.samples += 1
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def planted(bare):
+    values = _plant(bare)
+    needles = {form for value in values.values() for form in _forms(value)}
+    return bare, values, needles
+
+
+def test_planted_secrets_reach_only_the_files_that_are_meant_for_them(planted):
+    world, values, needles = planted
+    watch = _ArgumentWatch(needles)
+    watch.start()
+    outputs = [
+        world.cli("--debug", "plan", "sandbox"),
+        world.cli("--debug", "apply", "sandbox", "--yes"),
+        world.cli("plan", "sandbox", "--json"),
+        world.cli("--debug", "verify", "sandbox", "--all"),
+        world.cli("verify", "sandbox", "--json"),
+    ]
+    world.shell("systemctl stop postgresql@*-main; chattr +i /etc/pgbouncer 2>/dev/null; chmod 644 /opt/health-v1/.env")
+    world.shell("sed -i s/JWT_SECRET/X/ /opt/health-v1/.env; ln -sf /bin/false /usr/bin/psql")
+    outputs.append(world.cli("--debug", "apply", "sandbox", "--yes"))
+    assert outputs[-1].returncode == 1, "the forced failure did not happen"
+    watch.stop.set()
+    watch.join()
+    assert outputs[1].returncode == 0, outputs[1].stdout + outputs[1].stderr
+    for done in outputs:
+        for needle in needles:
+            assert needle not in done.stdout + done.stderr, "a command printed a secret"
+    assert watch.samples > 50
+    assert watch.hits == set()
+    found = _found_on_host(world, needles)
+    assert found <= MEANT_FOR_THEM | {"/etc/redis/redis-password.conf"}, found
+    assert "/opt/health-v1/.env" in found, "the search finds nothing, not even where the secrets are"
+    for path in found:
+        assert world.eye().file(path).mode & 0o077 in {0, 0o040}, path
+    assert _found_here(needles) == []
+    del values
+
+
+def test_the_search_finds_a_leak_that_is_planted(deployed):
+    needle = secrets.token_hex(24)
+    deployed.shell(f"logger planted {needle}; echo {needle} > /var/tmp/leak; sync; sleep 0.3; journalctl --sync")
+    found = _found_on_host(deployed, {needle})
+    assert "/var/tmp/leak" in found
+    assert "JOURNAL" in found
+    deployed.shell("rm -f /var/tmp/leak")
+
+
+def _found_here(needles):
+    """Search this machine's temporary folders and the work tree."""
+    pattern = re.compile("|".join(re.escape(needle) for needle in needles).encode())
+    hits = []
+    for top in (Path(tempfile.gettempdir()), REPOSITORY):
+        for path in top.rglob("*"):
+            if {".venv", ".git"} & set(path.parts) or not path.is_file() or path.stat().st_size > 5_000_000:
+                continue
+            try:
+                if pattern.search(path.read_bytes()):
+                    hits.append(str(path))
+            except OSError:
+                continue
+    return hits
