@@ -5,12 +5,11 @@ from deploys.fail2ban.settings import Fail2ban
 from deploys.nginx.settings import Nginx
 from deploys.pgbouncer.settings import Pgbouncer
 from deploys.postgresql.settings import Postgresql
+from deploys.preflight.settings import Preflight
 from deploys.redis.settings import Redis
 from deploys.ufw.settings import Ufw
-from healthv1.release import Bundled
-
-from deploys.preflight.settings import Preflight
 from deploys.user.settings import User
+from healthv1.release import Bundled
 
 _sudo = True
 _timeout = 900  # seconds; without it a command that hangs would hang the run

@@ -3,11 +3,10 @@
 from deploys.certbot.settings import Certbot
 from deploys.environment.settings import Environment
 from deploys.postgresql.settings import Postgresql
-from healthv1.secrets.vault import Vault
-
 from deploys.preflight.settings import Preflight
 from deploys.stack import Stack
 from healthv1 import sandbox
+from healthv1.secrets.vault import Vault
 
 _running = sandbox.running()
 

@@ -14,7 +14,7 @@ python={}
 rotational=0"""
 
 
-def _host(name, *, os, release, python):
+def _host(name: str, *, os: str, release: str, python: str) -> tuple[str, dict[str, object]]:
     responses = {"/etc/os-release": _MACHINE.format(os, release, python)}
     # Each stands for a server of its own that plays every part.
     alone = {"private_address": "127.0.0.1"}

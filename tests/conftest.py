@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 # Commands are started as a user would, with this interpreter's own `healthv1`.
-os.environ["PATH"] = os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
+os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))

@@ -56,7 +56,8 @@ def test_postgresql_runs_with_the_tuned_settings_and_scram(deployed):
         "ssl": "on",
     }
     roles = deployed.shell(
-        'runuser -u postgres -- psql -XAtc "select rolname, rolsuper, rolcreatedb, rolcreaterole, left(rolpassword, 13) '
+        'runuser -u postgres -- psql -XAtc "select rolname, rolsuper, rolcreatedb, rolcreaterole, '
+        "left(rolpassword, 13) "
         "from pg_authid where rolname like 'health%' order by 1\""
     )
     assert roles.split() == ["health_owner|f|f|f|SCRAM-SHA-256", "health_user|f|f|f|SCRAM-SHA-256"]

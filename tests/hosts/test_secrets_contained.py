@@ -1,5 +1,6 @@
 """Planted secrets are found where they are meant to be, and nowhere else."""
 
+import base64
 import re
 import secrets
 import subprocess
@@ -7,11 +8,13 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import requests
 
-from tests.hosts.world import REPOSITORY
+from healthv1.sandbox.reach import ssh_command
+from tests.hosts.world import REPOSITORY, quoted
 
 KEYS = {
     "database_password": 32,
@@ -30,8 +33,6 @@ MEANT_FOR_THEM = {
 
 def _plant(world):
     """Write values of our own into the backend ahead of the first apply, past our own code."""
-    import base64
-
     planted = {key: base64.b64encode(secrets.token_bytes(size)).decode() for key, size in KEYS.items()}
     found = world.running.openbao
     token = Path(found.token_file).read_text().strip()
@@ -47,28 +48,19 @@ def _plant(world):
 
 def _forms(value):
     """Raw, and as it stands in a URL."""
-    from urllib.parse import quote
-
     return {value, quote(value, safe="")}
 
 
-def _search_script(needles):
-    """Shell that prints every file of the host that holds a needle; the needles come on stdin, in no argument."""
-    del needles
-    return (
-        "umask 077; cat > /run/needles; "
-        "grep -rlaF -f /run/needles / --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev --exclude=needles 2>/dev/null;"
-        " journalctl -o cat --no-pager -a | grep -qaF -f /run/needles && echo JOURNAL;"
-        " cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' | grep -qaF -f /run/needles && echo CMDLINE;"
-        " rm -f /run/needles; true"
-    )
+# Prints every file of the host that holds a needle; the needles come on stdin, in no argument.
+SEARCH = r"""umask 077; cat > /run/needles
+grep -rlaF -f /run/needles / --exclude-dir=proc --exclude-dir=sys --exclude-dir=dev --exclude=needles 2>/dev/null
+journalctl -o cat --no-pager -a | grep -qaF -f /run/needles && echo JOURNAL
+cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -qaF -f /run/needles && echo CMDLINE
+rm -f /run/needles"""
 
 
 def _found_on_host(world, needles):
-    from healthv1.sandbox.reach import ssh_command
-    from tests.hosts.world import quoted
-
-    argv = ssh_command(world.running.hosts[0], f"sudo sh -c {quoted(_search_script(needles))}")
+    argv = ssh_command(world.running.hosts[0], f"sudo sh -c {quoted(SEARCH)}")
     done = subprocess.run(argv, input="\n".join(needles) + "\n", capture_output=True, text=True, check=True)
     return set(done.stdout.split())
 
@@ -100,11 +92,11 @@ class _ArgumentWatch(threading.Thread):
 def planted(bare):
     values = _plant(bare)
     needles = {form for value in values.values() for form in _forms(value)}
-    return bare, values, needles
+    return bare, needles
 
 
 def test_planted_secrets_reach_only_the_files_that_are_meant_for_them(planted):
-    world, values, needles = planted
+    world, needles = planted
     watch = _ArgumentWatch(needles)
     watch.start()
     outputs = [
@@ -132,7 +124,6 @@ def test_planted_secrets_reach_only_the_files_that_are_meant_for_them(planted):
     for path in found:
         assert world.eye().file(path).mode & 0o077 in {0, 0o040}, path
     assert _found_here(needles) == []
-    del values
 
 
 def test_the_search_finds_a_leak_that_is_planted(deployed):

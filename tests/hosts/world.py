@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import testinfra
@@ -21,7 +21,7 @@ CONVERGED = "converged"
 @dataclass
 class World:
     name: str
-    shape: Shape = Shape()
+    shape: Shape = field(default_factory=Shape)
 
     @property
     def sandbox(self):

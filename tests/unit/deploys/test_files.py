@@ -1,4 +1,3 @@
-import os
 import stat
 
 import pytest
@@ -98,5 +97,5 @@ def test_a_link_is_switched_and_a_directory_gets_its_mode(converge, tmp_path, ow
     assert [change.action for change in run.planned] == ["update", "create", "remove"]
     assert at.readlink().as_posix() == "releases/2"
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o750
-    assert sorted(os.listdir(tmp_path)) == ["current", "data"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "data"]
     assert converge(body).planned == []
