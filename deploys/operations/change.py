@@ -28,6 +28,7 @@ class Change:
 
 
 _listener: ContextVar[list[Change] | None] = ContextVar("listener", default=None)
+_silent: ContextVar[bool] = ContextVar("silent", default=False)
 _foreseen: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
 
 
@@ -42,8 +43,20 @@ def listening() -> Iterator[list[Change]]:
         _listener.reset(token)
 
 
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Let operations be evaluated for the facts that they ask for: nothing that they announce here is foreseen."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
+
 def announce(change: Change) -> None:
     """Say what this operation is about to change. Called before the first command of an operation."""
+    if _silent.get():
+        return
     current = ctx_host.get()
     if not current.state.is_executing:
         _foreseen.setdefault(current, set()).add(change.target)

@@ -1,26 +1,41 @@
-"""SSH without pyinfra's two costs: the 40 ms stall of each command, and facts that are fetched twice."""
+"""SSH without pyinfra's costs: the 40 ms stall of each command, a round trip for each fact, and facts fetched twice."""
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
 from pyinfra.connectors.ssh import SSHConnector
+
+from healthv1.engine.questions import Question, alike, answers, script
 
 KEEPALIVE = 15  # seconds
 Output = tuple[bool, Any]
 
 
+class Unanswered(Exception):  # noqa: N818 - it reads as what happened
+    """A fact was asked for while questions are only being gathered."""
+
+
 class FastSSH(SSHConnector):
-    """Facts are remembered until the next write; everything that is not a fact counts as a write."""
+    """Facts are remembered until the next write; everything that is not a fact counts as a write.
+
+    While questions are gathered, a fact that is not known yet raises `Unanswered`; they are then asked all at once.
+    """
 
     handles_execution = True
 
     def __init__(self, state: Any, host: Host) -> None:
         super().__init__(state, host)
-        self._remembered: dict[str, Output] = {}
+        self._remembered: dict[Question, Output] = {}
         self._reading = 0
+        self._gathered: list[Question] | None = None
+        self._single: set[Question] = set()
+        """Questions that failed among others: asked alone, they say why."""
         self.complaint: list[str] = []
         """What the last failing command said."""
         _mark_facts(host, self)
@@ -37,16 +52,40 @@ class FastSSH(SSHConnector):
 
     def run_shell_command(self, command: Any, *args: Any, **arguments: Any) -> Any:
         if not self._reading:
-            self._remembered.clear()
+            self.forget()
             return self._heard(super().run_shell_command(command, *args, **arguments))
-        text = command if isinstance(command, str) else command.get_raw_value()
-        key = f"{text} {sorted(arguments.items(), key=str)}"
-        if key not in self._remembered:
-            self._remembered[key] = self._heard(super().run_shell_command(command, *args, **arguments))
-        return self._remembered[key]
+        question = Question.of(command, arguments)
+        if question not in self._remembered:
+            if self._gathered is not None and question not in self._single:
+                self._gathered.append(question)
+                raise Unanswered
+            self._remembered[question] = self._heard(super().run_shell_command(command, *args, **arguments))
+        return self._remembered[question]
+
+    def forget(self) -> None:
+        self._remembered.clear()
+
+    @contextmanager
+    def gathering(self) -> Iterator[list[Question]]:
+        """Gather what is asked in this context and not known yet."""
+        self._gathered = []
+        try:
+            yield self._gathered
+        finally:
+            self._gathered = None
+
+    def ask(self, questions: list[Question]) -> None:
+        """Ask all of them, in one round trip for each set of privileges."""
+        for group in alike(questions):
+            text, mark = script(group)
+            arguments = dict(group[0].arguments) | {"_stdin": text}
+            _, output = super().run_shell_command(StringCommand("sh", "-s"), **arguments)
+            found = dict(zip(group, answers(output.stdout_lines, mark), strict=False))
+            self._remembered |= {question: answer for question, answer in found.items() if answer[0]}
+            self._single |= {question for question in group if question not in self._remembered}
 
     def put_file(self, *args: Any, **arguments: Any) -> bool:
-        self._remembered.clear()
+        self.forget()
         return bool(super().put_file(*args, **arguments))
 
     def disconnect(self) -> None:

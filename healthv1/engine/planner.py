@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pyinfra.api.host import Host
+from pyinfra.api.state import StateOperationHostData
 
 from deploys.operations.barrier import STAGE
-from deploys.operations.change import Change, listening
+from deploys.operations.change import Change, listening, unheard
+from healthv1.engine.connector import FastSSH, Unanswered
 from healthv1.engine.session import Session
 from healthv1.plan import Plan, Step
 
@@ -15,6 +17,7 @@ def plan(session: Session) -> Plan:
     heard: dict[tuple[Host, str], tuple[Change, ...]] = {}
 
     def ask(host: Host) -> None:
+        prefetch(session, host)
         for operation in session.state.ops[host]:
             with listening() as changes:
                 will_change = session.state.ops[host][operation].operation_meta.will_change
@@ -35,6 +38,31 @@ def plan(session: Session) -> Plan:
         ),
         faults=tuple(fault for faults in session.faults.values() for fault in faults),
     )
+
+
+def prefetch(session: Session, host: Host) -> None:
+    """Learn, in a few round trips, every fact that the host's operations ask for.
+
+    Each round evaluates the operations up to the first fact that is not known yet, then asks for all of those at once.
+    """
+    if not isinstance(host.connector, FastSSH):
+        return
+    waiting = list(session.state.ops[host].values())
+    while waiting:
+        with host.connector.gathering() as questions:
+            waiting = [operation for operation in waiting if not _answered(operation)]
+        host.connector.ask(questions)
+
+
+def _answered(operation: StateOperationHostData) -> bool:
+    try:
+        with unheard():
+            next(operation.command_generator(), None)
+    except Unanswered:
+        return False
+    except Exception:  # noqa: BLE001, S110 - the same comes again, and is reported, when the plan is made
+        pass
+    return True
 
 
 def staged(session: Session) -> list[tuple[str, str]]:

@@ -1,0 +1,55 @@
+"""Many facts in one round trip: their commands as one script, and its output taken apart again."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from pyinfra.connectors.util import CommandOutput, OutputLine
+
+
+@dataclass(frozen=True)
+class Question:
+    """The command of one fact, and with which privileges it is asked."""
+
+    command: str
+    arguments: tuple[tuple[str, Any], ...]
+
+    @classmethod
+    def of(cls, command: Any, arguments: dict[str, Any]) -> Question:
+        text = command if isinstance(command, str) else command.get_raw_value()
+        return cls(text, tuple(sorted(arguments.items())))
+
+
+def alike(questions: Iterable[Question]) -> Iterator[list[Question]]:
+    """Yield those that can share a script: asked with the same privileges."""
+    once = sorted(dict.fromkeys(questions), key=lambda question: repr(question.arguments))
+    for _, group in groupby(once, key=lambda question: repr(question.arguments)):
+        yield list(group)
+
+
+def script(questions: list[Question]) -> tuple[str, str]:
+    """Return a script for `sh`, and the mark that nothing on the host can know beforehand."""
+    mark = secrets.token_hex(16)
+    asked = (
+        f"sh -c {shlex.quote(question.command)} 2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?"
+        for question in questions
+    )
+    return "\n".join(asked), mark
+
+
+def answers(lines: Iterable[str], mark: str) -> Iterator[tuple[bool, CommandOutput]]:
+    """Yield, in the order of the questions, whether each command succeeded and what it printed."""
+    said: list[str] = []
+    for line in lines:
+        if not line.startswith(mark):
+            said.append(line)
+            continue
+        if said and not said[-1]:  # the line break that stands before every mark
+            said.pop()
+        yield line == f"{mark} 0", CommandOutput([OutputLine("stdout", one) for one in said])
+        said = []
