@@ -41,7 +41,8 @@ def plan(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
     else:
         terminal.show_plan(made)
         terminal.show_faults(made.faults)
-        terminal.say_next(f"healthv1 apply {environment}" if made.steps else f"healthv1 verify {environment}")
+        if not made.faults:
+            terminal.say_next(f"healthv1 apply {environment}" if made.steps else f"healthv1 verify {environment}")
     sys.exit(FAILED if made.faults else CHANGES if made.steps else DONE)
 
 

@@ -78,7 +78,7 @@ class FastSSH(SSHConnector):
         """Ask all of them, in one round trip for each set of privileges."""
         for group in alike(questions):
             text, mark = script(group)
-            arguments = dict(group[0].arguments) | {"_stdin": text}
+            arguments = group[0].arguments | {"_stdin": text}
             _, output = super().run_shell_command(StringCommand("sh", "-s"), **arguments)
             found = dict(zip(group, answers(output.stdout_lines, mark), strict=False))
             self._remembered |= {question: answer for question, answer in found.items() if answer[0]}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shlex
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
@@ -17,18 +17,20 @@ class Question:
     """The command of one fact, and with which privileges it is asked."""
 
     command: str
-    arguments: tuple[tuple[str, Any], ...]
+    privileges: str
+    """The connector's arguments, written down so that they can be compared."""
+    arguments: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def of(cls, command: Any, arguments: dict[str, Any]) -> Question:
         text = command if isinstance(command, str) else command.get_raw_value()
-        return cls(text, tuple(sorted(arguments.items())))
+        return cls(text, repr(sorted(arguments.items())), arguments)
 
 
 def alike(questions: Iterable[Question]) -> Iterator[list[Question]]:
     """Yield those that can share a script: asked with the same privileges."""
-    once = sorted(dict.fromkeys(questions), key=lambda question: repr(question.arguments))
-    for _, group in groupby(once, key=lambda question: repr(question.arguments)):
+    once = sorted(dict.fromkeys(questions), key=lambda question: question.privileges)
+    for _, group in groupby(once, key=lambda question: question.privileges):
         yield list(group)
 
 

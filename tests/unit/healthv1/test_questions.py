@@ -22,7 +22,7 @@ def _lines(text):
 @given(WORDS)
 @example(["", "\n", "a\n", "a\n\n", "no line break at its end", "%s", "'"])
 def test_a_batch_answers_as_each_question_does_alone(words):
-    questions = [Question(f"printf %s {_quoted(word)}", ()) for word in dict.fromkeys(words)]
+    questions = [Question(f"printf %s {_quoted(word)}", "") for word in dict.fromkeys(words)]
     text, mark = script(questions)
     found = list(answers(_lines(_sh("sh -s", text).stdout), mark))
     alone = [_sh(question.command).stdout for question in questions]
@@ -30,21 +30,21 @@ def test_a_batch_answers_as_each_question_does_alone(words):
 
 
 def test_a_question_that_fails_or_ends_its_shell_is_told_apart_and_harms_no_other():
-    questions = [Question(command, ()) for command in ("echo one; exit 3", "cat; echo two", "set -e; false", "kill $$")]
+    questions = [Question(command, "") for command in ("echo one; exit 3", "cat; echo two", "set -e; false", "kill $$")]
     text, mark = script(questions)
     found = [(ok, output.stdout_lines) for ok, output in answers(_lines(_sh("sh -s", text).stdout), mark)]
     assert found == [(False, ["one"]), (True, ["two"]), (False, []), (False, [])]
 
 
 def test_output_that_looks_like_another_batchs_mark_is_only_output():
-    text, mark = script([Question("echo 0123456789abcdef0123456789abcdef 0", ())])
+    text, mark = script([Question("echo 0123456789abcdef0123456789abcdef 0", "")])
     assert [output.stdout_lines for _, output in answers(_lines(_sh("sh -s", text).stdout), mark)] == [
         ["0123456789abcdef0123456789abcdef 0"]
     ]
 
 
 def test_only_questions_with_the_same_privileges_share_a_script():
-    root, other = (("_sudo", True),), (("_sudo", True), ("_sudo_user", "postgres"))
+    root, other = "root", "postgres"
     asked = [Question("a", root), Question("b", other), Question("c", root), Question("a", root)]
     groups = sorted([sorted(question.command for question in group) for group in alike(asked)])
     assert groups == [["a", "c"], ["b"]]
