@@ -27,6 +27,7 @@ def set_debug(debug: bool) -> None:
     global _debug  # noqa: PLW0603 - one process, one terminal
     _debug = debug
     if debug:
+        gevent.get_hub().exception_stream = sys.stderr
         handler = logging.StreamHandler(sys.stderr)
         logging.getLogger("pyinfra").addHandler(handler)
         logging.getLogger("pyinfra").setLevel(logging.DEBUG)
@@ -35,7 +36,8 @@ def set_debug(debug: bool) -> None:
 def guarded(command: Callable[[], Any], wants_json: bool) -> int:
     """Run `command` with redacted streams; return its exit code."""
     sys.stdout, sys.stderr = RedactingStream(sys.stdout, redactor), RedactingStream(sys.stderr, redactor)
-    gevent.get_hub().exception_stream = sys.stderr  # gevent prints lost greenlets' errors by itself
+    # gevent prints the traceback of whatever fails in a greenlet, even when somebody waits for it.
+    gevent.get_hub().exception_stream = None
     try:
         command()
     except Refused as refusal:

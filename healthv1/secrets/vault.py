@@ -50,6 +50,10 @@ class Vault:
         self._version = 0
         self._pending: dict[str, str] = {}
 
+    def __copy__(self) -> Vault:
+        """pyinfra copies group_data whenever it is read; what was read and generated must stay one."""
+        return self
+
     def __str__(self) -> str:
         return f"vault:{self._mount}/{self._path}"
 

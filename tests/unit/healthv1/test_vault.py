@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import copy
 import hashlib
 import json
 import os
@@ -110,6 +111,14 @@ def test_what_is_missing_can_be_planned_with_and_is_then_kept(vault):
     assert vault().missing(SECRETS) == ()
     assert [len(base64.b64decode(value)) for value in planned] == [64, 32]
     assert all("\n" not in value for value in planned)
+
+
+def test_whoever_copies_a_backend_shares_what_it_read_and_generated(vault):
+    mine = vault()
+    other = copy.copy(mine)  # as pyinfra does whenever group_data is read
+    planned = _values(mine)
+    other.store(SECRETS)
+    assert _values(mine) == _values(other) == planned
 
 
 def test_what_is_there_is_never_overwritten(vault):
