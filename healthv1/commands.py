@@ -68,6 +68,7 @@ def apply(environment: str, limit: tuple[str, ...], agree: Callable[[Plan], bool
         session.refuse_faults()
         if not made.steps or not agree(made):
             return Applied(environment, made.hosts, progress.seconds())
+        planner.refresh(session)
         outcome = rollout.apply(session, progress)
     progress.finish()
     return Applied(environment, made.hosts, progress.seconds(), outcome.steps, outcome.faults, outcome.unfinished)

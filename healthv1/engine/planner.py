@@ -40,6 +40,17 @@ def plan(session: Session) -> Plan:
     )
 
 
+def refresh(session: Session) -> None:
+    """Forget what the hosts said, and ask again: they may have changed while somebody read the plan."""
+
+    def ask(host: Host) -> None:
+        if isinstance(host.connector, FastSSH):
+            host.connector.forget()
+        prefetch(session, host)
+
+    session.on_each(ask)
+
+
 def prefetch(session: Session, host: Host) -> None:
     """Learn, in a few round trips, every fact that the host's operations ask for.
 

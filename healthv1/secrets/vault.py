@@ -51,7 +51,7 @@ class Vault:
         self._pending: dict[str, str] = {}
 
     def __copy__(self) -> Vault:
-        """pyinfra copies group_data whenever it is read; what was read and generated must stay one."""
+        """Stay one: pyinfra copies group_data whenever it is read, and what was read and generated must be shared."""
         return self
 
     def __str__(self) -> str:
