@@ -72,9 +72,13 @@ def _of_step(step: Step, diffs: bool) -> Iterator[str]:
 
 
 def total(plan: Plan) -> str:
-    hosts = f"{len(plan.hosts)} host{'s' * (len(plan.hosts) != 1)}"
     if not plan.hosts:
         return "No host could be planned."
+    hosts = counted(len(plan.hosts), "host")
     if not plan.steps:
-        return f"Nothing to do: {plan.considered} operations on {hosts}, all as they should be."
-    return f"{plan.changes} changes by {len(plan.steps)} of {plan.considered} operations on {hosts}."
+        return f"Nothing to do: {counted(plan.considered, 'operation')} on {hosts}, all as they should be."
+    return f"{counted(plan.changes, 'change')} by {len(plan.steps)} of {plan.considered} operations on {hosts}."
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -99,16 +99,18 @@ def show_plan(plan: plans.Plan) -> None:
 
 def show_outcome(applied: Applied) -> None:
     show_faults(applied.faults)
+    changes, hosts = plans.counted(applied.changes, "change"), ", ".join(applied.hosts)
     if applied.faults:
-        click.echo(f"{applied.changes} changes were made, then it stopped. Not done:")
+        click.echo(f"{changes} made, then it stopped. Not done:")
         for line in applied.unfinished[:10]:
             click.echo(f"    {line}")
         more = len(applied.unfinished) - 10
         click.echo(f"    … and {more} more\n" * (more > 0), nl=False)
         click.echo("Mend the cause and run the same command: it goes on from here.")
+    elif applied.changes:
+        click.secho(f"{changes} made on {hosts} in {applied.seconds:.1f} s.", bold=True)
     else:
-        hosts = ", ".join(applied.hosts)
-        click.secho(f"{applied.changes} changes made on {hosts} in {applied.seconds:.1f} s.", bold=True)
+        click.secho(f"Nothing to do on {hosts}: all is as it should be.", bold=True)
 
 
 def show_report(report: Report, everything: bool) -> None:

@@ -1,0 +1,58 @@
+"""A host that falls short is refused with everything that it lacks."""
+
+from dataclasses import replace
+
+import pytest
+
+from deploys.facts.machine import Machine, MachineState
+from deploys.preflight.assessment import assess
+from deploys.preflight.settings import SUPPORTED, Preflight
+
+GIB = 2**30
+GUIDES = Machine("ubuntu", "22.04", "x86_64", 4, 8 * GIB, 107 * 10**9, 90 * 10**9, "3.10", rotational=False)
+
+
+def _faults(machine, **settings):
+    return [str(fault) for fault in assess("db1", machine, Preflight(**settings))]
+
+
+@pytest.mark.parametrize("system", SUPPORTED)
+def test_the_guides_minimum_passes_on_every_supported_system(system):
+    assert _faults(replace(GUIDES, os=system[0], release=system[1])) == []
+
+
+def test_a_machine_sold_as_8_gb_passes_though_the_kernel_keeps_some():
+    assert _faults(replace(GUIDES, memory=int(7.3 * GIB))) == []
+    assert "GiB of memory" in _faults(replace(GUIDES, memory=int(7.1 * GIB)))[0]
+
+
+def test_everything_that_falls_short_is_named_at_once_with_the_setting_that_relaxes_it():
+    small = replace(GUIDES, cores=2, memory=GIB, disk=10**10, free=10**9)
+    faults = _faults(small)
+    assert len(faults) == 4
+    for setting, fault in zip(("cores", "memory", "disk", "free"), faults, strict=True):
+        assert fault.startswith("db1: ")
+        assert f"preflight.minimum_{setting}" in fault
+    relaxed = {"minimum_cores": 1, "minimum_memory": 1, "minimum_disk": 0, "minimum_free": 0.5}
+    assert _faults(small, **relaxed) == []
+
+
+def test_no_setting_relaxes_the_operating_system_or_the_architecture():
+    faults = _faults(replace(GUIDES, os="centos", release="7", architecture="riscv64"))
+    assert "centos 7 is not supported" in faults[0]
+    assert all(name in faults[0] for name in SUPPORTED.values())
+    assert "riscv64 is not supported" in faults[1]
+
+
+def test_a_machines_measurements_are_read_as_it_prints_them():
+    said = """os=debian
+release=13
+architecture=x86_64
+cores=2
+memory=2.51954e+10
+disk=270000000000
+free=90000000000
+python=
+rotational=1"""
+    found = MachineState().process(said.splitlines())
+    assert (found.memory, found.python, found.rotational) == (25195400000, "", True)
