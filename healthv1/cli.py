@@ -58,8 +58,9 @@ def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool) ->
         _print_json(outcome.as_json())
     else:
         terminal.show_outcome(outcome)
-        terminal.say_next(f"healthv1 verify {environment}")
-    sys.exit(FAILED if outcome.faults else DONE)
+        if not outcome.faults and not outcome.declined:
+            terminal.say_next(f"healthv1 verify {environment}")
+    sys.exit(FAILED if outcome.faults or outcome.declined else DONE)
 
 
 @cli.command()

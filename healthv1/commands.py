@@ -26,6 +26,8 @@ class Applied:
     steps: tuple[Step, ...] = ()
     faults: tuple[Fault, ...] = ()
     unfinished: tuple[str, ...] = ()
+    declined: bool = False
+    """The plan was shown and not agreed to."""
 
     @property
     def changes(self) -> int:
@@ -66,8 +68,10 @@ def apply(environment: str, limit: tuple[str, ...], agree: Callable[[Plan], bool
     with opened(environment, limit) as session:
         made = planner.plan(session)
         session.refuse_faults()
-        if not made.steps or not agree(made):
+        if not made.steps:
             return Applied(environment, made.hosts, progress.seconds())
+        if not agree(made):
+            return Applied(environment, made.hosts, progress.seconds(), declined=True)
         planner.refresh(session)
         outcome = rollout.apply(session, progress)
     progress.finish()

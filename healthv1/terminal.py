@@ -107,6 +107,8 @@ def show_outcome(applied: Applied) -> None:
         more = len(applied.unfinished) - 10
         click.echo(f"    … and {more} more\n" * (more > 0), nl=False)
         click.echo("Mend the cause and run the same command: it goes on from here.")
+    elif applied.declined:
+        click.secho("Nothing was changed.", bold=True)
     elif applied.changes:
         click.secho(f"{changes} made on {hosts} in {applied.seconds:.1f} s.", bold=True)
     else:
