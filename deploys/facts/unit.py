@@ -13,8 +13,9 @@ APPLIED = "/var/lib/health-v1/applied"
 
 # The time of the last modification counts: a file that was edited, taken up by hand and then put back is not what
 # the unit runs with, though its content is what it was at the last apply.
-_DIGEST = """digest() { for p; do printf '%s ' "$p"; stat -c %.Y -- "$p" 2>/dev/null || true; if [ -L "$p" ]; then readlink "$p"
-elif [ -f "$p" ]; then sha256sum < "$p"; else echo absent; fi; done | sha256sum | cut -c1-64; }"""
+_DIGEST = """digest() { for p; do printf '%s ' "$p"; stat -c %.Y -- "$p" 2>/dev/null || true
+if [ -L "$p" ]; then readlink "$p"; elif [ -f "$p" ]; then sha256sum < "$p"; else echo absent; fi
+done | sha256sum | cut -c1-64; }"""
 
 
 @dataclass(frozen=True)

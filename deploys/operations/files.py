@@ -59,7 +59,9 @@ def file(
         return
     same_content = found is not None and found.content == wanted.content
     shown = "" if secret or same_content else _diff(path, text, exists=found is not None)
-    announce(Change("file", path, "update" if found else "create", _why(found, wanted), shown), foreseeable=not same_content)
+    announce(
+        Change("file", path, "update" if found else "create", _why(found, wanted), shown), foreseeable=not same_content
+    )
     yield StringCommand(
         *("sh", "-c", QuoteString(_WRITE), "write"),
         *(QuoteString(part) for part in (path, str(len(data)), mode, user, group, test, test_in_place)),
