@@ -11,8 +11,11 @@ from pyinfra.api.facts import FactBase
 APPLIED = "/var/lib/health-v1/applied"
 """One stamp per unit and effect: the digest of the configuration that the unit was last started or reloaded with."""
 
-_DIGEST = """digest() { for p; do printf '%s ' "$p"; if [ -L "$p" ]; then readlink "$p"
-elif [ -f "$p" ]; then sha256sum < "$p"; else echo absent; fi; done | sha256sum | cut -c1-64; }"""
+# The time of the last modification counts: a file that was edited, taken up by hand and then put back is not what
+# the unit runs with, though its content is what it was at the last apply.
+_DIGEST = """digest() { for p; do printf '%s ' "$p"; stat -c %.Y -- "$p" 2>/dev/null || true
+if [ -L "$p" ]; then readlink "$p"; elif [ -f "$p" ]; then sha256sum < "$p"; else echo absent; fi
+done | sha256sum | cut -c1-64; }"""
 
 
 @dataclass(frozen=True)

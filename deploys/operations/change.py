@@ -53,16 +53,23 @@ def unheard() -> Iterator[None]:
         _silent.reset(token)
 
 
-def announce(change: Change) -> None:
-    """Say what this operation is about to change. Called before the first command of an operation."""
-    if _silent.get():
-        return
-    current = ctx_host.get()
-    if not current.state.is_executing:
-        _foreseen.setdefault(current, set()).add(change.target)
+def announce(change: Change, *, foreseeable: bool = True) -> None:
+    """Say what this operation is about to change. Called before the first command of an operation.
+
+    + foreseeable: a service may have to take the change up: a file's content, but not its mode.
+    """
+    if foreseeable:
+        foresee(change.target)
     heard = _listener.get()
     if heard is not None:
         heard.append(change)
+
+
+def foresee(target: str) -> None:
+    """Let later operations of this plan know that `target` is going to change."""
+    current = ctx_host.get()
+    if not current.state.is_executing and not _silent.get():
+        _foreseen.setdefault(current, set()).add(target)
 
 
 def foreseen(*targets: str) -> list[str]:

@@ -17,12 +17,14 @@ from deploys.operations.change import Change, Commands, announce
 # $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place.
 # The temporary file lies in a directory of its own beside the target, so that the rename is atomic and tests see
 # the final name. The size is compared because a connection that breaks looks like the end of the content.
+# The time of the last modification tells services what they have to take up: it stays when only the mode changes.
 _WRITE = """set -eu; umask 077
 path=$1 dir=$(dirname -- "$1")
 tmp=$(mktemp -d -- "$dir/.healthv1.XXXXXXXX"); trap 'rm -rf -- "$tmp"' EXIT; trap 'exit 1' HUP INT TERM
 new=$tmp/$(basename -- "$path"); cat > "$new"
 [ "$(wc -c < "$new")" -eq "$2" ] || { echo "$path: the content did not arrive whole" >&2; exit 1; }
 chown -- "$4:$5" "$new"; chmod -- "$3" "$new"
+if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s -- "$path" "$new"; then touch -r "$path" -- "$new"; fi
 [ -z "$6" ] || sh -c "$6" test "$new" >&2
 if [ -z "$7" ]; then mv -fT -- "$new" "$path"; exit; fi
 [ ! -e "$path" ] || cp -a -- "$path" "$tmp/old"
@@ -57,7 +59,9 @@ def file(
         return
     same_content = found is not None and found.content == wanted.content
     shown = "" if secret or same_content else _diff(path, text, exists=found is not None)
-    announce(Change("file", path, "update" if found else "create", _why(found, wanted), shown))
+    announce(
+        Change("file", path, "update" if found else "create", _why(found, wanted), shown), foreseeable=not same_content
+    )
     yield StringCommand(
         *("sh", "-c", QuoteString(_WRITE), "write"),
         *(QuoteString(part) for part in (path, str(len(data)), mode, user, group, test, test_in_place)),

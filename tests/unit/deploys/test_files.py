@@ -1,3 +1,4 @@
+import os
 import stat
 
 import pytest
@@ -99,3 +100,20 @@ def test_a_link_is_switched_and_a_directory_gets_its_mode(converge, tmp_path, ow
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o750
     assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "data"]
     assert converge(body).planned == []
+
+
+def test_what_services_take_up_is_a_new_content_and_not_a_new_mode(converge, path, owner):
+    from deploys.operations.change import Change
+    from deploys.operations.shell import ensure
+
+    def body():
+        file(name="Write", path=str(path), content="wanted\n", mode="0600", **owner)
+        ensure(name="Take up", change=Change("unit", "x", "reload"), test="true", command="true", after=(str(path),))
+
+    assert [change.kind for change in converge(body).planned] == ["file", "unit"]
+    os.utime(path, (1000, 1000))
+    path.chmod(0o644)
+    assert [change.kind for change in converge(body).planned] == ["file"]
+    assert path.stat().st_mtime == 1000
+    path.write_text("changed\n")
+    assert [change.kind for change in converge(body).planned] == ["file", "unit"]

@@ -1,0 +1,32 @@
+"""What a PostgreSQL role is and may do."""
+
+from __future__ import annotations
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import FactBase
+
+from deploys.facts.cluster import Answer, Cluster, answered, asking
+
+# Of the password only what tells whether it is ours: the salt, and a digest of the verifier instead of the verifier.
+_QUESTION = """select json_build_object(
+  'login', rolcanlogin, 'superuser', rolsuper, 'createdb', rolcreatedb, 'createrole', rolcreaterole,
+  'replication', rolreplication, 'bypassrls', rolbypassrls, 'inherit', rolinherit, 'connection limit', rolconnlimit,
+  'expires', coalesce(isfinite(rolvaliduntil), false),
+  'member of', array(select r.rolname::text from pg_auth_members m join pg_roles r on r.oid = m.roleid
+    where m.member = a.oid order by 1),
+  'own settings', exists(select from pg_db_role_setting s where s.setrole = a.oid),
+  'salt', substring(rolpassword from '^SCRAM-SHA-256[$][0-9]+:[^$]+'),
+  'digest', encode(sha256(convert_to(coalesce(rolpassword, ''), 'UTF8')), 'hex'))
+from pg_authid a where rolname = '{}'"""
+
+
+class RoleState(FactBase[Answer]):
+    """No row: the role does not exist."""
+
+    default = Answer
+
+    def command(self, cluster: Cluster, role: str) -> StringCommand:
+        return StringCommand("sh", "-c", QuoteString(asking(cluster, cluster.sql(_QUESTION.format(role)))))
+
+    def process(self, output: list[str]) -> Answer:
+        return answered(output)

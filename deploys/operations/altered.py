@@ -1,0 +1,40 @@
+"""Nothing is set by ALTER SYSTEM: one writer only, and its files can be reviewed."""
+
+from __future__ import annotations
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.facts.altered import KEPT, AlteredSettings
+from deploys.facts.cluster import Cluster
+from deploys.operations.change import Change, Commands, announce, foresee
+
+# $1 postgresql.auto.conf, $2 a file to touch when only a restart takes back what was set. The file is edited, for it
+# works also while the server is down; the server itself replaces it whole.
+_RESET = f"""set -eu; umask 077
+[ -z "$2" ] || touch -- "$2"
+tmp=$(mktemp -- "$1.XXXXXXXX"); trap 'rm -f -- "$tmp"' EXIT; trap 'exit 1' HUP INT TERM
+grep -E '^(#|{KEPT})' "$1" > "$tmp" || true
+chown --reference="$1" -- "$tmp"; chmod --reference="$1" -- "$tmp"; mv -fT -- "$tmp" "$1\""""
+
+
+@operation()
+def nothing_altered(cluster: Cluster, restart: str) -> Commands:
+    """Take back what ALTER SYSTEM has set. The cluster's unit has to reload for it.
+
+    + restart: a file that the cluster's unit restarts on; it is touched when a reload is not enough.
+    """
+    found = host.get_fact(AlteredSettings, cluster=cluster)
+    if not found.names:
+        host.noop("ALTER SYSTEM has set nothing")
+        return
+    for name in found.names:
+        announce(Change("setting", name, "reset", f"ALTER SYSTEM set it in {cluster.altered}"))
+    foresee(cluster.altered)
+    if found.restarting:
+        foresee(restart)
+    marker = restart if found.restarting else ""
+    yield StringCommand(
+        "sh", "-c", QuoteString(_RESET), "reset", *(QuoteString(part) for part in (cluster.altered, marker))
+    )

@@ -1,0 +1,71 @@
+"""PostgreSQL databases: one role owns one and its schema public, one uses it, and nobody else gets in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.facts.cluster import Answer, Cluster
+from deploys.facts.database import DatabaseState
+from deploys.operations.change import Change, Commands, announce
+from deploys.operations.roles import is_unknown
+
+_STATEMENTS = """\\set VERBOSITY terse
+select 'create database "{database}" owner "{owner}" template template0 encoding ''UTF8'''
+  where not exists (select from pg_database where datname = '{database}') \\gexec
+alter database "{database}" allow_connections true;
+\\connect "{database}"
+begin;
+alter database "{database}" owner to "{owner}";
+alter database "{database}" reset all;
+revoke all on database "{database}" from public, "{user}";
+grant connect on database "{database}" to "{user}";
+create schema if not exists public;
+alter schema public owner to "{owner}";
+revoke all on schema public from public, "{user}";
+grant usage on schema public to "{user}";
+commit;
+"""
+
+
+@operation()
+def database(cluster: Cluster, database: str, owner: str, user: str) -> Commands:
+    """Have a database in which `owner` may create and `user` may work with what it was granted."""
+    answer = host.get_fact(DatabaseState, cluster=cluster, database=database, user=user)
+    if is_unknown(answer, cluster):
+        host.noop(f"{database} cannot be seen while {cluster.unit} is down")
+        return
+    changes = list(_changes(answer, database, owner, user))
+    if not changes:
+        host.noop(f"{database} is as it should be")
+        return
+    for change in changes:
+        announce(change)
+    statements = _STATEMENTS.format(database=database, owner=owner, user=user)
+    yield StringCommand("sh", "-c", QuoteString(f"{cluster.psql} postgres -f -"), _stdin=statements)
+
+
+def _changes(answer: Answer, database: str, owner: str, user: str) -> list[Change]:
+    if not answer.rows:
+        return [Change("database", database, "create", f"owned by {owner}")]
+    wanted = {"owner": owner, "connectable": True, "own settings": False, "public": [], "user": ["CONNECT"]}
+    found, *schema = answer.rows
+    reasons = _differences(found, wanted, user)
+    changes = [Change("database", database, "update", reasons)] if reasons else []
+    of_schema = {"owner": owner, "public": [], "user": ["USAGE"]}
+    reasons = _differences(schema[0], of_schema, user) if schema else "it is missing"
+    return changes + ([Change("schema", f"{database}.public", "update", reasons)] if reasons else [])
+
+
+def _differences(found: dict[str, Any], wanted: dict[str, Any], user: str) -> str:
+    names = {"public": "everyone may", "user": f"{user} may"}
+    return ", ".join(
+        f"{names.get(key, key)} {_shown(found[key])}" for key, value in wanted.items() if found[key] != value
+    )
+
+
+def _shown(value: object) -> str:
+    return (", ".join(value) or "nothing") if isinstance(value, list) else str(value)

@@ -1,0 +1,122 @@
+"""What holds of PostgreSQL on its host."""
+
+from __future__ import annotations
+
+from deploys.component import Check
+from deploys.facts.cluster import Cluster
+from deploys.postgresql.commands import certified, in_force
+from deploys.stack import LOOPBACK, Stack, Topology
+
+
+def checks(cluster: Cluster, stack: Stack, topology: Topology) -> list[Check]:
+    return [*_cluster(cluster, topology), *_admission(cluster), *_roles(cluster, stack), *_rights(cluster, stack)]
+
+
+def _cluster(cluster: Cluster, topology: Topology) -> list[Check]:
+    journal = f"read: journalctl -u {cluster.unit}, and the end of /var/log/postgresql/*.log"
+    own = (topology.own,) if topology.remote(topology.api) else ()
+    sockets = f"ss -Hltn 'sport = :{cluster.port}' | awk '{{print $4}}' | sort -u"
+    listening = " ".join(sorted(f"{address}:{cluster.port}" for address in (LOOPBACK, *own)))
+    return [
+        Check("The cluster runs", f"systemctl is-active --quiet {cluster.unit}", journal),
+        Check(
+            "The cluster starts with the host",
+            f"systemctl is-enabled --quiet postgresql.service && grep -qx auto {cluster.configuration}/start.conf",
+            "run apply",
+        ),
+        Check("PostgreSQL answers", cluster.holds("true"), journal),
+        Check(
+            "PostgreSQL takes writes and checks what it reads",
+            cluster.holds("not pg_is_in_recovery() and current_setting('data_checksums')::bool"),
+            "a cluster made without checksums gets them from pg_checksums while it is stopped",
+        ),
+        Check(
+            "PostgreSQL runs with exactly what its files say",
+            cluster.holds(in_force(cluster)),
+            "read: select * from pg_file_settings where not applied; then run apply",
+        ),
+        Check(
+            "ALTER SYSTEM has set nothing",
+            cluster.holds("not exists(select from pg_file_settings where sourcefile like '%/postgresql.auto.conf')"),
+            "run apply",
+        ),
+        Check(
+            "PostgreSQL listens only where it is meant to",
+            f'test "$({sockets} | paste -sd " ")" = "{listening}"',
+            "read: show listen_addresses; a port that another program took shows in the log",
+        ),
+    ]
+
+
+def _admission(cluster: Cluster) -> list[Check]:
+    weak = "auth_method not in ('scram-sha-256', 'peer', 'reject') or (auth_method = 'peer' and type <> 'local')"
+    open_to_all = "address is not null and address <> '127.0.0.1' and type <> 'hostssl'"
+    return [
+        Check(
+            "Everyone logs in with SCRAM, and from other hosts over TLS",
+            cluster.holds(
+                f"not exists(select from pg_hba_file_rules where error is not null or {weak} or {open_to_all})"
+            ),
+            "run apply",
+        ),
+        Check(
+            "No role has a password that is not SCRAM",
+            cluster.holds("not exists(select from pg_authid where rolpassword not like 'SCRAM-SHA-256$%')"),
+            "give it a new password, or drop it",
+        ),
+        Check("The TLS key is the host's own, and its certificate lasts", certified(cluster), "run apply"),
+        Check(
+            "The log says who did what, and never with which values",
+            cluster.holds(
+                "current_setting('pgaudit.log') = 'ddl, role, write'"
+                " and not current_setting('pgaudit.log_statement')::bool"
+                " and current_setting('log_statement') = 'none' and current_setting('log_error_verbosity') = 'terse'"
+                " and current_setting('log_min_error_statement') = 'panic'"
+                " and current_setting('log_parameter_max_length') = '0'"
+            ),
+            "run apply",
+        ),
+    ]
+
+
+def _roles(cluster: Cluster, stack: Stack) -> list[Check]:
+    names = f"('{stack.database_owner}', '{stack.database_user}')"
+    powerful = "rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls"
+    return [
+        Check(
+            f"{stack.database_owner} and {stack.database_user} log in and have no power over the cluster",
+            cluster.holds(f"count(*) = 2 from pg_roles where rolname in {names} and rolcanlogin and not ({powerful})"),
+            "run apply",
+        ),
+        Check(
+            "Only postgres is a superuser",
+            cluster.holds("not exists(select from pg_roles where rolsuper and rolname <> 'postgres')"),
+            "find out who made it one, then: alter role … nosuperuser",
+        ),
+    ]
+
+
+def _rights(cluster: Cluster, stack: Stack) -> list[Check]:
+    at = stack.database
+    create = "begin; set local role {}; create table public.healthv1_check(); rollback"
+    return [
+        Check(
+            f"{stack.database_owner} can create tables",
+            cluster.sql(create.format(stack.database_owner), at),
+            "run apply",
+        ),
+        Check(
+            f"{stack.database_user} cannot create tables",
+            f"{cluster.sql('select 1', at)} && ! {{ {cluster.sql(create.format(stack.database_user), at)}; }}",
+            "run apply",
+        ),
+        Check(
+            f"Nobody but its two roles may connect to {at}",
+            cluster.holds(
+                "not exists(select from pg_roles where not rolsuper and has_database_privilege(oid, current_database(),"
+                f" 'connect') and rolname not in ('{stack.database_owner}', '{stack.database_user}'))",
+                at,
+            ),
+            f"revoke connect on database {at} from whom it lists in \\l",
+        ),
+    ]

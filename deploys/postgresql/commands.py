@@ -1,0 +1,84 @@
+"""What is run on a host to make a cluster, to try its configuration, and to see whether it serves with it."""
+
+from __future__ import annotations
+
+from deploys.facts.cluster import Cluster
+
+UNFINISHED = "/var/lib/health-v1/postgresql.unfinished"
+"""Stands while a cluster is being made: what is there then never ran, and may be thrown away."""
+
+
+def made(cluster: Cluster) -> str:
+    """Return a test that succeeds when the cluster was made whole."""
+    return f"test -s {cluster.data}/global/pg_control && test -d {cluster.configuration} && test ! -e {UNFINISHED}"
+
+
+def make(cluster: Cluster) -> str:
+    """Return shell that makes the cluster; what a killed run left is thrown away, one that still runs is waited for."""
+    name = f"{cluster.version} {cluster.name}"
+    return f"""exec 9>{UNFINISHED}.lock; flock -w 300 9
+if ! {{ {made(cluster)}; }}; then
+if [ -e {UNFINISHED} ]; then rm -rf -- {cluster.data} {cluster.configuration}; fi
+[ -s {cluster.data}/global/pg_control ] || {{ touch {UNFINISHED}; sync -f {UNFINISHED}; }}
+pg_createcluster --locale C.UTF-8 --start-conf auto {name} -- --data-checksums >&2
+sync -f {cluster.data}; rm -f {UNFINISHED}
+fi"""
+
+
+def acceptable(cluster: Cluster) -> str:
+    """Return a test that succeeds when PostgreSQL could start with the files on disk. It touches no running one."""
+    return f"{_parsed(cluster, f'{cluster.configuration}/postgresql.conf')} && {admissible(cluster)}"
+
+
+def valid(cluster: Cluster) -> str:
+    """Return a test of one file of parameters at `$1`, alone: other files' faults do not keep it from being mended."""
+    return _parsed(cluster, '"$1"')
+
+
+def _parsed(cluster: Cluster, file: str) -> str:
+    # Root may ask so; the file lies where postgres may not go before it is put in its place.
+    return (
+        f"/usr/lib/postgresql/{cluster.version}/bin/postgres -C port -D {cluster.data} -c config_file={file} >/dev/null"
+    )
+
+
+def admissible(cluster: Cluster) -> str:
+    """Return a test that succeeds when pg_hba.conf on disk has no fault."""
+    wrong = cluster.sql("select count(*) from pg_hba_file_rules where error is not null")
+    # A cluster that is down cannot tell; it reads the file when it starts.
+    return f'wrong=$({wrong} 2>/dev/null || echo 0) && test "$wrong" = 0'
+
+
+def in_force(cluster: Cluster) -> str:
+    """Return an SQL condition: the cluster runs with exactly what stands in its files."""
+    ours = f"{cluster.configuration}/conf.d/zz-%"
+    files = ("postgresql.conf", "conf.d/zz-health-v1-restart.conf", "conf.d/zz-health-v1-reload.conf", "pg_hba.conf")
+    written = ", ".join(f"(pg_stat_file('{cluster.configuration}/{file}')).modification" for file in files)
+    return f"""pg_conf_load_time() >= greatest({written})
+  and not exists(select from pg_settings where pending_restart)
+  and not exists(select from pg_file_settings f left join pg_settings s on s.name = f.name where f.error is not null
+    or (f.sourcefile like '{ours}' and s.sourcefile is distinct from f.sourcefile))"""  # noqa: S608 - our own paths
+
+
+def serving(cluster: Cluster) -> str:
+    """Return a test that succeeds when the cluster serves with exactly what stands in its files."""
+    return cluster.holds(in_force(cluster))
+
+
+def certificate(cluster: Cluster) -> str:
+    """Return shell that makes the host's key and a certificate of its own for it: TLS without a third party."""
+    at = cluster.configuration
+    return f"""umask 077; tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=$(hostname)" \
+  -keyout "$tmp/key" -out "$tmp/crt" 2>/dev/null
+install -o postgres -g postgres -m 0600 "$tmp/key" {at}/server.key
+install -o postgres -g postgres -m 0644 "$tmp/crt" {at}/server.crt"""
+
+
+def certified(cluster: Cluster) -> str:
+    """Return a test that succeeds when key and certificate belong together and last another month."""
+    key, crt = f"{cluster.configuration}/server.key", f"{cluster.configuration}/server.crt"
+    return (
+        f'test "$(stat -c "%a %U" {key})" = "600 postgres" && openssl x509 -checkend 2592000 -noout -in {crt} && '
+        f'test "$(openssl x509 -pubkey -noout -in {crt})" = "$(openssl pkey -pubout -in {key})"'
+    )
