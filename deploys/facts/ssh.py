@@ -1,0 +1,32 @@
+"""How SSH reaches a host."""
+
+from __future__ import annotations
+
+from pyinfra.api.facts import FactBase
+from pyinfra.context import host
+
+# sshd's own word, and the port of the connection in use, which sudo forgets and the processes around it know:
+# a socket of systemd's may listen elsewhere than sshd would.
+_PORTS = """sshd=$(command -v sshd || echo /usr/sbin/sshd); "$sshd" -T 2>/dev/null | sed -n 's/^port //p'
+p=$$; while [ "${p:-1}" -gt 1 ]; do
+  port=$(tr '\\0' '\\n' 2>/dev/null < "/proc/$p/environ" | sed -n 's/^SSH_CONNECTION=.* //p')
+  [ -z "$port" ] || { echo "$port"; break; }
+  p=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$p/status" 2>/dev/null)
+done"""
+
+
+class SshPorts(FactBase[list[int]]):
+    """The ports that SSH comes in by, in order."""
+
+    default = list
+
+    def command(self) -> str:
+        return _PORTS
+
+    def process(self, output: list[str]) -> list[int]:
+        return sorted({int(line) for line in output})
+
+
+def ssh_ports() -> list[int]:
+    """Return the current host's, or where nothing says so, the inventory's."""
+    return host.get_fact(SshPorts) or [int(host.data.get("ssh_port") or 22)]

@@ -1,0 +1,60 @@
+"""What holds of bans: the kernel is asked whether it enforces them."""
+
+from __future__ import annotations
+
+from deploys.component import Check
+
+UNIT = "fail2ban.service"
+SPARE = "/etc/fail2ban/filter.d/ignorecommands/health-v1-spare"
+DOCUMENTATION = "192.0.2.1"
+"""An address that belongs to nobody (RFC 5737)."""
+_JOURNAL = f"read: journalctl -u {UNIT}, /var/log/fail2ban.log"
+_PATH = "PATH=$PATH:/usr/sbin:/sbin"
+# One word per line of the table, the banned addresses among them.
+_KERNEL = "nft list table inet f2b-table 2>/dev/null | tr -s ' ,\\t{}' '\\n'"
+
+
+def running(jails: tuple[str, ...]) -> str:
+    """Return a test that succeeds when the server answers and each jail is at work."""
+    return " && ".join(f"fail2ban-client status {jail} >/dev/null" for jail in jails)
+
+
+def enforced(jails: tuple[str, ...]) -> str:
+    """Return a test that succeeds when the kernel has every ban that the server knows of. Tried twice: bans end."""
+    bans = " ".join(f"fail2ban-client get {jail} banip | tr -s ' ' '\\n' | sed 's/^/ban /';" for jail in jails)
+    compare = (
+        f"{{ {_KERNEL} | sed 's/^/has /'; {bans} }} | awk '$1 == \"has\" {{has[$2]}}"
+        ' $1 == "ban" && $2 != "" && !($2 in has) {lost = 1} END {exit lost}\''
+    )
+    return f"{_PATH}; same() {{ {compare}; }}; same || {{ sleep 1; same; }}"
+
+
+# The whole way of a real ban: through the server and its action into the kernel, and out again.
+_BAN = f"""{_PATH}
+in_kernel() {{ {_KERNEL} | grep -qxF {DOCUMENTATION}; }}
+until_() {{ i=0; until "$@"; do i=$((i + 1)); [ $i -lt 40 ] || return 1; sleep 0.2; done; }}
+not() {{ ! "$@"; }}
+trap 'fail2ban-client unban {DOCUMENTATION} >/dev/null' EXIT
+fail2ban-client set sshd banip {DOCUMENTATION} >/dev/null && until_ in_kernel &&
+fail2ban-client set sshd unbanip {DOCUMENTATION} >/dev/null && until_ not in_kernel"""
+
+_LAST_LOGIN = (
+    "journalctl -qr -n 1 -o cat -g '^Accepted publickey for ' _UID=0 _COMM=sshd + _UID=0 _COMM=sshd-session"
+    " | sed -E 's/.* from ([^ ]+) port .*/\\1/'"
+)
+
+
+def checks(jails: tuple[str, ...]) -> list[Check]:
+    return [
+        Check("fail2ban answers", "fail2ban-client ping", _JOURNAL),
+        *(Check(f"fail2ban's jail {jail} is at work", running((jail,)), _JOURNAL) for jail in jails),
+        Check("A ban reaches the kernel, and is lifted again", _BAN, f"run: systemctl restart {UNIT}"),
+        Check("The kernel has every ban that fail2ban knows of", enforced(jails), "run apply"),
+        Check(
+            "Whoever logged in with a key is spared",
+            f'{SPARE} "$({_LAST_LOGIN})"'
+            + "".join(f' && test "$(fail2ban-client get {jail} ignorecommand)" = "{SPARE} <ip>"' for jail in jails),
+            "run apply",
+        ),
+        Check("Bans start with the host", f"systemctl is-enabled --quiet {UNIT}", f"run: systemctl enable {UNIT}"),
+    ]

@@ -1,0 +1,109 @@
+"""Whoever guesses passwords, or scans the website for holes, is shut out for a while; who operates the host is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pyinfra.api.deploy import deploy
+from pyinfra.context import host
+
+from deploys.component import template
+from deploys.facts.machine import MachineState
+from deploys.facts.ssh import ssh_ports
+from deploys.fail2ban.checks import SPARE, UNIT, checks, enforced, running
+from deploys.fail2ban.settings import PENALIZING, Fail2ban
+from deploys.operations.change import Change
+from deploys.operations.claims import claim
+from deploys.operations.files import file
+from deploys.operations.packages import packages
+from deploys.operations.shell import ensure
+from deploys.operations.units import unit
+from deploys.stack import Topology
+
+JAILS = "/etc/fail2ban/jail.d/health-v1.local"  # .local: read after all that the package brings
+SERVER = "/etc/fail2ban/fail2ban.d/health-v1.local"
+SSHD = "/etc/ssh/sshd_config.d/00-health-v1-penalties.conf"
+LOGS = ("/var/log/nginx/health-v1-access.log", "/var/log/nginx/health-v1-error.log")
+
+
+@deploy("Fail2ban")
+def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]) -> None:
+    edge, machine = "edge" in parts, host.get_fact(MachineState)
+    jails = ("sshd", *(("nginx-limit-req", "nginx-botsearch") if edge else ()))
+    at_work = f"{running(jails)} && {{ {enforced(jails)}; }}"
+    # nftables: without its program bans are listed and never enforced. python3-systemd: without it sshd's jail dies.
+    packages(name="Install fail2ban", names=("fail2ban", "nftables", "python3-systemd"))
+    if edge:
+        _logs()
+    _configuration(settings, topology, edge)
+    if (machine.os, machine.release) in PENALIZING:
+        _sshd()
+    unit(
+        name="Run fail2ban",
+        unit=UNIT,
+        restart_on=(JAILS, SERVER),
+        test="fail2ban-client --test",
+        probe=at_work,
+    )
+    ensure(
+        name="Enforce the bans",
+        change=Change("unit", UNIT, "restart", "the kernel has lost bans"),
+        test=f"! fail2ban-client ping >/dev/null 2>&1 || {{ {enforced(jails)}; }}",
+        command=f"systemctl restart {UNIT}\nfor i in $(seq 50); do if {at_work}; then break; fi; sleep 0.2; done",
+    )
+    claim("fail2ban", checks(jails))
+
+
+def _sshd() -> None:
+    """Leave it to fail2ban to punish: sshd itself would shut out an operator too, whose key was refused a few times."""
+    file(
+        name="Leave bans to fail2ban",
+        path=SSHD,
+        content="# Managed by healthv1: change group_data and apply, not this file.\nPerSourcePenalties no\n",
+        test_in_place="sshd -t",
+    )
+    unit(name="Run sshd", unit="ssh.service", reload_on=(SSHD,), test="sshd -t")
+
+
+def _logs() -> None:
+    """Make Nginx's logs, where there are none yet: a jail dies without its log, and Nginx is installed later."""
+    for log in host.loop(LOGS):
+        ensure(
+            name=f"Have {log}",
+            change=Change("file", log, "create"),
+            test=f"test -e {log}",
+            command=f"test -d /var/log/nginx || install -d -m 0755 -o root -g adm /var/log/nginx\n"
+            f"install -m 0640 -o www-data -g adm /dev/null {log}",
+        )
+
+
+def _configuration(settings: Fail2ban, topology: Topology, edge: bool) -> None:
+    never = ("127.0.0.0/8", "::1", *topology.everyone, *settings.never_ban)
+    file(
+        name="Write what spares operators",
+        path=SPARE,
+        content=template("fail2ban/health-v1-spare", days=settings.spare_logins_of_days),
+        mode="0755",
+        test='sh -n "$1"',
+    )
+    file(
+        name="Write how the server remembers",
+        path=SERVER,
+        content=template("fail2ban/fail2ban.local", settings=settings),
+    )
+    access, error = LOGS
+    file(
+        name="Write the jails",
+        path=JAILS,
+        content=template(
+            "fail2ban/jail.local",
+            settings=settings,
+            never=never,
+            spare=SPARE,
+            ssh=ssh_ports(),
+            edge=edge,
+            access=access,
+            error=error,
+        ),
+        test_in_place="fail2ban-client --test",
+    )

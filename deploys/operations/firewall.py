@@ -1,0 +1,109 @@
+"""ufw's rules, written and loaded in one step each, and enforced without a moment in which SSH is shut out.
+
+Not by ufw's own commands: they empty the chain before they fill it again, and whoever is killed between is locked out.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.facts.firewall import ROLLBACK, Family, FirewallState, Rules, named
+from deploys.operations.change import Change, Commands, announce
+
+USER_RULES: dict[Family, str] = {4: "/etc/ufw/user.rules", 6: "/etc/ufw/user6.rules"}
+
+# $1 and $2: the text of both files. They are tried before they are put in place. Loading empties and fills ufw's own
+# chains in one transaction of the kernel; where nothing is in force yet, it waits for the operation that starts it.
+_WRITE = """set -eu; umask 027; PATH=$PATH:/usr/sbin:/sbin
+put() { new=$(mktemp -- "$1.XXXXXXXX"); printf %s "$2" > "$new"; chmod 0640 "$new"; mv -fT -- "$new" "$1"; }
+has() { "$1" -S "$2" >/dev/null 2>&1; }
+printf %s "$1" | iptables-restore --test -n
+! has ip6tables INPUT || printf %s "$2" | ip6tables-restore --test -n
+put /etc/ufw/user.rules "$1"; put /etc/ufw/user6.rules "$2"
+! has iptables ufw-user-input || printf %s "$1" | iptables-restore -n
+! has ip6tables ufw6-user-input || printf %s "$2" | ip6tables-restore -n
+"""
+
+# Everything of ufw's is taken out of the kernel, in one transaction per family, and all else let in. ufw's own way back
+# leaves chains behind that a later start takes for its own: it then drops everything and asks no rule.
+_OPEN = """for restore in iptables-restore ip6tables-restore; do
+  rest=$(${restore%-restore}-save -t filter 2>/dev/null | grep -v ufw | sed 's/^\\(:[A-Z]* \\)DROP/\\1ACCEPT/')
+  [ -z "$rest" ] || printf '%s\\n' "$rest" | $restore
+done"""
+
+_ROLL_BACK = f"PATH=$PATH:/usr/sbin:/sbin\n{_OPEN}\nsed -i s/^ENABLED=.*/ENABLED=no/ /etc/ufw/ufw.conf"
+
+# $1: a test that SSH is let in. The timer opens everything again should this script, or the connection, not live on.
+_ENFORCE = f"""set -eu; PATH=$PATH:/usr/sbin:/sbin
+systemctl stop {ROLLBACK}.timer 2>/dev/null || true
+systemd-run --quiet --collect --unit={ROLLBACK} --on-active=90 sh -c {shlex.quote(_ROLL_BACK)}
+{_OPEN}
+/usr/lib/ufw/ufw-init start >&2 && sh -c "$1" >&2 || {{
+  systemctl start --no-block {ROLLBACK}.service; systemctl stop {ROLLBACK}.timer
+  echo "the firewall would not have let SSH in: it was opened again" >&2; exit 1; }}"""
+
+
+@operation()
+def ruled(texts: Mapping[Family, str]) -> Commands:
+    """Have exactly the rules of `texts` (ufw's files, by family) written down and, where ufw filters, in the kernel."""
+    found = host.get_fact(FirewallState)
+    changes = list(
+        dict.fromkeys(change for family, text in texts.items() for change in _of(found.families[family], text))
+    )
+    wrong = [USER_RULES[family] for family, text in texts.items() if found.families[family].text != text]
+    if not changes and not wrong:
+        host.noop("the rules are as they should be")
+        return
+    for change in changes or [Change("file", path, "update", "ufw's rules are written otherwise") for path in wrong]:
+        announce(change)
+    yield StringCommand(
+        "sh",
+        "-c",
+        QuoteString(_WRITE + _dropped(found.families[4], found.families[6])),
+        "rules",
+        *(QuoteString(texts[family]) for family in (4, 6)),
+    )
+
+
+def _of(found: Rules, text: str) -> Iterator[Change]:
+    wanted, written, loaded = named(text.splitlines()), named(found.text.splitlines()), named(found.kernel)
+    enforced = loaded if found.in_force and not found.absent else written
+    for rule in sorted(wanted - (written & enforced)):
+        yield Change("rule", rule, "create", "the kernel does not have it" if rule in written else "")
+    for rule in sorted((written | enforced) - wanted):
+        yield Change("rule", rule, "remove", "" if rule in written else "the kernel has it, ufw does not know it")
+
+
+def _dropped(*families: Rules) -> str:
+    """Return shell that takes rules out of the kernel that let something in ahead of ufw."""
+    programs = zip(("iptables", "ip6tables"), families, strict=True)
+    return "\n".join(
+        shlex.join([program, "-D", *shlex.split(line)[1:]])
+        for program, rules in programs
+        for line in rules.kernel
+        if named([line]) and line.startswith("-A INPUT ")
+    )
+
+
+@operation()
+def enforced(ssh: str) -> Commands:
+    """Have the kernel drop what no rule lets in.
+
+    + ssh: a shell command that succeeds if the kernel lets SSH in; unless it does, everything is opened again.
+    """
+    found = host.get_fact(FirewallState)
+    if found.in_force and not found.unconfirmed:
+        host.noop("ufw's rules are in force")
+        return
+    if found.in_force:
+        announce(Change("firewall", "ufw", "confirm", "an earlier run was cut short"))
+    else:
+        announce(Change("firewall", "ufw", "start", "the kernel does not filter"))
+        yield StringCommand("sh", "-c", QuoteString(_ENFORCE), "enforce", QuoteString(ssh))
+    # A command of its own: it arrives only if the firewall lets this connection live.
+    yield StringCommand("systemctl", "stop", f"{ROLLBACK}.timer")
