@@ -49,6 +49,6 @@ def answers_challenges(stack: Stack) -> str:
     at = f"{stack.challenges}{path}"
     ask = f"curl -fsS --noproxy '*' --max-time 5 -H 'Host: {stack.domain}' http://127.0.0.1{path}/try.$$"
     return (
-        f'(mkdir -p {at} && trap "rm -f {at}/try.$$" EXIT && echo $$ > {at}/try.$$ && '
-        f'chmod 0644 {at}/try.$$ && test "$({ask})" = $$)'
+        f"(umask 022; test -d {stack.challenges} && mkdir -p {at} && "
+        f'trap "rm -f {at}/try.$$" EXIT && echo $$ > {at}/try.$$ && test "$({ask})" = $$)'
     )
