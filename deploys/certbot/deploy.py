@@ -27,8 +27,9 @@ def deploy_certbot(settings: Certbot, stack: Stack) -> None:
     if settings.directory_ca:
         _trust(settings.directory_ca)
     else:
-        absent(name="Trust public authorities by hand", path=WRAPPER)
-        absent(name="Trust public authorities in renewals", path=DROP_IN)
+        absent(name="Remove what trusted another authority by hand", path=WRAPPER)
+        absent(name="Remove what trusted it in renewals", path=DROP_IN)
+    unit(name="Renew on time", unit="certbot.timer", restart_on=(DROP_IN,))
     certificate(
         name="Get and serve the certificate",
         domain=stack.domain,
@@ -38,7 +39,6 @@ def deploy_certbot(settings: Certbot, stack: Stack) -> None:
         fetch=fetch(settings, stack),
         serve=HOOK,
     )
-    unit(name="Renew on time", unit="certbot.timer", restart_on=(DROP_IN,))
     claim("certbot", checks(settings, stack))
 
 

@@ -9,13 +9,14 @@ from pyinfra.api.facts import FactBase
 
 # A renewal's configuration counts only together with a certificate and its key: certbot, when killed, leaves one
 # without the other.
-_STATE = """at=/etc/letsencrypt/live/$name renewal=/etc/letsencrypt/renewal/$name.conf
+_STATE = """alternatives() { openssl x509 -in "$at/cert.pem" -noout -ext subjectAltName; }
+at=/etc/letsencrypt/live/$name renewal=/etc/letsencrypt/renewal/$name.conf
 command -v openssl >/dev/null || exit 0
 seconds() { date -d "$(openssl x509 -in "$at/cert.pem" -noout "-$1" | cut -d= -f2)" +%s; }
 key="$(openssl x509 -in "$at/fullchain.pem" -noout -pubkey)"
 if [ -s "$renewal" ] && [ -n "$key" ] && [ "$key" = "$(openssl pkey -in "$at/privkey.pem" -pubout)" ]; then
   sed -n 's/^\\(server\\|authenticator\\) = /\\1=/p' "$renewal"
-  echo "names=$(openssl x509 -in "$at/cert.pem" -noout -ext subjectAltName | grep -o 'DNS:[^, ]*' | cut -d: -f2 | xargs)"
+  echo "names=$(alternatives | grep -o 'DNS:[^, ]*' | cut -d: -f2 | xargs)"
   echo "begins=$(seconds startdate)"; echo "ends=$(seconds enddate)"; echo "now=$(date +%s)"
   echo "kept=$(cat "$at/fullchain.pem" "$at/privkey.pem" | sha256sum | cut -c1-64)"
 fi

@@ -12,7 +12,7 @@ from deploys.nginx.checks import checks
 from deploys.nginx.settings import PACKAGES, VERSIONS, Nginx
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
-from deploys.operations.files import absent, directory, file, link
+from deploys.operations.files import directory, file, link
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
@@ -21,6 +21,7 @@ from deploys.stack import Stack, Topology
 WHOLE = "/etc/nginx/nginx.conf"
 SITE = "/etc/nginx/sites-available/health-v1"
 ENABLED = "/etc/nginx/sites-enabled/health-v1"
+DEFAULT = "/etc/nginx/sites-enabled/default"
 DROP_IN = "/etc/systemd/system/nginx.service.d/hardening.conf"
 KEY, LOG = ("root", "root", "0600"), ("www-data", "adm", "0640")
 # The site is tried by itself: whatever else is wrong under /etc/nginx, it can be put right.
@@ -32,7 +33,13 @@ def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology) -> None:
     machine = host.get_fact(MachineState)
     version = VERSIONS[machine.os, machine.release]
     packages(name="Install nginx", names=PACKAGES)
-    absent(name="Remove the default site", path="/etc/nginx/sites-enabled/default")
+    ensure(
+        name="Remove the default site",
+        change=Change("file", DEFAULT, "remove"),
+        test=f"test ! -e {DEFAULT} && test ! -L {DEFAULT}",
+        command=f"rm -f {DEFAULT}",
+        after=("nginx",),  # the package brings it
+    )
     _certificates(stack, version)
     _logs()
     file(name="Write the site", path=SITE, content=configuration.site(settings, stack, topology, version), test=ALONE)
