@@ -47,6 +47,16 @@ class Stack(Settings):
         """The link that leads to the release that runs."""
         return f"{self.home}/current"
 
+    @property
+    def certificate(self) -> str:
+        """What the edge serves: the chain and its private key in one file, so that one rename switches both."""
+        return "/etc/nginx/tls/health-v1.pem"
+
+    @property
+    def challenges(self) -> str:
+        """Where the answers to an ACME server's challenges lie; the edge serves them on port 80."""
+        return "/var/www/acme"
+
     def metrics_port(self, instance: int) -> int:
         return instance + self.metrics_offset
 

@@ -1,5 +1,7 @@
 """The sandbox: disposable hosts on this machine, smaller than a server, with servers of its own around them."""
 
+from pathlib import Path
+
 from deploys.certbot.settings import Certbot
 from deploys.environment.settings import Environment
 from deploys.postgresql.settings import Postgresql
@@ -25,6 +27,6 @@ if _running:
     certbot = Certbot(
         email="ops@sandbox.test",
         directory_url=_running.acme.directory_url,
-        directory_ca=_running.acme.ca_file,
+        directory_ca=Path(_running.acme.ca_file).read_text(encoding="utf-8"),
         trust=_running.acme.root_file,
     )

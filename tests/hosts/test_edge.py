@@ -1,8 +1,11 @@
-"""Certificates and bans, seen from outside."""
+"""The website, its certificates and bans, seen from outside by eyes that are not ours: curl, openssl, ssh."""
 
 import re
+import secrets
 import ssl
 import subprocess
+
+import pytest
 
 
 def _serial(world):
@@ -31,6 +34,162 @@ def test_a_renewed_certificate_is_served_without_anybody_reloading(broken):
     assert after != before
     assert broken.curl().returncode == 0
     assert broken.json("plan", "sandbox")[1]["steps"] == []
+
+
+def test_the_timers_own_run_renews_too(broken):
+    before = _serial(broken)
+    conf = "/etc/letsencrypt/renewal/api.sandbox.test.conf"
+    broken.shell(f"sed -i '1i renew_before_expiry = 36500 days' {conf} && systemctl start certbot.service")
+    assert _serial(broken) != before
+    assert broken.curl().returncode == 0
+
+
+PLACE = "/etc/nginx/tls/health-v1.pem"
+PLACEHOLDER = (
+    "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=by.hand -keyout /root/k -out /root/c 2>/dev/null && "
+    f"cat /root/c /root/k > {PLACE} && systemctl reload nginx"
+)
+LINEAGE = "/etc/letsencrypt/live/api.sandbox.test /etc/letsencrypt/renewal/api.sandbox.test.conf"
+CERTIFICATE_DRIFTS = [
+    ("another one in its place", PLACEHOLDER, "install"),
+    ("half of what certbot keeps", "truncate -s 0 /etc/letsencrypt/renewal/api.sandbox.test.conf", "create"),
+    ("nothing at all", f"rm -r {LINEAGE} {PLACE}", "create"),
+]
+
+
+@pytest.mark.parametrize(("drift", "command", "action"), CERTIFICATE_DRIFTS, ids=[one[0] for one in CERTIFICATE_DRIFTS])
+def test_a_lost_or_exchanged_certificate_is_named_and_mended(broken, drift, command, action):
+    broken.shell(command)
+    plan = broken.json("plan", "sandbox")[1]
+    changes = [change for step in plan["steps"] if step["component"] == "Certbot" for change in step["changes"]]
+    assert [(change["kind"], change["action"]) for change in changes] == [("certificate", action)]
+    broken.must("apply", "sandbox", "--yes")
+    assert broken.curl().returncode == 0
+    assert broken.json("plan", "sandbox")[1]["steps"] == []
+
+
+def test_a_broken_file_beside_ours_fails_the_apply_in_nginxs_words_and_stops_no_visitor(broken):
+    broken.shell(
+        "echo no_such_directive on\\; > /etc/nginx/conf.d/broken.conf; echo '# edited' >> /etc/nginx/nginx.conf"
+    )
+    done = broken.cli("apply", "sandbox", "--yes")
+    assert done.returncode == 1
+    assert "/etc/nginx/conf.d/broken.conf" in done.stdout + done.stderr
+    assert broken.curl().returncode == 0
+    broken.shell("rm /etc/nginx/conf.d/broken.conf")
+    broken.must("apply", "sandbox", "--yes")
+    assert broken.json("plan", "sandbox")[1]["steps"] == []
+
+
+def _answer(world, *arguments, url):
+    """Return the status, the headers by lower-case name (each a list) and the body that curl saw."""
+    head, _, body = world.curl("-i", *arguments, url=url).stdout.replace("\r", "").partition("\n\n")
+    first, *lines = head.splitlines()
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(": ")
+        headers.setdefault(name.lower(), []).append(value)
+    return int(first.split()[1]), headers, body
+
+
+def _plain(world):
+    return "--resolve", f"{world.running.domain}:80:{world.running.edge.address}"
+
+
+def test_http_leads_to_https_with_path_and_query(deployed):
+    for path in ("/some/page?x=1&y=%2F", "/", "/metrics"):
+        url = f"http://{deployed.running.domain}{path}"
+        status, headers, _ = _answer(deployed, *_plain(deployed), url=url)
+        assert status in {301, 308}
+        assert headers["location"] == [f"https://{deployed.running.domain}{path}"]
+
+
+def test_port_80_serves_challenges_and_nobody_elses_name(deployed):
+    challenges = f"http://{deployed.running.domain}/.well-known/acme-challenge"
+    assert _answer(deployed, *_plain(deployed), url=f"{challenges}/none")[0] == 404
+    assert _answer(deployed, *_plain(deployed), "--path-as-is", url=f"{challenges}/../../etc/passwd")[0] != 200
+    assert deployed.curl(url=f"http://{deployed.running.edge.address}/").returncode != 0
+
+
+HEADERS = {
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "referrer-policy": "strict-origin-when-cross-origin",
+}
+
+
+def test_every_answer_carries_the_security_headers_once(deployed, tmp_path):
+    (tmp_path / "body").write_bytes(bytes(11_000_000))
+    oversized = "--data-binary", f"@{tmp_path}/body"
+    for path, arguments, expected in (
+        ("/health/ready", (), 200),
+        ("/no/such/page", (), 404),
+        ("/metrics", (), 404),
+        ("/v1/anything", oversized, 413),
+        ("/health", ("-H", "Host: other.test"), 421),
+    ):
+        status, headers, body = _answer(deployed, *arguments, url=path)
+        assert status == expected
+        assert {name: headers.get(name) for name in HEADERS} == {name: [value] for name, value in HEADERS.items()}
+        assert headers["server"] == ["nginx"], "it tells its version"
+        assert len(headers["x-request-id"]) == 1
+        if status != 200:
+            assert headers["content-type"] == ["application/problem+json"]
+            assert f'"status":{status}' in body
+
+
+def _handshake(world, *arguments):
+    """Return what openssl says of a handshake, whatever becomes of it."""
+    argv = ["openssl", "s_client", "-connect", f"{world.running.edge.address}:443", *arguments]
+    done = subprocess.run(argv, input="", capture_output=True, text=True, check=False)
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_an_unknown_name_and_no_name_get_no_certificate(deployed):
+    for arguments in (("-servername", "unknown.invalid"), ("-noservername",)):
+        code, said = _handshake(deployed, *arguments)
+        assert code != 0
+        assert "BEGIN CERTIFICATE" not in said
+
+
+def test_old_tls_and_weak_ciphers_are_refused_and_http_2_is_spoken(deployed):
+    name = ("-servername", deployed.running.domain)
+    weak = ("-cipher", "ALL:@SECLEVEL=0")
+    assert _handshake(deployed, *name, "-tls1_2")[0] == 0
+    assert _handshake(deployed, *name, "-tls1_3")[0] == 0
+    assert _handshake(deployed, *name, "-tls1_1", *weak)[0] != 0
+    assert _handshake(deployed, *name, "-tls1_2", "-cipher", "AES128-SHA:ECDHE-ECDSA-AES128-SHA:@SECLEVEL=0")[0] != 0
+    assert deployed.curl("-o", "/dev/null", "-w", "%{http_version}").stdout == "2"
+
+
+def test_whoever_asks_too_often_is_refused_whatever_address_he_claims(deployed):
+    url = f"https://{deployed.running.domain}/v1/auth/login?n=[1-16]"
+    statuses = deployed.curl("-Z", "-o", "/dev/null", "-w", "%{http_code}\n", url=url).stdout.split()
+    assert "429" in statuses
+    for claimed in ("X-Forwarded-For: 203.0.113.7", "X-Real-IP: 203.0.113.8", "Forwarded: for=203.0.113.9"):
+        status, headers, body = _answer(deployed, "-H", claimed, url="/v1/auth/login")
+        assert status == 429
+        assert headers["retry-after"] == ["12"]
+        assert headers["strict-transport-security"] == [HEADERS["strict-transport-security"]]
+        assert '"title":"Too Many Requests"' in body
+
+
+def test_no_log_holds_a_query_string_or_a_referrer(deployed):
+    first, second, marker = secrets.token_hex(8), secrets.token_hex(8), secrets.token_hex(8)
+    query = f"?ssn={first}{second}"
+    refer = ("-e", f"https://app.sandbox.test/{query}")
+    many = f"https://{deployed.running.domain}/v1/{marker}{query}&n=[1-40]"
+    assert "429" in deployed.curl("-Z", *refer, "-o", "/dev/null", "-w", "%{http_code}\n", url=many).stdout
+    deployed.curl(*refer, url=f"/{marker}{query}")
+    deployed.curl(*refer, *_plain(deployed), url=f"http://{deployed.running.domain}/{marker}{query}")
+    # In halves: sudo writes this command into the journal.
+    search = (
+        f"journalctl --sync; n={first}; n=${{n}}{second}; grep -rlF $n /var/log; journalctl -o cat | grep -cF $n; true"
+    )
+    assert deployed.shell(search).split() == ["0"]
+    assert marker in deployed.shell("cat /var/log/nginx/health-v1-access.log"), "nothing was logged at all"
 
 
 def test_a_guesser_of_passwords_is_banned_and_the_operator_never(broken):

@@ -1,0 +1,47 @@
+"""What holds of the certificate on its host."""
+
+from __future__ import annotations
+
+from deploys.certbot.commands import HOOK, answers_challenges
+from deploys.certbot.settings import Certbot
+from deploys.component import Check
+from deploys.stack import Stack
+
+
+def checks(settings: Certbot, stack: Stack) -> list[Check]:
+    live, renewal = f"/etc/letsencrypt/live/{stack.domain}", f"/etc/letsencrypt/renewal/{stack.domain}.conf"
+    served = f"openssl s_client -connect 127.0.0.1:443 -servername {stack.domain} </dev/null 2>/dev/null"
+    serial = "openssl x509 -noout -serial"
+    return [
+        Check(
+            "The certificate that is served is the one in its place",
+            f'test "$({served} | {serial})" = "$({serial} -in {stack.certificate})"',
+            "run: systemctl reload nginx",
+        ),
+        Check(
+            "In its place is the one that certbot keeps",
+            f"cat {live}/fullchain.pem {live}/privkey.pem | cmp -s - {stack.certificate}",
+            "run apply",
+        ),
+        Check(
+            f"The certificate is good for {settings.ahead} days more",
+            f"openssl x509 -in {stack.certificate} -noout -checkend {settings.ahead * 86400}",
+            "read: journalctl -u certbot, and /var/log/letsencrypt; then run: systemctl start certbot",
+        ),
+        Check(
+            "It is renewed by the directory that was chosen, through port 80",
+            f"grep -qxF 'server = {settings.directory_url}' {renewal} && "
+            f"grep -qxF 'authenticator = webroot' {renewal} && test -x {HOOK}",
+            "run apply",
+        ),
+        Check(
+            "The renewal is on the clock",
+            "systemctl is-enabled --quiet certbot.timer && systemctl is-active --quiet certbot.timer",
+            "run: systemctl enable --now certbot.timer",
+        ),
+        Check(
+            "A challenge is answered on port 80",
+            answers_challenges(stack),
+            "read: journalctl -u nginx; run apply",
+        ),
+    ]

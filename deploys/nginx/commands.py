@@ -1,0 +1,36 @@
+"""What is run on a host to have a certificate at all, to keep its logs private, and to see whether nginx works."""
+
+from __future__ import annotations
+
+ACCEPTED = "nginx -t -q"
+
+
+def usable(path: str) -> str:
+    """Return a test that succeeds when the file holds a certificate and its key."""
+    key = f"openssl pkey -in {path}"
+    return f'{key} -noout && test "$(openssl x509 -in {path} -noout -pubkey)" = "$({key} -pubout)"'
+
+
+def make_placeholder(path: str) -> str:
+    """Return shell that puts a self-signed certificate there, by one rename."""
+    key = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+    sign = "openssl req -x509 -sha256 -days 30 -subj /CN=placeholder.invalid"
+    return (
+        f"umask 077; new={path}.placeholder; {key} > $new; {sign} -key $new > $new.signed\n"
+        f"cat $new.signed >> $new; rm -f $new.signed; mv -fT $new {path}"
+    )
+
+
+def private(path: str, user: str, group: str, mode: str) -> str:
+    """Return a test that succeeds when the file is there, and nobody else may read it."""
+    return f'test "$(stat -c "%U %G 0%a" {path})" = "{user} {group} {mode}"'
+
+
+def make_private(path: str, user: str, group: str, mode: str) -> str:
+    """Return shell that makes it so, of a log also if there is none yet: nginx would make it 0644."""
+    return f"(umask 077; : >> {path}); chown {user}:{group} {path}; chmod {mode} {path}"
+
+
+def works(port: int, generation: str) -> str:
+    """Return a test that succeeds when a worker answers, and was started with that configuration."""
+    return f'test "$(curl -fsS --noproxy "*" --max-time 5 http://127.0.0.1:{port}/)" = {generation}'

@@ -1,0 +1,56 @@
+"""The text of nginx's files, and the mark by which a running worker shows that it was started with them."""
+
+from __future__ import annotations
+
+import hashlib
+
+from deploys.component import template
+from deploys.nginx.settings import Nginx
+from deploys.stack import Stack, Topology
+
+Version = tuple[int, int, int]
+LOGS = "/var/log/nginx/health-v1"
+"""What the names of both log files begin with."""
+NOBODY = "/etc/nginx/tls/nobody.pem"
+"""Shown to those who ask for an unknown name, where nginx cannot refuse them the handshake."""
+
+
+def whole(settings: Nginx) -> str:
+    """Return nginx.conf."""
+    return template("nginx/nginx.conf", settings=settings, logs=LOGS)()
+
+
+def site(settings: Nginx, stack: Stack, topology: Topology, version: Version) -> str:
+    """Return sites-available/health-v1."""
+    return _site(settings, stack, topology, version, generation(settings, stack, topology, version))
+
+
+def generation(settings: Nginx, stack: Stack, topology: Topology, version: Version) -> str:
+    """Return a digest of both files. `nginx -s reload` ends with 0 also when the new files are not taken up."""
+    text = whole(settings) + _site(settings, stack, topology, version, mark="")
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _site(settings: Nginx, stack: Stack, topology: Topology, version: Version, mark: str) -> str:
+    return template(
+        "nginx/health-v1",
+        settings=settings,
+        stack=stack,
+        upstream=upstream(stack, topology),
+        http2_directive=version >= (1, 25, 1),
+        refuses=refuses(version),
+        nobody=NOBODY,
+        logs=LOGS,
+        generation=mark,
+    )()
+
+
+def refuses(version: Version) -> bool:
+    """Whether this nginx can refuse a TLS handshake for a name that it does not know."""
+    return version >= (1, 19, 4)
+
+
+def upstream(stack: Stack, topology: Topology) -> list[str]:
+    """Return every instance of every host that runs the API."""
+    hosts = [f"[{address}]" if ":" in address else address for address in topology.api]
+    return [f"{address}:{port}" for address in hosts for port in stack.instances]

@@ -1,0 +1,159 @@
+"""Nginx's settings and the text of its files, for every version that a supported distribution has."""
+
+import re
+import subprocess
+
+import pytest
+
+from deploys.faults import Refused
+from deploys.nginx import commands
+from deploys.nginx.checks import checks
+from deploys.nginx.configuration import generation, site, upstream, whole
+from deploys.nginx.settings import VERSIONS, Nginx
+from deploys.preflight.settings import SUPPORTED
+from deploys.stack import Stack, Topology
+
+STACK = Stack(domain="api.example.com", instances=(8080, 8081, 8082))
+HERE = Topology.seen_from("10.0.0.1", {"api": ["10.0.0.1"], "edge": ["10.0.0.1"]})
+APART = Topology.seen_from("10.0.0.9", {"api": ["10.0.0.1", "fd00::2"], "edge": ["10.0.0.9"]})
+NEW, OLD = (1, 26, 3), (1, 18, 0)
+
+
+def _site(version=NEW, topology=HERE, **settings):
+    return site(Nginx(**settings), STACK, topology, version)
+
+
+def _directives(text):
+    """Return the lines without comments and indentation."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def test_every_supported_distribution_has_a_version():
+    assert set(VERSIONS) == set(SUPPORTED)
+
+
+def test_every_instance_of_every_api_host_is_in_the_upstream():
+    assert upstream(STACK, HERE) == ["127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:8082"]
+    assert upstream(STACK, APART) == [
+        f"{host}:{port}" for host in ("10.0.0.1", "[fd00::2]") for port in STACK.instances
+    ]
+    assert "server [fd00::2]:8082 max_fails=0;" in _directives(_site(topology=APART))
+
+
+@pytest.mark.parametrize("version", VERSIONS.values(), ids=str)
+def test_each_version_hears_only_directives_that_it_knows(version):
+    text = _site(version)
+    assert ("http2 on;" in text) == (version >= (1, 25, 1))
+    assert ("ssl http2" in text) == (version < (1, 25, 1))
+    assert ("ssl_reject_handshake on;" in text) == (version >= (1, 19, 4))
+    assert ("nobody.pem" in text) == (version < (1, 19, 4))
+
+
+@pytest.mark.parametrize("version", [NEW, OLD], ids=str)
+def test_braces_are_balanced_and_every_directive_ends(version):
+    text = "\n".join(_directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + whole(Nginx())))
+    code = re.sub(r'"[^"]*"|\'[^\']*\'|#.*', "", text)
+    assert code.count("{") == code.count("}")
+    assert "localhost" not in code
+
+
+def test_the_guides_limits_are_the_defaults_and_can_be_lifted():
+    text = _site()
+    for words in ("rate=10r/s", "burst=20", "rate=5r/m", "burst=10", "limit_req_status 429", '/v1/auth/" 12;'):
+        assert words in text
+    assert "client_max_body_size 10m;" in text
+    assert "burst=" not in _site(rate_limits=False)
+
+
+def test_a_visitors_address_is_believed_from_trusted_proxies_alone():
+    assert "real_ip" not in _site()
+    told = _directives(_site(trusted_proxies=("10.0.0.0/8", "fd00::/8")))
+    assert "set_real_ip_from 10.0.0.0/8;" in told
+    assert "set_real_ip_from fd00::/8;" in told
+    assert "real_ip_header X-Forwarded-For;" in told
+    assert "$proxy_add_x_forwarded_for" not in _site()
+
+
+def test_headers_stand_in_one_place_so_that_no_location_drops_them():
+    lines = _site().splitlines()
+    assert all(not line.startswith(" ") for line in lines if "add_header" in line and "#" not in line)
+    assert not any("X-XSS" in line or "Access-Control" in line for line in lines)
+
+
+def test_no_log_format_holds_what_a_visitor_asked_or_where_he_came_from():
+    formats = re.search(r"log_format .*?;", _site(), re.DOTALL)[0]
+    for variable in (
+        "$request ",
+        "$request_uri",
+        "$args",
+        "$query_string",
+        "$http_referer",
+        "$request_body",
+        '"$request"',
+    ):
+        assert variable not in formats
+
+
+def test_a_host_without_ipv6_is_not_asked_to_listen_on_it():
+    assert "[::]:443 ssl" in _site()
+    assert "[::]" not in _site(ipv6=False)
+
+
+def test_the_mark_of_the_workers_changes_with_either_file():
+    def of(stack=STACK, **settings):
+        return generation(Nginx(**settings), stack, HERE, NEW)
+
+    assert of() == of()
+    assert len({of(), of(api_burst=21), of(worker_connections=512), of(Stack(domain="b.example.com"))}) == 4
+    assert of() in _site()
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"trusted_proxies": ("10.0.0.1/8",)}, "give a network like"),
+        ({"trusted_proxies": ("proxy",)}, "give a network like"),
+        ({"trusted_proxies": ("0.0.0.0/0",)}, "evades the rate limits"),
+        ({"trusted_proxies": ("::/0",)}, "evades the rate limits"),
+        ({"api_rate": 0}, "api_rate"),
+        ({"worker_connections": 10}, "worker_connections"),
+        ({"api_burts": 5}, "did you mean api_burst"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(changed, words):
+    with pytest.raises(Refused, match=words):
+        Nginx(**changed)
+
+
+@pytest.fixture
+def shell(tmp_path):
+    def run(command):
+        return subprocess.run(["sh", "-euc", command], cwd=tmp_path, capture_output=True, check=False).returncode == 0
+
+    return run
+
+
+def test_a_placeholder_is_a_certificate_with_its_key(shell, tmp_path):
+    path = tmp_path / "site.pem"
+    assert not shell(commands.usable(path))
+    assert shell(commands.make_placeholder(path))
+    assert shell(commands.usable(path))
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("drift", ["no key", "another key", "garbage", "empty"])
+def test_a_certificate_that_cannot_be_used_is_seen(shell, tmp_path, drift):
+    path, other = tmp_path / "site.pem", tmp_path / "other.pem"
+    assert shell(f"{commands.make_placeholder(path)}\n{commands.make_placeholder(other)}")
+    begin = "-----BEGIN CERTIFICATE-----"
+    certificate, other_key = begin + path.read_text().split(begin)[1], other.read_text().split(begin)[0]
+    broken = {"no key": certificate, "another key": other_key + certificate, "garbage": "x\n", "empty": ""}
+    path.write_text(broken[drift])
+    assert not shell(commands.usable(path))
+
+
+def test_claims_are_told_apart():
+    claims = [check.claim for check in checks(Nginx(), STACK, "0")]
+    assert len(set(claims)) == len(claims)
