@@ -29,4 +29,5 @@ def _migrate(migrating: ArgumentParser) -> None:
     verbs.add_parser("revert", help="one step down").set_defaults(run="schema.revert")
     informing = verbs.add_parser("info", help="current, head and pending revisions")
     informing.add_argument("--json", action="store_true", help="as one JSON document")
+    informing.add_argument("--check", action="store_true", help="fail while a migration is pending")
     informing.set_defaults(run="schema.info")
