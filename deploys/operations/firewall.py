@@ -75,8 +75,11 @@ def _of(found: Rules, text: str) -> Iterator[Change]:
     enforced = loaded if found.in_force and not found.absent else written
     for rule in sorted(wanted - (written & enforced)):
         yield Change("rule", rule, "create", "the kernel does not have it" if rule in written else "")
-    for rule in sorted((written | enforced) - wanted):
-        yield Change("rule", rule, "remove", "" if rule in written else "the kernel has it, ufw does not know it")
+    stray = written - wanted
+    # The kernel spells an unusual rule otherwise than ufw does: those of ufw's own chains are named once.
+    lone = {rule for rule in enforced - written - wanted if not stray or not rule.startswith("ufw-")}
+    for rule in sorted(stray | lone):
+        yield Change("rule", rule, "remove", "" if rule in stray else "the kernel has it, ufw does not know it")
 
 
 def _dropped(*families: Rules) -> str:

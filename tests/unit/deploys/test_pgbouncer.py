@@ -1,0 +1,79 @@
+"""The pooler's files: what it is told, and that an awkward password survives them."""
+
+import subprocess
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from deploys.component import template
+from deploys.faults import Refused
+from deploys.pgbouncer.commands import USERLIST, query
+from deploys.pgbouncer.settings import PREPARES, Pgbouncer
+from deploys.pgbouncer.userlist import userlist
+from deploys.stack import Stack
+
+STACK = Stack(domain="api.example.com")
+
+
+def _ini(remote=False, prepares=True, **settings):
+    text = template(
+        "pgbouncer/pgbouncer.ini",
+        stack=STACK,
+        settings=Pgbouncer(**settings),
+        database="10.0.0.1" if remote else "127.0.0.1",
+        remote=remote,
+        prepares=prepares,
+        reset="DISCARD ALL",
+    )()
+    return dict(line.split(" = ", 1) for line in text.splitlines() if " = " in line and not line.startswith(";"))
+
+
+def test_the_guides_values_are_the_defaults():
+    found = _ini()
+    assert found["health_v1_prod"] == "host=127.0.0.1 port=5432 dbname=health_v1_prod"
+    assert (found["pool_mode"], found["max_client_conn"], found["default_pool_size"]) == ("transaction", "1000", "25")
+    assert (found["auth_type"], found["listen_addr"], found["listen_port"]) == ("scram-sha-256", "127.0.0.1", "6432")
+
+
+def test_a_database_elsewhere_is_spoken_to_over_tls():
+    assert _ini(remote=True)["server_tls_sslmode"] == "require"
+    assert _ini(remote=True)["health_v1_prod"].startswith("host=10.0.0.1 ")
+    assert _ini()["server_tls_sslmode"] == "disable"
+
+
+def test_prepared_statements_are_mentioned_only_where_they_are_known():
+    assert _ini()["max_prepared_statements"] == "200"
+    assert "max_prepared_statements" not in _ini(prepares=False)
+    assert PREPARES["debian", "12"] is False
+
+
+def test_every_client_and_connection_may_open_its_file():
+    settings = Pgbouncer(max_client_conn=5000, default_pool_size=100)
+    assert settings.limit_nofile > 5100
+    text = template("pgbouncer/hardening.conf", settings=settings, remote=False)()
+    assert f"LimitNOFILE={settings.limit_nofile}\n" in text
+    # The account is PostgreSQL's too: its shared memory would go when the pooler stops.
+    assert "\nRemoveIPC" not in text
+
+
+def test_a_pool_larger_than_its_clients_is_refused():
+    with pytest.raises(Refused, match="more than max_client_conn"):
+        Pgbouncer(max_client_conn=10)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"), min_size=1))
+@example('it\'s "quoted" \\ $HOME `id` %s :/@#')
+@example('""')
+def test_the_probe_reads_back_the_password_that_was_written(tmp_path_factory, password):
+    at = tmp_path_factory.mktemp("userlist") / "userlist.txt"
+    at.write_text(userlist("health_user", password), encoding="utf-8", newline="")
+    script = query(STACK, "select 1").rpartition(" | PGSERVICEFILE")[0].replace(USERLIST, str(at))
+    told = subprocess.run(["sh", "-c", script], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"})
+    assert told.stdout.decode().partition("\npassword=")[2] == f"{password}\n"
+
+
+def test_a_password_of_more_than_one_line_is_refused_and_not_shown():
+    with pytest.raises(Refused) as refusal:
+        userlist("health_user", "secret\nsecond")
+    assert "secret" not in str(refusal.value)

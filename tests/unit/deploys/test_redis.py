@@ -1,0 +1,86 @@
+"""Redis is told by hashes alone who may log in, and listens where it is needed."""
+
+import hashlib
+
+import pytest
+
+from deploys.component import template
+from deploys.faults import Refused
+from deploys.redis.checks import checks
+from deploys.redis.settings import Redis
+from deploys.redis.users import acl_file, probe_login
+from deploys.stack import Stack
+
+GIB = 2**30
+
+
+class Known:
+    def reveal(self, secret):
+        return f"the {secret.key} / + = # $ ' \" \\"
+
+
+STACK = Stack(domain="api.example.com").bind(Known())
+PASSWORD = STACK.redis_password.reveal()
+
+
+def _conf(**changed):
+    values = {"settings": Redis(), "stack": STACK, "users": "/x.acl", "addresses": ("127.0.0.1",), "maxmemory": 64}
+    lines = template("redis/redis.conf", **{**values, **changed})().splitlines()
+    return dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
+
+
+def _users(**settings):
+    lines = acl_file(Redis(**settings), STACK.redis_password).splitlines()
+    return {words[1]: words[2:] for words in map(str.split, lines)}
+
+
+def test_the_host_gets_the_apis_password_as_a_hash_alone():
+    text = acl_file(Redis(), STACK.redis_password)
+    assert PASSWORD not in text
+    assert f"#{hashlib.sha256(PASSWORD.encode()).hexdigest()}" in _users()["default"]
+
+
+def test_the_probe_logs_in_with_a_password_of_its_own():
+    _, user, password = probe_login(STACK.redis_password).split()
+    assert f"#{hashlib.sha256(password.encode()).hexdigest()}" in _users()[user]
+    assert PASSWORD not in password
+
+
+def test_nobody_may_administer_and_the_probe_reaches_one_key():
+    users = _users()
+    for words in users.values():
+        assert words[:2] == ["reset", "on"]
+        assert "nopass" not in words
+    assert {"-@admin", "-@dangerous", "-@scripting"} <= set(users["default"])
+    assert users["probe"][3:] == ["~health-v1:probe", "-@all", "+ping", "+info", "+set", "+get", "+del"]
+    assert "-@scripting" not in _users(scripting=True)["default"]
+
+
+@pytest.mark.parametrize(("memory", "share"), [(8 * GIB, 512), (GIB // 2, 64), (64 * GIB, 4096)])
+def test_memory_follows_from_the_hosts(memory, share):
+    assert Redis().maxmemory(memory) == share
+    assert Redis(memory=100).maxmemory(memory) == 100
+
+
+def test_the_configuration_says_what_the_settings_say():
+    conf = _conf()
+    assert (conf["bind"], conf["port"], conf["protected-mode"]) == ("127.0.0.1", "6379", "yes")
+    assert (conf["maxmemory"], conf["maxmemory-policy"]) == ("64mb", "volatile-ttl")
+    assert (conf["aclfile"], conf["appendonly"], conf["save"]) == ("/x.acl", "yes", '""')
+    other = _conf(settings=Redis(persist=False, eviction="noeviction"), addresses=("127.0.0.1", "10.0.0.1"))
+    assert (other["appendonly"], other["maxmemory-policy"]) == ("no", "noeviction")
+    assert other["bind"] == "127.0.0.1 10.0.0.1"
+
+
+@pytest.mark.parametrize("changed", [{"memory": 1}, {"eviction": "random"}, {"persist": "perhaps"}])
+def test_a_wrong_value_is_refused_by_name(changed):
+    with pytest.raises(Refused, match=next(iter(changed))):
+        Redis(**changed)
+
+
+def test_checks_carry_no_password():
+    derived = probe_login(STACK.redis_password).split()[2]
+    commands = "".join(check.command for check in checks(STACK, ("127.0.0.1", "fd00::1"), 64))
+    assert PASSWORD not in commands
+    assert derived not in commands
+    assert "'127.0.0.1:6379 [fd00::1]:6379 '" in commands
