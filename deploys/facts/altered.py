@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
-from deploys.facts.cluster import Cluster
+from deploys.cluster import Cluster
 
 KEPT = "primary_|recovery_target"
 """PostgreSQL's own tools write there which server a replica follows; that is no drift."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-from deploys.facts.cluster import Answer, Cluster, answered, asking
+from deploys.cluster import Cluster
+from deploys.facts.cluster import Answer, answered, asking
 
 _DATABASE = """select json_build_object('owner', pg_get_userbyid(datdba), 'connectable', datallowconn,
   'own settings', exists(select from pg_db_role_setting s where s.setdatabase = d.oid and s.setrole = 0),

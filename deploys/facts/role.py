@@ -5,7 +5,8 @@ from __future__ import annotations
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-from deploys.facts.cluster import Answer, Cluster, answered, asking
+from deploys.cluster import Cluster
+from deploys.facts.cluster import Answer, answered, asking
 
 # Of the password only what tells whether it is ours: the salt, and a digest of the verifier instead of the verifier.
 _QUESTION = """select json_build_object(

@@ -75,7 +75,7 @@ def _logs() -> None:
         ensure(
             name=f"Keep the {kind} log private",
             change=Change("file", log, "update", "0640, www-data:adm"),
-            test=commands.private(log, *LOG),
+            test=f"test ! -e {log} || {commands.private(log, *LOG)}",
             command=commands.make_private(log, *LOG),
         )
 

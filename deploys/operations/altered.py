@@ -6,8 +6,8 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from deploys.cluster import Cluster
 from deploys.facts.altered import KEPT, AlteredSettings
-from deploys.facts.cluster import Cluster
 from deploys.operations.change import Change, Commands, announce, foresee
 
 # $1 postgresql.auto.conf, $2 a file to touch when only a restart takes back what was set. The file is edited, for it

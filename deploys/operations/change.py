@@ -29,6 +29,7 @@ class Change:
 
 _listener: ContextVar[list[Change] | None] = ContextVar("listener", default=None)
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
+_created: WeakKeyDictionary[Host, set[tuple[str, str]]] = WeakKeyDictionary()
 _foreseen: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
 
 
@@ -60,6 +61,8 @@ def announce(change: Change, *, foreseeable: bool = True) -> None:
     """
     if foreseeable:
         foresee(change.target)
+    if _planning() and change.action == "create":
+        _created.setdefault(ctx_host.get(), set()).add((change.kind, change.target))
     heard = _listener.get()
     if heard is not None:
         heard.append(change)
@@ -67,9 +70,8 @@ def announce(change: Change, *, foreseeable: bool = True) -> None:
 
 def foresee(target: str) -> None:
     """Let later operations of this plan know that `target` is going to change."""
-    current = ctx_host.get()
-    if not current.state.is_executing and not _silent.get():
-        _foreseen.setdefault(current, set()).add(target)
+    if _planning():
+        _foreseen.setdefault(ctx_host.get(), set()).add(target)
 
 
 def foreseen(*targets: str) -> list[str]:
@@ -77,7 +79,18 @@ def foreseen(*targets: str) -> list[str]:
 
     While executing the answer is empty: then the host itself knows.
     """
-    current = ctx_host.get()
-    if current.state.is_executing:
-        return []
-    return [target for target in targets if target in _foreseen.get(current, ())]
+    return [] if ctx_host.get().state.is_executing else promised(*targets)
+
+
+def promised(*targets: str) -> list[str]:
+    """Return which of `targets` the plan said would change, also while executing it."""
+    return [target for target in targets if target in _foreseen.get(ctx_host.get(), ())]
+
+
+def was_missing(kind: str, target: str) -> bool:
+    """Whether the plan found nothing there: what a package brought meanwhile is not what this run began with."""
+    return (kind, target) in _created.get(ctx_host.get(), ())
+
+
+def _planning() -> bool:
+    return not ctx_host.get().state.is_executing and not _silent.get()

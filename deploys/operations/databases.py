@@ -8,7 +8,8 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.facts.cluster import Answer, Cluster
+from deploys.cluster import Cluster
+from deploys.facts.cluster import Answer
 from deploys.facts.database import DatabaseState
 from deploys.operations.change import Change, Commands, announce
 from deploys.operations.roles import is_unknown

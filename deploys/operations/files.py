@@ -12,7 +12,7 @@ from pyinfra.context import host
 
 from deploys.component import Text
 from deploys.facts.path import FileText, Path, PathState
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands, announce, was_missing
 
 # $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place.
 # The temporary file lies in a directory of its own beside the target, so that the rename is atomic and tests see
@@ -58,9 +58,11 @@ def file(
         host.noop(f"{path} is as it should be")
         return
     same_content = found is not None and found.content == wanted.content
-    shown = "" if secret or same_content else _diff(path, text, exists=found is not None)
+    before = None if was_missing("file", path) else found
+    shown = "" if secret or same_content else _diff(path, text, exists=before is not None)
     announce(
-        Change("file", path, "update" if found else "create", _why(found, wanted), shown), foreseeable=not same_content
+        Change("file", path, "update" if before else "create", _why(before, wanted), shown),
+        foreseeable=not same_content,
     )
     yield StringCommand(
         *("sh", "-c", QuoteString(_WRITE), "write"),

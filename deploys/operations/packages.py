@@ -10,16 +10,19 @@ from deploys.facts.packages import InstalledPackages, InterruptedPackages
 from deploys.operations.change import Change, Commands, announce
 
 # Lists are refreshed only when something is to be installed: a converged host is never "changed" by their age.
-# DPkg::Lock::Timeout covers the frontend lock alone, so a run that still holds the lists is waited for with flock.
-_APT = """set -eu; export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+# HEALTHV1_INSTALLING keeps services from being started before they are configured (templates/preflight/policy-rc.d).
+# DPkg::Lock::Timeout covers the frontend lock alone: whoever still holds the lists is waited for here.
+_APT = """set -eu; export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HEALTHV1_INSTALLING=yes
 apt() { apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
   -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold --no-install-recommends "$@"; }
-wait_for() { flock -w 300 -F "$1" true || { echo "$1 is held by another process" >&2; exit 1; }; }
+update() { i=0; until said=$(apt update --error-on=any 2>&1); do i=$((i+1))
+  case $said in *"Could not get lock"*) [ $i -lt 100 ] && sleep 3 && continue; esac
+  printf '%s\\n' "$said" >&2; exit 1; done; }
 """
 _INSTALL = (
     _APT
     + """fresh() { find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440 2>/dev/null | grep -q .; }
-fresh && apt install "$@" || { wait_for /var/lib/apt/lists/lock; apt update --error-on=any; apt install "$@"; }"""
+fresh && apt install "$@" || { update; apt install "$@"; }"""
 )
 # In this order, twice at most: configuring may need a package that was being unpacked, and the other way round.
 _MEND = _APT + "dpkg --configure -a --force-confdef --force-confold || true; apt -f install; dpkg --configure -a"

@@ -9,8 +9,9 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys import scram
+from deploys.cluster import Cluster
 from deploys.component import Secret
-from deploys.facts.cluster import Answer, Cluster
+from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.faults import Fault, Refused
 from deploys.operations.change import Change, Commands, announce

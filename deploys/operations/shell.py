@@ -7,7 +7,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.facts.probe import Succeeds
-from deploys.operations.change import Change, Commands, announce, foreseen
+from deploys.operations.change import Change, Commands, announce, promised
 
 
 @operation()
@@ -18,7 +18,7 @@ def ensure(change: Change, test: str, command: str, after: tuple[str, ...] = (),
     + test: a shell command without side effects, that also answers before anything is installed.
     + after: targets of earlier changes that make it necessary even while `test` still succeeds.
     """
-    if host.get_fact(Succeeds, test=test) and not foreseen(*after):
+    if host.get_fact(Succeeds, test=test) and not promised(*after):
         host.noop(f"{change.target} is as it should be")
         return
     announce(change)

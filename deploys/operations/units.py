@@ -13,8 +13,9 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.facts.unit import APPLIED, Unit, UnitState, digest_script
+from deploys.facts.unit import Unit, UnitState, state_script
 from deploys.operations.change import Change, Commands, announce, foreseen
+from deploys.stamps import APPLIED
 
 # systemctl returns 0 for a process that dies right after its start: what counts is that it is still there,
 # not restarted meanwhile, and that its own probe succeeds.
@@ -47,7 +48,9 @@ def unit(
     """
     restart_on, reload_on = tuple(restart_on), tuple(reload_on)
     found = host.get_fact(UnitState, unit=unit, restart_on=restart_on, reload_on=reload_on)
-    steps = list(_steps(found, foreseen(*restart_on), foreseen(*reload_on)))
+    restart = [path for path in restart_on if path in (*found.restart_on, *foreseen(path))]
+    reload = [path for path in reload_on if path in (*found.reload_on, *foreseen(path))]
+    steps = list(_steps(found, restart, reload))
     if not steps:
         host.noop(f"{unit} is as it should be")
         return
@@ -61,14 +64,19 @@ def unit(
 
 
 def _steps(found: Unit, restart_on: list[str], reload_on: list[str]) -> Iterator[tuple[str, str]]:
-    if not found.enabled:
-        yield "enable", ""
     if not found.active:
-        yield "start", "it is not running" if found.loaded else ""
-    elif found.restart_needed or restart_on or found.stale_definition:
-        yield "restart", f"to take up {', '.join(restart_on)}" if restart_on else "its configuration is newer"
-    elif found.reload_needed or reload_on:
-        yield "reload", f"to take up {', '.join(reload_on)}" if reload_on else "its configuration is newer"
+        yield "start", "it is not running"  # and enabled with it
+        return
+    if not found.enabled:
+        yield "enable", "it would not start with the host"
+    if restart_on or found.stale_definition:
+        yield "restart", _taking_up(restart_on) or "systemd has not read its definition"
+    elif reload_on:
+        yield "reload", _taking_up(reload_on)
+
+
+def _taking_up(paths: list[str]) -> str:
+    return f"to take up {', '.join(paths)}" if paths else ""
 
 
 def _script(
@@ -87,10 +95,11 @@ def _script(
     ]
     lines.append("systemctl daemon-reload")
     lines += ["systemctl reset-failed -- $unit 2>/dev/null || true"] * ("start" in steps or "restart" in steps)
-    # The digests are taken ahead of the step: a change that comes while the unit starts is then not taken for applied.
+    # Noted ahead of the step: a change that comes while the unit starts is then not taken for applied.
     for effect, paths in (("restart", restart_on), ("reload", reload_on)):
-        lines.append(digest_script(unit, effect, paths) + f"; {effect}_now=$now {effect}_stamp=$stamp")
-    lines += [f"systemctl {step} -- $unit" for step in steps]
+        lines.append(state_script(unit, effect, paths) + f"; {effect}_now=$now {effect}_stamp=$stamp")
+    lines += ["systemctl is-enabled --quiet -- $unit || systemctl enable -- $unit"]
+    lines += [f"systemctl {step} -- $unit" for step in steps if step != "enable"]
     lines += [_SETTLE, f"install -d -m 0700 {APPLIED}"]
-    lines += [f'printf %s "${effect}_now" > "${effect}_stamp"' for effect in ("restart", "reload")]
+    lines += [f'printf "%s\\n" "${effect}_now" > "${effect}_stamp"' for effect in ("restart", "reload")]
     return "\n".join(lines)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from deploys.cluster import Cluster
 from deploys.component import Check
-from deploys.facts.cluster import Cluster
 from deploys.postgresql.commands import certified, in_force
 from deploys.stack import LOOPBACK, Stack, Topology
 

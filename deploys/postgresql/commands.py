@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploys.facts.cluster import Cluster
+from deploys.cluster import Cluster
 
 UNFINISHED = "/var/lib/health-v1/postgresql.unfinished"
 """Stands while a cluster is being made: what is there then never ran, and may be thrown away."""

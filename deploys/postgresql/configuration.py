@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
-from deploys.facts.cluster import Cluster
+from deploys.cluster import Cluster
 from deploys.postgresql.settings import Postgresql
 from deploys.postgresql.tuning import GIB, Parameters, Shape, parallel, tuned
 from deploys.stack import LOOPBACK, Topology

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
+from deploys.cluster import Cluster
 from deploys.component import template
-from deploys.facts.cluster import Cluster
 from deploys.facts.machine import MachineState
 from deploys.operations.altered import nothing_altered
 from deploys.operations.change import Change
@@ -70,7 +70,6 @@ def _configuration(cluster: Cluster, stack: Stack, topology: Topology, conf_d: d
         test=certified(cluster),
         command=certificate(cluster),
     )
-    directory(name="Make a place for parameters", path=f"{at}/conf.d", user="postgres", group="postgres")
     for effect, text in host.loop(conf_d.items()):
         file(
             name=f"Write what takes a {effect}",

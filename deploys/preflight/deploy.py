@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from deploys.component import Secret
+from deploys.component import Secret, template
 from deploys.facts.machine import MachineState
 from deploys.faults import Refused
 from deploys.operations.change import Change
@@ -37,7 +37,14 @@ def deploy_preflight(settings: Preflight, backend: Backend | None, secrets: tupl
     file(
         name="Wait for other package installations",
         path="/etc/apt/apt.conf.d/90health-v1",
-        content='DPkg::Lock::Timeout "300";\nAPT::Install-Recommends "false";\n',
+        content=template("preflight/90health-v1"),
+    )
+    file(
+        name="Let services wait for their configuration",
+        path="/usr/sbin/policy-rc.d",
+        content=template("preflight/policy-rc.d"),
+        mode="0755",
+        test='sh -n "$1"',
     )
     mended(name="Finish interrupted package installations")
     directory(name="Make a place for stamps", path="/var/lib/health-v1", mode="0700")

@@ -5,8 +5,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deploys import scram
+from deploys.cluster import Cluster
 from deploys.component import template
-from deploys.facts.cluster import Cluster, answered
+from deploys.facts.cluster import answered
 from deploys.facts.role import RoleState
 from deploys.faults import Refused
 from deploys.postgresql.configuration import RESTARTING, parameters, peers, reloading, restarting
@@ -138,13 +139,17 @@ def test_other_hosts_are_let_in_by_tls_and_scram_alone():
     [
         (  # the example of RFC 7677
             "pencil",
-            "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="
-            ":wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+            (
+                "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY="
+                ":wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU="
+            ),
         ),
         (  # made by PostgreSQL 15
             "it's \"I\\xc2\\xadX\\xe2\\x85\\xa8",
-            "SCRAM-SHA-256$4096:laJjkV6iVyTe3zKsEbUoNQ==$fPZTP8qwOSu+LOJjcUWHvaDM60dU5cxATy9q8F72vN4="
-            ":LykgKCTCiuq+cKT7Bb+bkerpViKGssiNn3JUgJw+rhY=",
+            (
+                "SCRAM-SHA-256$4096:laJjkV6iVyTe3zKsEbUoNQ==$fPZTP8qwOSu+LOJjcUWHvaDM60dU5cxATy9q8F72vN4="
+                ":LykgKCTCiuq+cKT7Bb+bkerpViKGssiNn3JUgJw+rhY="
+            ),
         ),
     ],
 )
