@@ -30,6 +30,11 @@ class Cluster:
         return f"/var/lib/postgresql/{self.version}/{self.name}"
 
     @property
+    def served(self) -> str:
+        """A file that is there once the cluster has run for us."""
+        return f"{APPLIED}/{self.unit}.restart"
+
+    @property
     def altered(self) -> str:
         """Where ALTER SYSTEM keeps what it sets: it beats every other file."""
         return f"{self.data}/postgresql.auto.conf"
@@ -63,7 +68,7 @@ def asking(cluster: Cluster, *questions: str) -> str:
     asked = "\n".join(f"{{ {question}; }} 2>/dev/null || true" for question in questions)
     return f"""if {cluster.sql("select 1")} >/dev/null 2>&1; then echo up
 {asked}
-elif [ -s {cluster.data}/global/pg_control ] && [ -e {APPLIED}/{cluster.unit}.restart ]; then echo down
+elif [ -s {cluster.data}/global/pg_control ] && [ -e {cluster.served} ]; then echo down
 else echo absent; fi"""
 
 
