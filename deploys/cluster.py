@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
+from deploys.stamps import APPLIED
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -24,6 +26,11 @@ class Cluster:
     @property
     def data(self) -> str:
         return f"/var/lib/postgresql/{self.version}/{self.name}"
+
+    @property
+    def served(self) -> str:
+        """A file that is there once the cluster has run for us."""
+        return f"{APPLIED}/{self.unit}.restart"
 
     @property
     def altered(self) -> str:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from deploys.cluster import Cluster
-from deploys.stamps import APPLIED
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ def asking(cluster: Cluster, *questions: str) -> str:
     asked = "\n".join(f"{{ {question}; }} 2>/dev/null || true" for question in questions)
     return f"""if {cluster.sql("select 1")} >/dev/null 2>&1; then echo up
 {asked}
-elif [ -s {cluster.data}/global/pg_control ] && [ -e {APPLIED}/{cluster.unit}.restart ]; then echo down
+elif [ -s {cluster.data}/global/pg_control ] && [ -e {cluster.served} ]; then echo down
 else echo absent; fi"""
 
 

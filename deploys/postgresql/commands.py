@@ -14,10 +14,16 @@ def made(cluster: Cluster) -> str:
 
 
 def make(cluster: Cluster) -> str:
-    """Return shell that makes the cluster; what a killed run left is thrown away, one that still runs is waited for."""
+    """Return shell that makes the cluster; what a killed run left is thrown away, one that still runs is waited for.
+
+    Nothing is thrown away, or made anew, that ever served: a disk may not be mounted.
+    """
     name = f"{cluster.version} {cluster.name}"
     return f"""exec 9>{UNFINISHED}.lock; flock -w 300 9
 if ! {{ {made(cluster)}; }}; then
+if [ -e {cluster.served} ] && {{ [ -e {UNFINISHED} ] || [ ! -s {cluster.data}/global/pg_control ]; }}; then
+echo "{cluster.data} served before and is not whole: mount or restore it; to begin anew, remove {cluster.served}" >&2
+exit 1; fi
 if [ -e {UNFINISHED} ]; then rm -rf -- {cluster.data} {cluster.configuration}; fi
 [ -s {cluster.data}/global/pg_control ] || {{ touch {UNFINISHED}; sync -f {UNFINISHED}; }}
 pg_createcluster --locale C.UTF-8 --start-conf auto {name} -- --data-checksums >&2
