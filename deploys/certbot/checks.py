@@ -24,8 +24,10 @@ def checks(settings: Certbot, stack: Stack) -> list[Check]:
             "run apply",
         ),
         Check(
-            f"The certificate is good for {settings.ahead} days more",
-            f"openssl x509 -in {stack.certificate} -noout -checkend {settings.ahead * 86400}",
+            f"The certificate lasts {settings.ahead} days more, or a third of its life",
+            f'at() {{ date -d "$(openssl x509 -in {stack.certificate} -noout -$1 | cut -d= -f2)" +%s; }}; '
+            f"began=$(at startdate) && ends=$(at enddate) && left=$((ends - $(date +%s))) && "
+            f"test $left -ge {settings.ahead * 86400} -o $((left * 3)) -ge $((ends - began))",
             "read: journalctl -u certbot, and /var/log/letsencrypt; then run: systemctl start certbot",
         ),
         Check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator
 from fnmatch import fnmatch
 
@@ -24,6 +25,8 @@ def load(environment: str) -> Inventory:
     with collecting_faults() as faults:
         try:
             inventory: Inventory = make_inventory_from_files(str(path), {}, cwd=str(project.root()))
+        except SyntaxError as error:
+            faults.append(_fault_in(str(error.filename), error.lineno, f"{error.msg}."))
         except UnexpectedExternalError as error:
             faults.extend(_faults_of(error))
     Refused.unless(dict.fromkeys(faults))
@@ -59,6 +62,10 @@ def _faults_of(error: UnexpectedExternalError) -> Iterator[Fault]:
     if isinstance(cause, Refused):
         yield from cause.faults
     else:
-        where = f"{error.filename}".removeprefix(f"{project.root()}/")
-        line = getattr(cause, "lineno", None)
-        yield Fault(f"{where}:{line}" if line else where, f"{type(cause).__name__}: {cause}.", "correct the file")
+        line = traceback.extract_tb(cause.__traceback__)[-1].lineno if cause.__traceback__ else None
+        yield _fault_in(str(error.filename), line, f"{type(cause).__name__}: {cause}.")
+
+
+def _fault_in(file: str, line: int | None, what: str) -> Fault:
+    where = file.removeprefix(f"{project.root()}/")
+    return Fault(f"{where}:{line}" if line else where, what, "correct the file")

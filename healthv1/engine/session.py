@@ -26,8 +26,8 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 CONNECT_HINTS = {
     "Authentication": "check ssh_user and ssh_key of this host in the inventory",
-    "host key": "compare the host's key with your records; if it was reinstalled, run ssh-keygen -R for it",
     "known_hosts": "log in once with ssh and compare the key, or add it to the known_hosts file",
+    "host key": "compare the host's key with your records; if it was reinstalled, run ssh-keygen -R for it",
     "resolve hostname": "check ssh_hostname of this host in the inventory",
     "connect": "check that the host is up and that SSH is reachable from here",
 }

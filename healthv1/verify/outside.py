@@ -19,6 +19,7 @@ from healthv1.verify.visitor import Visitor
 # Tried even where the host itself says that nothing listens there: it may be wrong, or a container may publish it.
 USUAL_PORTS = (21, 23, 25, 111, 2375, 3000, 3306, 5432, 6379, 6432, 8080, 8200, 9090, 9100, 9187, 27017)
 RENEW_AHEAD = timedelta(days=21)
+"""How long a certificate must still last: this, or a third of its life if that is less."""
 Claim = tuple[str, Callable[[], str], str]
 """A statement, what tries it (returning "" or what was seen instead), and a hint."""
 
@@ -78,7 +79,7 @@ def _of_website(visitor: Visitor) -> Iterator[Claim]:
     at = f"at {visitor.address}"
     logs = "read: journalctl -u nginx, and the site's error log"
     yield f"HTTPS answers with a trusted chain for {visitor.domain} {at}", lambda: _chain(visitor), logs
-    yield f"The certificate is good for 21 days more {at}", lambda: _lasts(visitor), "run: certbot renew"
+    yield f"The certificate does not end soon {at}", lambda: _lasts(visitor), "read: journalctl -u certbot"
     yield f"TLS 1.1 is refused {at}", lambda: _old_tls(visitor), "run apply"
     yield f"An unknown name gets no certificate {at}", lambda: _unknown_name(visitor), "run apply"
     yield f"HTTP redirects to HTTPS {at}", lambda: _redirects(visitor), "run apply"
@@ -101,8 +102,12 @@ def _chain(visitor: Visitor) -> str:
 def _lasts(visitor: Visitor) -> str:
     with visitor.secured() as connection:
         certificate = connection.getpeercert() or {}
-    ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate["notAfter"])), timezone.utc)
-    return "" if ends - datetime.now(timezone.utc) > RENEW_AHEAD else f"it ends at {ends:%Y-%m-%d %H:%M} UTC"
+    began, ends = (
+        datetime.fromtimestamp(ssl.cert_time_to_seconds(str(certificate[when])), timezone.utc)
+        for when in ("notBefore", "notAfter")
+    )
+    enough = min(RENEW_AHEAD, (ends - began) / 3)
+    return "" if ends - datetime.now(timezone.utc) > enough else f"it ends at {ends:%Y-%m-%d %H:%M} UTC"
 
 
 def _old_tls(visitor: Visitor) -> str:

@@ -51,14 +51,14 @@ def test_a_broken_settings_file_is_named_with_its_line(deployed, project):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ('"ssh_port": 1', ("host1", "connect")),
-        ('"ssh_user": "nobody-here"', ("host1", "Authentication")),
-        ('"ssh_known_hosts_file": "/dev/null"', ("host1", "known_hosts")),
+        (("host.address,", 'host.address, "ssh_port": 1,'), ("host1", "connect")),
+        (("host.user", '"nobody-here"'), ("host1", "Authentication")),
+        (("host.known_hosts", '"/dev/null"'), ("host1", "known_hosts")),
     ],
     ids=["unreachable", "wrong user", "unknown host key"],
 )
 def test_a_host_that_cannot_be_used_is_explained(deployed, project, change, words):
-    _edit(project, "inventories/sandbox.py", r'"address6"', f'{change}, "address6"')
+    _edit(project, "inventories/sandbox.py", *change)
     done = deployed.cli("apply", "sandbox", "--yes", cwd=project)
     _refused(done, *words)
 
@@ -70,10 +70,7 @@ def test_a_wrong_host_key_is_refused(deployed, project, tmp_path):
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     (tmp_path / "known").write_text(f"{host.address} {key.with_suffix('.pub').read_text()}")
-    _edit(
-        project, "inventories/sandbox.py", r'"address6"', f'"ssh_known_hosts_file": "{tmp_path / "known"}", "address6"'
-    )
-    _edit(project, "inventories/sandbox.py", r'"ssh_known_hosts_file": host.known_hosts,', "")
+    _edit(project, "inventories/sandbox.py", "host.known_hosts", f'"{tmp_path / "known"}"')
     _refused(deployed.cli("plan", "sandbox", cwd=project), "host1", "key")
 
 
