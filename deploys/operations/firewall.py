@@ -38,6 +38,8 @@ done"""
 
 _ROLL_BACK = f"PATH=$PATH:/usr/sbin:/sbin\n{_OPEN}\nsed -i s/^ENABLED=.*/ENABLED=no/ /etc/ufw/ufw.conf"
 
+_FOR_SYSTEMD = _ROLL_BACK.replace("$", "$$")  # else systemd fills in variables of its own
+
 # A roll-back that has begun is let end, not met half-way.
 _STAND_DOWN = f"""systemctl stop {ROLLBACK}.timer 2>/dev/null || true
 while systemctl is-active --quiet {ROLLBACK}.service; do sleep 0.1; done"""
@@ -45,7 +47,7 @@ while systemctl is-active --quiet {ROLLBACK}.service; do sleep 0.1; done"""
 # $1: a test that SSH is let in. The timer opens everything again should this script, or the connection, not live on.
 _ENFORCE = f"""set -eu; PATH=$PATH:/usr/sbin:/sbin
 {_STAND_DOWN}
-systemd-run --quiet --collect --unit={ROLLBACK} --on-active=90 sh -c {shlex.quote(_ROLL_BACK)}
+systemd-run --quiet --collect --unit={ROLLBACK} --on-active=90 --timer-property=AccuracySec=1s sh -c {shlex.quote(_FOR_SYSTEMD)}
 {_OPEN}
 sed -i s/^ENABLED=.*/ENABLED=yes/ /etc/ufw/ufw.conf
 /usr/lib/ufw/ufw-init start >&2 && sh -c "$1" >&2 || {{
