@@ -47,7 +47,8 @@ while systemctl is-active --quiet {ROLLBACK}.service; do sleep 0.1; done"""
 # $1: a test that SSH is let in. The timer opens everything again should this script, or the connection, not live on.
 _ENFORCE = f"""set -eu; PATH=$PATH:/usr/sbin:/sbin
 {_STAND_DOWN}
-systemd-run --quiet --collect --unit={ROLLBACK} --on-active=90 --timer-property=AccuracySec=1s sh -c {shlex.quote(_FOR_SYSTEMD)}
+systemd-run --quiet --collect --unit={ROLLBACK} --on-active=90 --timer-property=AccuracySec=1s \\
+  sh -c {shlex.quote(_FOR_SYSTEMD)}
 {_OPEN}
 sed -i s/^ENABLED=.*/ENABLED=yes/ /etc/ufw/ufw.conf
 /usr/lib/ufw/ufw-init start >&2 && sh -c "$1" >&2 || {{
