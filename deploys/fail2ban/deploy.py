@@ -32,7 +32,7 @@ def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]
     jails = ("sshd", *(("nginx-limit-req", "nginx-botsearch") if edge else ()))
     at_work = f"{running(jails)} && {{ {enforced(jails)}; }}"
     # nftables: without its program bans are listed and never enforced. python3-systemd: without it sshd's jail dies.
-    packages(name="Install fail2ban", names=("fail2ban", "nftables", "python3-systemd"), stop={"fail2ban": UNIT})
+    packages(name="Install fail2ban", names=("fail2ban", "nftables", "python3-systemd"))
     if edge:
         _logs()
     _configuration(settings, topology, edge)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
@@ -30,11 +26,8 @@ _MEND = _APT + "dpkg --configure -a --force-confdef --force-confold || true; apt
 
 
 @operation()
-def packages(names: tuple[str, ...], stop: Mapping[str, str] = MappingProxyType({})) -> Commands:
-    """Have each package installed, in whatever version the distribution has.
-
-    + stop: by package, the unit that it starts as soon as it is installed, and that is to be configured first.
-    """
+def packages(names: tuple[str, ...]) -> Commands:
+    """Have each package installed, in whatever version the distribution has."""
     found = host.get_fact(InstalledPackages, packages=names)
     missing = [name for name in names if name not in found]
     if not missing:
@@ -42,8 +35,7 @@ def packages(names: tuple[str, ...], stop: Mapping[str, str] = MappingProxyType(
         return
     for name in missing:
         announce(Change("package", name, "install"))
-    units = "".join(f"\nsystemctl stop -- {shlex.quote(stop[name])}" for name in missing if name in stop)
-    yield StringCommand("sh", "-c", QuoteString(_INSTALL + units), "install", *(QuoteString(name) for name in missing))
+    yield StringCommand("sh", "-c", QuoteString(_INSTALL), "install", *(QuoteString(name) for name in missing))
 
 
 @operation()

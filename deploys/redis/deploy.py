@@ -25,7 +25,7 @@ DROP_IN = f"/etc/systemd/system/{UNIT}.d"
 def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
     maxmemory = settings.maxmemory(host.get_fact(MachineState).memory)
     addresses = (LOOPBACK, topology.own) if topology.remote(topology.api) else (LOOPBACK,)
-    packages(name="Install Redis", names=("redis-server",), stop={"redis-server": UNIT})  # it asks for no password yet
+    packages(name="Install Redis", names=("redis-server",))
     file(
         name="Write redis.conf",
         path=CONFIGURATION,
