@@ -124,3 +124,5 @@ def test_bans_that_the_kernel_has_lost_are_noticed(tmp_path):
     assert holds()
     (tmp_path / "nft").write_text(f"#!/bin/sh\necho 'elements = {{ {DOCUMENTATION} }}'\n")
     assert not holds()
+    (tmp_path / "fail2ban-client").write_text("#!/bin/sh\necho 'Sorry but the jail does not exist: dead.'\n")
+    assert holds(), "what is no address was taken for one"
