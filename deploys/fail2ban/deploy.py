@@ -68,14 +68,18 @@ def _sshd() -> None:
 
 
 def _nginx() -> None:
-    """Make Nginx's log, where there is none yet: a jail dies without its log, and Nginx is installed later."""
-    ensure(
-        name="Have Nginx's log",
-        change=Change("file", LOG, "create"),
-        test=f"test -e {LOG}",
-        command=f"test -d /var/log/nginx || install -d -m 0755 -o root -g adm /var/log/nginx\n"
-        f"install -m 0640 -o www-data -g adm /dev/null {LOG}",
-    )
+    """Make Nginx's logs, where there are none yet: a jail dies without its log, and Nginx is installed later.
+
+    The error log as well, which Nginx would make readable for everybody.
+    """
+    for log in host.loop((LOG, LOG.replace("access", "error"))):
+        ensure(
+            name=f"Have {log}",
+            change=Change("file", log, "create"),
+            test=f"test -e {log}",
+            command=f"test -d /var/log/nginx || install -d -m 0755 -o root -g adm /var/log/nginx\n"
+            f"install -m 0640 -o www-data -g adm /dev/null {log}",
+        )
     file(name="Write how rejections are read", path=LIMITS, content=template("fail2ban/nginx-limits.conf"))
 
 
