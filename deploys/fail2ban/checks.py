@@ -21,7 +21,10 @@ def running(jails: tuple[str, ...]) -> str:
 
 def enforced(jails: tuple[str, ...]) -> str:
     """Return a test that succeeds when the kernel has every ban that the server knows of. Tried twice: bans end."""
-    bans = " ".join(f"fail2ban-client get {jail} banip | tr -s ' ' '\\n' | sed 's/^/ban /';" for jail in jails)
+    address = "[0-9]+[.][0-9.]+|[0-9a-f]*:[0-9a-f:.]+"
+    bans = " ".join(
+        f"fail2ban-client get {jail} banip | tr -s ' ' '\\n' | sed -nE 's/^({address})$/ban &/p';" for jail in jails
+    )
     compare = (
         f"{{ {_KERNEL} | sed 's/^/has /'; {bans} }} | awk '$1 == \"has\" {{has[$2]}}"
         ' $1 == "ban" && $2 != "" && !($2 in has) {lost = 1} END {exit lost}\''

@@ -23,25 +23,27 @@ from deploys.stack import Topology
 JAILS = "/etc/fail2ban/jail.d/health-v1.local"  # .local: read after all that the package brings
 SERVER = "/etc/fail2ban/fail2ban.d/health-v1.local"
 SSHD = "/etc/ssh/sshd_config.d/00-health-v1-penalties.conf"
-LOGS = ("/var/log/nginx/health-v1-access.log", "/var/log/nginx/health-v1-error.log")
+LIMITS = "/etc/fail2ban/filter.d/nginx-limits.conf"
+LOG = "/var/log/nginx/health-v1-access.log"
 
 
 @deploy("Fail2ban")
 def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]) -> None:
     edge, machine = "edge" in parts, host.get_fact(MachineState)
-    jails = ("sshd", *(("nginx-limit-req", "nginx-botsearch") if edge else ()))
+    jails = ("sshd", *(("nginx-limits", "nginx-botsearch") if edge else ()))
+    filters = (LIMITS,) if edge else ()
     at_work = f"{running(jails)} && {{ {enforced(jails)}; }}"
     # nftables: without its program bans are listed and never enforced. python3-systemd: without it sshd's jail dies.
     packages(name="Install fail2ban", names=("fail2ban", "nftables", "python3-systemd"))
     if edge:
-        _logs()
+        _nginx()
     _configuration(settings, topology, edge)
     if (machine.os, machine.release) in PENALIZING:
         _sshd()
     unit(
         name="Run fail2ban",
         unit=UNIT,
-        restart_on=(JAILS, SERVER),
+        restart_on=(JAILS, SERVER, *filters),
         test="fail2ban-client --test",
         probe=at_work,
     )
@@ -65,9 +67,12 @@ def _sshd() -> None:
     unit(name="Run sshd", unit="ssh.service", reload_on=(SSHD,), test="sshd -t")
 
 
-def _logs() -> None:
-    """Make Nginx's logs, where there are none yet: a jail dies without its log, and Nginx is installed later."""
-    for log in host.loop(LOGS):
+def _nginx() -> None:
+    """Make Nginx's logs, where there are none yet: a jail dies without its log, and Nginx is installed later.
+
+    The error log as well, which Nginx would make readable for everybody.
+    """
+    for log in host.loop((LOG, LOG.replace("access", "error"))):
         ensure(
             name=f"Have {log}",
             change=Change("file", log, "create"),
@@ -75,6 +80,7 @@ def _logs() -> None:
             command=f"test -d /var/log/nginx || install -d -m 0755 -o root -g adm /var/log/nginx\n"
             f"install -m 0640 -o www-data -g adm /dev/null {log}",
         )
+    file(name="Write how rejections are read", path=LIMITS, content=template("fail2ban/nginx-limits.conf"))
 
 
 def _configuration(settings: Fail2ban, topology: Topology, edge: bool) -> None:
@@ -91,7 +97,6 @@ def _configuration(settings: Fail2ban, topology: Topology, edge: bool) -> None:
         path=SERVER,
         content=template("fail2ban/fail2ban.local", settings=settings),
     )
-    access, error = LOGS
     file(
         name="Write the jails",
         path=JAILS,
@@ -102,8 +107,7 @@ def _configuration(settings: Fail2ban, topology: Topology, edge: bool) -> None:
             spare=SPARE,
             ssh=ssh_ports(),
             edge=edge,
-            access=access,
-            error=error,
+            log=LOG,
         ),
         test_in_place="fail2ban-client --test",
     )

@@ -38,14 +38,25 @@ done"""
 
 _ROLL_BACK = f"PATH=$PATH:/usr/sbin:/sbin\n{_OPEN}\nsed -i s/^ENABLED=.*/ENABLED=no/ /etc/ufw/ufw.conf"
 
+_FOR_SYSTEMD = _ROLL_BACK.replace("$", "$$")  # else systemd fills in variables of its own
+
+# A roll-back that has begun is let end, not met half-way.
+_STAND_DOWN = f"""systemctl stop {ROLLBACK}.timer 2>/dev/null || true
+while systemctl is-active --quiet {ROLLBACK}.service; do sleep 0.1; done"""
+
 # $1: a test that SSH is let in. The timer opens everything again should this script, or the connection, not live on.
 _ENFORCE = f"""set -eu; PATH=$PATH:/usr/sbin:/sbin
-systemctl stop {ROLLBACK}.timer 2>/dev/null || true
-systemd-run --quiet --collect --unit={ROLLBACK} --on-active=90 sh -c {shlex.quote(_ROLL_BACK)}
+{_STAND_DOWN}
+systemd-run --quiet --collect --unit={ROLLBACK} --on-active=90 --timer-property=AccuracySec=1s \\
+  sh -c {shlex.quote(_FOR_SYSTEMD)}
 {_OPEN}
+sed -i s/^ENABLED=.*/ENABLED=yes/ /etc/ufw/ufw.conf
 /usr/lib/ufw/ufw-init start >&2 && sh -c "$1" >&2 || {{
   systemctl start --no-block {ROLLBACK}.service; systemctl stop {ROLLBACK}.timer
   echo "the firewall would not have let SSH in: it was opened again" >&2; exit 1; }}"""
+
+_CONFIRM = f"""{_STAND_DOWN}
+sh -c "$1" >&2 || {{ echo "the firewall was opened again before this arrived: apply once more" >&2; exit 1; }}"""
 
 
 @operation()
@@ -109,4 +120,4 @@ def enforced(ssh: str) -> Commands:
         announce(Change("firewall", "ufw", "start", "the kernel does not filter"))
         yield StringCommand("sh", "-c", QuoteString(_ENFORCE), "enforce", QuoteString(ssh))
     # A command of its own: it arrives only if the firewall lets this connection live.
-    yield StringCommand("systemctl", "stop", f"{ROLLBACK}.timer")
+    yield StringCommand("sh", "-c", QuoteString(_CONFIRM), "confirm", QuoteString(ssh))

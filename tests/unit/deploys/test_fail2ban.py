@@ -14,7 +14,7 @@ from deploys.faults import Refused
 
 def _jails(edge=True, **changed):
     values = {"settings": Fail2ban(), "never": ("127.0.0.0/8", "10.0.0.2"), "spare": "/spare", "ssh": [22, 2222]}
-    text = template("fail2ban/jail.local", edge=edge, access="/a.log", error="/e.log", **{**values, **changed})()
+    text = template("fail2ban/jail.local", edge=edge, log="/a.log", **{**values, **changed})()
     found = configparser.ConfigParser(interpolation=None)
     found.read_string(text)
     return found
@@ -39,8 +39,8 @@ def test_the_operator_is_spared_in_every_jail():
 
 def test_only_an_edge_host_watches_nginx():
     assert _jails(edge=False).sections() == ["sshd"]
-    assert _jails().sections() == ["sshd", "nginx-limit-req", "nginx-botsearch"]
-    assert _jails()["nginx-limit-req"]["maxretry"] == "1000"
+    assert _jails().sections() == ["sshd", "nginx-limits", "nginx-botsearch"]
+    assert _jails()["nginx-limits"]["maxretry"] == "1000"
 
 
 @pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "10.0.0.1/8", "office.example.com", "1.2.3.4 0.0.0.0/0"])
@@ -124,3 +124,5 @@ def test_bans_that_the_kernel_has_lost_are_noticed(tmp_path):
     assert holds()
     (tmp_path / "nft").write_text(f"#!/bin/sh\necho 'elements = {{ {DOCUMENTATION} }}'\n")
     assert not holds()
+    (tmp_path / "fail2ban-client").write_text("#!/bin/sh\necho 'Sorry but the jail does not exist: dead.'\n")
+    assert holds(), "what is no address was taken for one"
