@@ -62,7 +62,7 @@ def _what(steps):
 
 
 BREAKAGES = [
-    ("the database is down", "systemctl stop postgresql@*-main", "postgresql"),
+    ("the database is down", "systemctl stop 'postgresql@*.service'", "postgresql"),
     ("the pooler is down", "systemctl stop pgbouncer", "pgbouncer"),
     ("redis is down", "systemctl stop redis-server", "redis"),
     ("nginx is down", "systemctl stop nginx", "outside"),
