@@ -5,6 +5,7 @@ from argparse import Namespace
 
 from healthv1_api import migrate
 from healthv1_api.database.standing import Standing
+from healthv1_api.errors import DatabaseError
 from healthv1_api.seed import seed
 from healthv1_api.settings import MigrationSettings, read
 
@@ -16,6 +17,8 @@ def run(_: Namespace) -> list[str]:
 
 def info(arguments: Namespace) -> list[str]:
     standing = migrate.info(read(MigrationSettings))
+    if arguments.check and standing.pending:
+        raise DatabaseError(f"pending: {', '.join(standing.pending)}.", hint="run `healthv1-api migrate run`.")
     return [json.dumps(standing.as_dict())] if arguments.json else _in_words(standing)
 
 
