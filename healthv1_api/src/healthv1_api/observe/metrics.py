@@ -55,6 +55,14 @@ class Metrics:
             ["method", "route"],
             registry=self.registry,
         )
+        self.faults = Counter(
+            "healthv1_faults", "Requests that this side failed, by what was at fault.", ["part"], registry=self.registry
+        )
+        for part in ("database", "redis", "keys", "timeout", "unhandled"):
+            self.faults.labels(part)
+        self.logins = Counter("healthv1_logins", "Logins by outcome.", ["outcome"], registry=self.registry)
+        for outcome in ("accepted", "refused"):
+            self.logins.labels(outcome)
         build = Info("healthv1_build", "The release that runs.", registry=self.registry)
         build.info({"version": VERSION, "python": platform.python_version()})
         ProcessCollector(registry=self.registry)

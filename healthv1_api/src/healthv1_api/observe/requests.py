@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from healthv1_api.observe.logs import request_id
 from healthv1_api.observe.metrics import Metrics
+from healthv1_api.problems import FAULT
 
 log = logging.getLogger(__name__)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -49,6 +50,9 @@ class ObserveRequests:
         route = route_template(scope)
         self._metrics.requests.labels(method, route, status).inc()
         self._metrics.seconds.labels(method, route).observe(seconds)
+        fault = scope.get(FAULT)
+        if fault is not None:
+            self._metrics.faults.labels(fault).inc()
         fields = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 2)}
         log.info("request", extra={"fields": fields})
 
