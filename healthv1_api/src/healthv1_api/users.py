@@ -11,6 +11,7 @@ from healthv1_api.audit.trail import TELL, Action
 from healthv1_api.auth.gate import Caller, Gate
 from healthv1_api.auth.passwords import BusyError, Passwords
 from healthv1_api.auth.statements import ADD_ROLE, ADD_USER
+from healthv1_api.database.asking import connection as asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document, Username
 from healthv1_api.identifiers import new_id
@@ -45,7 +46,7 @@ def routes(pool: Pool, gate: Gate, passwords: Passwords) -> APIRouter:
         return User(id=user, username=wanted.username, roles=sorted(wanted.roles))
 
     async def _add(caller: Caller, user: UUID, wanted: NewUser, hashed: str) -> None:
-        async with pool.connection() as connection, connection.transaction():
+        async with asking(pool) as connection, connection.transaction():
             await connection.execute(ADD_USER, [user, caller.identity.organization, wanted.username, hashed])
             for role in sorted(wanted.roles):
                 await connection.execute(ADD_ROLE, [user, role])

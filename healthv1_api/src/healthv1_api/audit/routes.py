@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Query
 
 from healthv1_api.audit.trail import Action, telling_even_of_nothing
 from healthv1_api.auth.gate import Caller, Gate
+from healthv1_api.database.asking import connection as asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document
 from healthv1_api.problems import documented
@@ -52,7 +53,7 @@ def routes(pool: Pool, gate: Gate) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=100)] = 50,
     ) -> Events:
         event = caller.actor.event(Action.AUDIT_READ)
-        async with pool.connection() as connection:
+        async with asking(pool) as connection:
             cursor = await connection.execute(READ_EVENTS, {**event, "before": before, "about": subject, "limit": limit})
             rows = await cursor.fetchall()
         names = AuditEvent.model_fields

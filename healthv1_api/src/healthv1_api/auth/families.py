@@ -13,6 +13,7 @@ from healthv1_api.auth.statements import (
     USE_TOKEN,
 )
 from healthv1_api.auth.tokens import Identity, digest_of, new_refresh_token
+from healthv1_api.database.asking import connection as asking
 from healthv1_api.database.pool import Pool
 
 log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ class Families:
     async def begin(self, identity: Identity, actor: Actor) -> str:
         """Return the family's first token."""
         token = new_refresh_token()
-        async with self._pool.connection() as connection, connection.transaction():
+        async with asking(self._pool) as connection, connection.transaction():
             await connection.execute(FORGET_OLD_FAMILIES, [identity.user])
             await connection.execute(ADD_FAMILY, [identity.session, identity.user, self._lasts])
             await connection.execute(ADD_TOKEN, [digest_of(token), identity.session])
@@ -41,7 +42,7 @@ class Families:
     async def go_on(self, token: str, actor: Actor) -> tuple[Identity, str] | None:
         """Return whose token it is and the next one, or None for a token that is none. Raises ReusedError."""
         following, digest = new_refresh_token(), digest_of(token)
-        async with self._pool.connection() as connection, connection.transaction():
+        async with asking(self._pool) as connection, connection.transaction():
             found = await (await connection.execute(FIND_TOKEN, [digest])).fetchone()
             if found is None:
                 return None
@@ -59,6 +60,6 @@ class Families:
         return Identity(user, organization, family, frozenset(roles)), following
 
     async def end(self, identity: Identity, actor: Actor) -> None:
-        async with self._pool.connection() as connection, connection.transaction():
+        async with asking(self._pool) as connection, connection.transaction():
             await connection.execute(REVOKE_FAMILY, [identity.session])
             await connection.execute(TELL, actor.event(Action.LOGOUT, identity.user))

@@ -13,6 +13,7 @@ from healthv1_api.auth.passwords import BusyError, Passwords
 from healthv1_api.auth.sessions import Sessions
 from healthv1_api.auth.statements import FIND_USER
 from healthv1_api.auth.tokens import AccessTokens, Identity, NotIdentified
+from healthv1_api.database.asking import connection as asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document, Username
 from healthv1_api.identifiers import new_id
@@ -58,7 +59,7 @@ def routes(
         return _tokens(identity, refresh_token)
 
     async def _identity(wanted: Login, stranger: Actor) -> Identity:
-        async with pool.connection() as connection:
+        async with asking(pool) as connection:
             found = await (await connection.execute(FIND_USER, [wanted.username])).fetchone()
         user, organization, stored, roles = found or (None, None, None, ())
         try:
@@ -67,7 +68,7 @@ def routes(
             raise HTTPException(503, "Too many log in at once.", {"Retry-After": "5"}) from None
         if matches and user and organization:
             return Identity(user, organization, new_id(), frozenset(roles))
-        async with pool.connection() as connection:
+        async with asking(pool) as connection:
             refused = Actor(stranger.address, organization)
             await connection.execute(TELL, refused.event(Action.LOGIN_REFUSED, user))
         logins.labels("refused").inc()

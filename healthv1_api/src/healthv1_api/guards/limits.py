@@ -1,12 +1,12 @@
 """No request is larger than 10 MiB, also when it does not say so, and none takes longer than 30 seconds."""
 
-import asyncio
 import logging
 
 from fastapi import HTTPException
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from healthv1_api.deadline import within
 from healthv1_api.problems import FAULT, Problem
 
 log = logging.getLogger(__name__)
@@ -14,6 +14,10 @@ LARGEST = 10 * 1024 * 1024  # bytes, as Nginx has it
 LONGEST = 30.0  # seconds; Nginx waits for 60
 # What is still on its way would be read as the next request.
 HANG_UP = {"connection": "close"}
+
+
+class LateError(Exception):
+    pass
 
 
 class LimitRequests:
@@ -28,24 +32,11 @@ class LimitRequests:
         await self._within_time(scope, _counted(receive), send)
 
     async def _within_time(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # Not wait_for: before Python 3.12 that is another task for every request.
-        task, late = asyncio.current_task(), False
-        assert task is not None
-
-        def expire() -> None:
-            nonlocal late
-            late = True
-            task.cancel()
-
-        timer = asyncio.get_running_loop().call_later(LONGEST, expire)
         try:
-            await self._app(scope, receive, send)
-        except asyncio.CancelledError:
-            if not late:
-                raise
+            async with within(LONGEST, LateError()):
+                await self._app(scope, receive, send)
+        except LateError:
             await _give_up(scope, receive, send)
-        finally:
-            timer.cancel()
 
 
 async def _give_up(scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from datetime import timedelta
 
+from healthv1_api.database.asking import connection as asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.keys import stored
 from healthv1_api.keys.master import MasterKey
@@ -42,7 +43,7 @@ class Keys:
         began = time.monotonic()
         async with self._looking:
             if self._ring is None or self._looked < began:
-                async with self._pool.connection() as connection:
+                async with asking(self._pool) as connection:
                     self._ring = await stored.complete(connection, self._master, self._lasts)
                 self._looked = time.monotonic()
             return self._ring

@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis.asyncio import Redis
 
+from healthv1_api.database.asking import connection as asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.keys.held import Keys
 from healthv1_api.queues.statements import DEPTHS
@@ -42,7 +43,7 @@ class Watch(Collector):
             log.debug("queues and keys are not watched: %s", type(error).__name__)
 
     async def _depths_now(self) -> list[tuple[Any, ...]]:
-        async with self._pool.connection() as connection:
+        async with asking(self._pool) as connection:
             return await (await connection.execute(DEPTHS)).fetchall()
 
     def collect(self) -> Iterable[Metric]:

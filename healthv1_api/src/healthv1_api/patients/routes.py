@@ -8,6 +8,7 @@ from psycopg.errors import UniqueViolation
 
 from healthv1_api.audit.trail import Action
 from healthv1_api.auth.gate import Caller, Gate
+from healthv1_api.database.asking import connection as asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document
 from healthv1_api.identifiers import new_id
@@ -33,7 +34,7 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:
     Clinician = Annotated[Caller, Depends(gate.allow("clinician"))]  # noqa: N806 - a type
 
     async def rows(statement: str, parameters: dict[str, object]) -> list[Row]:
-        async with pool.connection() as connection:
+        async with asking(pool) as connection:
             return await (await connection.execute(statement, parameters)).fetchall()
 
     async def written(statement: str, parameters: dict[str, object]) -> Row | None:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from healthv1_api.audit.trail import Action
 from healthv1_api.auth.gate import Caller, Gate
+from healthv1_api.database.asking import connection as asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document
 from healthv1_api.identifiers import new_id
@@ -35,7 +36,7 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:
     Clinician = Annotated[Caller, Depends(gate.allow("clinician"))]  # noqa: N806 - a type
 
     async def row(statement: str, parameters: dict[str, object]) -> Any:
-        async with pool.connection() as connection:
+        async with asking(pool) as connection:
             return await (await connection.execute(statement, parameters)).fetchone()
 
     @router.post("", status_code=201, responses=documented(401, 403, 404, 422))
