@@ -113,7 +113,9 @@ def test_every_deed_is_told_who_what_when_and_from_where(clinic):
     assert len({event["actor_id"] for event in events}) == 1
     read = events[3]
     assert (read["request_id"], read["address"]) == (request, "203.0.113.7")
-    stored = clinic.database.sql(f"SELECT string_agg(e::text, '') FROM health.audit_events e WHERE subject_id = '{row}'")
+    stored = clinic.database.sql(
+        f"SELECT string_agg(e::text, '') FROM health.audit_events e WHERE subject_id = '{row}'"
+    )
     assert not any(value in stored for value in somebody())
 
 

@@ -31,7 +31,9 @@ def faulty(command, environment, migrated, run, ingest, tmp_path):
 
     def faulty(leak=""):
         program = [command.parent / "python", Path(__file__).parent / "running" / "faulty.py"]
-        service = Service(program, {**environment, "SENTRY_DSN": ingest.dsn, "LEAK": leak, "LOG_LEVEL": "trace"}, tmp_path)
+        service = Service(
+            program, {**environment, "SENTRY_DSN": ingest.dsn, "LEAK": leak, "LOG_LEVEL": "trace"}, tmp_path
+        )
         started.append(service.start())
         service.becomes(200)
         return Clinic(service, migrated, PASSWORDS)

@@ -62,7 +62,11 @@ def test_depths_and_the_age_of_the_key_are_metrics(migrated, run, serving):
     service = serving()
     service.becomes(200)
     deadline = time.monotonic() + 5
-    wanted = ('healthv1_queue_depth{queue="worklist",state="waiting"} 0.0', "healthv1_data_key_age_seconds", "healthv1_redis_up 1.0")
+    wanted = (
+        'healthv1_queue_depth{queue="worklist",state="waiting"} 0.0',
+        "healthv1_data_key_age_seconds",
+        "healthv1_redis_up 1.0",
+    )
     while time.monotonic() < deadline:
         text = service.request("/metrics", port=service.metrics_port).text
         if all(sample in text for sample in wanted):

@@ -4,9 +4,11 @@ import json
 import subprocess
 
 import pytest
+from running.clinic import Clinic
 from running.cluster import APPLICATION
 
 REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
+PASSWORDS = {"INITIAL_ADMIN_PASSWORD": "first-admin-password", "VERIFICATION_PASSWORD": "first-verification"}
 HEAD = REVISIONS[-1]
 APPLIED = "".join(f"applied {revision}\n" for revision in REVISIONS)
 
@@ -21,16 +23,19 @@ def test_info_says_what_is_pending_before_and_nothing_after(run):
     assert run("migrate", "run").stdout == f"nothing to do: at {HEAD}\n"
 
 
-def test_up_down_and_up_again_with_data(run, migrated):
-    assert run("seed").stdout == "added 5 rows\n"
-    assert run("seed").stdout == "nothing to do: every row is there\n"
+def test_up_down_and_up_again_with_data(run, migrated, serving):
+    assert run("seed", **PASSWORDS).stdout == "added 7 rows\n"
+    assert run("seed", **PASSWORDS).stdout == "nothing to do: every row is there\n"
+    person = Clinic(serving(), migrated, PASSWORDS).verifier
+    patient = person.new_patient().document["id"]
+    assert person.ask("POST", "/v1/queues/worklist", {"patient_id": patient, "details": "x"}).status == 201
     for revision in reversed(REVISIONS):
         assert run("migrate", "revert").stdout == f"reverted {revision}\n"
     assert migrated.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'health'") == "1"
     assert migrated.sql("SELECT count(*) FROM pg_default_acl") == "0"
     assert run("migrate", "revert").stdout == "nothing to do: no migration is applied\n"
     assert run("migrate", "run").stdout == APPLIED
-    assert run("seed").stdout == "added 5 rows\n"
+    assert run("seed", **PASSWORDS).stdout == "added 7 rows\n"
 
 
 def test_two_runs_at_once_both_succeed_and_one_works(command, environment, database):

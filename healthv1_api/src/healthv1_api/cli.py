@@ -39,5 +39,7 @@ def _keys(keeping: ArgumentParser) -> None:
     verbs.add_parser("check", help="whether MASTER_KEY opens what is stored").set_defaults(run="keys.check")
     verbs.add_parser("rotate", help="seal with a new data key from now on").set_defaults(run="keys.rotate")
     verbs.add_parser("reencrypt", help="move rows under the newest data key").set_defaults(run="keys.reseal")
-    rewrapping = verbs.add_parser("rewrap", help="from the old master key (MASTER_KEY_PREVIOUS, or stdin) to MASTER_KEY")
+    rewrapping = verbs.add_parser(
+        "rewrap", help="from the old master key (MASTER_KEY_PREVIOUS, or stdin) to MASTER_KEY"
+    )
     rewrapping.set_defaults(run="keys.rewrap")

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 @asynccontextmanager
 async def within(seconds: float, late: Exception) -> AsyncIterator[None]:
-    """Raise `late` when the body has not ended by then. Not wait_for: that is a task for each use before Python 3.12."""
+    """Raise `late` when the body has not ended by then. Not wait_for: before Python 3.12 each use is a task."""
     task, expired = asyncio.current_task(), False
     assert task is not None
 

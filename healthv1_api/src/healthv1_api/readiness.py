@@ -1,4 +1,4 @@
-"""Ready means: the database answers through the pooler, its migrations are in place, its keys open, and Redis answers."""
+"""Ready means: the database answers through the pooler, is migrated, its keys open, and Redis answers."""
 
 import asyncio
 import logging

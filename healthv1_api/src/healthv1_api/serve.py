@@ -1,5 +1,6 @@
 """One instance serves: requests on its port, metrics on its loopback port, and systemd knows its state."""
 
+import asyncio
 import math
 import os
 import signal
@@ -13,7 +14,7 @@ from prometheus_client import start_http_server
 
 from healthv1_api.app import create_app
 from healthv1_api.database.pool import closed_pool
-from healthv1_api.draining import Draining
+from healthv1_api.draining import Draining, take_no_new_connection
 from healthv1_api.errors import PortError
 from healthv1_api.keys.starting import try_master_key
 from healthv1_api.observe.logs import write_json_lines
@@ -26,6 +27,7 @@ LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
 DRAIN = 25  # seconds for running requests; the unit's TimeoutStopSec must be longer
 FAREWELL = 1.0  # seconds not ready, but still serving: who asks for readiness goes elsewhere meanwhile
+QUEUED = 0.1  # seconds to accept who has connected already
 KEEP_ALIVE = 75  # seconds, more than Nginx's 60 for upstream connections, so that Nginx closes first
 
 
@@ -49,6 +51,9 @@ class NotifyingServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         notify("STOPPING=1")
+        for listener in sockets or ():
+            take_no_new_connection(listener)
+        await asyncio.sleep(QUEUED)
         await super().shutdown(sockets)
 
 

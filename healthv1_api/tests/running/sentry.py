@@ -14,7 +14,7 @@ class Ingest:
         received = self.received
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:  # noqa: N802 - http.server's name
+            def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 received.append(_unpacked(body, self.headers.get("content-encoding")))
                 self.send_response(200)

@@ -7,22 +7,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from healthv1_api.audit.trail import Action, telling_even_of_nothing
+from healthv1_api.audit.statements import READ_EVENTS
+from healthv1_api.audit.trail import Action
 from healthv1_api.auth.gate import Caller, Gate
 from healthv1_api.database.asking import connection as asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document
 from healthv1_api.problems import documented
 
-READ_EVENTS = f"""
-WITH found AS (
-    SELECT id, at, actor_id, action, subject_id, request_id, address FROM health.audit_events
-    WHERE organization_id = %(organization)s::uuid AND (%(before)s::bigint IS NULL OR id < %(before)s::bigint)
-      AND (%(about)s::uuid IS NULL OR subject_id = %(about)s::uuid)
-    ORDER BY id DESC LIMIT %(limit)s::int
-), told AS ({telling_even_of_nothing("(SELECT FROM found LIMIT 1) AS any_found", "%(about)s::uuid")})
-SELECT * FROM found ORDER BY id DESC
-"""
 LAST = 2**63 - 1
 
 
@@ -54,7 +46,9 @@ def routes(pool: Pool, gate: Gate) -> APIRouter:
     ) -> Events:
         event = caller.actor.event(Action.AUDIT_READ)
         async with asking(pool) as connection:
-            cursor = await connection.execute(READ_EVENTS, {**event, "before": before, "about": subject, "limit": limit})
+            cursor = await connection.execute(
+                READ_EVENTS, {**event, "before": before, "about": subject, "limit": limit}
+            )
             rows = await cursor.fetchall()
         names = AuditEvent.model_fields
         events = [AuditEvent(**dict(zip(names, row, strict=True))) for row in rows]

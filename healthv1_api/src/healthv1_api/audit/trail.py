@@ -65,9 +65,11 @@ class Actor:
 def address_of(request: Request) -> str | None:
     """Nginx writes X-Real-IP anew; nobody else reaches this port (the firewall, or loopback)."""
     peer = request.client.host if request.client else None
-    for candidate in (request.headers.get("x-real-ip"), peer):
-        try:
-            return str(ip_address(candidate or ""))
-        except ValueError:
-            continue
-    return None
+    return _an_address(request.headers.get("x-real-ip")) or _an_address(peer)
+
+
+def _an_address(text: str | None) -> str | None:
+    try:
+        return str(ip_address(text or ""))
+    except ValueError:
+        return None

@@ -1,11 +1,14 @@
 """Passwords are kept as argon2id hashes; the work is done on two threads, so that requests go on meanwhile."""
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+T = TypeVar("T")
 AT_ONCE = 2
 WAITING = 32  # more than that would wait longer than a client does
 # OWASP's first choice, 19 MiB: two at once must not crowd out the service on a small host.
@@ -31,7 +34,7 @@ class Passwords:
         """Raises BusyError."""
         return await self._on_thread(hashed, password)
 
-    async def _on_thread(self, work, *arguments):  # type: ignore[no-untyped-def]
+    async def _on_thread(self, work: Callable[..., T], *arguments: str) -> T:
         if self._pending >= WAITING:
             raise BusyError
         self._pending += 1

@@ -94,8 +94,6 @@ def routes(
         return Response(status_code=204)
 
     def _tokens(identity: Identity, refresh_token: str) -> Tokens:
-        return Tokens(
-            access_token=tokens.issue(identity), refresh_token=refresh_token, expires_in=tokens.lasts
-        )
+        return Tokens(access_token=tokens.issue(identity), refresh_token=refresh_token, expires_in=tokens.lasts)
 
     return router

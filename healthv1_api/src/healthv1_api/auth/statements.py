@@ -13,9 +13,10 @@ ADD_FAMILY = (
 ADD_TOKEN = "INSERT INTO health.refresh_tokens (digest, family_id) VALUES (%s, %s)"  # noqa: S105 - SQL
 FIND_TOKEN = f"""
 SELECT t.used_at IS NOT NULL, f.id, u.id, u.organization_id, {ROLES_OF}
-FROM health.refresh_tokens t JOIN health.refresh_families f ON f.id = t.family_id JOIN health.users u ON u.id = f.user_id
+FROM health.refresh_tokens t
+JOIN health.refresh_families f ON f.id = t.family_id JOIN health.users u ON u.id = f.user_id
 WHERE t.digest = %s AND f.revoked_at IS NULL AND f.expires_at > now() AND u.active
 FOR UPDATE OF t, f
-"""  # noqa: S105 - SQL
+"""
 USE_TOKEN = "UPDATE health.refresh_tokens SET used_at = now() WHERE digest = %s"  # noqa: S105 - SQL
 REVOKE_FAMILY = "UPDATE health.refresh_families SET revoked_at = now() WHERE id = %s AND revoked_at IS NULL"

@@ -1,6 +1,7 @@
 """The service's connections, through a pooler in transaction mode: no prepared statements, no session state."""
 
 import select
+from typing import Any
 
 from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import TupleRow
@@ -9,7 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 from healthv1_api.settings import ServiceSettings
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
-CONNECTION = {
+CONNECTION: dict[str, Any] = {
     "application_name": "healthv1-api",
     "autocommit": True,
     "connect_timeout": 3,

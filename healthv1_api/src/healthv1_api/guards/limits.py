@@ -26,10 +26,11 @@ class LimitRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
-        if _declared(scope) > LARGEST:
-            return await Problem(413, HANG_UP)(scope, receive, send)
-        await self._within_time(scope, _counted(receive), send)
+            await self._app(scope, receive, send)
+        elif _declared(scope) > LARGEST:
+            await Problem(413, HANG_UP)(scope, receive, send)
+        else:
+            await self._within_time(scope, _counted(receive), send)
 
     async def _within_time(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:

@@ -20,7 +20,8 @@ class AnswerBrowsers:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         headers = Headers(scope=scope)
         origin = headers.get("origin")
         allowed = origin if origin in self._origins else None
@@ -32,8 +33,9 @@ class AnswerBrowsers:
 
         if origin and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
             answer = Response(status_code=204, headers=PREFLIGHT) if allowed else Problem(403)
-            return await answer(scope, receive, marked)
-        await self._app(scope, receive, marked)
+            await answer(scope, receive, marked)
+        else:
+            await self._app(scope, receive, marked)
 
 
 def _mark(headers: MutableHeaders, allowed: str | None) -> None:

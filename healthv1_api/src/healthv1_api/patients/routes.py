@@ -29,7 +29,7 @@ FIRST = UUID(int=0)
 TAKEN = "A patient with this identifier exists."
 
 
-def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:
+def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:  # noqa: C901 - six routes, each of them simple
     router = APIRouter(prefix="/v1/patients", tags=["patients"])
     Clinician = Annotated[Caller, Depends(gate.allow("clinician"))]  # noqa: N806 - a type
 
@@ -56,9 +56,7 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:
         return answer
 
     @router.get("", response_model=PatientPage, responses=documented(401, 403, 422))
-    async def page(
-        caller: Clinician, after: UUID = FIRST, limit: Annotated[int, Query(ge=1, le=100)] = 50
-    ) -> Response:
+    async def page(caller: Clinician, after: UUID = FIRST, limit: Annotated[int, Query(ge=1, le=100)] = 50) -> Response:
         asked = caller.actor.event(Action.PATIENT_LIST) | {"after": after, "limit": limit}
         found = [await opened(keys, row) for row in await rows(statements.LIST_PATIENTS, asked)]
         last = found[-1].id if len(found) == limit else None
@@ -69,7 +67,9 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:
         """A POST, because an identifier or a name in a URL would be in logs and histories on the way."""
         statement, digest = await _sought(caller.identity.organization, wanted)
         asked = caller.actor.event(Action.PATIENT_SEARCH) | {"digest": digest}
-        return _json(Patients.model_construct(patients=[await opened(keys, row) for row in await rows(statement, asked)]))
+        return _json(
+            Patients.model_construct(patients=[await opened(keys, row) for row in await rows(statement, asked)])
+        )
 
     async def _sought(organization: UUID, wanted: PatientSearch) -> tuple[str, bytes]:
         ring = await keys.for_reading()

@@ -26,19 +26,23 @@ async def sealed(keys: Keys, organization: UUID, row: UUID, patient: NewPatient)
 
 async def opened(keys: Keys, row: Row) -> Patient:
     """Raises TamperedError."""
-    identifier, version, created, updated, key_id, *ciphertexts = row
+    identity, version, created, updated, key_id, *ciphertexts = row
     key = (await keys.for_reading(key_id)).data[key_id]
     values = {
-        column: key.open(Place("patients", identifier, column), ciphertext)
+        column: key.open(Place("patients", identity, column), ciphertext)
         for column, ciphertext in zip(SEALED, ciphertexts, strict=True)
     }
     # Not validated again: what was sealed had been.
     return Patient.model_construct(
-        id=identifier,
+        id=identity,
         version=version,
         created_at=created,
         updated_at=updated,
-        **{**values, "birth_date": date.fromisoformat(values["birth_date"])},
+        identifier=values["identifier"],
+        given_name=values["given_name"],
+        family_name=values["family_name"],
+        birth_date=date.fromisoformat(values["birth_date"]),
+        notes=values["notes"],
     )
 
 

@@ -33,7 +33,11 @@ def _queue(name: str) -> None:
     )
     # Only what is still to do: claiming and counting stay quick, however much was done.
     op.create_index(
-        f"{name}_to_do", name, ["organization_id", "id"], schema="health", postgresql_where=sa.text("completed_at IS NULL")
+        f"{name}_to_do",
+        name,
+        ["organization_id", "id"],
+        schema="health",
+        postgresql_where=sa.text("completed_at IS NULL"),
     )
 
 
