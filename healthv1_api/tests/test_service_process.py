@@ -76,7 +76,7 @@ def test_no_request_is_cut_by_a_stop_under_load(migrated, serving):
 
     def load(service):
         while not over.is_set():
-            try:  # noqa: PERF203 - each request by itself
+            try:
                 answered.append(service.request("/health/ready").status)
             except ConnectionRefusedError:
                 return  # said, not cut

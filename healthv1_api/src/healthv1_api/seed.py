@@ -31,14 +31,15 @@ INSERT_USER_ROLE = text(
 UPDATE_HASH = text("UPDATE health.users SET password_hash = :hash WHERE username = :username")
 
 
-def seed(settings: MigrationSettings) -> int:
-    """Return how many rows were missing."""
+def seed(settings: MigrationSettings, *, keep: bool = True) -> int:
+    """Return how many rows were missing. They are added, unless they are not to be kept."""
     with owner_connection(settings) as connection:
         added = sum(connection.execute(INSERT_ROLE, row).rowcount for row in ROLES)
         added += sum(connection.execute(INSERT_ORGANIZATION, row).rowcount for row in ORGANIZATIONS)
         added += _admin(connection, settings.initial_admin_password)
         added += _verification(connection, settings.verification_password)
-        connection.commit()
+        if keep:
+            connection.commit()
         return added
 
 
