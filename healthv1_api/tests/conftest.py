@@ -106,9 +106,15 @@ def service(serving):
     return serving()
 
 
-@pytest.fixture(scope="session")
-def clinic(cluster, command, migrated_once, redis_server, tmp_path_factory):
+@pytest.fixture
+def clinic(open_clinic, redis_server):
     """One service for all tests that only ask, with an admin, a clinician and an auditor."""
+    open_clinic.remember_sessions_of(redis_server[0].process.pid)
+    return open_clinic
+
+
+@pytest.fixture(scope="session")
+def open_clinic(cluster, command, migrated_once, redis_server, tmp_path_factory):
     database = make_database(cluster)
     database.become_a_copy_of(migrated_once)
     env = {**variables(database, redis_server[1]), "ENVIRONMENT": "development", "CORS_ALLOWED_ORIGINS": ORIGINS}

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
+from running.clinic import Clinic
 from running.programs import program
 
 
@@ -104,6 +105,30 @@ def test_logout_ends_the_session_and_the_family(clinic):
     assert refresh(clinic, person.tokens["refresh_token"]).status == 401
 
 
+def test_another_password_ends_every_session(clinic):
+    person = clinic.new("clinician")
+    elsewhere = clinic.login(person.username, person.password).document
+    wrong = {"current": "wrong-password", "new": "another-password"}
+    assert person.ask("POST", "/v1/auth/password", wrong).status == 403
+    assert person.ask("POST", "/v1/auth/password", {**wrong, "current": person.password}).status == 204
+    assert person.ask("GET", "/v1/patients").status == 401
+    assert refresh(clinic, elsewhere["refresh_token"]).status == 401
+    assert clinic.login(person.username, person.password).status == 401
+    assert clinic.login(person.username, "another-password").status == 200
+
+
+def test_a_logout_is_known_to_another_instance_within_a_second(migrated, run, serving):
+    run("seed", VERIFICATION_PASSWORD="first-verification")
+    clinics = [Clinic(serving(), migrated, {"VERIFICATION_PASSWORD": "first-verification"}) for _ in range(2)]
+    here, there = (clinic.verifier for clinic in clinics)
+    there.tokens = here.tokens
+    assert [person.ask("GET", "/v1/patients").status for person in (here, there)] == [200, 200]
+    assert here.ask("POST", "/v1/auth/logout").status == 204
+    assert here.ask("GET", "/v1/patients").status == 401
+    time.sleep(1.1)
+    assert there.ask("GET", "/v1/patients").status == 401
+
+
 def test_a_session_that_is_not_used_ends(clinic, redis_server):
     person = clinic.new("clinician")
     assert person.ask("GET", "/v1/patients").status == 200
@@ -118,6 +143,7 @@ def test_a_session_that_is_not_used_ends(clinic, redis_server):
     assert max(lifetimes) <= 30 * 60
     assert claims_of(person.tokens["access_token"])["sid"] not in "".join(names)
     redis("flushall")
+    time.sleep(1.1)  # for a second, a session that goes on is taken at its word
     assert person.ask("GET", "/v1/patients").status == 401
     resumed = refresh(clinic, person.tokens["refresh_token"])
     assert resumed.status == 200

@@ -22,8 +22,8 @@ QUICKLY = settings(
 
 
 @pytest.fixture(scope="session")
-def description(clinic):
-    return schemathesis.openapi.from_url(f"http://127.0.0.1:{clinic.service.port}/openapi.json")
+def description(open_clinic):
+    return schemathesis.openapi.from_url(f"http://127.0.0.1:{open_clinic.service.port}/openapi.json")
 
 
 def test_every_operation_keeps_its_word(description, clinic):

@@ -7,7 +7,7 @@ import pytest
 from running.clinic import Clinic
 from running.cluster import APPLICATION
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
 PASSWORDS = {"INITIAL_ADMIN_PASSWORD": "first-admin-password", "VERIFICATION_PASSWORD": "first-verification"}
 HEAD = REVISIONS[-1]
 APPLIED = "".join(f"applied {revision}\n" for revision in REVISIONS)
@@ -68,6 +68,7 @@ def test_a_database_of_a_later_release_is_left_alone(run, migrated):
 
 
 def test_a_held_lock_ends_the_run_with_a_hint(run, migrated):
+    run("migrate", "revert")
     holder = migrated.session("LOCK TABLE health.worklist")
     refused = run("migrate", "revert")
     holder.communicate("ROLLBACK;")

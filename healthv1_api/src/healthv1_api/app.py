@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from healthv1_api import VERSION, cache, features, health, readiness, users
 from healthv1_api.audit.routes import routes as audit_routes
+from healthv1_api.auth.changing import routes as password_routes
 from healthv1_api.auth.families import Families
 from healthv1_api.auth.gate import Gate
 from healthv1_api.auth.passwords import Passwords
@@ -50,9 +51,9 @@ def create_app(settings: ServiceSettings, pool: Pool, metrics: Metrics, draining
         redirect_slashes=False,
         telemetry=NO_TELEMETRY,
     )
-    app.include_router(health.routes(readiness.parts(pool, redis, keys), draining))
     for router in _of_version_1(settings, pool, redis, keys, metrics):
         app.include_router(router)
+    app.include_router(health.routes(readiness.parts(pool, redis, keys), draining))
     answer_with_problems(app)
     describe_problems(app)
     # The last one added is the first that a request meets.
@@ -72,9 +73,11 @@ def _of_version_1(
     families = Families(pool, settings.refresh_token_expiration_days)
     gate, passwords = Gate(tokens, sessions), Passwords()
     return (
-        auth_routes(pool, gate, passwords, tokens, sessions, families, metrics.logins),
-        users.routes(pool, gate, passwords),
+        # What is asked most is looked for first.
         patient_routes(pool, gate, keys),
+        auth_routes(pool, gate, passwords, tokens, sessions, families, metrics.logins),
+        password_routes(pool, gate, passwords, sessions),
+        users.routes(pool, gate, passwords),
         queue_routes(pool, gate, keys),
         audit_routes(pool, gate),
         features.routes(settings, gate),

@@ -1,29 +1,28 @@
 """A bound on how long a piece of a request may take."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 
 
-@asynccontextmanager
-async def within(seconds: float, late: Exception) -> AsyncIterator[None]:
-    """Raise `late` when the body has not ended by then. Not wait_for: before Python 3.12 each use is a task."""
-    task, expired = asyncio.current_task(), False
-    assert task is not None
+class Within:
+    """Raise `late` when the body has not ended after `seconds`. Not wait_for: before Python 3.12 each use is a task."""
 
-    def expire() -> None:
-        nonlocal expired
-        expired = True
-        task.cancel()
+    def __init__(self, seconds: float, late: Exception) -> None:
+        self._seconds, self._late = seconds, late
+        self._expired = False
 
-    timer = asyncio.get_running_loop().call_later(seconds, expire)
-    try:
-        yield
-    except asyncio.CancelledError:
-        if not expired:
-            raise
-        if hasattr(task, "uncancel"):  # Python 3.11
-            task.uncancel()
-        raise late from None
-    finally:
-        timer.cancel()
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._expire)
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self._timer.cancel()
+        if self._expired and kind is asyncio.CancelledError:
+            if hasattr(self._task, "uncancel"):  # Python 3.11
+                self._task.uncancel()
+            raise self._late from None
+
+    def _expire(self) -> None:
+        assert self._task is not None
+        self._expired = True
+        self._task.cancel()

@@ -17,8 +17,12 @@ class LetConnectionsGo:
         self._app, self._draining = app, draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._draining.began:
+            await self._app(scope, receive, send)
+            return
+
         async def last(message: Message) -> None:
-            if self._draining.began and message["type"] == "http.response.start":
+            if message["type"] == "http.response.start":
                 MutableHeaders(scope=message)["connection"] = "close"
             await send(message)
 

@@ -11,7 +11,7 @@ from healthv1_api.audit.trail import TELL, Action
 from healthv1_api.auth.gate import Caller, Gate
 from healthv1_api.auth.passwords import BusyError, Passwords
 from healthv1_api.auth.statements import ADD_ROLE, ADD_USER
-from healthv1_api.database.asking import connection as asking
+from healthv1_api.database.asking import asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document, Username
 from healthv1_api.identifiers import new_id

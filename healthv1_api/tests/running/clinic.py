@@ -15,6 +15,14 @@ class Clinic:
     service: Service
     database: Database
     passwords: dict[str, str] = field(repr=False)
+    redis: int = 0
+
+    def remember_sessions_of(self, redis: int) -> None:
+        """Log in again when another Redis runs than before: sessions went with it."""
+        if redis != self.redis:
+            for name in ("admin", "clinician", "auditor", "verifier"):
+                vars(self).get(name, self).__dict__.pop("tokens", None)
+        self.redis = redis
 
     def login(self, username: str, password: str) -> Answer:
         return self.service.request("/v1/auth/login", "POST", body={"username": username, "password": password})

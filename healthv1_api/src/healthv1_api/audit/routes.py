@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Query
 from healthv1_api.audit.statements import READ_EVENTS
 from healthv1_api.audit.trail import Action
 from healthv1_api.auth.gate import Caller, Gate
-from healthv1_api.database.asking import connection as asking
+from healthv1_api.database.asking import asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document
 from healthv1_api.problems import documented

@@ -15,6 +15,7 @@ class Action(str, Enum):
     LOGIN_REFUSED = "login.refused"
     REFRESH_REUSED = "refresh.reused"
     LOGOUT = "logout"
+    PASSWORD_CHANGE = "password.change"  # noqa: S105 - a word of the trail
     USER_CREATE = "user.create"
     PATIENT_CREATE = "patient.create"
     PATIENT_READ = "patient.read"

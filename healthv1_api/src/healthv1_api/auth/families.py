@@ -13,7 +13,7 @@ from healthv1_api.auth.statements import (
     USE_TOKEN,
 )
 from healthv1_api.auth.tokens import Identity, digest_of, new_refresh_token
-from healthv1_api.database.asking import connection as asking
+from healthv1_api.database.asking import asking
 from healthv1_api.database.pool import Pool
 
 log = logging.getLogger(__name__)

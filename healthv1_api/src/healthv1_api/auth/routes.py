@@ -13,7 +13,7 @@ from healthv1_api.auth.passwords import BusyError, Passwords
 from healthv1_api.auth.sessions import Sessions
 from healthv1_api.auth.statements import FIND_USER
 from healthv1_api.auth.tokens import AccessTokens, Identity, NotIdentified
-from healthv1_api.database.asking import connection as asking
+from healthv1_api.database.asking import asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document, Username
 from healthv1_api.identifiers import new_id

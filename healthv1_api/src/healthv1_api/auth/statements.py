@@ -20,3 +20,8 @@ FOR UPDATE OF t, f
 """
 USE_TOKEN = "UPDATE health.refresh_tokens SET used_at = now() WHERE digest = %s"  # noqa: S105 - SQL
 REVOKE_FAMILY = "UPDATE health.refresh_families SET revoked_at = now() WHERE id = %s AND revoked_at IS NULL"
+REVOKE_FAMILIES_OF = (
+    "UPDATE health.refresh_families SET revoked_at = now() WHERE user_id = %s AND revoked_at IS NULL RETURNING id"
+)
+FIND_HASH = "SELECT password_hash FROM health.users WHERE id = %s AND active"
+CHANGE_HASH = "UPDATE health.users SET password_hash = %s WHERE id = %s"

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 ISSUER = "healthv1-api"
 ALGORITHM = "HS256"
+MOST = 10_000  # tokens that are remembered
 SKEW = 60  # seconds that the clocks of two hosts may differ
 REQUIRED = ["exp", "iat", "iss", "sub", "org", "sid", "roles"]
 
@@ -32,6 +33,8 @@ class NotIdentified(HTTPException):
 class AccessTokens:
     def __init__(self, secret: SecretStr, lasts: int) -> None:
         self._secret, self.lasts = secret.get_secret_value(), lasts
+        # A signature is verified once, not at each request. Only digests of tokens are kept.
+        self._known: dict[bytes, tuple[Identity, float]] = {}
 
     def issue(self, identity: Identity) -> str:
         now = int(time.time())
@@ -48,11 +51,22 @@ class AccessTokens:
 
     def read(self, token: str) -> Identity:
         """Raises NotIdentified."""
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._known.get(digest)
+        if known is None or known[1] <= time.time():
+            known = self._verified(token)
+            if len(self._known) >= MOST:
+                self._known.clear()
+            self._known[digest] = known
+        return known[0]
+
+    def _verified(self, token: str) -> tuple[Identity, float]:
+        """Return whose token it is, and until when that is so."""
         try:
             options: jwt.types.Options = {"require": REQUIRED}
             claims = jwt.decode(token, self._secret, [ALGORITHM], options, issuer=ISSUER, leeway=SKEW)
             person, group, session = UUID(claims["sub"]), UUID(claims["org"]), UUID(claims["sid"])
-            return Identity(person, group, session, frozenset(claims["roles"]))
+            return Identity(person, group, session, frozenset(claims["roles"])), float(claims["exp"])
         except jwt.ExpiredSignatureError:
             raise NotIdentified("The access token has expired: refresh it.") from None
         except jwt.ImmatureSignatureError:

@@ -6,7 +6,7 @@ from fastapi import HTTPException
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from healthv1_api.deadline import within
+from healthv1_api.deadline import Within
 from healthv1_api.problems import FAULT, Problem
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ class LimitRequests:
 
     async def _within_time(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            async with within(LONGEST, LateError()):
+            with Within(LONGEST, LateError()):
                 await self._app(scope, receive, send)
         except LateError:
             await _give_up(scope, receive, send)

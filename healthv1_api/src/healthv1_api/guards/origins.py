@@ -1,6 +1,6 @@
 """Pages of the configured origins may ask, and no others; no answer is kept by a cache, nor mixed up by one."""
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -11,7 +11,8 @@ PREFLIGHT = {
     "access-control-allow-headers": "authorization, content-type, if-match, x-request-id",
     "access-control-max-age": "600",
 }
-EXPOSED = "etag, location, retry-after, x-request-id"
+EXPOSED = (b"access-control-expose-headers", b"etag, location, retry-after, x-request-id")
+ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"), (b"vary", b"Origin")]
 
 
 class AnswerBrowsers:
@@ -28,7 +29,7 @@ class AnswerBrowsers:
 
         async def marked(message: Message) -> None:
             if message["type"] == "http.response.start":
-                _mark(MutableHeaders(scope=message), allowed)
+                message["headers"] = [*message["headers"], *_marks(allowed)]
             await send(message)
 
         if origin and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
@@ -38,10 +39,7 @@ class AnswerBrowsers:
             await self._app(scope, receive, marked)
 
 
-def _mark(headers: MutableHeaders, allowed: str | None) -> None:
-    headers["cache-control"] = "no-store"
-    headers["x-content-type-options"] = "nosniff"
-    headers.add_vary_header("Origin")
-    if allowed:
-        headers["access-control-allow-origin"] = allowed
-        headers["access-control-expose-headers"] = EXPOSED
+def _marks(allowed: str | None) -> list[tuple[bytes, bytes]]:
+    if allowed is None:
+        return ALWAYS
+    return [*ALWAYS, (b"access-control-allow-origin", allowed.encode()), EXPOSED]

@@ -4,7 +4,7 @@ import asyncio
 import time
 from datetime import timedelta
 
-from healthv1_api.database.asking import connection as asking
+from healthv1_api.database.asking import asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.keys import stored
 from healthv1_api.keys.master import MasterKey

@@ -1,11 +1,11 @@
 """Every request has an identifier, one log line and its metrics; its path, query and body are in neither."""
 
 import logging
+import os
 import re
 import time
-from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from healthv1_api.observe.logs import request_id
@@ -36,7 +36,7 @@ class ObserveRequests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = identifier
+                message["headers"] = [*message["headers"], (b"x-request-id", identifier.encode())]
             await send(message)
 
         try:
@@ -59,4 +59,4 @@ class ObserveRequests:
 
 def _identifier(scope: Scope) -> str:
     offered = Headers(scope=scope).get("x-request-id", "")
-    return offered if re.fullmatch(r"[A-Za-z0-9-]{8,64}", offered) else uuid4().hex
+    return offered if re.fullmatch(r"[A-Za-z0-9-]{8,64}", offered) else os.urandom(16).hex()

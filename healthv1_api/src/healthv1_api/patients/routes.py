@@ -8,7 +8,7 @@ from psycopg.errors import UniqueViolation
 
 from healthv1_api.audit.trail import Action
 from healthv1_api.auth.gate import Caller, Gate
-from healthv1_api.database.asking import connection as asking
+from healthv1_api.database.asking import asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document
 from healthv1_api.identifiers import new_id

@@ -5,12 +5,10 @@ from healthv1_api.audit.trail import telling_even_of_nothing, telling_of
 SEALED = ("identifier", "given_name", "family_name", "birth_date", "notes")
 COLUMNS = f"id, version, created_at, updated_at, key_id, {', '.join(SEALED)}"
 WRITTEN = (*SEALED, "identifier_digest", "name_digest", "key_id")
-READ_PATIENT = f"""
-WITH found AS (
-    SELECT {COLUMNS} FROM health.patients WHERE organization_id = %(organization)s::uuid AND id = %(subject)s::uuid
-), told AS ({telling_of("(SELECT) AS asked", "%(subject)s::uuid")})
-SELECT * FROM found
-"""
+READ_PATIENT = (
+    f"SELECT {COLUMNS} FROM health.read_patient("
+    "%(organization)s, %(subject)s, %(actor)s, %(action)s, %(request)s, %(address)s::inet)"
+)
 LIST_PATIENTS = f"""
 WITH found AS (
     SELECT {COLUMNS} FROM health.patients
