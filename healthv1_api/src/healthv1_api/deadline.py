@@ -18,7 +18,7 @@ class Within:
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
         self._timer.cancel()
         if self._expired and kind is asyncio.CancelledError:
-            if hasattr(self._task, "uncancel"):  # Python 3.11
+            if self._task and hasattr(self._task, "uncancel"):  # Python 3.11
                 self._task.uncancel()
             raise self._late from None
 
