@@ -24,6 +24,8 @@ def claimed(clinic, queue):
 
 @pytest.mark.parametrize("queue", ["lab_orders", "imaging_orders", "worklist"])
 def test_the_oldest_work_is_claimed_first_and_completed_once(clinic, patient, queue):
+    while claimed(clinic, queue):
+        pass  # other tests left it
     first, second = put(clinic, queue, patient, "first"), put(clinic, queue, patient)
     work = claimed(clinic, queue)
     assert (work["id"], work["details"], work["patient_id"]) == (first, "first", patient)

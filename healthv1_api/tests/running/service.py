@@ -49,6 +49,8 @@ class Service:
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.terminate()
+            time.sleep(0.02)
+            self.process.terminate()  # the second signal does not wait for the farewell
             self.process.wait(timeout=10)
         self._notifications.close()
 

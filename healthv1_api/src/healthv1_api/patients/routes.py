@@ -26,6 +26,7 @@ from healthv1_api.patients.sealing import Row, identifier_digest, name_digest, o
 from healthv1_api.problems import documented
 
 FIRST = UUID(int=0)
+CHANGED = "The patient was changed since: read again."
 TAKEN = "A patient with this identifier exists."
 
 
@@ -99,13 +100,13 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:  # noqa: C901 - six
         if not found:
             raise HTTPException(404)
         before = await opened(keys, found[0])
+        if if_match != _etag(before):
+            raise HTTPException(412, CHANGED)
         changed = before.model_copy(update=wanted.model_dump(exclude_none=True))
         values = await sealed(keys, caller.identity.organization, patient, changed)
-        made = None
-        if if_match == _etag(before):
-            made = await written(statements.CHANGE_PATIENT, {**event, **values, "version": before.version})
+        made = await written(statements.CHANGE_PATIENT, {**event, **values, "version": before.version})
         if made is None:
-            raise HTTPException(412, "The patient was changed since: read again.")
+            raise HTTPException(412, CHANGED)
         return _answer(_with(changed, made))
 
     return router
