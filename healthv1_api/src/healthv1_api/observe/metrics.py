@@ -55,6 +55,7 @@ class Metrics:
             ["method", "route"],
             registry=self.registry,
         )
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.faults = Counter(
             "healthv1_faults", "Requests that this side failed, by what was at fault.", ["part"], registry=self.registry
         )
@@ -68,3 +69,11 @@ class Metrics:
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self.registry.register(PoolGauges(pool))
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        key = (method, route, status)
+        if key not in self._children:
+            self._children[key] = self.requests.labels(*key), self.seconds.labels(method, route)
+        count, duration = self._children[key]
+        count.inc()
+        duration.observe(seconds)

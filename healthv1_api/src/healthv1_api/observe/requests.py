@@ -48,8 +48,7 @@ class ObserveRequests:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "other"
         route = route_template(scope)
-        self._metrics.requests.labels(method, route, status).inc()
-        self._metrics.seconds.labels(method, route).observe(seconds)
+        self._metrics.answered(method, route, status, seconds)
         fault = scope.get(FAULT)
         if fault is not None:
             self._metrics.faults.labels(fault).inc()
