@@ -34,6 +34,10 @@ class Stack(Settings):
     database_password: Secret = Secret("database_password", entropy=32)
     database_owner_password: Secret = Secret("database_owner_password", entropy=32)
     redis_password: Secret = Secret("redis_password", entropy=32)
+    admin_password: Secret = Secret("admin_password", entropy=24)
+    """Of the API's user `admin` when first made. Whoever that is may change it, and the API keeps their choice."""
+    verification_password: Secret = Secret("verification_password", entropy=24)
+    """Of the API's user `verification`, who sees synthetic patients only; `healthv1 verify` logs in with it."""
     postgresql_port: Port = 5432
     pooler_port: Port = 6432
     redis_port: Port = 6379

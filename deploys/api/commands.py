@@ -26,6 +26,11 @@ def seed(stack: Stack, version: str) -> str:
     return _as_owner(stack, version, "seed")
 
 
+def seeded(stack: Stack, version: str) -> str:
+    """Return a test that succeeds when every row is there that `seed` would add."""
+    return _as_owner(stack, version, "seed --check")
+
+
 def ready(port: int) -> str:
     """Return a test that succeeds when the instance says that it is ready. Python is there; curl may not be."""
     url = f"http://127.0.0.1:{port}/health/ready"

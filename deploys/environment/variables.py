@@ -74,11 +74,18 @@ def _services(settings: Environment, stack: Stack, topology: Topology) -> dict[s
 
 
 def owner_variables(stack: Stack, topology: Topology) -> dict[str, str]:
-    """Return what migrations are told besides: the schema's owner, past the pooler. The API cannot read it."""
+    """Return what migrations and seeding are told besides: the schema's owner, past the pooler, and whom to begin with.
+
+    The API cannot read it.
+    """
     password = stack.database_owner_password.reveal()
     at = _url("postgresql", stack.database_owner, password, topology.database, stack.postgresql_port)
     tls = "" if topology.database == LOOPBACK else "?sslmode=require"
-    return {"MIGRATION_DATABASE_URL": f"{at}/{stack.database}{tls}"}
+    return {
+        "MIGRATION_DATABASE_URL": f"{at}/{stack.database}{tls}",
+        "INITIAL_ADMIN_PASSWORD": stack.admin_password.reveal(),
+        "VERIFICATION_PASSWORD": stack.verification_password.reveal(),
+    }
 
 
 def _url(scheme: str, user: str, password: str, address: str, port: int) -> str:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import json
 import socket
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 TIMEOUT = 5.0  # seconds
@@ -38,12 +40,24 @@ class Visitor:
             context.set_ciphers("ALL:@SECLEVEL=0")
         return context.wrap_socket(self.connect(443), server_hostname=name or self.domain)
 
-    def get(self, path: str, *, https: bool = True, method: str = "GET") -> Answer:
-        """Raises OSError or http.client.HTTPException."""
+    def get(
+        self,
+        path: str,
+        *,
+        https: bool = True,
+        method: str = "GET",
+        document: object = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Ask, sending `document` as JSON. Raises OSError or http.client.HTTPException."""
+        said = {"Host": self.domain, "Connection": "close", **(headers or {})}
+        body = None if document is None else json.dumps(document)
+        if body:
+            said["Content-Type"] = "application/json"
         connection = http.client.HTTPConnection(self.domain, timeout=TIMEOUT)
         connection.sock = self.secured() if https else self.connect(80)
         try:
-            connection.request(method, path, headers={"Host": self.domain, "Connection": "close"})
+            connection.request(method, path, body, said)
             response = connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, headers, response.read(100_000).decode("utf-8", "replace"))

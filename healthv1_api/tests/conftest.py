@@ -1,6 +1,5 @@
 """Real servers for the run, a database per test, and the service started and stopped around it."""
 
-import base64
 import secrets
 import shutil
 import subprocess
@@ -9,8 +8,10 @@ from pathlib import Path
 
 import pytest
 from running.cache import make_redis
+from running.clinic import ORIGINS, Clinic
 from running.cluster import make_cluster
 from running.database import make_database, make_roles
+from running.environment import variables
 from running.installed import installed_command
 from running.service import Service
 
@@ -58,15 +59,7 @@ def database(cluster):
 
 @pytest.fixture
 def environment(database, redis_server):
-    return {
-        "DATABASE_URL": database.pooled_url,
-        "MIGRATION_DATABASE_URL": database.owner_url,
-        "REDIS_URL": redis_server[1],
-        "JWT_SECRET": secrets.token_urlsafe(48),
-        "SESSION_SECRET": secrets.token_urlsafe(48),
-        "MASTER_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
-        "SMTP_PASSWORD": secrets.token_urlsafe(24),
-    }
+    return variables(database, redis_server[1])
 
 
 @pytest.fixture
@@ -111,3 +104,26 @@ def serving(command, environment, tmp_path):
 @pytest.fixture
 def service(serving):
     return serving()
+
+
+@pytest.fixture
+def clinic(open_clinic, redis_server):
+    """One service for all tests that only ask, with an admin, a clinician and an auditor."""
+    open_clinic.remember_sessions_of(redis_server[0].process.pid)
+    return open_clinic
+
+
+@pytest.fixture(scope="session")
+def open_clinic(cluster, command, migrated_once, redis_server, tmp_path_factory):
+    database = make_database(cluster)
+    database.become_a_copy_of(migrated_once)
+    env = {**variables(database, redis_server[1]), "ENVIRONMENT": "development", "CORS_ALLOWED_ORIGINS": ORIGINS}
+    passwords = {name: secrets.token_urlsafe(24) for name in ("INITIAL_ADMIN_PASSWORD", "VERIFICATION_PASSWORD")}
+    subprocess.run([command, "seed"], env={**env, **passwords}, check=True)
+    service = Service([command], env, tmp_path_factory.mktemp("clinic"))
+    try:
+        service.start()
+        service.becomes(200)
+        yield Clinic(service, database, passwords)
+    finally:
+        service.stop()

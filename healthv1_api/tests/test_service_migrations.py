@@ -4,40 +4,52 @@ import json
 import subprocess
 
 import pytest
+from running.clinic import Clinic
 from running.cluster import APPLICATION
+
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+PASSWORDS = {"INITIAL_ADMIN_PASSWORD": "first-admin-password", "VERIFICATION_PASSWORD": "first-verification"}
+HEAD = REVISIONS[-1]
+APPLIED = "".join(f"applied {revision}\n" for revision in REVISIONS)
 
 
 def test_info_says_what_is_pending_before_and_nothing_after(run):
     before = json.loads(run("migrate", "info", "--json").stdout)
-    assert before == {"current": None, "head": "0001", "pending": ["0001"], "state": "behind"}
-    assert run("migrate", "run").stdout == "applied 0001\n"
+    assert before == {"current": None, "head": HEAD, "pending": REVISIONS, "state": "behind"}
+    assert run("migrate", "info", "--check").returncode == 1
+    assert run("migrate", "run").stdout == APPLIED
+    assert run("migrate", "info", "--check").returncode == 0
     assert "pending: none" in run("migrate", "info").stdout
-    assert run("migrate", "run").stdout == "nothing to do: at 0001\n"
+    assert run("migrate", "run").stdout == f"nothing to do: at {HEAD}\n"
 
 
-def test_up_down_and_up_again_with_data(run, migrated):
-    assert run("seed").stdout == "added 4 rows\n"
-    assert run("seed").stdout == "nothing to do: every row is there\n"
-    assert run("migrate", "revert").stdout == "reverted 0001\n"
+def test_up_down_and_up_again_with_data(run, migrated, serving):
+    assert run("seed", **PASSWORDS).stdout == "added 7 rows\n"
+    assert run("seed", **PASSWORDS).stdout == "nothing to do: every row is there\n"
+    person = Clinic(serving(), migrated, PASSWORDS).verifier
+    patient = person.new_patient().document["id"]
+    assert person.ask("POST", "/v1/queues/worklist", {"patient_id": patient, "details": "x"}).status == 201
+    for revision in reversed(REVISIONS):
+        assert run("migrate", "revert").stdout == f"reverted {revision}\n"
     assert migrated.sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'health'") == "1"
     assert migrated.sql("SELECT count(*) FROM pg_default_acl") == "0"
     assert run("migrate", "revert").stdout == "nothing to do: no migration is applied\n"
-    assert run("migrate", "run").stdout == "applied 0001\n"
-    assert run("seed").stdout == "added 4 rows\n"
+    assert run("migrate", "run").stdout == APPLIED
+    assert run("seed", **PASSWORDS).stdout == "added 7 rows\n"
 
 
 def test_two_runs_at_once_both_succeed_and_one_works(command, environment, database):
     argv = [command, "migrate", "run"]
     both = [subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     told = sorted(process.communicate(timeout=20)[0] for process in both)
-    assert told == ["applied 0001\n", "nothing to do: at 0001\n"]
+    assert told == [APPLIED, f"nothing to do: at {HEAD}\n"]
     assert [process.returncode for process in both] == [0, 0]
 
 
 def test_the_application_role_reads_and_nothing_else(run, migrated):
     run("seed")
     assert migrated.sql("SELECT count(*) FROM health.roles", role=APPLICATION) == "3"
-    assert migrated.sql("SELECT version_num FROM health.alembic_version", role=APPLICATION) == "0001"
+    assert migrated.sql("SELECT version_num FROM health.alembic_version", role=APPLICATION) == HEAD
     for statement in (
         "DELETE FROM health.roles",
         "UPDATE health.alembic_version SET version_num = 'x'",
@@ -56,7 +68,8 @@ def test_a_database_of_a_later_release_is_left_alone(run, migrated):
 
 
 def test_a_held_lock_ends_the_run_with_a_hint(run, migrated):
-    holder = migrated.session("LOCK TABLE health.organizations")
+    run("migrate", "revert")
+    holder = migrated.session("LOCK TABLE health.worklist")
     refused = run("migrate", "revert")
     holder.communicate("ROLLBACK;")
     assert refused.returncode == 1

@@ -28,9 +28,13 @@ def test_a_taken_metrics_port_fails_loudly(service, run):
 
 def test_sigterm_finishes_the_running_request_and_takes_no_new_one(migrated, service):
     service.becomes(200)
-    holder = migrated.session("LOCK TABLE health.alembic_version")
-    answers_given = []
-    running = threading.Thread(target=lambda: answers_given.append(service.request("/health/ready")))
+    holder = migrated.session("LOCK TABLE health.users")
+    answers_given, stranger = [], {"username": "stranger", "password": "wrong-password"}
+
+    def login():
+        answers_given.append(service.request("/v1/auth/login", "POST", body=stranger))
+
+    running = threading.Thread(target=login)
     running.start()
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
     while migrated.sql(waiting) == "0":
@@ -41,7 +45,7 @@ def test_sigterm_finishes_the_running_request_and_takes_no_new_one(migrated, ser
         pass
     holder.communicate("ROLLBACK;")
     running.join()
-    assert [answer.status for answer in answers_given] == [200]
+    assert [answer.status for answer in answers_given] == [401]
     assert service.process.wait(timeout=5) == 0
     assert all(line["level"] in {"info", "warning"} for line in service.log)
 
@@ -52,3 +56,41 @@ def test_an_idle_connection_does_not_hold_up_the_stop(service):
         assert idle.recv(1024).startswith(b"HTTP/1.1 200")
         service.process.terminate()
         assert service.process.wait(timeout=3) == 0
+
+
+def test_a_stop_is_told_before_anything_is_refused(migrated, service):
+    service.becomes(200)
+    service.process.terminate()
+    answer = service.becomes(503, within=1)
+    assert (answer.status, answer.document["status"]) == (503, "draining")
+    assert answer.headers["connection"] == "close"
+    assert service.request("/health").status == 200
+    assert service.process.wait(timeout=5) == 0
+
+
+def test_no_request_is_cut_by_a_stop_under_load(migrated, serving):
+    leaving, staying = serving(), serving()
+    for service in (leaving, staying):
+        service.becomes(200)
+    failed, answered, over = [], [], threading.Event()
+
+    def load(service):
+        while not over.is_set():
+            try:
+                answered.append(service.request("/health/ready").status)
+            except ConnectionRefusedError:  # noqa: PERF203 - each request by itself
+                return  # said, not cut
+            except OSError as error:
+                failed.append((service is leaving, error))
+
+    threads = [threading.Thread(target=load, args=[service]) for service in (leaving, staying) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    leaving.process.terminate()
+    assert leaving.process.wait(timeout=10) == 0
+    over.set()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert len(answered) > 20
+    assert set(answered) <= {200, 503}

@@ -1,47 +1,98 @@
 """The application: its parts are made here, opened when it starts and closed when it has drained."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from redis.asyncio import Redis
 
-from healthv1_api import VERSION, cache, health, readiness
+from healthv1_api import VERSION, cache, features, health, readiness, users
+from healthv1_api.audit.routes import routes as audit_routes
+from healthv1_api.auth.changing import routes as password_routes
+from healthv1_api.auth.families import Families
+from healthv1_api.auth.gate import Gate
+from healthv1_api.auth.passwords import Passwords
+from healthv1_api.auth.routes import routes as auth_routes
+from healthv1_api.auth.sessions import Sessions
+from healthv1_api.auth.tokens import AccessTokens
 from healthv1_api.database.pool import Pool
+from healthv1_api.description import describe_problems
+from healthv1_api.draining import Draining, LetConnectionsGo
+from healthv1_api.guards.limits import LimitRequests
+from healthv1_api.guards.origins import AnswerBrowsers
+from healthv1_api.keys.held import Keys
+from healthv1_api.keys.master import MasterKey
 from healthv1_api.observe.failures import AnswerFailures
 from healthv1_api.observe.metrics import Metrics
 from healthv1_api.observe.requests import ObserveRequests
+from healthv1_api.observe.watch import Watch
+from healthv1_api.patients.routes import routes as patient_routes
 from healthv1_api.problems import answer_with_problems
+from healthv1_api.queues.routes import routes as queue_routes
 from healthv1_api.settings import ServiceSettings
 
 # FastAPI would send spans and exception messages to wherever OTEL_* variables point.
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
 
 
-def create_app(settings: ServiceSettings, pool: Pool, metrics: Metrics) -> FastAPI:
+def create_app(settings: ServiceSettings, pool: Pool, metrics: Metrics, draining: Draining) -> FastAPI:
     redis = cache.connect(settings)
-    described = settings.environment == "development"
+    keys = Keys(pool, MasterKey(settings.master_key), timedelta(settings.dek_rotation_days))
+    watch = Watch(pool, redis, keys)
+    metrics.registry.register(watch)
     app = FastAPI(
         title="Health V1",
         version=VERSION,
-        lifespan=lambda _: _opened(pool, redis),
-        openapi_url="/openapi.json" if described else None,
+        lifespan=lambda _: _opened(pool, redis, watch),
+        openapi_url="/openapi.json" if settings.environment == "development" else None,
         redirect_slashes=False,
         telemetry=NO_TELEMETRY,
     )
-    app.include_router(health.routes(readiness.parts(pool, redis)))
+    for router in _of_version_1(settings, pool, redis, keys, metrics):
+        app.include_router(router)
+    app.include_router(health.routes(readiness.parts(pool, redis, keys), draining))
     answer_with_problems(app)
+    describe_problems(app)
+    # The last one added is the first that a request meets.
     app.add_middleware(AnswerFailures)
+    app.add_middleware(LimitRequests)
+    app.add_middleware(AnswerBrowsers, origins=settings.cors_allowed_origins)
+    app.add_middleware(LetConnectionsGo, draining=draining)
     app.add_middleware(ObserveRequests, metrics=metrics)
     return app
 
 
+def _of_version_1(
+    settings: ServiceSettings, pool: Pool, redis: Redis, keys: Keys, metrics: Metrics
+) -> tuple[APIRouter, ...]:
+    tokens = AccessTokens(settings.jwt_secret, settings.jwt_expiration_hours * 3600)
+    sessions = Sessions(redis, settings.session_secret, settings.session_timeout_minutes * 60)
+    families = Families(pool, settings.refresh_token_expiration_days)
+    gate, passwords = Gate(tokens, sessions), Passwords()
+    return (
+        # What is asked most is looked for first.
+        patient_routes(pool, gate, keys),
+        auth_routes(pool, gate, passwords, tokens, sessions, families, metrics.logins),
+        password_routes(pool, gate, passwords, sessions),
+        users.routes(pool, gate, passwords),
+        queue_routes(pool, gate, keys),
+        audit_routes(pool, gate),
+        features.routes(settings, gate),
+    )
+
+
 @asynccontextmanager
-async def _opened(pool: Pool, redis: Redis) -> AsyncIterator[None]:
+async def _opened(pool: Pool, redis: Redis, watch: Watch) -> AsyncIterator[None]:
     await pool.open()
+    watching = asyncio.create_task(watch.go_on())
     try:
         yield
     finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
         await pool.close(timeout=3)
         await redis.aclose()

@@ -1,4 +1,4 @@
-"""The command line: `healthv1-api serve | migrate run | migrate info | migrate revert | seed`."""
+"""The command line: `healthv1-api serve | migrate … | seed | keys …`."""
 
 from argparse import ArgumentParser
 
@@ -12,7 +12,9 @@ def parser() -> ArgumentParser:
     _serve(verbs.add_parser("serve", help="serve requests until SIGTERM"))
     _migrate(verbs.add_parser("migrate", help="move the schema, or say where it stands"))
     seeding = verbs.add_parser("seed", help="add the rows that every deployment has, where missing")
+    seeding.add_argument("--check", action="store_true", help="change nothing; fail while a row is missing")
     seeding.set_defaults(run="schema.fill")
+    _keys(verbs.add_parser("keys", help="check the master key, or move to new keys"))
     return top
 
 
@@ -31,3 +33,14 @@ def _migrate(migrating: ArgumentParser) -> None:
     informing.add_argument("--json", action="store_true", help="as one JSON document")
     informing.add_argument("--check", action="store_true", help="fail while a migration is pending")
     informing.set_defaults(run="schema.info")
+
+
+def _keys(keeping: ArgumentParser) -> None:
+    verbs = keeping.add_subparsers(required=True, metavar="check|rotate|reencrypt|rewrap")
+    verbs.add_parser("check", help="whether MASTER_KEY opens what is stored").set_defaults(run="keys.check")
+    verbs.add_parser("rotate", help="seal with a new data key from now on").set_defaults(run="keys.rotate")
+    verbs.add_parser("reencrypt", help="move rows under the newest data key").set_defaults(run="keys.reseal")
+    rewrapping = verbs.add_parser(
+        "rewrap", help="from the old master key (MASTER_KEY_PREVIOUS, or stdin) to MASTER_KEY"
+    )
+    rewrapping.set_defaults(run="keys.rewrap")

@@ -19,6 +19,14 @@ class SettingsError(ApiError):
     exit_code = os.EX_CONFIG
 
 
+class MasterKeyError(SettingsError):
+    def __init__(self, variable: str = "MASTER_KEY") -> None:
+        super().__init__(
+            f"{variable}: does not open the keys that the database holds. Nothing was written.",
+            hint="bring back the master key that they were stored under, or `healthv1-api keys rewrap` to a new one.",
+        )
+
+
 class DatabaseError(ApiError):
     pass
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 
+from healthv1_api.draining import Draining
 from healthv1_api.readiness import Part, failing
 
 
-def routes(parts: Sequence[Part]) -> APIRouter:
+def routes(parts: Sequence[Part], draining: Draining) -> APIRouter:
     router = APIRouter(prefix="/health", tags=["health"])
 
     @router.get("")
@@ -17,6 +18,8 @@ def routes(parts: Sequence[Part]) -> APIRouter:
 
     @router.get("/ready")
     async def ready() -> JSONResponse:
+        if draining.began:
+            return JSONResponse({"status": "draining", "failing": []}, status_code=503)
         names = await failing(parts)
         if names:
             return JSONResponse({"status": "unavailable", "failing": names}, status_code=503)

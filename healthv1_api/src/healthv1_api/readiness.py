@@ -1,4 +1,4 @@
-"""Ready means: the database answers through the pooler, its migrations are in place, and Redis answers."""
+"""Ready means: the database answers through the pooler, is migrated, its keys open, and Redis answers."""
 
 import asyncio
 import logging
@@ -10,6 +10,8 @@ from redis.asyncio import Redis
 
 from healthv1_api.database.pool import Pool
 from healthv1_api.database.standing import CURRENT_REVISION, standing
+from healthv1_api.keys.held import Keys
+from healthv1_api.keys.master import WrongKeyError
 
 log = logging.getLogger(__name__)
 PATIENCE = 1.5  # seconds, for all parts together
@@ -45,9 +47,9 @@ async def failing(parts: Sequence[Part]) -> list[str]:
     return [answer for answer in answers if answer]
 
 
-def parts(pool: Pool, cache: Redis) -> tuple[Part, ...]:
+def parts(pool: Pool, cache: Redis, keys: Keys) -> tuple[Part, ...]:
     async def database() -> str | None:
-        return await _migrations(pool)
+        return await _migrations(pool) or await _keys(keys)
 
     async def redis() -> str | None:
         await cache.ping()
@@ -64,3 +66,14 @@ async def _migrations(pool: Pool) -> str | None:
             return "migrations"
         row = await cursor.fetchone()
     return "migrations" if standing(row[0] if row else None).state == "behind" else None
+
+
+async def _keys(keys: Keys) -> str | None:
+    if keys.held is not None:
+        return None
+    try:
+        await keys.look()
+    except WrongKeyError:
+        log.error("MASTER_KEY does not open the keys that the database holds: nothing is read or written")  # noqa: TRY400
+        return "keys"
+    return None

@@ -1,7 +1,9 @@
-"""The rows that every deployment has: the roles, and an organization to begin with."""
+"""The rows that every deployment has: roles, organizations, the first admin, and the user that verifies."""
 
-from sqlalchemy import text
+from pydantic import SecretStr
+from sqlalchemy import Connection, text
 
+from healthv1_api.auth.passwords import hashed, matches
 from healthv1_api.database.direct import owner_connection
 from healthv1_api.settings import MigrationSettings
 
@@ -10,15 +12,65 @@ ROLES = [
     {"name": "clinician", "description": "Reads and writes patients and orders"},
     {"name": "auditor", "description": "Reads the audit trail"},
 ]
-ORGANIZATIONS = [{"slug": "default", "name": "Default organization"}]
+ORGANIZATIONS = [
+    {"slug": "default", "name": "Default organization"},
+    # Apart from everyone's patients: who verifies a deployment sees synthetic ones only.
+    {"slug": "verification", "name": "Verification of the deployment"},
+]
 INSERT_ROLE = text("INSERT INTO health.roles (name, description) VALUES (:name, :description) ON CONFLICT DO NOTHING")
 INSERT_ORGANIZATION = text("INSERT INTO health.organizations (slug, name) VALUES (:slug, :name) ON CONFLICT DO NOTHING")
+FIND_USER = text("SELECT password_hash FROM health.users WHERE username = :username")
+INSERT_USER = text(
+    "INSERT INTO health.users (organization_id, username, password_hash)"
+    " SELECT id, :username, :hash FROM health.organizations WHERE slug = :slug ON CONFLICT DO NOTHING"
+)
+INSERT_USER_ROLE = text(
+    "INSERT INTO health.user_roles (user_id, role)"
+    " SELECT id, :role FROM health.users WHERE username = :username ON CONFLICT DO NOTHING"
+)
+UPDATE_HASH = text("UPDATE health.users SET password_hash = :hash WHERE username = :username")
 
 
-def seed(settings: MigrationSettings) -> int:
-    """Return how many rows were missing."""
+def seed(settings: MigrationSettings, *, keep: bool = True) -> int:
+    """Return how many rows were missing. They are added, unless they are not to be kept."""
     with owner_connection(settings) as connection:
         added = sum(connection.execute(INSERT_ROLE, row).rowcount for row in ROLES)
         added += sum(connection.execute(INSERT_ORGANIZATION, row).rowcount for row in ORGANIZATIONS)
-        connection.commit()
+        added += _admin(connection, settings.initial_admin_password)
+        added += _verification(connection, settings.verification_password)
+        if keep:
+            connection.commit()
         return added
+
+
+def _admin(connection: Connection, password: SecretStr | None) -> int:
+    """Who exists keeps the password that they chose."""
+    if password is None or _stored(connection, "admin"):
+        return 0
+    return _add(connection, "admin", "default", password, ["admin"])
+
+
+def _verification(connection: Connection, password: SecretStr | None) -> int:
+    """A machine's password follows the backend's."""
+    if password is None:
+        return 0
+    stored = _stored(connection, "verification")
+    if stored is None:
+        return _add(connection, "verification", "verification", password, ["auditor", "clinician"])
+    if matches(stored, password.get_secret_value()):
+        return 0
+    row = {"username": "verification", "hash": hashed(password.get_secret_value())}
+    return connection.execute(UPDATE_HASH, row).rowcount
+
+
+def _stored(connection: Connection, username: str) -> str | None:
+    found: str | None = connection.scalar(FIND_USER, {"username": username})
+    return found
+
+
+def _add(connection: Connection, username: str, slug: str, password: SecretStr, roles: list[str]) -> int:
+    row = {"username": username, "slug": slug, "hash": hashed(password.get_secret_value())}
+    added = connection.execute(INSERT_USER, row).rowcount
+    for role in roles:
+        connection.execute(INSERT_USER_ROLE, {"username": username, "role": role})
+    return added

@@ -1,34 +1,60 @@
 """One instance serves: requests on its port, metrics on its loopback port, and systemd knows its state."""
 
+import asyncio
+import gc
+import math
 import os
 import signal
 import socket
 import sys
+import time
+from types import FrameType
 
 import uvicorn
 from prometheus_client import start_http_server
 
 from healthv1_api.app import create_app
 from healthv1_api.database.pool import closed_pool
+from healthv1_api.draining import Draining, take_no_new_connection
 from healthv1_api.errors import PortError
+from healthv1_api.keys.starting import try_master_key
 from healthv1_api.observe.logs import write_json_lines
 from healthv1_api.observe.metrics import Metrics
+from healthv1_api.observe.reports import report_to_sentry
 from healthv1_api.settings import ServiceSettings
 from healthv1_api.systemd import notify
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
 DRAIN = 25  # seconds for running requests; the unit's TimeoutStopSec must be longer
+FAREWELL = 1.0  # seconds not ready, but still serving: who asks for readiness goes elsewhere meanwhile
+QUEUED = 0.1  # seconds to accept who has connected already
 KEEP_ALIVE = 75  # seconds, more than Nginx's 60 for upstream connections, so that Nginx closes first
 
 
 class NotifyingServer(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, draining: Draining) -> None:
+        super().__init__(config)
+        self._draining, self._leave_at = draining, math.inf
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Say first that it is not ready; a second signal does not wait."""
+        if self._draining.began:
+            super().handle_exit(sig, frame)
+        self._draining.began, self._leave_at = True, time.monotonic() + FAREWELL
+
+    async def on_tick(self, counter: int) -> bool:
+        return time.monotonic() >= self._leave_at or await super().on_tick(counter)
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         notify("READY=1")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         notify("STOPPING=1")
+        for listener in sockets or ():
+            take_no_new_connection(listener)
+        await asyncio.sleep(QUEUED)
         await super().shutdown(sockets)
 
 
@@ -36,12 +62,14 @@ def serve(settings: ServiceSettings, host: str) -> None:
     """Exit 0 when a signal has ended it, after the drain."""
     _leave_on_signals()
     write_json_lines(settings.log_level)
-    pool = closed_pool(settings)
+    report_to_sentry(settings)
+    try_master_key(settings)
+    pool, draining = closed_pool(settings), Draining()
     metrics = Metrics(pool)
     listener = _listen(host, settings.api_service_port)
     _expose(metrics, settings.prometheus_metrics_port)
     config = uvicorn.Config(
-        create_app(settings, pool, metrics),
+        create_app(settings, pool, metrics, draining),
         access_log=False,
         backlog=BACKLOG,
         log_config=None,
@@ -50,7 +78,10 @@ def serve(settings: ServiceSettings, host: str) -> None:
         timeout_graceful_shutdown=DRAIN,
         timeout_keep_alive=KEEP_ALIVE,
     )
-    NotifyingServer(config).run(sockets=[listener])
+    # What was imported stays: the collector need not walk through it again and again.
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
+    NotifyingServer(config, draining).run(sockets=[listener])
 
 
 def _leave_on_signals() -> None:

@@ -8,6 +8,7 @@ PACKAGES = {
     "postgres": "postgresql",
     "pgbouncer": "pgbouncer",
     "psql": "postgresql-client",
+    "redis-cli": "redis-tools",
     "redis-server": "redis-server",
 }
 

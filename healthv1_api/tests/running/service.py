@@ -49,13 +49,22 @@ class Service:
     def stop(self) -> None:
         if self.process and self.process.poll() is None:
             self.process.terminate()
+            time.sleep(0.02)
+            self.process.terminate()  # the second signal does not wait for the farewell
             self.process.wait(timeout=10)
         self._notifications.close()
 
-    def request(self, path: str, method: str = "GET", port: int | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection(LOOPBACK, port or self.port, timeout=5)
+    def request(
+        self, path: str, method: str = "GET", port: int | None = None, body: object = None, **headers: str
+    ) -> Answer:
+        """Send a body as JSON, or as it is when it is bytes already."""
+        connection = http.client.HTTPConnection(LOOPBACK, port or self.port, timeout=10)
+        named = {key.replace("_", "-"): value for key, value in headers.items()}
+        if body is not None:
+            named = {"content-type": "application/json", **named}
+            body = body if isinstance(body, bytes) else json.dumps(body).encode()
         try:
-            connection.request(method, path, headers={key.replace("_", "-"): value for key, value in headers.items()})
+            connection.request(method, path, body, named)
             answer = connection.getresponse()
             return Answer(answer.status, answer.headers, answer.read().decode())
         finally:

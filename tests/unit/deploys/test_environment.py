@@ -98,10 +98,17 @@ def test_the_owner_speaks_tls_to_another_host():
     assert owner_variables(STACK, APART)["MIGRATION_DATABASE_URL"].endswith("?sslmode=require")
 
 
-def test_the_api_is_not_told_the_owners_password():
+def test_the_api_is_not_told_what_is_its_owners():
     told = variables(_environment(), STACK, HERE)
-    assert "MIGRATION_DATABASE_URL" not in told
-    assert not any("database_owner_password" in value for value in told.values())
+    assert not set(owner_variables(STACK, HERE)) & set(told)
+    for secret in ("database_owner_password", "admin_password", "verification_password"):
+        assert not any(secret in value for value in told.values())
+
+
+def test_seeding_is_told_whom_the_api_begins_with():
+    told = owner_variables(STACK, HERE)
+    assert told["INITIAL_ADMIN_PASSWORD"] == f"admin_password{AWKWARD}"
+    assert told["VERIFICATION_PASSWORD"] == f"verification_password{AWKWARD}"
 
 
 def test_optional_secrets_are_asked_for_only_when_they_are_set():

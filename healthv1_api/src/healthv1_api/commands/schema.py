@@ -27,8 +27,10 @@ def revert(_: Namespace) -> list[str]:
     return [f"reverted {before.current}" if before.current else "nothing to do: no migration is applied"]
 
 
-def fill(_: Namespace) -> list[str]:
-    added = seed(read(MigrationSettings))
+def fill(arguments: Namespace) -> list[str]:
+    added = seed(read(MigrationSettings), keep=not arguments.check)
+    if arguments.check and added:
+        raise DatabaseError(f"{added} rows are missing.", hint="run `healthv1-api seed`.")
     return [f"added {added} rows" if added else "nothing to do: every row is there"]
 
 

@@ -22,10 +22,10 @@ def owner_connection(settings: MigrationSettings) -> Iterator[Connection]:
         with engine.connect() as connection:
             yield connection
     except DBAPIError as error:
-        raise DatabaseError(f"MIGRATION_DATABASE_URL: {_told(error.orig)}.", hint=_hint(error.orig)) from None
+        raise DatabaseError(f"MIGRATION_DATABASE_URL: {told(error.orig)}.", hint=hint(error.orig)) from None
 
 
-def _told(error: BaseException | None) -> str:
+def told(error: BaseException | None) -> str:
     if not isinstance(error, psycopg.Error):
         return "the database driver failed"
     # Class 22 messages quote the value that did not fit: it may be a patient's.
@@ -34,7 +34,7 @@ def _told(error: BaseException | None) -> str:
     return error.diag.message_primary or f"SQLSTATE {error.sqlstate}"
 
 
-def _hint(error: BaseException | None) -> str:
+def hint(error: BaseException | None) -> str:
     if isinstance(error, psycopg.errors.LockNotAvailable):
         return "another session held a lock for too long; nothing was half done, run it again."
     if isinstance(error, psycopg.errors.UndefinedTable):

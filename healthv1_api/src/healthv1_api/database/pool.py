@@ -1,18 +1,28 @@
 """The service's connections, through a pooler in transaction mode: no prepared statements, no session state."""
 
-from psycopg import AsyncConnection
+import select
+from typing import Any
+
+from psycopg import AsyncConnection, OperationalError
 from psycopg.rows import TupleRow
 from psycopg_pool import AsyncConnectionPool
 
 from healthv1_api.settings import ServiceSettings
 
 Pool = AsyncConnectionPool[AsyncConnection[TupleRow]]
-CONNECTION = {
+CONNECTION: dict[str, Any] = {
     "application_name": "healthv1-api",
     "autocommit": True,
     "connect_timeout": 3,
     "prepare_threshold": None,
 }
+
+
+async def _not_hung_up(connection: AsyncConnection[TupleRow]) -> None:
+    """Nobody speaks to an idle connection: what can be read is the pooler's farewell. This costs no round trip."""
+    if select.select([connection.fileno()], [], [], 0)[0]:
+        await connection.close()
+        raise OperationalError("the pooler has hung up")
 
 
 def closed_pool(settings: ServiceSettings) -> Pool:
@@ -22,7 +32,7 @@ def closed_pool(settings: ServiceSettings) -> Pool:
         kwargs=CONNECTION,
         min_size=settings.database_min_connections,
         max_size=settings.database_max_connections,
-        check=AsyncConnectionPool.check_connection,
+        check=_not_hung_up,
         # Longer waits between attempts would outlast the database's return by minutes.
         reconnect_timeout=5,
         timeout=5,

@@ -4,7 +4,9 @@ import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from healthv1_api.problems import Problem
+from healthv1_api.observe.reports import report
+from healthv1_api.observe.requests import route_template
+from healthv1_api.problems import FAULT, Problem
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +25,10 @@ class AnswerFailures:
 
         try:
             await self._app(scope, receive, watched)
-        except Exception:
+        except Exception as error:
             log.exception("unhandled exception")
+            report(error, route_template(scope))
             if answered or scope["type"] != "http":
                 raise
+            scope[FAULT] = "unhandled"
             await Problem(500)(scope, receive, send)

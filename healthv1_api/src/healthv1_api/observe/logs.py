@@ -36,6 +36,9 @@ def _places(trace: TracebackType | None) -> list[str]:
 
 def write_json_lines(level: str) -> None:
     """Libraries stay at info: their debug lines may hold statements and parameters."""
+    # What no line shows is not looked up for each (logging HOWTO, "Optimization").
+    logging._srcfile = None  # noqa: SLF001
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
     own = logging.getLevelName(LEVELS[level])

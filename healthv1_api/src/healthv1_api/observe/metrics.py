@@ -55,8 +55,25 @@ class Metrics:
             ["method", "route"],
             registry=self.registry,
         )
+        self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self.faults = Counter(
+            "healthv1_faults", "Requests that this side failed, by what was at fault.", ["part"], registry=self.registry
+        )
+        for part in ("database", "redis", "keys", "timeout", "unhandled"):
+            self.faults.labels(part)
+        self.logins = Counter("healthv1_logins", "Logins by outcome.", ["outcome"], registry=self.registry)
+        for outcome in ("accepted", "refused"):
+            self.logins.labels(outcome)
         build = Info("healthv1_build", "The release that runs.", registry=self.registry)
         build.info({"version": VERSION, "python": platform.python_version()})
         ProcessCollector(registry=self.registry)
         GCCollector(registry=self.registry)
         self.registry.register(PoolGauges(pool))
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        key = (method, route, status)
+        if key not in self._children:
+            self._children[key] = self.requests.labels(*key), self.seconds.labels(method, route)
+        count, duration = self._children[key]
+        count.inc()
+        duration.observe(seconds)

@@ -1,15 +1,16 @@
 """Every request has an identifier, one log line and its metrics; its path, query and body are in neither."""
 
 import logging
+import os
 import re
 import time
-from uuid import uuid4
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from healthv1_api.observe.logs import request_id
 from healthv1_api.observe.metrics import Metrics
+from healthv1_api.problems import FAULT
 
 log = logging.getLogger(__name__)
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
@@ -35,7 +36,7 @@ class ObserveRequests:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = identifier
+                message["headers"] = [*message["headers"], (b"x-request-id", identifier.encode())]
             await send(message)
 
         try:
@@ -47,12 +48,14 @@ class ObserveRequests:
     def _record(self, scope: Scope, status: int, seconds: float) -> None:
         method = scope["method"] if scope["method"] in METHODS else "other"
         route = route_template(scope)
-        self._metrics.requests.labels(method, route, status).inc()
-        self._metrics.seconds.labels(method, route).observe(seconds)
+        self._metrics.answered(method, route, status, seconds)
+        fault = scope.get(FAULT)
+        if fault is not None:
+            self._metrics.faults.labels(fault).inc()
         fields = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 2)}
         log.info("request", extra={"fields": fields})
 
 
 def _identifier(scope: Scope) -> str:
     offered = Headers(scope=scope).get("x-request-id", "")
-    return offered if re.fullmatch(r"[A-Za-z0-9-]{8,64}", offered) else uuid4().hex
+    return offered if re.fullmatch(r"[A-Za-z0-9-]{8,64}", offered) else os.urandom(16).hex()

@@ -1,7 +1,8 @@
-"""The settings of the service and of its migrations, read from the environment and nowhere else."""
+"""The settings of the service, of its migrations and of its keys, read from the environment and nowhere else."""
 
+from healthv1_api.settings.keys import KeySettings, RewrapSettings
 from healthv1_api.settings.migration import MigrationSettings
 from healthv1_api.settings.reading import read
 from healthv1_api.settings.service import ServiceSettings
 
-__all__ = ["MigrationSettings", "ServiceSettings", "read"]
+__all__ = ["KeySettings", "MigrationSettings", "RewrapSettings", "ServiceSettings", "read"]

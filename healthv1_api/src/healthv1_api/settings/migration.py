@@ -2,13 +2,17 @@
 
 from pydantic import ValidationInfo, field_validator
 
-from healthv1_api.settings.kinds import DatabaseUrl, connection_parts
+from healthv1_api.settings.kinds import DatabaseUrl, Password, connection_parts
 from healthv1_api.settings.variables import Variables
 
 
 class MigrationSettings(Variables):
     database_url: DatabaseUrl
     migration_database_url: DatabaseUrl
+    initial_admin_password: Password | None = None
+    """Of the user `admin`, who is added only where missing."""
+    verification_password: Password | None = None
+    """Of the user `verification`, who sees an organization of its own and nothing of patients."""
 
     @field_validator("migration_database_url")
     @classmethod

@@ -1,0 +1,142 @@
+"""A synthetic patient goes all the way: through Nginx into the API, the audit trail and, sealed, the database.
+
+With one login, as a user who sees an organization of its own. The patient is made once and changed each time.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Any, Protocol
+
+import gevent
+
+from healthv1.verify.finding import Finding
+from healthv1.verify.visitor import Answer
+
+PATIENT = {
+    "identifier": "SYNTHETIC-VERIFICATION",
+    "given_name": "Synthetic",
+    "family_name": "Verification-Patient",
+    "birth_date": "1970-01-01",
+}
+AGAIN = 13  # seconds: one login in twelve is let through when a verification before has used up the burst
+TRIES = 3
+LOGS = "read: journalctl -u 'health-v1-api@*'"
+
+
+class Asking(Protocol):
+    """What a `Visitor` can do."""
+
+    def get(
+        self, path: str, *, method: str = ..., document: object = ..., headers: dict[str, str] | None = ...
+    ) -> Answer:
+        """Raises OSError or http.client.HTTPException."""
+
+
+class UnexpectedError(Exception):
+    """Something else was seen than was claimed."""
+
+
+@dataclass
+class Canary:
+    visitor: Asking
+    password: str = field(repr=False)
+    stored: Callable[[str], str]
+    """Return what the database holds of the patient with that id, as text."""
+    token: str = field(default="", repr=False)
+    patient: dict[str, Any] = field(default_factory=dict)
+    marker: str = field(default_factory=lambda: f"marker-{secrets.token_hex(8)}")
+    request: str = ""
+
+    def steps(self) -> Iterator[tuple[str, Callable[[], None], str]]:
+        yield "The verification user logs in", self.log_in, "run apply: it seeds the user with the backend's password"
+        yield "A synthetic patient is written", self.write, LOGS
+        yield "The patient is read back as written", self.read, LOGS
+        yield "The patient is found by identifier", self.find, LOGS
+        yield "The audit trail tells of that read", self.see_audit, LOGS
+        yield "The table holds ciphertext of the patient", self.see_ciphertext, "treat this as a breach: " + LOGS
+
+    def log_in(self) -> None:
+        login = {"username": "verification", "password": self.password}
+        for left in reversed(range(TRIES)):
+            answer = self.visitor.get("/v1/auth/login", method="POST", document=login)
+            if answer.status != 429 or not left:
+                break
+            gevent.sleep(AGAIN)
+        self.token = _of(answer, 200)["access_token"]
+
+    def write(self) -> None:
+        found = _of(self._ask("POST", "/v1/patients/search", {"identifier": PATIENT["identifier"]}), 200)["patients"]
+        if not found:
+            self.patient = _of(self._ask("POST", "/v1/patients", {**PATIENT, "notes": self.marker}), 201)
+            return
+        path, version = f"/v1/patients/{found[0]['id']}", f'"{found[0]["version"]}"'
+        self.patient = _of(self._ask("PATCH", path, {"notes": self.marker}, {"If-Match": version}), 200)
+
+    def read(self) -> None:
+        answer = self._ask("GET", f"/v1/patients/{self.patient['id']}")
+        self.request = answer.headers.get("x-request-id", "")
+        if _of(answer, 200)["notes"] != self.marker:
+            raise UnexpectedError("other notes came back than were written")
+
+    def find(self) -> None:
+        found = _of(self._ask("POST", "/v1/patients/search", {"identifier": PATIENT["identifier"].lower()}), 200)
+        if [one["id"] for one in found["patients"]] != [self.patient["id"]]:
+            raise UnexpectedError(f"{len(found['patients'])} patients were found")
+
+    def see_audit(self) -> None:
+        events = _of(self._ask("GET", f"/v1/audit?subject={self.patient['id']}&limit=20"), 200)["events"]
+        if not any(one["action"] == "patient.read" and one["request_id"] == self.request for one in events):
+            raise UnexpectedError(f"none of the last {len(events)} events is that read")
+
+    def see_ciphertext(self) -> None:
+        row = self.stored(self.patient["id"])
+        if not row:
+            raise UnexpectedError("no such row was found in the database")
+        in_clear = [name for name, value in {**PATIENT, "notes": self.marker}.items() if _holds(row, value)]
+        if in_clear:
+            raise UnexpectedError(f"in clear: {', '.join(in_clear)}")
+
+    def _ask(self, method: str, path: str, document: object = None, headers: dict[str, str] | None = None) -> Answer:
+        said = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        return self.visitor.get(path, method=method, document=document, headers=said)
+
+
+def outcomes(host: str, canary: Canary) -> Iterator[Finding]:
+    """Yield a finding per step, up to the first that does not hold: what follows depends on it."""
+    for claim, step, hint in canary.steps():
+        seen = _seen(step)
+        yield Finding(host, "canary", claim, not seen, seen, hint)
+        if seen:
+            return
+
+
+def _seen(step: Callable[[], None]) -> str:
+    try:
+        step()
+    except UnexpectedError as error:
+        return str(error)
+    except (OSError, HTTPException, LookupError, TypeError, ValueError) as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def query(row: str) -> str:
+    """Return SQL for the whole row as text: ciphertext as hexadecimal digits."""
+    return f"SELECT p FROM health.patients p WHERE id = '{row}'::uuid"  # noqa: S608 - the API's own identifier
+
+
+def _of(answer: Answer, status: int) -> Any:
+    """Raises UnexpectedError. An error's document repeats nothing of what was sent; other bodies are not shown."""
+    if answer.status != status:
+        what = answer.body[:200] if "problem" in answer.headers.get("content-type", "") else "no problem document"
+        raise UnexpectedError(f"{answer.status} instead of {status}: {what}")
+    return json.loads(answer.body)
+
+
+def _holds(row: str, value: str) -> bool:
+    return any(form.lower() in row.lower() for form in (value, value.encode().hex()))

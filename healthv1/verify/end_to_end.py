@@ -1,0 +1,42 @@
+"""The whole stack at once: the canary flies from a visitor to the database, at each host of the edge.
+
+It runs before what tries the rate limits, and logs in once per host.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from pyinfra.api.host import Host
+
+from deploys.stack import Stack
+from healthv1.engine.session import Session, run
+from healthv1.verify.canary import Canary, UnexpectedError, outcomes, query
+from healthv1.verify.finding import Finding
+from healthv1.verify.outside import visitors
+
+
+def findings(session: Session) -> list[Finding]:
+    """Return what became of the canary at each host of the edge, one after another."""
+    database = [host for host in session.hosts if "database" in host.groups]
+    return [
+        one
+        for host in session.hosts
+        if "edge" in host.groups
+        for one in outcomes(host.name, _canary(host, database[0] if database else None))
+    ]
+
+
+def _canary(host: Host, database: Host | None) -> Canary:
+    stack: Stack = host.data.stack
+    return Canary(visitors(host)[0], stack.verification_password.reveal(), lambda row: _row(database, stack, row))
+
+
+def _row(database: Host | None, stack: Stack, row: str) -> str:
+    if database is None:
+        raise UnexpectedError("the database's host is not among those that are verified")
+    psql = f"psql -XAtq -p {stack.postgresql_port} -d {stack.database} -c {shlex.quote(query(row))}"
+    succeeded, output = run(database, f"cd / && runuser -u postgres -- {psql}")
+    if not succeeded:
+        raise UnexpectedError(f"the database did not answer: {output.stderr[:200]}")
+    return str(output.stdout)

@@ -1,0 +1,49 @@
+"""The service's keys: opened when the database first answers, looked at again when another instance added one."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+from healthv1_api.database.asking import asking
+from healthv1_api.database.pool import Pool
+from healthv1_api.keys import stored
+from healthv1_api.keys.master import MasterKey
+from healthv1_api.keys.ring import DataKey, Ring
+
+LOOK_AGAIN = 30.0  # seconds: how long a write may still use a key after another instance or a command rotated it
+
+
+class Keys:
+    def __init__(self, pool: Pool, master: MasterKey, lasts: timedelta) -> None:
+        self._pool, self._master, self._lasts = pool, master, lasts
+        self._ring: Ring | None = None
+        self._looked = 0.0
+        self._looking = asyncio.Lock()
+
+    @property
+    def held(self) -> Ring | None:
+        return self._ring
+
+    async def for_reading(self, key: int | None = None) -> Ring:
+        """Return a ring that has that key. Raises WrongKeyError, and what a database that is away raises."""
+        ring = self._ring
+        return ring if ring and (key is None or key in ring.data) else await self.look()
+
+    async def for_writing(self) -> tuple[Ring, DataKey]:
+        """Return a ring, and its data key that is not due yet."""
+        ring = self._ring
+        due = ring is None or ring.current is None or ring.current.age >= self._lasts
+        if due or time.monotonic() - self._looked > LOOK_AGAIN:
+            ring = await self.look()
+        assert ring is not None
+        assert ring.current is not None
+        return ring, ring.current
+
+    async def look(self) -> Ring:
+        began = time.monotonic()
+        async with self._looking:
+            if self._ring is None or self._looked < began:
+                async with asking(self._pool) as connection:
+                    self._ring = await stored.complete(connection, self._master, self._lasts)
+                self._looked = time.monotonic()
+            return self._ring

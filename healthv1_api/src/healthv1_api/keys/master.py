@@ -1,0 +1,39 @@
+"""The master key wraps and unwraps other keys, and does nothing else with its own bytes."""
+
+import base64
+import os
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from pydantic import SecretStr
+
+NONCE = 12  # bytes, random: a key may seal 2**32 times (NIST SP 800-38D, 8.3)
+KEY = 32  # bytes
+
+
+class WrongKeyError(Exception):
+    """Something is wrapped under another master key."""
+
+
+class MasterKey:
+    def __init__(self, key: SecretStr) -> None:
+        raw = base64.b64decode(key.get_secret_value())
+        self._wrapping = AESGCM(_derived(raw, b"healthv1 wrapping"))
+        self.fingerprint = _derived(raw, b"healthv1 fingerprint")[:8].hex()
+
+    def wrap(self, key: bytes, purpose: str) -> bytes:
+        nonce = os.urandom(NONCE)
+        return nonce + self._wrapping.encrypt(nonce, key, purpose.encode())
+
+    def unwrap(self, wrapped: bytes, purpose: str) -> bytes:
+        """Raises WrongKeyError."""
+        try:
+            return self._wrapping.decrypt(wrapped[:NONCE], wrapped[NONCE:], purpose.encode())
+        except InvalidTag:
+            raise WrongKeyError from None
+
+
+def _derived(key: bytes, purpose: bytes) -> bytes:
+    return HKDF(SHA256(), KEY, salt=None, info=purpose).derive(key)

@@ -1,0 +1,18 @@
+"""The settings of `keys`: the master key, and the way to what it wraps."""
+
+from healthv1_api.settings.kinds import Count, DatabaseUrl, MasterKey
+from healthv1_api.settings.variables import Variables
+
+
+class KeySettings(Variables):
+    database_url: DatabaseUrl
+    master_key: MasterKey
+    dek_rotation_days: Count = 90
+
+
+class RewrapSettings(Variables):
+    """The application role may not change keys: their owner does."""
+
+    migration_database_url: DatabaseUrl
+    master_key: MasterKey
+    master_key_previous: MasterKey | None = None

@@ -1,0 +1,133 @@
+"""Nothing is written under a second master key by accident; keys change, and what they sealed stays readable."""
+
+import subprocess
+import time
+
+import pytest
+from running.clinic import Clinic
+from running.daemon import free_port
+from running.environment import master_key
+
+PASSWORDS = {"INITIAL_ADMIN_PASSWORD": "first-admin-password", "VERIFICATION_PASSWORD": "first-verification"}
+
+
+@pytest.fixture
+def used(migrated, run, serving):
+    """A service of its own with one patient."""
+    run("seed", **PASSWORDS)
+    service = serving()
+    service.becomes(200)
+    clinic = Clinic(service, migrated, PASSWORDS)
+    clinic.patient = clinic.verifier.new_patient().headers["location"]
+    return clinic
+
+
+def keys_of(database, what="count(*)"):
+    return database.sql(f"SELECT {what} FROM health.data_keys WHERE purpose = 'data'")
+
+
+def test_a_wrong_master_key_stops_the_start_and_every_command(used, run):
+    wrong = {"MASTER_KEY": master_key()}
+    before = used.database.sql("SELECT string_agg(k::text, '' ORDER BY id) FROM health.data_keys k")
+    ports = ["--port", str(free_port()), "--metrics-port", str(free_port())]
+    for command in (["serve", *ports], ["keys", "check"], ["keys", "rotate"], ["keys", "reencrypt"]):
+        refused = run(*command, **wrong)
+        assert refused.returncode == 78
+        assert refused.stderr.startswith("Error: MASTER_KEY: does not open the keys")
+        assert wrong["MASTER_KEY"] not in refused.stderr
+    assert used.database.sql("SELECT string_agg(k::text, '' ORDER BY id) FROM health.data_keys k") == before
+    assert run("keys", "check").stdout.startswith("MASTER_KEY opens all keys; data key")
+
+
+def test_two_first_starts_with_different_master_keys_leave_one(command, environment, migrated):
+    def start():
+        ports = ["--port", str(free_port()), "--metrics-port", str(free_port())]
+        env = {**environment, "MASTER_KEY": master_key()}
+        return subprocess.Popen([command, "serve", *ports], env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    both = [start(), start()]
+    try:
+        deadline = time.monotonic() + 30
+        while all(process.poll() is None for process in both) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert sorted([process.poll() is None for process in both]) == [False, True]
+        assert next(process.returncode for process in both if process.poll() is not None) == 78
+        assert migrated.sql("SELECT count(DISTINCT master) FROM health.data_keys") == "1"
+    finally:
+        for process in both:
+            process.kill()
+            process.communicate()
+
+
+def test_a_rotated_key_seals_and_the_old_one_still_opens(used, run):
+    assert run("keys", "rotate").stdout.startswith("data key ")
+    assert keys_of(used.database) == "2"
+    assert used.verifier.ask("GET", used.patient).status == 200
+    assert run("keys", "reencrypt").stdout == "moved 1 rows\n"
+    assert run("keys", "reencrypt").stdout == "nothing to do: every row is under the newest data key\n"
+    # This instance had not heard of the new key.
+    assert used.verifier.ask("GET", used.patient).status == 200
+    newest = keys_of(used.database, "max(id)")
+    assert used.database.sql("SELECT DISTINCT key_id FROM health.patients") == newest
+
+
+def test_a_data_key_that_is_due_is_replaced_at_the_next_start(used, run, serving):
+    used.database.sql("UPDATE health.data_keys SET created_at = now() - interval '91 days'")
+    two = [serving(), serving()]
+    assert [service.becomes(200).status for service in two] == [200, 200]
+    assert keys_of(used.database) == "2"
+
+
+def test_the_master_key_moves_and_only_keys_are_rewrapped(used, run, environment, serving):
+    new, sealed = {"MASTER_KEY": master_key()}, "SELECT string_agg(p::text, '') FROM health.patients p"
+    before = used.database.sql(sealed)
+    refused = run("keys", "rewrap", **new, MASTER_KEY_PREVIOUS=master_key())
+    assert (refused.returncode, refused.stderr[:26]) == (78, "Error: MASTER_KEY_PREVIOUS")
+    moved = run("keys", "rewrap", **new, MASTER_KEY_PREVIOUS=environment["MASTER_KEY"])
+    assert moved.stdout == "rewrapped 2 keys\n"
+    assert run("keys", "rewrap", **new, MASTER_KEY_PREVIOUS=environment["MASTER_KEY"]).stdout.startswith(
+        "nothing to do"
+    )
+    assert used.database.sql(sealed) == before
+    assert run("keys", "check").returncode == 78
+    # The instance that still runs under the old one writes no key of its own beside the new ones.
+    assert run("keys", "rotate").returncode == 78
+    moved_on = Clinic(serving(**new), used.database, PASSWORDS)
+    moved_on.service.becomes(200)
+    assert moved_on.verifier.tokens
+    assert moved_on.verifier.ask("GET", used.patient).status == 200
+
+
+def test_the_old_master_key_may_come_on_stdin(used, command, environment):
+    new = {**environment, "MASTER_KEY": master_key()}
+    for given, code in (("not a key", 78), (environment["MASTER_KEY"], 0)):
+        done = subprocess.run(
+            [command, "keys", "rewrap"], env=new, input=given, text=True, capture_output=True, check=False
+        )
+        assert done.returncode == code
+    assert done.stdout == "rewrapped 2 keys\n"
+
+
+def test_a_database_that_comes_later_with_other_keys_is_not_served(used, cluster, serving):
+    cluster.pgbouncer.stop()
+    try:
+        service = serving(MASTER_KEY=master_key())
+        assert service.becomes(503).document["failing"] == ["database"]
+    finally:
+        cluster.pgbouncer.start()
+    for _ in range(50):
+        failing = service.becomes(503).document["failing"]
+        if failing == ["keys"]:
+            break
+    assert failing == ["keys"]
+    assert any("MASTER_KEY does not open" in line["message"] for line in service.log)
+
+
+def test_keys_before_migrations_name_the_next_command(run):
+    refused = run("keys", "check")
+    assert refused.returncode == 1
+    assert "`healthv1-api migrate run` first" in refused.stderr
+
+
+def test_a_service_that_was_not_started_has_no_keys(migrated, run):
+    assert run("keys", "check").stdout.startswith("no key is stored yet")
