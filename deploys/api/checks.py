@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploys.api.commands import migrated, ready
+from deploys.api.commands import prepared, ready
 from deploys.component import Check
 from deploys.stack import Stack, Topology
 
@@ -17,7 +17,7 @@ def checks(stack: Stack, topology: Topology, *, first: bool, version: str) -> li
         found.append(
             Check(
                 "The database is migrated to the release that runs",
-                migrated(stack, version),
+                prepared(stack, version),
                 "run apply; read: journalctl -u 'run-*' -t healthv1-api",
             )
         )

@@ -6,7 +6,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.api.checks import checks
-from deploys.api.commands import migrate, migrated, ready, seed, seeded
+from deploys.api.commands import nothing_due, prepare, ready
 from deploys.api.settings import PACKAGES, PYTHON, Api
 from deploys.component import template
 from deploys.facts.machine import MachineState
@@ -38,8 +38,8 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool) -> 
         ensure(
             name="Migrate the database",
             change=Change("database", stack.database, "migrate", f"to release {version}"),
-            test=f"{migrated(stack, version)} && {seeded(stack, version)}",
-            command=f"{migrate(stack, version)}\n{seed(stack, version)}",
+            test=nothing_due(stack, version),
+            command=prepare(stack, version),
             after=(f"{releases}/{version}",),
         )
     link(name="Choose the release", path=stack.current, target=f"releases/{version}")

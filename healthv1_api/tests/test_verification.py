@@ -1,6 +1,7 @@
 """What `healthv1 verify` does with a deployed API, done with this one: it holds, and fails when something is broken."""
 
 import pytest
+
 from healthv1.verify import canary
 from healthv1.verify.canary import Canary, outcomes, query
 from healthv1.verify.visitor import Answer

@@ -1,4 +1,7 @@
-"""`healthv1-api` and `python -m healthv1_api`: exit 0 done, 1 could not, 2 wrong usage, 78 wrong settings."""
+"""`healthv1-api` and `python -m healthv1_api`.
+
+Exit 0: done; 1: could not; 2: wrong usage; 3: something is due; 78: wrong settings or master key.
+"""
 
 import sys
 from argparse import Namespace

@@ -12,7 +12,9 @@ def parser() -> ArgumentParser:
     _serve(verbs.add_parser("serve", help="serve requests until SIGTERM"))
     _migrate(verbs.add_parser("migrate", help="move the schema, or say where it stands"))
     seeding = verbs.add_parser("seed", help="add the rows that every deployment has, where missing")
-    seeding.add_argument("--check", action="store_true", help="change nothing; fail while a row is missing")
+    seeding.add_argument(
+        "--check", action="store_true", help="change nothing; exit 3 while a migration or a row is missing"
+    )
     seeding.set_defaults(run="schema.fill")
     _keys(verbs.add_parser("keys", help="check the master key, or move to new keys"))
     return top
@@ -31,7 +33,7 @@ def _migrate(migrating: ArgumentParser) -> None:
     verbs.add_parser("revert", help="one step down").set_defaults(run="schema.revert")
     informing = verbs.add_parser("info", help="current, head and pending revisions")
     informing.add_argument("--json", action="store_true", help="as one JSON document")
-    informing.add_argument("--check", action="store_true", help="fail while a migration is pending")
+    informing.add_argument("--check", action="store_true", help="exit 3 while a migration is pending")
     informing.set_defaults(run="schema.info")
 
 

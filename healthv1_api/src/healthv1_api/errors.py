@@ -31,5 +31,11 @@ class DatabaseError(ApiError):
     pass
 
 
+class DueError(ApiError):
+    """What was checked is still to be done, as opposed to what could not be checked."""
+
+    exit_code = 3
+
+
 class PortError(ApiError):
     pass

@@ -5,7 +5,7 @@ from argparse import Namespace
 
 from healthv1_api import migrate
 from healthv1_api.database.standing import Standing
-from healthv1_api.errors import DatabaseError
+from healthv1_api.errors import DueError
 from healthv1_api.seed import seed
 from healthv1_api.settings import MigrationSettings, read
 
@@ -17,8 +17,8 @@ def run(_: Namespace) -> list[str]:
 
 def info(arguments: Namespace) -> list[str]:
     standing = migrate.info(read(MigrationSettings))
-    if arguments.check and standing.pending:
-        raise DatabaseError(f"pending: {', '.join(standing.pending)}.", hint="run `healthv1-api migrate run`.")
+    if arguments.check:
+        _refuse_pending(standing)
     return [json.dumps(standing.as_dict())] if arguments.json else _in_words(standing)
 
 
@@ -28,10 +28,18 @@ def revert(_: Namespace) -> list[str]:
 
 
 def fill(arguments: Namespace) -> list[str]:
-    added = seed(read(MigrationSettings), keep=not arguments.check)
+    settings = read(MigrationSettings)
+    if arguments.check:
+        _refuse_pending(migrate.info(settings))
+    added = seed(settings, keep=not arguments.check)
     if arguments.check and added:
-        raise DatabaseError(f"{added} rows are missing.", hint="run `healthv1-api seed`.")
+        raise DueError(f"{added} rows are missing.", hint="run `healthv1-api seed`.")
     return [f"added {added} rows" if added else "nothing to do: every row is there"]
+
+
+def _refuse_pending(standing: Standing) -> None:
+    if standing.pending:
+        raise DueError(f"pending: {', '.join(standing.pending)}.", hint="run `healthv1-api migrate run`.")
 
 
 def _in_words(standing: Standing) -> list[str]:
