@@ -28,7 +28,7 @@ def findings(session: Session) -> list[Finding]:
 
 
 def _canary(host: Host, database: Host | None) -> Canary:
-    stack: Stack = host.data.stack
+    stack: Stack = host.data.stack.bind(host.data.secrets)
     return Canary(visitors(host)[0], stack.verification_password.reveal(), lambda row: _row(database, stack, row))
 
 
