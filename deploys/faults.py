@@ -17,7 +17,8 @@ class Fault:
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        return f"{text}\nHint:  {self.hint}." if self.hint else text
+        stop = "" if self.hint.endswith("?") else "."
+        return f"{text}\nHint:  {self.hint}{stop}" if self.hint else text
 
 
 class Refused(Exception):  # noqa: N818 - it reads as what happened
