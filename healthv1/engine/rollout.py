@@ -70,18 +70,35 @@ def _watched(session: Session, host: Host, operation: str, generator: Any, made:
             try:
                 for command in generator():
                     acted = True
+                    if isinstance(command, FunctionCommand):
+                        command.function = _explained(session, host, command.function)
                     yield command
             except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
-                session.faults.setdefault(host.name, []).extend(faults_of(host, error))
-                yield FunctionCommand(_fail, (), {})
+                yield FunctionCommand(_explained(session, host, _raising(error)), (), {})
         if acted:
             made[host, operation] = tuple(heard) or (Change("operation", label(session, operation)[1], "run"),)
 
     return commands
 
 
-def _fail() -> None:
-    raise PyinfraError("see the fault")
+def _explained(session: Session, host: Host, function: Callable[..., None]) -> Callable[..., None]:
+    """Return the same function, whose exception becomes the host's fault: pyinfra only logs it."""
+
+    def call(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+        except Exception as error:
+            session.faults.setdefault(host.name, []).extend(faults_of(host, error))
+            raise
+
+    return call
+
+
+def _raising(error: Exception) -> Callable[[], None]:
+    def call() -> None:
+        raise error
+
+    return call
 
 
 class _Reporter(BaseStateCallback):
