@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from healthv1.sandbox.requirements import requirements
+from healthv1.sandbox.snapshots import reset
 from tests.hosts.world import CONVERGED, REPOSITORY, World
 
 
@@ -21,27 +22,11 @@ def _able():
     pytest.skip(message)
 
 
-def _world(name, **shape):
-    world = World(name, lifecycle_shape(**shape))
-    world.down()
-    try:
-        yield world
-    finally:
-        if not os.environ.get("HEALTHV1_KEEP"):
-            world.down()
-
-
-def lifecycle_shape(**shape):
-    from healthv1.sandbox.lifecycle import Shape
-
-    return Shape(**shape)
-
-
 @pytest.fixture(scope="session")
 def _deployed():
-    """One trixie host with everything on it, and what its first apply said."""
-    for world in _world("test"):
-        world.first_apply = world.converge()
+    """One trixie host with everything on it."""
+    with World("test").for_a_while() as world:
+        world.converge()
         yield world
 
 
@@ -54,8 +39,6 @@ def deployed(_deployed):
 @pytest.fixture
 def broken(_deployed):
     """The deployed host, for tests that break it: it is put back as it was."""
-    from healthv1.sandbox.snapshots import reset
-
     yield _deployed
     reset(_deployed.sandbox, CONVERGED)
 
@@ -63,7 +46,7 @@ def broken(_deployed):
 @pytest.fixture
 def bare():
     """A fresh host that nothing was deployed to."""
-    for world in _world("test-bare"):
+    with World("test-bare").for_a_while() as world:
         world.up()
         yield world
 

@@ -10,13 +10,9 @@ FULL = ("No space left", "enough free space", "GB of free disk")
 
 @pytest.fixture
 def small():
-    world = World("test-small", Shape(disk_size="3G"))
-    world.down()
-    world.up()
-    try:
+    with World("test-small", Shape(disk_size="3G")).for_a_while() as world:
+        world.up()
         yield world
-    finally:
-        world.down()
 
 
 def test_a_full_disk_is_explained_and_once_there_is_room_the_same_command_goes_on(small):

@@ -10,13 +10,9 @@ from tests.hosts.world import World
 
 @pytest.fixture(params=[Shape(suite="bookworm"), Shape(hosts=2)], ids=["bookworm", "two hosts"])
 def shaped(request):
-    world = World("test-shape", request.param)
-    world.down()
-    world.up()
-    try:
+    with World("test-shape", request.param).for_a_while() as world:
+        world.up()
         yield world
-    finally:
-        world.down()
 
 
 def test_a_deploy_converges_holds_and_serves(shaped):

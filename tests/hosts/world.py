@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,6 +42,16 @@ class World:
     def down(self):
         lifecycle.down(self.sandbox)
 
+    @contextmanager
+    def for_a_while(self):
+        """Begin from nothing, and leave nothing unless HEALTHV1_KEEP is set."""
+        self.down()
+        try:
+            yield self
+        finally:
+            if not os.environ.get("HEALTHV1_KEEP"):
+                self.down()
+
     def cli(self, *arguments, cwd=REPOSITORY, timeout=600, **environment):
         """Run `healthv1` as a user would; return what came of it."""
         return subprocess.run(
@@ -66,14 +77,13 @@ class World:
         return done
 
     def converge(self):
-        """Have the hosts deployed, from the snapshot when there is one. Returns what the first apply said."""
+        """Have the hosts deployed, from the snapshot when there is one."""
         self.up()
         if CONVERGED in taken(self.sandbox):
             reset(self.sandbox, CONVERGED)
-            return None
-        done = self.must("apply", "sandbox", "--yes")
-        snapshot(self.sandbox, CONVERGED)
-        return done
+        else:
+            self.must("apply", "sandbox", "--yes")
+            snapshot(self.sandbox, CONVERGED)
 
     def shell(self, command, host=0):
         """Run a shell command as root on a host; it must succeed. Returns its output."""
