@@ -20,6 +20,8 @@ KEYS = {
     "database_password": 32,
     "database_owner_password": 32,
     "redis_password": 32,
+    "admin_password": 24,
+    "verification_password": 24,
     "jwt_secret": 64,
     "session_secret": 64,
     "master_key": 32,
@@ -106,8 +108,9 @@ def test_planted_secrets_reach_only_the_files_that_are_meant_for_them(planted):
         world.cli("--debug", "verify", "sandbox", "--all"),
         world.cli("verify", "sandbox", "--json"),
     ]
-    world.shell("systemctl stop 'postgresql@*.service'; chattr +i /etc/pgbouncer 2>/dev/null")
-    world.shell("sed -i s/JWT_SECRET/X/ /opt/health-v1/.env; ln -sf /bin/false /usr/bin/psql")
+    # Operations that handle secrets fail: the roles cannot be seen, with .env still to be written.
+    world.shell("systemctl stop 'postgresql@*.service'; ln -sf /bin/false /usr/bin/psql")
+    world.shell("sed -i s/JWT_SECRET/X/ /opt/health-v1/.env")
     outputs.append(world.cli("--debug", "apply", "sandbox", "--yes"))
     assert outputs[-1].returncode == 1, "the forced failure did not happen"
     watch.stop.set()
