@@ -6,9 +6,6 @@ import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-
-import requests
 
 from healthv1.sandbox.reach import ssh_command
 from tests.hosts.world import World, quoted
@@ -20,18 +17,6 @@ PSQL = "cd / && runuser -u postgres -- psql -XqAt -v ON_ERROR_STOP=1 health_v1_p
 class Clinic:
     world: World
 
-    @property
-    def password(self):
-        """The seeded password, read from the backend past our own code."""
-        found = self.world.running.openbao
-        answer = requests.get(
-            f"{found.address}/v1/{found.mount}/data/{self.world.name}",
-            headers={"X-Vault-Token": Path(found.token_file).read_text().strip()},
-            timeout=10,
-        )
-        answer.raise_for_status()
-        return answer.json()["data"]["data"]["verification_password"]
-
     def login(self, username, password):
         """A 429 is waited out for as long as it tells: the tests before may have used up the rate."""
         credentials = json.dumps({"username": username, "password": password})
@@ -39,7 +24,7 @@ class Clinic:
 
     @cached_property
     def token(self):
-        status, body = self.login("verification", self.password)
+        status, body = self.login("verification", self.world.kept["verification_password"])
         assert status == 200, body
         return json.loads(body)["access_token"]
 

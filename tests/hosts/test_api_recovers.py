@@ -81,3 +81,15 @@ def test_a_wrong_master_key_stops_the_start_of_one_instance_and_an_apply_mends(b
     assert _state(broken, "health-v1-api@8080")["ActiveState"] == "active"
     assert _becomes(broken, 200) == {"status": "ready"}
     assert broken.json("plan", "sandbox")[1]["steps"] == []
+
+
+def test_the_journal_of_the_api_is_json_without_a_traceback_or_a_secret(deployed):
+    """Of all that this boot has seen, a stop and a start among it."""
+    deployed.shell("systemctl restart 'health-v1-api@*'")
+    _becomes(deployed, 200)
+    read = "journalctl --sync; journalctl -b -o cat -t health-v1-api@8080 -t health-v1-api@8081"
+    said = deployed.shell(read)
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert sum(line["message"].startswith("Finished server process") for line in lines) >= len(("8080", "8081"))
+    assert "Traceback" not in said
+    assert [key for key, value in deployed.kept.items() if value in said] == []

@@ -56,7 +56,8 @@ class NotifyingServer(uvicorn.Server):
             take_no_new_connection(listener)
         await asyncio.sleep(QUEUED)
         for connection in self.server_state.connections:
-            hear(connection.transport.get_extra_info("socket"))
+            if not connection.transport.is_closing():
+                hear(connection.transport.get_extra_info("socket"))
         await super().shutdown(sockets)
 
 
