@@ -111,8 +111,9 @@ def test_a_stop_waits_for_a_request_that_waits(deployed):
         writer = Thread(target=change)
         with clinic.held(row):
             writer.start()
-            while clinic.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "0":
-                pass
+            waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            while clinic.sql(waiting) == "0":
+                assert writer.is_alive(), answers
             # Whichever has it: both are told to go.
             deployed.shell("systemctl restart --no-block 'health-v1-api@*'; sleep 1.5")
             assert writer.is_alive()
