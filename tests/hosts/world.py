@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import requests
 import testinfra
 
 from healthv1.sandbox import Sandbox, lifecycle, load
@@ -35,6 +36,16 @@ class World:
     @property
     def environment(self):
         return {**os.environ, "HEALTHV1_SANDBOX": self.name, "NO_COLOR": "1"}
+
+    @property
+    def kept(self):
+        """What the secrets backend holds, read past our own code."""
+        found = self.running.openbao
+        token = Path(found.token_file).read_text().strip()
+        url = f"{found.address}/v1/{found.mount}/data/{self.name}"
+        answer = requests.get(url, headers={"X-Vault-Token": token}, timeout=10)
+        answer.raise_for_status()
+        return answer.json()["data"]["data"]
 
     def up(self):
         lifecycle.up(self.sandbox, self.shape)

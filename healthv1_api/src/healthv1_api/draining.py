@@ -1,8 +1,6 @@
 """An instance that is about to stop says so first, and lets go of idle connections with their next answer."""
 
-import ctypes
 import socket
-import struct
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,17 +27,28 @@ class LetConnectionsGo:
         await self._app(scope, receive, last)
 
 
-SO_ATTACH_FILTER = 26
-# Classic BPF (man 7 socket; linux/filter.h): load the TCP flags; with SYN among them drop, else pass.
-NO_SYN = ((0x30, 0, 0, 13), (0x45, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
+# ip(7) and ipv6(7); Python has no names for them. RFC 5082: packets that have come farther than told are ignored.
+IP_MINTTL, IPV6_MINHOPCOUNT = 21, 73
+NOT_ONE_HOP, ANY = 255, 0
 
 
 def take_no_new_connection(listener: socket.socket) -> None:
     """Have the kernel ignore whoever begins to connect; who has connected can still be accepted.
 
     A listener that closes resets the connections that wait in its queue, requests and all. Who is ignored asks again
-    after a second, finds it closed, and goes elsewhere.
+    after a second, finds it closed, and goes elsewhere. (A socket filter would do the same, but kernels refuse it to
+    whom they give no privilege.)
     """
-    program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in NO_SYN))
-    filtered = struct.pack("HP", len(NO_SYN), ctypes.addressof(program))
-    listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filtered)
+    _hear_from(listener, NOT_ONE_HOP)
+
+
+def hear(connection: socket.socket) -> None:
+    """A connection that began just before, and was accepted after, is as deaf as its listener."""
+    _hear_from(connection, ANY)
+
+
+def _hear_from(peer: socket.socket, hops: int) -> None:
+    if peer.family == socket.AF_INET6:
+        peer.setsockopt(socket.IPPROTO_IPV6, IPV6_MINHOPCOUNT, hops)
+    else:
+        peer.setsockopt(socket.IPPROTO_IP, IP_MINTTL, hops)

@@ -15,7 +15,7 @@ from prometheus_client import start_http_server
 
 from healthv1_api.app import create_app
 from healthv1_api.database.pool import closed_pool
-from healthv1_api.draining import Draining, take_no_new_connection
+from healthv1_api.draining import Draining, hear, take_no_new_connection
 from healthv1_api.errors import PortError
 from healthv1_api.keys.starting import try_master_key
 from healthv1_api.observe.logs import write_json_lines
@@ -55,6 +55,9 @@ class NotifyingServer(uvicorn.Server):
         for listener in sockets or ():
             take_no_new_connection(listener)
         await asyncio.sleep(QUEUED)
+        for connection in self.server_state.connections:
+            if not connection.transport.is_closing():
+                hear(connection.transport.get_extra_info("socket"))
         await super().shutdown(sockets)
 
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import socket
 import subprocess
 import time
@@ -9,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from running.daemon import LOOPBACK, free_port
+
+# As on a host. Root without it is told no like anybody else.
+UNPRIVILEGED = ["setpriv", "--bounding-set=-all", "--inh-caps=-all"] if os.geteuid() == 0 else []
 
 
 @dataclass
@@ -37,7 +41,15 @@ class Service:
         self._notifications.bind(str(self.directory / "notify"))
         self._notifications.settimeout(10)
         environment = {**self.environment, "NOTIFY_SOCKET": str(self.directory / "notify")}
-        argv = [*self.command, "serve", "--port", str(self.port), "--metrics-port", str(self.metrics_port)]
+        argv = [
+            *UNPRIVILEGED,
+            *self.command,
+            "serve",
+            "--port",
+            str(self.port),
+            "--metrics-port",
+            str(self.metrics_port),
+        ]
         with (self.directory / "stdout").open("ab") as out, (self.directory / "stderr").open("ab") as err:
             self.process = subprocess.Popen(argv, env=environment, stdout=out, stderr=err)
         assert self.told_systemd() == "READY=1"

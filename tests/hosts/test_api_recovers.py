@@ -1,0 +1,95 @@
+"""What the API needs goes away and comes back: it says so, and serves again by itself."""
+
+import base64
+import json
+import secrets
+import time
+
+import pytest
+
+STOP_POSTGRESQL = "systemctl stop 'postgresql@*.service'"
+OUTAGES = [
+    ("Redis", "systemctl stop redis-server", "systemctl start redis-server", "redis"),
+    ("PostgreSQL", STOP_POSTGRESQL, "systemctl restart postgresql", "database"),
+    ("the pooler", "systemctl stop pgbouncer", "systemctl start pgbouncer", "database"),
+]
+PROCESSES = "systemctl show -p MainPID -p NRestarts 'health-v1-api@8080' 'health-v1-api@8081'"
+REFUSAL = "Error: MASTER_KEY: does not open the keys that the database holds. Nothing was written."
+
+
+def _asked(world, path="/health/ready"):
+    """Return the statuses and the documents that Nginx answers with; both instances are among those asked."""
+    answers = [world.curl("-w", "\n%{http_code}", url=path).stdout.rpartition("\n") for _ in range(6)]
+    return {int(status) for _, _, status in answers}, {body for body, _, _ in answers}
+
+
+def _becomes(world, status, within=15):
+    """Wait until every answer has this status; return the one document of them all."""
+    deadline = time.monotonic() + within
+    while True:
+        statuses, documents = _asked(world)
+        if statuses == {status}:
+            (document,) = documents
+            return json.loads(document)
+        assert time.monotonic() < deadline, documents
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize(("gone", "stop", "start", "part"), OUTAGES, ids=[outage[0] for outage in OUTAGES])
+def test_what_is_gone_is_named_and_its_return_noticed(deployed, gone, stop, start, part):
+    processes = deployed.shell(PROCESSES)
+    try:
+        deployed.shell(stop)
+        assert _becomes(deployed, 503) == {"status": "unavailable", "failing": [part]}, gone
+        assert _asked(deployed, "/health")[0] == {200}
+    finally:
+        deployed.shell(start)
+    assert _becomes(deployed, 200) == {"status": "ready"}
+    assert deployed.shell(PROCESSES) == processes, "an instance was started again"
+
+
+def test_a_pooler_that_restarts_is_not_waited_for(deployed):
+    processes = deployed.shell(PROCESSES)
+    _becomes(deployed, 200)
+    deployed.shell("systemctl restart pgbouncer")
+    _becomes(deployed, 200, within=5)
+    assert deployed.shell(PROCESSES) == processes
+
+
+def _state(world, unit):
+    shown = world.shell(f"systemctl show -p ActiveState -p ExecMainStatus -p NRestarts {unit}")
+    return dict(line.split("=") for line in shown.split())
+
+
+def test_a_wrong_master_key_stops_the_start_of_one_instance_and_an_apply_mends(broken):
+    wrong, since = base64.b64encode(secrets.token_bytes(32)).decode(), broken.shell("date +%s").strip()
+    broken.shell(f"sed -i 's|^MASTER_KEY=.*|MASTER_KEY={wrong}|' /opt/health-v1/.env")
+    broken.shell("systemctl restart health-v1-api@8080 || true")
+    time.sleep(5)  # twice as long as systemd waits between two starts
+    assert _state(broken, "health-v1-api@8080") == {
+        "ActiveState": "failed",
+        "ExecMainStatus": "78",
+        "NRestarts": "0",
+    }
+    said = broken.shell(f"journalctl -t health-v1-api@8080 --since=@{since} -o cat --no-pager").splitlines()
+    assert said.count(REFUSAL) == 1
+    assert said[-1].startswith("Hint:  bring back the master key")
+    assert wrong not in "".join(said)
+    assert "Traceback" not in "".join(said)
+    assert _asked(broken)[0] == {200}, "the other instance does not serve"
+    assert "MASTER_KEY" not in broken.must("apply", "sandbox", "--yes").stdout
+    assert _state(broken, "health-v1-api@8080")["ActiveState"] == "active"
+    assert _becomes(broken, 200) == {"status": "ready"}
+    assert broken.json("plan", "sandbox")[1]["steps"] == []
+
+
+def test_the_journal_of_the_api_is_json_without_a_traceback_or_a_secret(deployed):
+    """Of all that this boot has seen, a stop and a start among it."""
+    deployed.shell("systemctl restart 'health-v1-api@*'")
+    _becomes(deployed, 200)
+    read = "journalctl --sync; journalctl -b -o cat -t health-v1-api@8080 -t health-v1-api@8081"
+    said = deployed.shell(read)
+    lines = [json.loads(line) for line in said.splitlines()]
+    assert sum(line["message"].startswith("Finished server process") for line in lines) >= len(("8080", "8081"))
+    assert "Traceback" not in said
+    assert [key for key, value in deployed.kept.items() if value in said] == []
