@@ -24,6 +24,7 @@ from healthv1_api.patients.documents import (
 )
 from healthv1_api.patients.sealing import Row, identifier_digest, name_digest, opened, sealed
 from healthv1_api.problems import documented
+from healthv1_api.straight import StraightRoute
 
 FIRST = UUID(int=0)
 CHANGED = "The patient was changed since: read again."
@@ -80,12 +81,19 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:  # noqa: C901 - six
         names = name_digest(ring, organization, str(wanted.given_name), str(wanted.family_name))
         return statements.SEARCH_BY_NAME, names
 
-    @router.get("/{patient}", response_model=Patient, responses=documented(401, 403, 404, 422))
     async def read(caller: Clinician, patient: UUID) -> Response:
-        found = await rows(statements.READ_PATIENT, caller.actor.event(Action.PATIENT_READ, patient))
-        if not found:
+        ((found,),) = await rows(statements.READ_PATIENT, caller.actor.event(Action.PATIENT_READ, patient))
+        if found is None:
             raise HTTPException(404)
-        return _answer(await opened(keys, found[0]))
+        return _answer(await opened(keys, found))
+
+    router.add_api_route(
+        "/{patient}",
+        read,
+        response_model=Patient,
+        responses=documented(401, 403, 404, 422),
+        route_class_override=StraightRoute,
+    )
 
     @router.patch("/{patient}", response_model=Patient, responses=documented(401, 403, 404, 409, 412, 422, 428))
     async def change(
@@ -120,14 +128,12 @@ def _with(patient: NewPatient, made: Row) -> Patient:
 
 
 def _answer(patient: Patient, status: int = 200) -> Response:
-    answer = _json(patient, status)
-    answer.headers["etag"] = _etag(patient)
-    return answer
+    return _json(patient, status, {"etag": _etag(patient)})
 
 
 def _etag(patient: Patient) -> str:
     return f'"{patient.version}"'
 
 
-def _json(document: Document, status: int = 200) -> Response:
-    return Response(document.model_dump_json(), status, media_type="application/json")
+def _json(document: Document, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(document.model_dump_json(), status, headers, media_type="application/json")

@@ -28,8 +28,9 @@ async def opened(keys: Keys, row: Row) -> Patient:
     """Raises TamperedError."""
     identity, version, created, updated, key_id, *ciphertexts = row
     key = (await keys.for_reading(key_id)).data[key_id]
+    row_name = str(identity)
     values = {
-        column: key.open(Place("patients", identity, column), ciphertext)
+        column: key.open(Place("patients", row_name, column), ciphertext)
         for column, ciphertext in zip(SEALED, ciphertexts, strict=True)
     }
     # Not validated again: what was sealed had been.
