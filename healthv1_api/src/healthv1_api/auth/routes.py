@@ -53,7 +53,9 @@ def routes(
     @router.post("/login", responses=documented(401, 422, 503))
     async def login(request: Request, wanted: Login) -> Tokens:
         identity = await _identity(wanted, Actor(address_of(request.scope)))
-        refresh_token = await families.begin(identity, Actor(address_of(request.scope), identity.organization, identity.user))
+        refresh_token = await families.begin(
+            identity, Actor(address_of(request.scope), identity.organization, identity.user)
+        )
         await sessions.open(identity.session)
         logins.labels("accepted").inc()
         return _tokens(identity, refresh_token)

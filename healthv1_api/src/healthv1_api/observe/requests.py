@@ -8,7 +8,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from healthv1_api.headers import header
-from healthv1_api.observe.logs import request_id
+from healthv1_api.observe.logs import request_id, tell
 from healthv1_api.observe.metrics import Metrics
 from healthv1_api.problems import FAULT
 
@@ -53,8 +53,8 @@ class ObserveRequests:
         fault = scope.get(FAULT)
         if fault is not None:
             self._metrics.faults.labels(fault).inc()
-        fields = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 2)}
-        log.info("request", extra={"fields": fields})
+        duration = round(seconds * 1000, 2)
+        tell(log, "request", {"method": method, "route": route, "status": status, "duration_ms": duration})
 
 
 def _identifier(scope: Scope) -> str:
