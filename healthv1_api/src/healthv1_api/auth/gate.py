@@ -22,7 +22,7 @@ class Caller:
     actor: Actor
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Door:
     """A dependency: FastAPI describes its parameters, the request itself is what it looks at."""
 
