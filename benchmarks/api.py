@@ -120,6 +120,8 @@ def edge(stack: ExitStack, directory: Path, api: int, hello: int) -> int:
     )
     stack.callback(nginx.wait)
     stack.callback(nginx.terminate)
+    while nginx.poll() is None and not answers(port):
+        time.sleep(0.05)
     return port
 
 

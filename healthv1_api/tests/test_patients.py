@@ -152,3 +152,18 @@ def test_patients_are_for_clinicians(clinic, who):
     for method, path in (("GET", "/v1/patients"), ("POST", "/v1/queues/worklist/claim")):
         assert person.ask(method, path).status == 403
     assert clinic.clinician.ask("GET", "/v1/audit").status == 403
+
+
+def test_reading_refuses_whatever_the_way_an_identifier_is_written(clinic):
+    person = clinic.new("clinician")
+    row = person.new_patient().document["id"]
+    ways = (row, row.upper(), row.replace("-", ""), "{" + row + "}")
+    assert {person.ask("GET", f"/v1/patients/{way}").status for way in ways} == {200}
+    for path in (*ways, "nobody", str(uuid4())):
+        nobody = clinic.service.request(f"/v1/patients/{path}")
+        assert (nobody.status, nobody.document["title"]) == (401, "Unauthorized")
+        assert clinic.auditor.ask("GET", f"/v1/patients/{path}").status == 403
+    assert person.ask("GET", "/v1/patients/nobody").status == 422
+    assert person.ask("DELETE", f"/v1/patients/{row}").status == 405
+    for wrong in ("Bearer", "Bearer ", f"Basic {person.tokens['access_token']}", "Bearer x"):
+        assert clinic.service.request(f"/v1/patients/{row}", authorization=wrong).status == 401

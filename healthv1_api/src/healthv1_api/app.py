@@ -52,7 +52,8 @@ def create_app(settings: ServiceSettings, pool: Pool, metrics: Metrics, draining
         telemetry=NO_TELEMETRY,
     )
     for router in _of_version_1(settings, pool, redis, keys, metrics):
-        app.include_router(router)
+        # Their paths are whole. Included, each router would be asked about each request, and then its routes.
+        app.router.routes.extend(router.routes)
     app.include_router(health.routes(readiness.parts(pool, redis, keys), draining))
     answer_with_problems(app)
     describe_problems(app)

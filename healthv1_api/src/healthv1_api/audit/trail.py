@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from ipaddress import ip_address
 from uuid import UUID
 
-from fastapi import Request
+from starlette.types import Scope
 
+from healthv1_api.headers import header
 from healthv1_api.observe.logs import request_id
 
 
@@ -63,12 +65,13 @@ class Actor:
         }
 
 
-def address_of(request: Request) -> str | None:
+def address_of(scope: Scope) -> str | None:
     """Nginx writes X-Real-IP anew; nobody else reaches this port (the firewall, or loopback)."""
-    peer = request.client.host if request.client else None
-    return _an_address(request.headers.get("x-real-ip")) or _an_address(peer)
+    peer = scope.get("client") or (None,)
+    return _an_address(header(scope, b"x-real-ip")) or _an_address(peer[0])
 
 
+@lru_cache
 def _an_address(text: str | None) -> str | None:
     try:
         return str(ip_address(text or ""))

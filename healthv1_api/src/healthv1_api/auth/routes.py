@@ -52,8 +52,10 @@ def routes(
 
     @router.post("/login", responses=documented(401, 422, 503))
     async def login(request: Request, wanted: Login) -> Tokens:
-        identity = await _identity(wanted, Actor(address_of(request)))
-        refresh_token = await families.begin(identity, Actor(address_of(request), identity.organization, identity.user))
+        identity = await _identity(wanted, Actor(address_of(request.scope)))
+        refresh_token = await families.begin(
+            identity, Actor(address_of(request.scope), identity.organization, identity.user)
+        )
         await sessions.open(identity.session)
         logins.labels("accepted").inc()
         return _tokens(identity, refresh_token)
@@ -77,7 +79,7 @@ def routes(
     @router.post("/refresh", responses=documented(401, 422, 503))
     async def refresh(request: Request, wanted: Refresh) -> Tokens:
         try:
-            found = await families.go_on(wanted.refresh_token.get_secret_value(), Actor(address_of(request)))
+            found = await families.go_on(wanted.refresh_token.get_secret_value(), Actor(address_of(request.scope)))
         except ReusedError as reused:
             await sessions.end(reused.session)
             found = None

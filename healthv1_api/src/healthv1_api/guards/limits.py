@@ -3,10 +3,10 @@
 import logging
 
 from fastapi import HTTPException
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from healthv1_api.deadline import Within
+from healthv1_api.headers import header
 from healthv1_api.problems import FAULT, Problem
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ async def _give_up(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _declared(scope: Scope) -> int:
-    length = Headers(scope=scope).get("content-length", "0")
+    length = header(scope, b"content-length") or "0"
     return int(length) if length.isdecimal() else 0
 
 

@@ -1,9 +1,9 @@
 """Pages of the configured origins may ask, and no others; no answer is kept by a cache, nor mixed up by one."""
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from healthv1_api.headers import header
 from healthv1_api.problems import Problem
 
 PREFLIGHT = {
@@ -23,8 +23,7 @@ class AnswerBrowsers:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        origin = headers.get("origin")
+        origin = header(scope, b"origin")
         allowed = origin if origin in self._origins else None
 
         async def marked(message: Message) -> None:
@@ -32,7 +31,7 @@ class AnswerBrowsers:
                 message["headers"] = [*message["headers"], *_marks(allowed)]
             await send(message)
 
-        if origin and scope["method"] == "OPTIONS" and "access-control-request-method" in headers:
+        if origin and scope["method"] == "OPTIONS" and header(scope, b"access-control-request-method") is not None:
             answer = Response(status_code=204, headers=PREFLIGHT) if allowed else Problem(403)
             await answer(scope, receive, marked)
         else:

@@ -5,14 +5,15 @@ import os
 import re
 import time
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from healthv1_api.observe.logs import request_id
+from healthv1_api.headers import header
+from healthv1_api.observe.logs import request_id, tell
 from healthv1_api.observe.metrics import Metrics
 from healthv1_api.problems import FAULT
 
 log = logging.getLogger(__name__)
+IDENTIFIER = re.compile(r"[A-Za-z0-9-]{8,64}")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CLIENT_LEFT = 499  # nginx's word for a client that went before the answer
 
@@ -52,10 +53,10 @@ class ObserveRequests:
         fault = scope.get(FAULT)
         if fault is not None:
             self._metrics.faults.labels(fault).inc()
-        fields = {"method": method, "route": route, "status": status, "duration_ms": round(seconds * 1000, 2)}
-        log.info("request", extra={"fields": fields})
+        duration = round(seconds * 1000, 2)
+        tell(log, "request", {"method": method, "route": route, "status": status, "duration_ms": duration})
 
 
 def _identifier(scope: Scope) -> str:
-    offered = Headers(scope=scope).get("x-request-id", "")
-    return offered if re.fullmatch(r"[A-Za-z0-9-]{8,64}", offered) else os.urandom(16).hex()
+    offered = header(scope, b"x-request-id")
+    return offered if offered and IDENTIFIER.fullmatch(offered) else os.urandom(16).hex()

@@ -1,16 +1,17 @@
 """`/v1/patients`: clinicians create, read, list, search and change the patients of their organization."""
 
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query, Response
 from psycopg.errors import UniqueViolation
+from pydantic_core import to_json
 
 from healthv1_api.audit.trail import Action
 from healthv1_api.auth.gate import Caller, Gate
 from healthv1_api.database.asking import asking
 from healthv1_api.database.pool import Pool
-from healthv1_api.documents import Document
+from healthv1_api.documents import Json
 from healthv1_api.identifiers import new_id
 from healthv1_api.keys.held import Keys
 from healthv1_api.patients import statements
@@ -22,8 +23,9 @@ from healthv1_api.patients.documents import (
     Patients,
     PatientSearch,
 )
-from healthv1_api.patients.sealing import Row, identifier_digest, name_digest, opened, sealed
+from healthv1_api.patients.sealing import Row, identifier_digest, known_of, name_digest, opened, sealed
 from healthv1_api.problems import documented
+from healthv1_api.straight import StraightRoute
 
 FIRST = UUID(int=0)
 CHANGED = "The patient was changed since: read again."
@@ -46,6 +48,20 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:  # noqa: C901 - six
             raise HTTPException(409, TAKEN) from None
         return found[0] if found else None
 
+    async def read(caller: Clinician, patient: UUID) -> Response:
+        ((found,),) = await rows(statements.READ_PATIENT, caller.actor.event(Action.PATIENT_READ, patient))
+        if found is None:
+            raise HTTPException(404)
+        return _known(await known_of(keys, found))
+
+    router.add_api_route(
+        "/{patient}",
+        read,
+        response_model=Patient,
+        responses=documented(401, 403, 404, 422),
+        route_class_override=StraightRoute,
+    )
+
     @router.post("", status_code=201, response_model=Patient, responses=documented(401, 403, 409, 422))
     async def create(caller: Clinician, patient: NewPatient) -> Response:
         row = new_id()
@@ -62,16 +78,15 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:  # noqa: C901 - six
         asked = caller.actor.event(Action.PATIENT_LIST) | {"after": after, "limit": limit}
         found = [await opened(keys, row) for row in await rows(statements.LIST_PATIENTS, asked)]
         last = found[-1].id if len(found) == limit else None
-        return _json(PatientPage.model_construct(patients=found, after=last))
+        return Json(to_json(PatientPage.model_construct(patients=found, after=last)))
 
     @router.post("/search", response_model=Patients, responses=documented(401, 403, 422))
     async def search(caller: Clinician, wanted: PatientSearch) -> Response:
         """A POST, because an identifier or a name in a URL would be in logs and histories on the way."""
         statement, digest = await _sought(caller.identity.organization, wanted)
         asked = caller.actor.event(Action.PATIENT_SEARCH) | {"digest": digest}
-        return _json(
-            Patients.model_construct(patients=[await opened(keys, row) for row in await rows(statement, asked)])
-        )
+        found = [await opened(keys, row) for row in await rows(statement, asked)]
+        return Json(to_json(Patients.model_construct(patients=found)))
 
     async def _sought(organization: UUID, wanted: PatientSearch) -> tuple[str, bytes]:
         ring = await keys.for_reading()
@@ -79,13 +94,6 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:  # noqa: C901 - six
             return statements.SEARCH_BY_IDENTIFIER, identifier_digest(ring, organization, wanted.identifier)
         names = name_digest(ring, organization, str(wanted.given_name), str(wanted.family_name))
         return statements.SEARCH_BY_NAME, names
-
-    @router.get("/{patient}", response_model=Patient, responses=documented(401, 403, 404, 422))
-    async def read(caller: Clinician, patient: UUID) -> Response:
-        found = await rows(statements.READ_PATIENT, caller.actor.event(Action.PATIENT_READ, patient))
-        if not found:
-            raise HTTPException(404)
-        return _answer(await opened(keys, found[0]))
 
     @router.patch("/{patient}", response_model=Patient, responses=documented(401, 403, 404, 409, 412, 422, 428))
     async def change(
@@ -101,7 +109,7 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:  # noqa: C901 - six
         if not found:
             raise HTTPException(404)
         before = await opened(keys, found[0])
-        if if_match != _etag(before):
+        if if_match != f'"{before.version}"':
             raise HTTPException(412, CHANGED)
         changed = before.model_copy(update=wanted.model_dump(exclude_none=True))
         values = await sealed(keys, caller.identity.organization, patient, changed)
@@ -119,15 +127,13 @@ def _with(patient: NewPatient, made: Row) -> Patient:
     return Patient.model_construct(**known, id=identifier, version=version, created_at=created, updated_at=updated)
 
 
-def _answer(patient: Patient, status: int = 200) -> Response:
-    answer = _json(patient, status)
-    answer.headers["etag"] = _etag(patient)
-    return answer
+def _answer(patient: Patient, status: int = 200) -> Json:
+    return Json(to_json(patient), status, _tag(patient.version))
 
 
-def _etag(patient: Patient) -> str:
-    return f'"{patient.version}"'
+def _known(patient: dict[str, Any]) -> Json:
+    return Json(to_json(patient), 200, _tag(patient["version"]))
 
 
-def _json(document: Document, status: int = 200) -> Response:
-    return Response(document.model_dump_json(), status, media_type="application/json")
+def _tag(version: int) -> tuple[bytes, bytes]:
+    return b"etag", f'"{version}"'.encode()

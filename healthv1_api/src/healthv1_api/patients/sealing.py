@@ -24,26 +24,24 @@ async def sealed(keys: Keys, organization: UUID, row: UUID, patient: NewPatient)
     }
 
 
-async def opened(keys: Keys, row: Row) -> Patient:
-    """Raises TamperedError."""
+async def known_of(keys: Keys, row: Row) -> dict[str, Any]:
+    """Return what a patient's document holds, the birth date as text. Raises TamperedError."""
     identity, version, created, updated, key_id, *ciphertexts = row
     key = (await keys.for_reading(key_id)).data[key_id]
-    values = {
-        column: key.open(Place("patients", identity, column), ciphertext)
+    name = str(identity)
+    known = {
+        column: key.open(Place("patients", name, column), ciphertext)
         for column, ciphertext in zip(SEALED, ciphertexts, strict=True)
     }
+    return known | {"id": name, "version": version, "created_at": created, "updated_at": updated}
+
+
+async def opened(keys: Keys, row: Row) -> Patient:
+    """Raises TamperedError."""
+    known = await known_of(keys, row)
+    parsed = {"id": row[0], "birth_date": date.fromisoformat(known["birth_date"])}
     # Not validated again: what was sealed had been.
-    return Patient.model_construct(
-        id=identity,
-        version=version,
-        created_at=created,
-        updated_at=updated,
-        identifier=values["identifier"],
-        given_name=values["given_name"],
-        family_name=values["family_name"],
-        birth_date=date.fromisoformat(values["birth_date"]),
-        notes=values["notes"],
-    )
+    return Patient.model_construct(**(known | parsed))
 
 
 def identifier_digest(ring: Ring, organization: UUID, identifier: str) -> bytes:
