@@ -15,6 +15,8 @@ from pathlib import Path
 from healthv1 import wheels
 from healthv1.errors import Fault, ReleaseError
 
+LOCK = "requirements.lock"
+
 
 def cache() -> Path:
     """Return where archives are kept: the folder HEALTHV1_CACHE, else this user's own."""
@@ -57,38 +59,45 @@ class Bundled:
 
     @cached_property
     def _digest(self) -> str:
-        """Of everything that goes into the wheels."""
-        digest = hashlib.sha256()
-        for path in (self._lock, *self._sources()):
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-            digest.update(f"{path.relative_to(self._source)} {content}\n".encode())
-        return digest.hexdigest()
-
-    @property
-    def _lock(self) -> Path:
-        return self._source / "requirements.lock"
-
-    def _sources(self) -> list[Path]:
-        files = (path for path in (self._source / "src").rglob("*") if path.is_file())
-        modules = sorted(path for path in files if "__pycache__" not in path.parts and ".egg-info" not in str(path))
-        return [self._source / "pyproject.toml", self._source / "README.md", *modules]
+        return _digest(self._source)
 
     def _build(self, path: Path, work: Path, python: str, architecture: str) -> None:
         """Build in `work`, which may hold what a killed build left; one rename makes it an archive."""
         shutil.rmtree(work, ignore_errors=True)
         (work / "wheels").mkdir(parents=True)
         try:
-            wheels.download(self._lock, work / "wheels", python, architecture)
-            # From a copy: setuptools leaves folders behind in the sources that it builds from.
-            for file in self._sources():
-                copy = work / "source" / file.relative_to(self._source)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(file, copy)
+            self._copy(work / "source")
+            wheels.download(work / "source" / LOCK, work / "wheels", python, architecture)
             wheels.build(work / "source", work / "wheels")
             wheels.pack(work / "wheels", work / path.name)
             (work / path.name).replace(path)
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def _copy(self, into: Path) -> None:
+        """Copy what goes into the wheels: setuptools leaves folders behind in the sources that it builds from."""
+        for file in _files(self._source):
+            copy = into / file.relative_to(self._source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, copy)
+        if _digest(into) != self._digest:  # the name of the release follows from it
+            what = "It was changed after the release got its name."
+            raise ReleaseError(Fault(str(self._source), what, "run the same command again"))
+
+
+def _files(source: Path) -> list[Path]:
+    """Return everything that goes into the wheels."""
+    files = (path for path in (source / "src").rglob("*") if path.is_file())
+    modules = sorted(path for path in files if "__pycache__" not in path.parts and ".egg-info" not in str(path))
+    return [source / LOCK, source / "pyproject.toml", source / "README.md", *modules]
+
+
+def _digest(source: Path) -> str:
+    digest = hashlib.sha256()
+    for path in _files(source):
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        digest.update(f"{path.relative_to(source)} {content}\n".encode())
+    return digest.hexdigest()
 
 
 @contextmanager

@@ -173,3 +173,13 @@ def test_a_cache_that_cannot_be_written_is_named(source, monkeypatch):
     with pytest.raises(ReleaseError, match="/proc/nowhere") as refusal:
         Bundled(source).archive("3.13", "x86_64")
     assert "HEALTHV1_CACHE" in refusal.value.faults[0].hint
+
+
+def test_sources_that_changed_since_the_release_was_named_are_not_built_under_that_name(source, downloads):
+    release = Bundled(source)
+    version = release.version("3.13", "x86_64")
+    (source / "src/healthv1_api/health.py").write_text("# edited meanwhile\n")
+    with pytest.raises(ReleaseError, match="changed after the release got its name"):
+        release.archive("3.13", "x86_64")
+    assert not (cache() / f"{version}.tar.gz").exists()
+    assert Bundled(source).archive("3.13", "x86_64").name != f"{version}.tar.gz"
