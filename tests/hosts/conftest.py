@@ -9,6 +9,16 @@ from healthv1.sandbox.requirements import requirements
 from healthv1.sandbox.snapshots import reset
 from tests.hosts.world import CONVERGED, REPOSITORY, World
 
+_FAILED = pytest.StashKey()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if call.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _able():
@@ -41,6 +51,14 @@ def broken(_deployed):
     """The deployed host, for tests that break it: it is put back as it was."""
     yield _deployed
     reset(_deployed.sandbox, CONVERGED)
+
+
+@pytest.fixture
+def mended(request, _deployed):
+    """The deployed host, for tests that break it and see it mended: only where they did not is it put back."""
+    yield _deployed
+    if request.node.stash.get(_FAILED, True):
+        reset(_deployed.sandbox, CONVERGED)
 
 
 @pytest.fixture

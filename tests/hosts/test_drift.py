@@ -31,18 +31,18 @@ DRIFTS = [
 
 
 @pytest.mark.parametrize(("drift", "command", "component", "word"), DRIFTS, ids=[drift[0] for drift in DRIFTS])
-def test_drift_is_named_and_mended_and_nothing_else_is_touched(broken, drift, command, component, word):
-    broken.shell(command)
-    code, plan = broken.json("plan", "sandbox")
+def test_drift_is_named_and_mended_and_nothing_else_is_touched(mended, drift, command, component, word):
+    mended.shell(command)
+    code, plan = mended.json("plan", "sandbox")
     assert code == 2, plan
     named = [step for step in plan["steps"] if step["component"] == component]
     assert any(word in change["target"] + change["why"] for step in named for change in step["changes"]), plan["steps"]
-    code, applied = broken.json("apply", "sandbox", "--yes")
+    code, applied = mended.json("apply", "sandbox", "--yes")
     assert code == 0, applied["faults"]
     assert _what(applied["steps"]) == _what(plan["steps"]), "the plan and the apply differ"
     assert {step["component"] for step in applied["steps"]} <= {component, *FOLLOWERS.get(drift, ())}
-    assert broken.json("plan", "sandbox")[1]["steps"] == []
-    code, report = broken.json("verify", "sandbox")
+    assert mended.json("plan", "sandbox")[1]["steps"] == []
+    code, report = mended.json("verify", "sandbox")
     assert code == 0, [one for one in report["findings"] if not one["holds"]]
 
 
@@ -77,10 +77,10 @@ BREAKAGES = [
 
 
 @pytest.mark.parametrize(("breakage", "command", "component"), BREAKAGES, ids=[one[0] for one in BREAKAGES])
-def test_verify_names_what_is_broken(broken, breakage, command, component):
-    broken.shell(command)
-    code, report = broken.json("verify", "sandbox")
+def test_verify_names_what_is_broken(mended, breakage, command, component):
+    mended.shell(command)
+    code, report = mended.json("verify", "sandbox")
     assert code == 1
     false = {one["component"] for one in report["findings"] if not one["holds"]}
     assert component in false, (breakage, false)
-    broken.must("apply", "sandbox", "--yes")
+    mended.must("apply", "sandbox", "--yes")
