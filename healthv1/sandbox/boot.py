@@ -12,8 +12,9 @@ from healthv1.sandbox.place import Sandbox
 
 # The mounts are in a namespace of this shell: they are gone with it, whatever ended it.
 # `volatile`: the kernel need not flush what is thrown away anyway; apt is twice as quick.
+# The link of a host that was killed outlives it while the kernel takes its network apart; nspawn would refuse to start.
 _SUPERVISE = r"""set -eu
-directory=$1 group=$2; shift 2; cd "$directory"
+directory=$1 group=$2 link=$3; shift 3; cd "$directory"
 [ ! -e disk ] || mount -o loop disk layer
 rm -rf layer/work; mkdir -p layer/upper layer/work root
 mount -t overlay overlay root \
@@ -21,6 +22,7 @@ mount -t overlay overlay root \
 if [ -e identity.tar ]; then tar -C root -xpf identity.tar; rm identity.tar; fi
 host=; trap '[ -z "$host" ] || kill "$host"' TERM
 while :; do
+  ip link delete "$link" 2>/dev/null || true
   (echo 0 >"$group/cgroup.procs"; exec systemd-nspawn --directory="$directory/root" "$@") & host=$!
   code=0; wait "$host" || code=$?
   while kill -0 "$host" 2>/dev/null; do code=0; wait "$host" || code=$?; done
@@ -53,7 +55,13 @@ def start(sandbox: Sandbox, addresses: Addresses, name: str) -> None:
     directory = sandbox.host(name)
     supervise = ("unshare", "--mount", "sh", "-c", _SUPERVISE, "supervise")
     processes.start(
-        [*supervise, str(directory), str(cgroups.make(sandbox.name, name)), *_nspawn(addresses, name)],
+        [
+            *supervise,
+            str(directory),
+            str(cgroups.make(sandbox.name, name)),
+            link(addresses, name),
+            *_nspawn(addresses, name),
+        ],
         record=directory / "process",
         group=cgroups.make(sandbox.name, "supervisors"),
         log=directory / "console.log",
@@ -85,8 +93,13 @@ def sweep(addresses: Addresses) -> None:
 
 
 def machine(addresses: Addresses, name: str) -> str:
-    """Return the name that this machine knows a host by. With "vb-" before it, it names the host's link."""
+    """Return the name that this machine knows a host by."""
     return f"v{addresses.number}-{name}"
+
+
+def link(addresses: Addresses, name: str) -> str:
+    """Return the name of this machine's end of the host's link, as systemd-nspawn chooses it."""
+    return f"vb-{machine(addresses, name)}"
 
 
 def _nspawn(addresses: Addresses, name: str) -> list[str]:
