@@ -22,7 +22,9 @@ update() { i=0; until said=$(apt update --error-on=any 2>&1); do i=$((i+1))
 _INSTALL = (
     _APT
     + """fresh() { find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440 2>/dev/null | grep -q .; }
-fresh && apt install "$@" || { update; apt install "$@"; }"""
+fresh && apt install "$@" || { update; apt install "$@"; } || {
+  # A disk that was full can leave lists and caches that contradict each other.
+  rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; update; apt install "$@"; }"""
 )
 # In this order, twice at most: configuring may need a package that was being unpacked, and the other way round.
 _MEND = _APT + "dpkg --configure -a --force-confdef --force-confold || true; apt -f install; dpkg --configure -a"
