@@ -25,11 +25,11 @@ def test_make_knows_what_the_readme_tells_to_make(command):
 
 
 @pytest.mark.parametrize("command", [line for line in TYPED if line.startswith(("healthv1 ", "pyinfra "))])
-def test_what_the_readme_tells_to_type_works(broken, command):
+def test_what_the_readme_tells_to_type_works(deployed, command):
     done = subprocess.run(
         shlex.split(command, comments=True),
         cwd=REPOSITORY,
-        env={**broken.environment, "PYINFRA_PROGRESS": "off"},
+        env={**deployed.environment, "PYINFRA_PROGRESS": "off"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
