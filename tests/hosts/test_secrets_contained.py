@@ -108,9 +108,8 @@ def test_planted_secrets_reach_only_the_files_that_are_meant_for_them(planted):
         world.cli("--debug", "verify", "sandbox", "--all"),
         world.cli("verify", "sandbox", "--json"),
     ]
-    # Operations that handle secrets fail: the roles cannot be seen, with .env still to be written.
-    world.shell("systemctl stop 'postgresql@*.service'; ln -sf /bin/false /usr/bin/psql")
-    world.shell("sed -i s/JWT_SECRET/X/ /opt/health-v1/.env")
+    # An operation that handles a secret fails, with the secret on its way.
+    world.shell("rm /etc/pgbouncer/userlist.txt; mkdir -p /etc/pgbouncer/userlist.txt/in-the-way")
     outputs.append(world.cli("--debug", "apply", "sandbox", "--yes"))
     assert outputs[-1].returncode == 1, "the forced failure did not happen"
     watch.stop.set()
