@@ -80,8 +80,8 @@ def started(stack: ExitStack, directory: Path) -> tuple[Clinic, int]:
     env = variables(database, url)
     for verb in (["migrate", "run"], ["seed"]):
         subprocess.run([command, *verb], env={**env, **PASSWORDS}, check=True, stdout=subprocess.DEVNULL)
-    own = directory / "service"
-    own.mkdir()
+    # The other folder is the database's own: a service without privilege may not enter it.
+    own = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     service = Service([command], env, own)
     stack.callback(service.stop)
     service.start().becomes(200)
