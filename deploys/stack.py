@@ -31,12 +31,16 @@ class Stack(Settings):
     """Owns the schema and runs migrations; the API never logs in with it."""
     database_user: Identifier = "health_user"
     """The API's least-privilege role."""
-    database_password: Secret = Secret("database_password", entropy=32)
-    database_owner_password: Secret = Secret("database_owner_password", entropy=32)
-    redis_password: Secret = Secret("redis_password", entropy=32)
-    admin_password: Secret = Secret("admin_password", entropy=24)
+    database_password: Secret = Secret(
+        "database_password", entropy=32, used_by=("PostgreSQL", "PgBouncer", "API"), rotation="overlapping"
+    )
+    database_owner_password: Secret = Secret(
+        "database_owner_password", entropy=32, used_by=("PostgreSQL", "migrations")
+    )
+    redis_password: Secret = Secret("redis_password", entropy=32, used_by=("Redis", "API"), rotation="overlapping")
+    admin_password: Secret = Secret("admin_password", entropy=24, used_by=("seed",), rotation="by hand")
     """Of the API's user `admin` when first made. Whoever that is may change it, and the API keeps their choice."""
-    verification_password: Secret = Secret("verification_password", entropy=24)
+    verification_password: Secret = Secret("verification_password", entropy=24, used_by=("seed", "verify"))
     """Of the API's user `verification`, who sees synthetic patients only; `healthv1 verify` logs in with it."""
     postgresql_port: Port = 5432
     pooler_port: Port = 6432

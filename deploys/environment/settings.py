@@ -28,13 +28,13 @@ class Environment(Settings):
     The guide's 100 per instance only lets requests queue in the pooler, where no timeout of the API sees them.
     """
     database_min_connections: Annotated[int, Field(ge=0)] = 2
-    jwt_secret: Secret = Secret("jwt_secret", entropy=64)
+    jwt_secret: Secret = Secret("jwt_secret", entropy=64, used_by=("API",), rotation="overlapping")
     jwt_expiration_hours: Positive = 24
     refresh_token_expiration_days: Positive = 30
     cors_allowed_origins: tuple[Origin, ...]
-    session_secret: Secret = Secret("session_secret", entropy=64)
+    session_secret: Secret = Secret("session_secret", entropy=64, used_by=("API",), rotation="overlapping")
     session_timeout_minutes: Positive = 30
-    master_key: Secret = Secret("master_key", entropy=32)
+    master_key: Secret = Secret("master_key", entropy=32, used_by=("API",), rotation="overlapping", irreplaceable=True)
     """Encrypts the keys that encrypt PHI. If it is lost, so are the patients' data."""
     dek_rotation_days: Positive = 90
     smtp_host: str = ""

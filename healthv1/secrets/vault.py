@@ -1,31 +1,27 @@
-"""Secrets in Vault or OpenBao: one KV v2 secret per environment, written only by check-and-set."""
+"""Secrets in Vault or OpenBao: one KV v2 secret per name, written only by check-and-set."""
 
 from __future__ import annotations
 
-import base64
-import secrets as randomness
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import RLock
 from typing import Any
 
 import hvac
 import requests
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest, VaultDown, VaultError
 
-from deploys.secret import Secret
 from healthv1.errors import Fault, SecretsError
-from healthv1.redaction import redactor
+from healthv1.secrets.entry import Entry
+from healthv1.secrets.kept import Kept
 from healthv1.secrets.token import token
 
 TIMEOUT = 5  # seconds
 _NO_VAULT = (AttributeError, KeyError, TypeError, ValueError)  # what hvac makes of another program's answers
-TRIES = 5  # of check-and-set, against others that write at the same time
 
 
-class Vault:
-    """A secrets backend, read at most once per run.
+class Vault(Kept[int]):
+    """The KV v2 secrets `mount`/`path`/NAME.
 
     The token comes from `token_file`, else from VAULT_TOKEN, else from ~/.vault-token.
     """
@@ -39,92 +35,54 @@ class Vault:
         ca_file: str | Path | None = None,
         namespace: str | None = None,
     ) -> None:
+        super().__init__()
         self._address = address
         self._path = path
         self._mount = mount
         self._token_file = token_file
         self._ca_file = ca_file
         self._namespace = namespace
-        self._reading = RLock()  # several hosts ask at once
-        self._held: dict[str, Any] | None = None
-        self._version = 0
-        self._pending: dict[str, str] = {}
-
-    def __copy__(self) -> Vault:
-        """Stay one: pyinfra copies group_data whenever it is read, and what was read and generated must be shared."""
-        return self
 
     def __str__(self) -> str:
         return f"vault:{self._mount}/{self._path}"
 
-    def __repr__(self) -> str:
-        return f"Vault({self})"
+    def names(self) -> tuple[str, ...]:
+        with self._explaining():
+            try:
+                found = self._client().secrets.kv.v2.list_secrets(self._path, mount_point=self._mount)
+            except InvalidPath:
+                return ()
+            return tuple(sorted(found["data"]["keys"]))
 
-    def reveal(self, secret: Secret) -> str:
-        held = self._read()
-        value = held[secret.key] if secret.key in held else self._pending_value(secret)
-        if not isinstance(value, str) or not value:
-            raise SecretsError(Fault(str(secret), "What the backend holds there is not text.", self._supply(secret)))
-        redactor.add(value)
-        return value
+    def _fetch(self, name: str) -> tuple[Entry | None, int]:
+        with self._explaining(name):
+            client = self._client()
+            try:
+                found = client.secrets.kv.v2.read_secret_version(
+                    f"{self._path}/{name}", mount_point=self._mount, raise_on_deleted_version=True
+                )["data"]
+            except InvalidPath as error:
+                self._refuse_lost(name, ((error.json or {}).get("data") or {}).get("metadata"))
+                self._refuse_other_mounts(client, error)
+                return None, 0
+            return self._understood(name, found["data"]), int(found["metadata"]["version"])
 
-    def missing(self, secrets: tuple[Secret, ...]) -> tuple[Secret, ...]:
-        held = self._read()
-        return tuple(secret for secret in secrets if secret.entropy and secret.key not in held)
-
-    def store(self, secrets: tuple[Secret, ...]) -> None:
-        """Keep what is missing. Of two that store at once, one wins and both go on with its values."""
-        for _ in range(TRIES):
-            lacking = self.missing(secrets)
-            if not lacking or self._written({secret.key: self._pending_value(secret) for secret in lacking}):
-                for secret in secrets:
-                    self._pending.pop(secret.key, None)
-                return
-        raise SecretsError(Fault(str(self), f"Others kept writing to it, {TRIES} times in a row.", "try again"))
-
-    def _pending_value(self, secret: Secret) -> str:
-        """Generate in memory what is to be stored, so that a plan can be made before it is."""
-        if not secret.entropy:
-            what = "It is not in the backend, and only a person can supply it."
-            raise SecretsError(Fault(str(secret), what, self._supply(secret)))
-        if secret.key not in self._pending:
-            value = base64.b64encode(randomness.token_bytes(secret.entropy)).decode()
-            self._pending[secret.key] = value
-            redactor.add(value)
-        return self._pending[secret.key]
-
-    def _supply(self, secret: Secret) -> str:
-        # `put` would drop the other keys; `patch` refuses where there is none yet.
-        verb = "patch" if self._version else "put"
-        return f"supply it on stdin: bao kv {verb} -mount={self._mount} {self._path} {secret.key}=-"
-
-    def _read(self) -> dict[str, Any]:
-        with self._reading:
-            if self._held is None:
-                with self._explaining():
-                    self._held, self._version = self._current()
-            return self._held
-
-    def _current(self) -> tuple[dict[str, Any], int]:
-        client = self._client()
+    def _understood(self, name: str, document: dict[str, Any]) -> Entry:
         try:
-            found = client.secrets.kv.v2.read_secret_version(
-                self._path, mount_point=self._mount, raise_on_deleted_version=True
-            )["data"]
-        except InvalidPath as error:
-            self._refuse_lost(((error.json or {}).get("data") or {}).get("metadata"))
-            self._refuse_other_mounts(client, error)
-            return {}, 0
-        return dict(found["data"]), int(found["metadata"]["version"])
+            return Entry.from_document(document)
+        except ValueError:
+            what = "What the backend holds there is not what we keep."
+            hint = f"bring back an older version: bao kv rollback -mount={self._mount} -version=N {self._path}/{name}"
+            raise SecretsError(Fault(f"{self}#{name}", what, hint)) from None
 
-    def _refuse_lost(self, metadata: Any) -> None:
+    def _refuse_lost(self, name: str, metadata: Any) -> None:
         """New values in place of deleted ones would lock everybody out of what the old ones protect."""
         if not metadata:
             return
         version, lost = metadata["version"], "destroyed" if metadata["destroyed"] else "deleted"
-        undelete = f"bring it back: bao kv undelete -mount={self._mount} -versions={version} {self._path}"
+        undelete = f"bring it back: bao kv undelete -mount={self._mount} -versions={version} {self._path}/{name}"
         hint = "write back the values from your escrow" if metadata["destroyed"] else undelete
-        raise SecretsError(Fault(str(self), f"Its version {version} was {lost}.", hint))
+        raise SecretsError(Fault(f"{self}#{name}", f"Its version {version} was {lost}.", hint))
 
     def _refuse_other_mounts(self, client: Any, error: InvalidPath) -> None:
         """Tell a secret that was never written from a mount that is not there, or not versioned."""
@@ -135,14 +93,11 @@ class Vault:
             hint = "choose another mount, or enable versions: bao kv enable-versioning"
             raise SecretsError(Fault(self._place(), f"{self._mount} is not a KV store of version 2.", hint))
 
-    def _written(self, values: dict[str, str]) -> bool:
-        """Add `values` unless somebody wrote since we read."""
-        merged = {**self._read(), **values}
-        with self._reading, self._explaining():
-            self._held = None
+    def _put(self, name: str, entry: Entry, revision: int) -> bool:
+        with self._explaining(name):
             try:
                 self._client().secrets.kv.v2.create_or_update_secret(
-                    self._path, merged, cas=self._version, mount_point=self._mount
+                    f"{self._path}/{name}", entry.as_document(), cas=revision, mount_point=self._mount
                 )
             except InvalidRequest as error:
                 if "check-and-set" not in str(error):
@@ -160,22 +115,23 @@ class Vault:
         )
 
     @contextmanager
-    def _explaining(self) -> Iterator[None]:
-        """Turn what hvac raises into a fault that names this backend, and never a value."""
+    def _explaining(self, name: str = "") -> Iterator[None]:
+        """Turn what hvac raises into a fault that names this backend or the reference, and never a value."""
         try:
             yield
         except SecretsError:
             raise
         except (VaultError, OSError, *_NO_VAULT) as error:
-            what, hint = self._explanation(error)
-            raise SecretsError(Fault(self._place(), what, hint)) from None
+            what, hint = self._explanation(error, name)
+            where = f"{self}#{name}" if name and isinstance(error, Forbidden) else self._place()
+            raise SecretsError(Fault(where, what, hint)) from None
 
-    def _explanation(self, error: Exception) -> tuple[str, str]:
+    def _explanation(self, error: Exception, name: str) -> tuple[str, str]:
         match error:
             case VaultDown() if "sealed" in str(error).lower():
                 return "It is sealed.", "unseal it: bao operator unseal"
             case Forbidden():
-                rights = f"let its policy read and write {self._mount}/data/{self._path}"
+                rights = f"let its policy read and write {self._mount}/data/{self._path}/{name}"
                 return "Permission was denied.", f"renew the token, check that the mount is right, or {rights}"
             case InvalidPath():
                 return f"There is no mount {self._mount}.", f"enable it: bao secrets enable -path={self._mount} kv-v2"

@@ -10,7 +10,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import requests
 
 from healthv1.sandbox.reach import ssh_command
 from tests.hosts.world import REPOSITORY, quoted
@@ -35,15 +34,8 @@ MEANT_FOR_THEM = {
 def _plant(world):
     """Write values of our own into the backend ahead of the first apply, past our own code."""
     planted = {key: base64.b64encode(secrets.token_bytes(size)).decode() for key, size in KEYS.items()}
-    found = world.running.openbao
-    token = Path(found.token_file).read_text().strip()
-    answer = requests.post(
-        f"{found.address}/v1/{found.mount}/data/{world.name}",
-        json={"data": planted},
-        headers={"X-Vault-Token": token},
-        timeout=10,
-    )
-    answer.raise_for_status()
+    for key, value in planted.items():
+        world.openbao("POST", f"data/{world.name}/{key}", {"data": {"value": value}})
     return planted
 
 

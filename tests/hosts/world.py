@@ -39,13 +39,24 @@ class World:
 
     @property
     def kept(self):
-        """What the secrets backend holds, read past our own code."""
+        """What the secrets backend holds as active, read past our own code."""
+        names = self.openbao("LIST", f"metadata/{self.name}").json()["data"]["keys"]
+        return {
+            name: self._active(self.openbao("GET", f"data/{self.name}/{name}").json()["data"]["data"]) for name in names
+        }
+
+    @staticmethod
+    def _active(document):
+        return document["value"] if "value" in document else document["versions"][str(document["active"])]["value"]
+
+    def openbao(self, method, path, body=None):
+        """Ask the secrets backend below its mount, past our own code."""
         found = self.running.openbao
-        token = Path(found.token_file).read_text().strip()
-        url = f"{found.address}/v1/{found.mount}/data/{self.name}"
-        answer = requests.get(url, headers={"X-Vault-Token": token}, timeout=10)
+        headers = {"X-Vault-Token": Path(found.token_file).read_text().strip()}
+        url = f"{found.address}/v1/{found.mount}/{path}"
+        answer = requests.request(method, url, json=body, headers=headers, timeout=10)
         answer.raise_for_status()
-        return answer.json()["data"]["data"]
+        return answer
 
     def up(self):
         lifecycle.up(self.sandbox, self.shape)

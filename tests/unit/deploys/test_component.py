@@ -3,20 +3,13 @@ import pytest
 from deploys.component import Port, Secret, Settings, collecting_faults, template
 from deploys.faults import Refused
 from deploys.stack import Stack, Topology
+from tests.unit.known import Known, value
 
 
 class Example(Settings):
     port: Port = 5432
     max_connections: int = 100
     password: Secret = Secret("password", entropy=32)
-
-
-class Backend:
-    def reveal(self, secret):
-        return f"value of {secret.key}"
-
-    def __str__(self):
-        return "vault:m/p"
 
 
 def test_a_typo_is_refused_with_a_suggestion_and_the_place_to_edit():
@@ -45,10 +38,13 @@ def test_a_wrong_value_is_not_repeated_in_the_fault():
 
 
 def test_a_secret_shows_its_reference_and_gives_its_value_only_when_revealed():
-    secret = Example().bind(Backend()).password
+    secret = Example().bind(Known()).password
     assert str(secret) == "vault:m/p#password"
-    assert "value" not in f"{secret!r} {secret} {Example().bind(Backend())!r} {Example().bind(Backend()).model_dump()}"
-    assert secret.reveal() == "value of password"
+    assert (
+        value("password")
+        not in f"{secret!r} {secret} {Example().bind(Known())!r} {Example().bind(Known()).model_dump()}"
+    )
+    assert secret.reveal() == value("password")
 
 
 def test_a_template_refuses_to_print_a_reference(tmp_path, monkeypatch):

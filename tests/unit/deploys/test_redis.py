@@ -10,14 +10,9 @@ from deploys.redis.checks import checks
 from deploys.redis.settings import Redis
 from deploys.redis.users import acl_file, probe_login
 from deploys.stack import Stack
+from tests.unit.known import Known
 
 GIB = 2**30
-
-
-class Known:
-    def reveal(self, secret):
-        return f"the {secret.key} / + = # $ ' \" \\"
-
 
 STACK = Stack(domain="api.example.com").bind(Known())
 PASSWORD = STACK.redis_password.reveal()

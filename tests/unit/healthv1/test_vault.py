@@ -82,7 +82,7 @@ def vault(server, token_file, request):
 
 
 def _values(backend):
-    return [backend.reveal(secret) for secret in SECRETS]
+    return [secret.bind(backend).reveal() for secret in SECRETS]
 
 
 def _refused(backend, *words):
@@ -123,9 +123,9 @@ def test_whoever_copies_a_backend_shares_what_it_read_and_generated(vault):
 
 def test_what_is_there_is_never_overwritten(vault):
     vault().store(SECRETS[:1])
-    first = vault().reveal(SECRETS[0])
+    first = SECRETS[0].bind(vault()).reveal()
     vault().store(SECRETS)
-    assert vault().reveal(SECRETS[0]) == first
+    assert SECRETS[0].bind(vault()).reveal() == first
 
 
 def test_whoever_loses_a_race_goes_on_with_the_winners_values(vault):
@@ -142,7 +142,7 @@ def test_processes_that_store_at_once_end_with_one_set_of_values(vault, server, 
         "v = Vault(sys.argv[1], sys.argv[2], token_file=sys.argv[3])\n"
         "s = tuple(Secret(f'key{i}', 32) for i in range(int(sys.argv[4]), int(sys.argv[4]) + 6))\n"
         "v.missing(s); sys.stdin.readline(); v.store(s)\n"
-        "print(*(hashlib.sha256(v.reveal(one).encode()).hexdigest() for one in s))"
+        "print(*(hashlib.sha256(one.bind(v).reveal().encode()).hexdigest() for one in s))"
     )
     path = f"test/{request.node.name}"
     # Each overlaps the next by half: some keys are contended, and none may be lost.
