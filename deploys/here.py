@@ -7,10 +7,10 @@ from typing import TypeVar
 from pyinfra.api.host import Host
 from pyinfra.context import ctx_host, ctx_inventory
 
-from deploys.component import Settings
+from deploys.component import Secret, Settings
 from deploys.faults import Fault, Refused
 from deploys.secret import Backend
-from deploys.stack import Topology
+from deploys.stack import Stack, Topology
 
 Model = TypeVar("Model", bound=Settings)
 PARTS = ("database", "api", "edge", "monitoring")
@@ -34,6 +34,16 @@ def backend() -> Backend:
     if found is None:
         raise Refused(Fault(f"group_data for {host.name}", "secrets is missing.", "add: secrets = Vault(…)"))
     return found  # type: ignore[no-any-return]
+
+
+def needed(stack: Stack, environment: Settings) -> tuple[Secret, ...]:
+    """Return the secrets that the hosts of this run use: the others need neither be there, nor be readable."""
+    inventory = ctx_inventory.get()
+    parts = {part for host in inventory if host in inventory.state.active_hosts for part in host.groups}
+    if "api" in parts:
+        return stack.secrets() + environment.secrets()
+    data = (stack.database_password, stack.database_owner_password, stack.redis_password)
+    return data if "database" in parts else ()
 
 
 def plays(part: str) -> bool:

@@ -30,6 +30,9 @@ class Backend(Protocol):
     def store(self, secrets: tuple[Secret, ...]) -> None:
         """Generate and keep those that are missing; never overwrite. Raises `Refused`."""
 
+    def unexported(self, secrets: tuple[Secret, ...]) -> tuple[Fault, ...]:
+        """Return a fault for each that data are lost with, and that was never exported for escrow. Raises `Refused`."""
+
 
 Rotation = Literal["overlapping", "replacing", "by hand"]
 

@@ -39,7 +39,8 @@ topology = here.topology()
 deploy_preflight(
     settings=here.settings(Preflight),
     backend=here.backend() if here.is_first("all") else None,
-    secrets=stack.secrets() + here.settings(Environment).secrets(),
+    secrets=here.needed(stack, here.settings(Environment)),
+    require_escrow=here.settings(Environment).require_escrow,
 )
 deploy_ufw(settings=here.settings(Ufw), stack=stack, topology=topology, parts=here.parts())
 deploy_fail2ban(settings=here.settings(Fail2ban), topology=topology, parts=here.parts())

@@ -7,5 +7,5 @@ from healthv1.secrets.rehearsal import Rehearsal
 
 secrets = Rehearsal()
 stack = Stack(domain="api.example.com", environment="staging")
-environment = Environment(cors_allowed_origins=("https://app.example.com",))
+environment = Environment(cors_allowed_origins=("https://app.example.com",), require_escrow=False)
 certbot = Certbot(email="ops@example.com")

@@ -15,7 +15,9 @@ _running = sandbox.running()
 preflight = Preflight(minimum_cores=1, minimum_memory=1, minimum_disk=0, minimum_free=0.2)
 postgresql = Postgresql(memory=1)
 stack = Stack(domain="api.sandbox.test", environment="sandbox")
-environment = Environment(cors_allowed_origins=("https://app.sandbox.test",), smtp_host="localhost")
+environment = Environment(
+    cors_allowed_origins=("https://app.sandbox.test",), smtp_host="localhost", require_escrow=False
+)
 
 if _running:
     secrets = Vault(

@@ -10,6 +10,7 @@ import click
 
 from healthv1 import commands, terminal
 from healthv1.sandbox.cli import sandbox
+from healthv1.secrets.cli import secrets
 
 DONE, FAILED, CHANGES = 0, 1, 2
 
@@ -93,6 +94,7 @@ def facts(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
 
 
 cli.add_command(sandbox)
+cli.add_command(secrets)
 
 
 def _print_json(document: dict[str, Any]) -> None:

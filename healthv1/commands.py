@@ -61,9 +61,11 @@ def plan(environment: str, limit: tuple[str, ...]) -> Plan:
     return made
 
 
-def apply(environment: str, limit: tuple[str, ...], agree: Callable[[Plan], bool]) -> Applied:
+def apply(
+    environment: str, limit: tuple[str, ...], agree: Callable[[Plan], bool], progress: Progress | None = None
+) -> Applied:
     """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault."""
-    progress = Progress()
+    progress = progress or Progress()
     progress.note(f"Planning {environment}")
     with opened(environment, limit) as session:
         made = planner.plan(session)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -17,6 +18,8 @@ def _is_origin(text: str) -> str:
 
 
 Origin = Annotated[str, AfterValidator(_is_origin)]
+SKEW = timedelta(minutes=1)
+"""By so much the clocks of two hosts may differ; the API grants tokens as much."""
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -36,6 +39,8 @@ class Environment(Settings):
     session_timeout_minutes: Positive = 30
     master_key: Secret = Secret("master_key", entropy=32, used_by=("API",), rotation="overlapping", irreplaceable=True)
     """Encrypts the keys that encrypt PHI. If it is lost, so are the patients' data."""
+    require_escrow: bool = True
+    """Whether a deploy refuses until the master key was exported for escrow, and read back (row G5 of the guide)."""
     dek_rotation_days: Positive = 90
     smtp_host: str = ""
     """Empty: no mail is sent."""
@@ -47,6 +52,13 @@ class Environment(Settings):
     enable_pacs_integration: bool = True
     enable_hl7_integration: bool = False
     enable_fhir_api: bool = False
+
+    def outlives(self, key: str) -> timedelta:
+        """Return how long what was made with a secret is good for: so long its old version is accepted."""
+        return {
+            self.jwt_secret.key: timedelta(hours=self.jwt_expiration_hours) + SKEW,
+            self.session_secret.key: timedelta(minutes=self.session_timeout_minutes),
+        }.get(key, timedelta())
 
     @field_validator("database_min_connections")
     @classmethod

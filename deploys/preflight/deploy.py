@@ -23,10 +23,13 @@ NAME_RESOLVES = 'getent hosts "$(hostname)"'
 
 
 @deploy("Preflight")
-def deploy_preflight(settings: Preflight, backend: Backend | None, secrets: tuple[Secret, ...]) -> None:
+def deploy_preflight(
+    settings: Preflight, backend: Backend | None, secrets: tuple[Secret, ...], require_escrow: bool
+) -> None:
     """Measure the host. `secrets` are those that this run has to have; the backend is asked on one host only."""
     Refused.unless(assess(host.name, host.get_fact(MachineState), settings))
     if backend and secrets:
+        Refused.unless(backend.unexported(secrets) if require_escrow else ())
         stored(name="Keep generated secrets in the backend", backend=backend, secrets=secrets)
     ensure(
         name="Resolve the host's own name",  # else every sudo waits for DNS

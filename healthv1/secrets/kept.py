@@ -71,6 +71,18 @@ class Kept(ABC, Generic[Revision]):
             self.change(secret.key, lambda found, value=value: found or Entry.first(value))  # type: ignore[misc]
             self._pending.pop(secret.key, None)
 
+    def unexported(self, secrets: tuple[Secret, ...]) -> tuple[Fault, ...]:
+        entries = self.entries(secret.key for secret in secrets if secret.irreplaceable)
+        return tuple(
+            Fault(
+                f"{self}#{name}",
+                "It was never exported for escrow, and without it what it encrypts is lost.",
+                "healthv1 secrets init ENV, then healthv1 secrets export ENV, and read it back",
+            )
+            for name, entry in entries.items()
+            if entry is None or not entry.current.escrowed
+        )
+
     def entry(self, name: str) -> Entry | None:
         """Return what is kept under `name`, read once per run. Raises `SecretsError`."""
         with self._turn:

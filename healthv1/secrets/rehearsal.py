@@ -20,5 +20,8 @@ class Rehearsal:
         count = len(secrets)
         raise SecretsError(Fault(str(self), f"A rehearsal keeps none of {count} secrets.", "apply to real hosts"))
 
+    def unexported(self, secrets: tuple[Secret, ...]) -> tuple[Fault, ...]:  # noqa: ARG002
+        return ()
+
     def __str__(self) -> str:
         return "rehearsal:"

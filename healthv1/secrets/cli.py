@@ -1,0 +1,220 @@
+"""`healthv1 secrets …`: parse, call one function, print. No value of a secret is ever printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from healthv1 import terminal
+from healthv1.errors import Fault, Refused
+from healthv1.secrets import commands
+from healthv1.secrets.register import Row
+from healthv1.verify import finding
+
+environment = click.argument("environment", metavar="ENV")
+name = click.argument("name", metavar="NAME")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
+yes = click.option("--yes", is_flag=True, help="Do not ask.")
+file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+identity = click.option(
+    "--identity",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The private key of a recipient: an age identity, or an SSH key without passphrase.",
+)
+
+
+@click.group()
+def secrets() -> None:
+    """Secrets: made, kept, proven, rotated and put into escrow. None is ever printed."""
+
+
+@secrets.command()
+@environment
+@as_json
+def init(environment: str, as_json: bool) -> None:
+    """Generate what is missing. What is there is never overwritten."""
+    done = commands.init(environment)
+    if as_json:
+        _print(done.as_json())
+        return
+    for key in done.generated:
+        click.secho(f"+ generated {key}", fg="green")
+    click.echo(f"{len(done.generated)} generated, {len(done.kept)} were there already.")
+    for key in done.wanting:
+        click.echo(f"Only you can supply {key}: healthv1 secrets set {environment} {key}")
+    terminal.say_next(f"healthv1 secrets doctor {environment}")
+
+
+@secrets.command("list")
+@environment
+@as_json
+def list_(environment: str, as_json: bool) -> None:
+    """Show names, versions, ages and who uses them."""
+    rows = commands.listing(environment)
+    if as_json:
+        _print({"schema": commands.SCHEMA, "environment": environment, "secrets": [row.as_json() for row in rows]})
+        return
+    for line in _table(rows):
+        click.echo(line)
+
+
+@secrets.command()
+@environment
+@as_json
+def check(environment: str, as_json: bool) -> None:
+    """Prove that each is there, has its entropy, and is accepted by what it opens. Exit 1: one is not."""
+    _report(environment, commands.check(environment), as_json)
+
+
+@secrets.command()
+@environment
+@as_json
+def doctor(environment: str, as_json: bool) -> None:
+    """Look at the backend alone: what is missing, weak, old, unused, half rotated, or not in escrow."""
+    _report(environment, commands.examine(environment), as_json)
+
+
+@secrets.command("set")
+@environment
+@name
+def set_(environment: str, name: str) -> None:
+    """Keep a value that you type, or pipe in. It is asked for twice and not shown."""
+    value = _piped() if not sys.stdin.isatty() else _typed(name)
+    number = commands.put(environment, name, value, _confirmed)
+    click.echo(f"Kept as version {number} of {name}.")
+    terminal.say_next(f"healthv1 apply {environment}")
+
+
+@secrets.command()
+@environment
+@click.argument("names", metavar="NAME…", nargs=-1, required=True)
+@click.option("--stdin", "from_stdin", is_flag=True, help="Take the new value from stdin instead of generating it.")
+@click.option(
+    "--now", "at_once", is_flag=True, help="Refuse the old value at once: who holds a token must log in again."
+)
+@yes
+@as_json
+def rotate(environment: str, names: tuple[str, ...], from_stdin: bool, at_once: bool, yes: bool, as_json: bool) -> None:
+    """Replace by a new value, step by step: nobody is refused meanwhile. Goes on where a killed run stopped."""
+    if from_stdin and len(names) > 1:
+        raise click.UsageError("--stdin gives one value: name one secret.")
+    value = _piped() if from_stdin else None
+    done = commands.rotate(environment, names, _agreement(environment, yes), value=value, at_once=at_once)
+    if done is None:
+        click.secho("Nothing was changed.", bold=True)
+        sys.exit(1)
+    if as_json:
+        _print(done.as_json())
+        return
+    for key, number in done.done.items():
+        click.secho(f"{key} is version {number} now, and nothing accepts the one before.", bold=True)
+    for key, awaited in done.waiting.items():
+        click.echo(f"{key} waits for {awaited}.")
+    again = f"healthv1 secrets rotate {environment} {' '.join(done.waiting)}"
+    terminal.say_next(again if done.waiting else f"healthv1 secrets check {environment}")
+
+
+@secrets.command()
+@environment
+@click.option(
+    "--to", "recipients", multiple=True, required=True, metavar="KEY", help="A public age or SSH key. Repeatable."
+)
+@click.option("--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to write.")
+@click.option("--all", "everything", is_flag=True, help="Every secret, not only those that data are lost with.")
+def export(environment: str, recipients: tuple[str, ...], out: Path, everything: bool) -> None:
+    """Write the master key into an escrow file that only the holders of these keys can open."""
+    names = commands.export(environment, recipients, out, everything=everything)
+    click.echo(f"{out} holds {', '.join(names)}, for {len(recipients)} recipients. Keep it away from the servers.")
+    terminal.say_next(f"healthv1 secrets read-back {environment} {out} --identity PRIVATE_KEY")
+
+
+@secrets.command("read-back")
+@environment
+@file
+@identity
+def read_back(environment: str, file: Path, identity: Path) -> None:
+    """Prove that an escrow file opens and holds what the backend keeps. The first deploy waits for it."""
+    names = commands.read_back(environment, file, identity)
+    click.echo(f"{file} opens, and holds {', '.join(names)} as the backend does.")
+    terminal.say_next(f"healthv1 apply {environment}")
+
+
+@secrets.command()
+@environment
+@file
+@identity
+def restore(environment: str, file: Path, identity: Path) -> None:
+    """Bring back from an escrow file what the backend lost. What is there is never overwritten."""
+    names = commands.restore(environment, file, identity)
+    click.echo(f"Brought back: {', '.join(names)}." if names else "Nothing was missing.")
+    terminal.say_next(f"healthv1 secrets check {environment}")
+
+
+def _agreement(environment: str, yes: bool) -> Callable[[dict[str, str]], bool]:
+    def agree(steps: dict[str, str]) -> bool:
+        if yes:
+            return True
+        for key, step in steps.items():
+            click.echo(f"{key}: {'a new version' if step == 'settled' else f'goes on; it is {step}'}", err=True)
+        _refuse_without_terminal("give --yes")
+        return click.confirm(f"Rotate on the hosts of {environment}? Its API instances restart one by one.", err=True)
+
+    return agree
+
+
+def _confirmed(text: str) -> bool:
+    _refuse_without_terminal("replace it by hand, at a terminal")
+    click.echo("Data that it encrypts are lost unless they are wrapped anew, or the old version is kept.", err=True)
+    return str(click.prompt(f"Type {text} to replace it", err=True)) == text
+
+
+def _refuse_without_terminal(hint: str) -> None:
+    if not sys.stdin.isatty():
+        raise Refused(Fault("secrets", "There is nobody to ask.", hint))
+
+
+def _piped() -> str:
+    return sys.stdin.read().removesuffix("\n")
+
+
+def _typed(name: str) -> str:
+    return str(click.prompt(name, hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _table(rows: list[Row]) -> list[str]:
+    cells = [("NAME", "VERSION", "AGE", "STATE", "USED BY"), *(_cells(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    state = row.step + (", in escrow" if row.escrowed else "")
+    return row.name, str(row.version or "-"), _age(row.age), state, ", ".join(row.used_by)
+
+
+def _age(age: timedelta | None) -> str:
+    if age is None:
+        return "-"
+    if age.days:
+        return f"{age.days} d"
+    return f"{age.seconds // 3600} h" if age.seconds >= 3600 else f"{age.seconds // 60} min"
+
+
+def _report(environment: str, findings: list[finding.Finding], as_json: bool) -> None:
+    holds = all(one.holds for one in findings)
+    if as_json:
+        _print(finding.as_json(environment, findings, ()))
+    else:
+        terminal.show_report(commands.report(environment, findings), everything=False)
+    sys.exit(0 if holds else 1)
+
+
+def _print(document: dict[str, Any]) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))

@@ -1,0 +1,74 @@
+"""What an environment's settings name, beside what its backend keeps of it: names, versions and ages, never values."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from deploys.secret import Secret
+from healthv1.engine.bindings import Bound
+from healthv1.errors import Fault, Refused
+from healthv1.secrets.entry import Entry, now
+from healthv1.secrets.kept import Kept
+
+
+@dataclass(frozen=True)
+class Row:
+    """One secret, without its value."""
+
+    name: str
+    reference: str
+    version: int | None
+    """Of the active one; None while it is missing."""
+    age: timedelta | None
+    """Of the active version; None when nobody recorded when it was made."""
+    step: str
+    escrowed: bool
+    used_by: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        age = None if self.age is None else int(self.age.total_seconds())
+        return {**self.__dict__, "age": age, "used_by": list(self.used_by)}
+
+
+def kept_by(bound: Bound) -> Kept[Any]:
+    """Return the environment's backend. Raises `Refused` when it keeps nothing, or when hosts differ in theirs."""
+    backends = {str(secret.backend): secret.backend for secret in bound.secrets}
+    if len(backends) > 1:
+        raise Refused(Fault("group_data", f"Hosts have different backends: {', '.join(backends)}.", "choose one"))
+    (backend,) = backends.values()
+    if not isinstance(backend, Kept):
+        raise Refused(Fault(str(backend), "It keeps nothing.", "choose a real environment"))
+    return backend
+
+
+def found(bound: Bound, names: Iterable[str]) -> tuple[Secret, ...]:
+    """Return the secrets of these names. Raises `Refused` with every unknown one and a suggestion."""
+    known = {secret.key: secret for secret in bound.secrets}
+    Refused.unless(
+        Fault(name, "No setting names a secret like that.", _suggestion(name, known))
+        for name in names
+        if name not in known
+    )
+    return tuple(known[name] for name in dict.fromkeys(names))
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+
+
+def rows(bound: Bound) -> list[Row]:
+    entries = kept_by(bound).entries(secret.key for secret in bound.secrets)
+    return [_row(secret, entries[secret.key]) for secret in bound.secrets]
+
+
+def _row(secret: Secret, entry: Entry | None) -> Row:
+    if entry is None:
+        return Row(secret.key, str(secret), None, None, "missing", False, secret.used_by)
+    current = entry.current
+    age = now() - current.created if current.created else None
+    return Row(secret.key, str(secret), current.number, age, entry.step, bool(current.escrowed), secret.used_by)

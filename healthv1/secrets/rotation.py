@@ -1,0 +1,128 @@
+"""A rotation changes what the backend keeps, and then only applies: hosts are deployed from each state in turn.
+
+A run that was killed left its step in the backend; the next run goes on from there, and rotates nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from deploys.secret import Secret
+from healthv1.errors import Fault, Refused
+from healthv1.secrets.entry import Entry, now
+from healthv1.secrets.kept import Kept, generated
+
+SAID = {
+    "staged": "have servers accept version {new} as well",
+    "promoted": "have clients use version {new}; version {old} is still accepted",
+    "retired": "have nobody accept version {old} any more",
+    "settled": "done, version {new} alone is accepted",
+}
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One secret that is being rotated."""
+
+    secret: Secret
+    outlives: timedelta = timedelta()
+    """How long what was made with the old version is good for, after clients stopped using it."""
+    escrow: bool = False
+    """Whether a version must have been exported before clients use it."""
+
+    @property
+    def kept(self) -> Kept:  # type: ignore[type-arg]
+        assert isinstance(self.secret.backend, Kept)
+        return self.secret.backend
+
+    @property
+    def entry(self) -> Entry:
+        entry = self.kept.entry(self.secret.key)
+        if entry is None:
+            raise Refused(Fault(str(self.secret), "It is not in the backend yet.", "healthv1 secrets init ENV"))
+        return entry
+
+    @property
+    def due(self) -> datetime | None:
+        """When the old version may be retired; None unless that is what it waits for."""
+        entry = self.entry
+        return entry.since + self.outlives if entry.step == "promoted" and entry.since else None
+
+
+def begin(turns: list[Turn], value: str | None) -> None:
+    """Record a new version of each secret that is settled; one whose rotation is under way is left to go on."""
+    Refused.unless(fault for turn in turns for fault in _refusals(turn, value))
+    for turn in turns:
+        fresh = value or generated(turn.secret.entropy)
+        turn.kept.change(turn.secret.key, lambda found, turn=turn, fresh=fresh: _begun(turn, found, fresh))  # type: ignore[misc]
+
+
+def rotate(
+    turns: list[Turn], apply: Callable[[], None], note: Callable[[str], None], *, at_once: bool
+) -> tuple[Turn, ...]:
+    """Go on until each is settled, or has to wait; return those that wait. `apply` raises unless every host is done."""
+    moving = [turn for turn in turns if turn.entry.step != "settled"]
+    for turn in moving:
+        note(_said(turn))
+    while any(turn.entry.step != "settled" for turn in turns):
+        apply()
+        moved = False
+        for turn in turns:
+            before = turn.entry.step
+            turn.kept.change(turn.secret.key, lambda found, turn=turn: _advanced(turn, found, at_once=at_once))  # type: ignore[misc]
+            if turn.entry.step != before:
+                moved = True
+                note(_said(turn))
+        if not moved:
+            break
+    return tuple(turn for turn in turns if turn.entry.step != "settled")
+
+
+def is_exported(turn: Turn) -> bool:
+    return not turn.escrow or bool(turn.entry.newest.escrowed)
+
+
+def _refusals(turn: Turn, value: str | None) -> list[Fault]:
+    where = str(turn.secret)
+    if turn.secret.rotation == "by hand":
+        return [Fault(where, "Whoever uses it changes it in the API itself.", "log in there and change it")]
+    if not turn.secret.entropy and value is None:
+        return [Fault(where, "Only a person can supply its value.", "pipe it in, with --stdin")]
+    if value is not None and turn.entry.step != "settled":
+        return [Fault(where, f"A rotation is under way: it is {turn.entry.step}.", "finish it first, without --stdin")]
+    return []
+
+
+def _begun(turn: Turn, found: Entry | None, value: str) -> Entry:
+    entry = found or turn.entry
+    if entry.step != "settled":
+        return entry
+    if turn.secret.rotation == "overlapping":
+        return entry.staged(value)
+    return entry.replaced(value, keep=turn.secret.irreplaceable)
+
+
+def _advanced(turn: Turn, found: Entry | None, *, at_once: bool) -> Entry:
+    entry = found or turn.entry
+    match entry.step:
+        case "staged" if is_exported(turn):
+            return entry.promoted()
+        case "promoted" if at_once or _is_over(entry, turn.outlives):
+            return entry.retired(keep=turn.secret.irreplaceable)
+        case "retired":
+            return entry.settled()
+        case _:
+            return entry
+
+
+def _is_over(entry: Entry, outlives: timedelta) -> bool:
+    return entry.since is None or now() >= entry.since + outlives
+
+
+def _said(turn: Turn) -> str:
+    entry = turn.entry
+    numbers = [kept.number for kept in entry.versions]
+    new, old = max(numbers), max(numbers) - 1
+    return f"{turn.secret.key} ({entry.step}): {SAID[entry.step].format(new=new, old=old)}"
