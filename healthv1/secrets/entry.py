@@ -142,6 +142,6 @@ def _text(value: object) -> str:
 
 
 def _value(value: object) -> str:
-    if not _text(value):
+    if not _text(value).encode():  # raises for what is no text in any encoding
         raise ValueError("empty")
     return _text(value)
