@@ -48,7 +48,7 @@ def load(unlimited, tmp_path):
     found, script, names = unlimited.running, tmp_path / "load.lua", tmp_path / "hosts"
     names.write_text(f"{found.edge.address} {found.domain}\n")
     # wrk is told a name, for SNI, and looks it up: in a file of its own.
-    wrk = f"mount --bind {names} /etc/hosts && exec wrk -t1 -c16 -d60s -s {script} https://{found.domain}"
+    wrk = f"mount --bind {names} /etc/hosts && exec wrk -t1 -c16 -d60s --timeout 10s -s {script} https://{found.domain}"
 
     @contextmanager
     def load():

@@ -15,6 +15,7 @@ def shaped(request):
         yield world
 
 
+@pytest.mark.long
 def test_a_deploy_converges_holds_and_serves(shaped):
     code, plan = shaped.json("plan", "sandbox")
     assert code == 2
