@@ -6,8 +6,8 @@ from deploys.stack import Stack
 
 
 def _as_owner(stack: Stack, version: str, arguments: str) -> str:
-    """Return shell that runs the release's command; systemd reads the secrets from their files, as for the service."""
-    files = f"-p EnvironmentFile={stack.home}/.env -p EnvironmentFile={stack.home}/.env.owner"
+    """Return shell that runs the release's command; systemd hands it the files with the secrets, as to the service."""
+    files = f"-p LoadCredential=env:{stack.home}/.env -p LoadCredential=owner:{stack.home}/.env.owner"
     command = f"{stack.home}/releases/{version}/venv/bin/healthv1-api {arguments}"
     identity = f"-p User={stack.user} -p Group={stack.user} -p WorkingDirectory={stack.home}"
     return f"systemd-run --quiet --wait --pipe --collect {identity} {files} {command}"

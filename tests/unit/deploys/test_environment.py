@@ -1,6 +1,8 @@
 """The API's variables: refused early when wrong, and read back exactly as they were meant."""
 
+import importlib.util
 import subprocess
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -24,6 +26,8 @@ GUIDE = """RUST_LOG ENVIRONMENT DATABASE_URL DATABASE_MAX_CONNECTIONS DATABASE_M
     MASTER_KEY DEK_ROTATION_DAYS SMTP_HOST SMTP_PORT SMTP_USERNAME SMTP_PASSWORD SMTP_FROM SENTRY_DSN
     ENABLE_PACS_INTEGRATION ENABLE_HL7_INTEGRATION ENABLE_FHIR_API""".split()  # noqa: SIM905 - a list of them is read in lines
 
+READER = Path(__file__).parents[3] / "healthv1_api/src/healthv1_api/envfile.py"
+
 
 def _environment(**changed):
     return Environment(cors_allowed_origins=ORIGINS, **changed).bind(Known())
@@ -43,6 +47,21 @@ def _read_by_sh(text, path):
 
 
 VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"))
+
+
+def _read_by_the_api(text):
+    """The API reads the file itself, so that its environment holds no secret. Its package is not installed here."""
+    spec = importlib.util.spec_from_file_location("envfile", READER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return dict(module.variables(text))
+
+
+@given(st.lists(st.one_of(VALUES, st.text(AWKWARD + "ab")), max_size=20))
+@example(["", " ", "'", '"', "\\", "$HOME", "`id`", "'\"", "'\\", "'$", "'`", "a'\u2028", AWKWARD])
+def test_the_api_reads_every_value_as_it_was_meant(values):
+    named = {f"V{i}": value for i, value in enumerate(values)}
+    assert _read_by_the_api(env_file(named)) == named
 
 
 @given(st.lists(st.one_of(VALUES, st.text(AWKWARD + "ab")), max_size=20))

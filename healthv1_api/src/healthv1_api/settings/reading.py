@@ -12,7 +12,7 @@ from healthv1_api.settings.variables import Variables
 V = TypeVar("V", bound=Variables)
 OTHER_NAMES = {"LOG_LEVEL": "LOG_LEVEL (or RUST_LOG)"}
 FIELDS = {"RUST_LOG": "log_level"}
-HINT = "variables come from the environment; under systemd, from the unit's EnvironmentFile."
+HINT = "variables come from the environment; under systemd, from the files of LoadCredential=."
 
 
 def read(kind: type[V], **overrides: object) -> V:
