@@ -14,7 +14,9 @@ SEALED = {
     "imaging_orders": ("details",),
     "worklist": ("details",),
 }
-READ_OLD = "SELECT id, key_id, {columns} FROM health.{table} WHERE key_id <> %s ORDER BY id LIMIT %s FOR UPDATE"
+READ_OLD = "SELECT id, key_id, {columns} FROM health.{table} WHERE key_id < %s ORDER BY id LIMIT %s FOR UPDATE"
+OLD_ROWS = " UNION ALL ".join(f"SELECT FROM health.{table} WHERE key_id < %(newest)s" for table in SEALED)
+ANY_OLD = f"SELECT EXISTS ({OLD_ROWS})"
 WRITE_NEW = "UPDATE health.{table} SET key_id = %s, ({columns}) = ROW({values}) WHERE id = %s"
 
 
@@ -25,6 +27,12 @@ async def reencrypt(connection: Connection, ring: Ring) -> int:
         while batch := await _batch(connection, ring, table, columns):
             moved += batch
     return moved
+
+
+async def any_older(connection: Connection, newest: int) -> bool:
+    """Whether a row is under an older key."""
+    row = await (await connection.execute(ANY_OLD, {"newest": newest})).fetchone()
+    return row == (True,)
 
 
 async def _batch(connection: Connection, ring: Ring, table: str, columns: tuple[str, ...]) -> int:
