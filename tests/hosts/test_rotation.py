@@ -11,7 +11,7 @@ from tests.hosts.clinic import Clinic
 from tests.hosts.traffic import NO_ERROR, Traffic, Visitor, without_rate_limits
 from tests.hosts.world import quoted
 
-ENTROPY = {"database_password": 32, "redis_password": 32}
+ENTROPY = {"database_password": 32, "redis_password": 32, "jwt_secret": 64, "session_secret": 64, "master_key": 32}
 STAGED, PROMOTED, RETIRED = "staged", "promoted", "retired"
 
 
