@@ -55,12 +55,12 @@ def applied(world, cwd):
     return {(change["action"], change["kind"], change["target"]) for one in made["steps"] for change in one["changes"]}
 
 
-def database_lets_in(world, role, password, port):
+def database_lets_in(world, role, password, port, host=0):
     """Whether PostgreSQL (5432) or the pooler (6432) does. psql shares no code with what is tested."""
     login = (
         f"PGPASSWORD={quoted(password)} psql -XAtqw -h 127.0.0.1 -p {port} -U {role} -d health_v1_prod -c 'select 1'"
     )
-    return world.shell(f"{login} 2>/dev/null || true").strip() == "1"
+    return world.shell(f"{login} 2>/dev/null || true", host).strip() == "1"
 
 
 def redis_lets_in(world, password):
@@ -127,3 +127,22 @@ def _the_old_ones_open_nothing(world, old, old_token):
     env = world.shell("cat /opt/health-v1/.env")
     assert "ALSO_ACCEPTED" not in env
     assert not [name for name in ENTROPY if old[name] in env]
+
+
+def test_a_master_key_that_does_not_open_what_is_stored_is_refused_before_anything_changes(deployed):
+    name = f"{deployed.name}/master_key"
+    with backend_put_back(deployed):
+        deployed.openbao("DELETE", f"metadata/{name}")
+        for command in (("plan", "sandbox"), ("apply", "sandbox", "--yes")):
+            code, refused = deployed.json(*command)
+            told = {fault["where"].split(",")[0]: fault for fault in refused["faults"]}["host1"]
+            assert (code, refused["steps"]) == (1, [])
+            assert told["where"].endswith("#master_key")
+            assert "the key that opens them is not in the backend" in told["what"]
+            assert "healthv1 secrets restore" in told["hint"]
+        value = {"value": generated(ENTROPY["master_key"])}
+        deployed.openbao("POST", f"data/{name}", {"data": value})
+        code, refused = deployed.json("plan", "sandbox")
+        assert code == 1
+        assert "encrypted under another key than the backend's" in refused["faults"][0]["what"]
+    assert deployed.json("plan", "sandbox")[1]["steps"] == []
