@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from deploys.component import Secret
 from deploys.environment.checks import checks
 from deploys.environment.settings import Environment
-from deploys.environment.variables import env_file, owner_variables, variables
+from deploys.environment.variables import _url, env_file, owner_variables, variables
 from deploys.faults import Refused
 from deploys.stack import Stack, Topology
 from tests.unit.known import AWKWARD, Known, value
@@ -84,6 +84,24 @@ def test_every_variable_of_the_guide_is_there():
     assert set(found) - set(GUIDE) == {"REDIS_URL"}
 
 
+def test_while_a_secret_is_rotated_the_other_version_is_accepted_too():
+    rotating = Known((3, 2))
+    settings = Environment(cors_allowed_origins=ORIGINS).bind(rotating)
+    found = variables(settings, Stack(domain="api.example.com").bind(rotating), HERE)
+    for name, key in (("JWT_SECRET", "jwt_secret"), ("SESSION_SECRET", "session_secret"), ("MASTER_KEY", "master_key")):
+        assert (found[name], found[f"{name}_ALSO_ACCEPTED"]) == (value(key, 3), value(key, 2))
+    assert urlsplit(found["DATABASE_URL"]).username == "health_user_a"
+    assert not [name for name in variables(_environment(), STACK, HERE) if name.endswith("_ALSO_ACCEPTED")]
+
+
+@given(VALUES.filter(bool))
+@example(" " + "".join(map(chr, range(33, 127))) + " ")
+def test_urls_give_back_any_password(password):
+    url = _url("postgresql", "health_user_a", password, "127.0.0.1", 6432)
+    assert url.isascii()
+    assert unquote(urlsplit(url).password) == password
+
+
 def test_the_guides_values_are_the_defaults():
     found = variables(_environment(), STACK, HERE)
     assert found["JWT_EXPIRATION_HOURS"] == "24"
@@ -96,7 +114,7 @@ def test_the_guides_values_are_the_defaults():
 def test_urls_lead_where_they_should_and_keep_awkward_passwords(topology):
     found = {**variables(_environment(), STACK, topology), **owner_variables(STACK, topology)}
     for name, user, address, port, path in (
-        ("DATABASE_URL", "health_user", "127.0.0.1", 6432, "/health_v1_prod"),
+        ("DATABASE_URL", "health_user_a", "127.0.0.1", 6432, "/health_v1_prod"),
         ("MIGRATION_DATABASE_URL", "health_owner", topology.database, 5432, "/health_v1_prod"),
         ("REDIS_URL", "", topology.database, 6379, "/0"),
     ):
@@ -179,6 +197,8 @@ def held(tmp_path):
 def test_the_claims_hold_of_a_good_file_and_fail_of_a_bad_one(held):
     good = env_file({"A": "x y", "MASTER_KEY": "A" * 43 + "="})
     assert held(good) == [True, True]
+    assert held(good + "MASTER_KEY_ALSO_ACCEPTED=" + "B" * 43 + "=\n") == [True, True]
+    assert held(good + "MASTER_KEY_ALSO_ACCEPTED=AAAA\n") == [True, False]
     assert held(good + "A=again\n") == [False, True]
     assert held("MASTER_KEY=AAAA\nhalf a key\n") == [False, False]
     assert held("A=1\n") == [True, False]
