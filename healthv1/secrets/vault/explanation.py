@@ -90,8 +90,6 @@ def _answer(error: VaultError, place: Place) -> tuple[str, str]:
             return "It is a standby, and no node is active.", "check the other nodes: bao operator raft list-peers"
         case InvalidPath() if "namespace" in str(error):
             return f"There is no namespace {place.namespace}.", "check the namespace"
-        case InvalidPath() if '"auth/' in str(error):
-            return "The way to log in is not enabled at its mount.", "check the mount of `auth`: bao auth list"
         case InvalidPath():
             return f"There is no mount {place.mount}.", f"enable it: bao secrets enable -path={place.mount} kv-v2"
         case _:

@@ -1,6 +1,6 @@
 """A certificate authority for a server on loopback and for its clients."""
 
-import datetime
+import datetime as dt
 import ipaddress
 
 from cryptography import x509
@@ -28,7 +28,7 @@ class Authority:
         self._write(name, self._signed(subject, key, x509.ExtendedKeyUsage([usage]), loopback), key)
 
     def _signed(self, subject, key, *extensions):
-        now, hour = datetime.datetime.now(datetime.timezone.utc), datetime.timedelta(hours=1)
+        now, hour = dt.datetime.now(dt.timezone.utc), dt.timedelta(hours=1)
         made = x509.CertificateBuilder(
             self.name, subject, key.public_key(), x509.random_serial_number(), now - hour, now + hour
         )

@@ -64,7 +64,12 @@ def test_an_approle_that_is_refused_is_explained(in_openbao, approle, refusal, t
     used_up = in_openbao.backend(auth=AppRole(**approle))
     fault = _refused(refusal, used_up, "AppRole login", "was refused", "get a new secret id", str(tmp_path))
     assert (tmp_path / "secret-id").read_text() not in str(fault)
-    _refused(refusal, in_openbao.backend(auth=AppRole(**{**approle, "mount": "nowhere"})), "not enabled at its mount")
+    _refused(
+        refusal,
+        in_openbao.backend(auth=AppRole(**{**approle, "mount": "nowhere"})),
+        "auth/nowhere was refused",
+        "check mount",
+    )
     (tmp_path / "secret-id").unlink()
     _refused(refusal, in_openbao.backend(auth=AppRole(**approle)), "There is no secret id in")
 
