@@ -157,6 +157,23 @@ def restore(environment: str, file: Path, identity: Path) -> None:
     terminal.say_next(f"healthv1 secrets check {environment}")
 
 
+@secrets.command()
+@environment
+@click.argument("name", metavar="deploy|rotate|read", type=click.Choice(["deploy", "rotate", "read"]))
+def policy(environment: str, name: str) -> None:
+    """Print the Vault policy that a token needs to deploy, rotate or read, and nothing more."""
+    click.echo(commands.policy(environment, name), nl=False)
+
+
+@secrets.command()
+@environment
+def rekey(environment: str) -> None:
+    """Give the encrypted file a new key, for the recipients or the passphrase of now."""
+    commands.rekey(environment)
+    click.echo("It has a new key. Who could open it before still knows what they read: rotate that.")
+    terminal.say_next(f"healthv1 secrets list {environment}")
+
+
 def _agreement(environment: str, yes: bool) -> Callable[[dict[str, str]], bool]:
     def agree(steps: dict[str, str]) -> bool:
         if yes:

@@ -30,24 +30,22 @@ class Escrow:
     reference: str
     """The backend that it was exported from: vault:health-v1/production."""
     created: datetime
-    secrets: Mapping[str, tuple[Kept, ...]]
-    """Every version by the secret's name, ascending."""
+    secrets: Mapping[str, Entry]
+    """What was kept, by the secret's name: every version, and the one that was active."""
 
     def holds(self, entries: Mapping[str, Entry]) -> bool:
         """Whether every version of `entries` can be restored from it."""
         return all(
-            set(_values(entry.versions)) <= set(_values(self.secrets.get(name, ()))) for name, entry in entries.items()
+            name in self.secrets and _values(entry.versions) <= _values(self.secrets[name].versions)
+            for name, entry in entries.items()
         )
 
     def as_document(self) -> dict[str, Any]:
-        secrets = {
-            name: {str(kept.number): kept.as_document() for kept in versions} for name, versions in self.secrets.items()
-        }
         return {
             "format": FORMAT,
             "environment": self.reference,
             "created": self.created.isoformat(),
-            "secrets": secrets,
+            "secrets": {name: entry.as_document() for name, entry in self.secrets.items()},
         }
 
     @classmethod
@@ -55,10 +53,7 @@ class Escrow:
         """Raises `KeyError`, `TypeError`, `AttributeError` and `ValueError` for anything else."""
         if document["format"] != FORMAT:
             raise ValueError("another format")
-        secrets = {
-            name: tuple(Kept.from_document(int(number), versions[number]) for number in sorted(versions, key=int))
-            for name, versions in document["secrets"].items()
-        }
+        secrets = {name: Entry.from_document(entry) for name, entry in document["secrets"].items()}
         return cls(document["environment"], datetime.fromisoformat(document["created"]), secrets)
 
 
@@ -67,7 +62,7 @@ def sealed(entries: Mapping[str, Entry], recipients: Sequence[str], reference: s
     if not recipients:
         raise SecretsError(Fault(reference, "Nobody could open the escrow file.", "name a recipient's public key"))
     age.refuse_wrong(recipients, "escrow")
-    escrow = Escrow(reference, now(), {name: entry.versions for name, entry in entries.items()})
+    escrow = Escrow(reference, now(), entries)
     text = json.dumps(escrow.as_document(), ensure_ascii=False, indent=2)
     return f"{age.sealed(text.encode(), recipients)}\n".encode()
 
@@ -81,7 +76,7 @@ def opened(data: bytes, identity_file: Path) -> Escrow:
         raise _refusal("escrow file", f"{error}.", "check that it is whole, and meant for this key") from None
     except (AttributeError, KeyError, TypeError, ValueError):
         raise _refusal("escrow file", "It is none of ours.", "choose a file that was exported for escrow") from None
-    for kept in (kept for versions in escrow.secrets.values() for kept in versions):
+    for kept in (kept for entry in escrow.secrets.values() for kept in entry.versions):
         redactor.add(kept.value)
     return escrow
 

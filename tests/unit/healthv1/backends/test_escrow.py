@@ -34,7 +34,7 @@ def test_either_recipient_reads_every_version_back(sealed, key_file, ssh_key):
     for identity in (key_file, ssh_key):
         found = escrow.opened(sealed, identity)
         assert found.reference == REFERENCE
-        assert found.secrets == {name: entry.versions for name, entry in ENTRIES.items()}
+        assert found.secrets == ENTRIES
         assert found.holds(ENTRIES)
     assert not found.holds({"master_key": Entry.first("other")})
     assert not found.holds({"unknown": Entry.first("other")})
@@ -98,4 +98,4 @@ def test_the_age_tool_reads_it_as_documented(sealed, key_file, tmp_path):
     printed = subprocess.run(["age", "-d", "-i", key_file, tmp_path / "escrow.age"], check=True, stdout=subprocess.PIPE)
     document = json.loads(printed.stdout)
     assert document["environment"] == REFERENCE
-    assert document["secrets"]["master_key"]["2"]["value"] == "precious-two"
+    assert document["secrets"]["master_key"]["versions"]["2"]["value"] == "precious-two"
