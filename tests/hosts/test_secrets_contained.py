@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -71,15 +72,20 @@ class _ArgumentWatch(threading.Thread):
 
     def run(self):
         while not self.stop.is_set():
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
-                try:
-                    line = path.read_bytes()
-                except OSError:
-                    continue
-                if any(needle in line for needle in self.needles):
-                    self.hits.add(line[:200])
+            lines = list(_command_lines())
+            everything = b"\n".join(lines)
+            found = [needle for needle in self.needles if needle in everything]
+            self.hits |= {line[:200] for line in lines if any(needle in line for needle in found)}
             self.samples += 1
             time.sleep(0.02)
+
+
+def _command_lines():
+    """Read quickly, with no Path for each process: the more often, the more is seen."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with suppress(OSError), open(f"/proc/{entry.name}/cmdline", "rb", buffering=0) as file:  # noqa: PTH123
+                yield file.read()
 
 
 @pytest.fixture
