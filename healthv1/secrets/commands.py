@@ -14,7 +14,7 @@ from healthv1.engine.bindings import Bound, bound
 from healthv1.engine.session import opened
 from healthv1.errors import Fault, Refused
 from healthv1.progress import Progress
-from healthv1.secrets import acceptance, doctor, escrow, register, rotation
+from healthv1.secrets import acceptance, data_keys, doctor, escrow, register, rotation
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.file import EncryptedFile
 from healthv1.secrets.file.replacement import replace
@@ -134,6 +134,13 @@ def rotate(
         {turn.secret.key: turn.entry.active for turn in turns if turn not in waiting},
         {turn.secret.key: _awaited(turn, environment) for turn in waiting},
     )
+
+
+def renew_data_keys(environment: str) -> str:
+    """Seal all that is known of patients anew, under a new data key; return what was done."""
+    with opened(environment, read_site=False) as session:
+        session.refuse_faults()
+        return data_keys.renew(session)
 
 
 def _turn(secret: Secret, found: Bound) -> Turn:
