@@ -3,10 +3,13 @@
 from deploys.certbot.settings import Certbot
 from deploys.environment.settings import Environment
 from deploys.stack import Stack
-from healthv1.secrets.vault import Vault
+from healthv1.secrets.file import EncryptedFile
 
-# The token comes from VAULT_TOKEN or ~/.vault-token.
-secrets = Vault(address="https://vault.example.com:8200", mount="health-v1", path="production")
+# A file that is encrypted with a passphrase, to be committed with the rest; `recipients` seals it to your team's own keys.
+# The alternatives, imported from healthv1.secrets.vault and healthv1.secrets.aws (docs/secrets.md helps to choose):
+#   secrets = Vault(address="https://vault.example.com:8200", path="production")
+#   secrets = SecretsManager(prefix="health-v1/production", region="eu-central-1")
+secrets = EncryptedFile("secrets/production.age")
 
 stack = Stack(domain="api.example.com")
 environment = Environment(
