@@ -5,7 +5,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 APT := python3-venv mmdebstrap systemd-container pebble nftables iproute2 openssh-client e2fsprogs util-linux curl \
-  postgresql redis-server pgbouncer wrk
+  postgresql redis-server pgbouncer wrk age
 
 .PHONY: help demo test check bench clean setup
 

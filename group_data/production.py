@@ -5,10 +5,10 @@ from deploys.environment.settings import Environment
 from deploys.stack import Stack
 from healthv1.secrets.file import EncryptedFile
 
-# A file that is encrypted with a passphrase, to be committed with the rest; `recipients` seals it to your team's own keys.
-# The alternatives, imported from healthv1.secrets.vault and healthv1.secrets.aws (docs/secrets.md helps to choose):
-#   secrets = Vault(address="https://vault.example.com:8200", path="production")
-#   secrets = SecretsManager(prefix="health-v1/production", region="eu-central-1")
+# One line chooses the backend; docs/secrets.md compares the three. This one is a file to be committed with the rest,
+# encrypted with a passphrase, or to your team's own keys with `recipients=("ssh-ed25519 AAAA…",)`. The others:
+# - healthv1.secrets.vault: Vault(address="https://vault.example.com:8200", path="production"), as in cluster.py
+# - healthv1.secrets.aws: SecretsManager(prefix="health-v1/production", region="eu-central-1")
 secrets = EncryptedFile("secrets/production.age")
 
 stack = Stack(domain="api.example.com")
