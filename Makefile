@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Tests on hosts mostly wait: two processors keep three workers going. Each has a host of its own, which takes about 1 GB.
 WORKERS ?= 3
 APT := python3-venv mmdebstrap systemd-container pebble nftables iproute2 openssh-client e2fsprogs util-linux curl \
-  postgresql redis-server pgbouncer wrk
+  postgresql redis-server pgbouncer wrk age
 
 .PHONY: help demo test check bench clean setup
 

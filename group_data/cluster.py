@@ -5,7 +5,7 @@ from deploys.environment.settings import Environment
 from deploys.stack import Stack
 from healthv1.secrets.vault import Vault
 
-# The token comes from VAULT_TOKEN or ~/.vault-token.
+# The token comes from VAULT_TOKEN or ~/.vault-token; production.py shows the alternatives.
 secrets = Vault(address="https://vault.example.com:8200", mount="health-v1", path="cluster")
 
 stack = Stack(domain="api.example.com")

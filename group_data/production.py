@@ -3,10 +3,13 @@
 from deploys.certbot.settings import Certbot
 from deploys.environment.settings import Environment
 from deploys.stack import Stack
-from healthv1.secrets.vault import Vault
+from healthv1.secrets.file import EncryptedFile
 
-# The token comes from VAULT_TOKEN or ~/.vault-token.
-secrets = Vault(address="https://vault.example.com:8200", mount="health-v1", path="production")
+# One line chooses the backend; docs/secrets.md compares the three. This one is a file to be committed with the rest,
+# encrypted with a passphrase, or to your team's own keys with `recipients=("ssh-ed25519 AAAA…",)`. The others:
+# - healthv1.secrets.vault: Vault(address="https://vault.example.com:8200", path="production"), as in cluster.py
+# - healthv1.secrets.aws: SecretsManager(prefix="health-v1/production", region="eu-central-1")
+secrets = EncryptedFile("secrets/production.age")
 
 stack = Stack(domain="api.example.com")
 environment = Environment(

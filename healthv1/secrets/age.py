@@ -14,7 +14,7 @@ from healthv1.errors import Fault, SecretsError
 
 BEGIN, END = "-----BEGIN AGE ENCRYPTED FILE-----", "-----END AGE ENCRYPTED FILE-----"
 Identity = Any  # of pyrage, which describes no types
-_PRIVATE = "AGE-SECRET-KEY-"
+PRIVATE = "AGE-SECRET-KEY-"
 
 
 class AgeError(ValueError):
@@ -95,7 +95,7 @@ def unlocked(armored: str, passphrase: str) -> bytes:
 def identities(text: str) -> list[Identity]:
     """Read private keys: a file of age-keygen, or an unencrypted SSH key. Raises `AgeError`."""
     keys = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if keys and keys[0].startswith(_PRIVATE):
+    if keys and keys[0].startswith(PRIVATE):
         return [_x25519(key) for key in keys]
     try:
         return [ssh.Identity.from_buffer(text.encode())]
@@ -108,7 +108,7 @@ def identities(text: str) -> list[Identity]:
 def recipient_of(key_file: Path) -> str:
     """Return the public key that belongs to a private key's file. Raises `AgeError` and `OSError`."""
     text = key_file.read_text(encoding="utf-8")
-    keys = [line.strip() for line in text.splitlines() if line.startswith(_PRIVATE)]
+    keys = [line.strip() for line in text.splitlines() if line.startswith(PRIVATE)]
     if keys:
         return public(keys[0])
     try:

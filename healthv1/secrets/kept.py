@@ -71,12 +71,11 @@ class Kept(ABC, Generic[Revision]):
 
     def store(self, secrets: tuple[Secret, ...]) -> None:
         """Keep what is missing. Of two that store at once, one wins each name and both go on with its value."""
-        faults: dict[Fault, None] = {}
+        faults: list[Fault] = []
         for secret in self.missing(secrets):
-            found = self._store(secret)
-            if faults.keys() & set(found):
-                break  # what is said twice concerns the backend, not one name
-            faults.update(dict.fromkeys(found))
+            faults += self._store(secret)
+            if any(fault.where != f"{self}#{secret.key}" for fault in faults[-1:]):
+                break  # what concerns the whole backend would be met again for each name
         SecretsError.unless(faults)
 
     def _store(self, secret: Secret) -> tuple[Fault, ...]:

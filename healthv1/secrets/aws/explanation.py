@@ -72,7 +72,7 @@ def explained(error: Exception, place: Place, verb: str, name: str) -> SecretsEr
 
 def _refusal(error: ClientError, place: Place, verb: str, name: str) -> Fault:
     where, found = f"{place}#{name}" if name else place.known, code(error)
-    if found.startswith("AccessDenied"):
+    if found.startswith("AccessDenied") or found == "403":  # the bare status, when the answer has no code
         what = f"Permission was denied: {_ACTIONS[verb]} on {place.id(name or '*')}."
         return Fault(where, what, "let the policy have it: docs/secrets.md shows the whole one")
     if found == "InvalidRequestException" and "delet" in str(error.response["Error"].get("Message", "")):

@@ -29,7 +29,7 @@ class EncryptedFile(Kept[str]):
     def __init__(self, path: str | Path, key_file: str | Path | None = None, recipients: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._path = path
-        self._door = Door(str(self), key_file, tuple(recipients))
+        self._door = Door(str(self), key_file, tuple(one.strip() for one in recipients))
         self._one = Lock()  # those who read side by side ask for one passphrase
         self._keys: dict[str, str] = {}
         self._refused: dict[str, tuple[Fault, ...]] = {}
@@ -179,4 +179,4 @@ def _block(document: Document | None, name: str) -> str:
 
 
 def _private(contents: str) -> str:
-    return next(line for line in contents.splitlines() if not line.startswith("#"))
+    return next(line for line in contents.splitlines() if line.startswith(age.PRIVATE))
