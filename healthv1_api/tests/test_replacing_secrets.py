@@ -7,8 +7,10 @@ import time
 
 import pytest
 from running.clinic import Clinic, Person
-from running.environment import master_key
+from running.database import make_database
+from running.environment import master_key, variables
 from running.programs import program
+from running.service import Service
 
 PASSWORDS = {"INITIAL_ADMIN_PASSWORD": "first-admin-password", "VERIFICATION_PASSWORD": "first-verification"}
 REPLACED = ("JWT_SECRET", "SESSION_SECRET", "MASTER_KEY")
@@ -18,13 +20,44 @@ def with_also(active, other):
     return {**active, **{f"{name}_ALSO_ACCEPTED": other[name] for name in REPLACED}}
 
 
-@pytest.fixture
-def steps(environment):
+def steps_from(environment):
     """The variables of each step."""
     old = {name: environment[name] for name in REPLACED}
     new = {"JWT_SECRET": secrets.token_urlsafe(48), "SESSION_SECRET": secrets.token_urlsafe(48)}
     new["MASTER_KEY"] = master_key()
     return {"settled": old, "staged": with_also(old, new), "promoted": with_also(new, old), "retired": new}
+
+
+@pytest.fixture(scope="module")
+def both(cluster, command, migrated_once, redis_server, tmp_path_factory):
+    """An instance that is staged, and one that is promoted; whoever asks has logged in at the first."""
+    database = make_database(cluster)
+    database.become_a_copy_of(migrated_once)
+    environment = variables(database, redis_server[1])
+    subprocess.run([command, "seed"], env={**environment, **PASSWORDS}, check=True)
+    services, steps = [], steps_from(environment)
+    try:
+        for step in ("staged", "promoted"):
+            env = {**environment, **steps[step]}
+            services.append(Service([command], env, tmp_path_factory.mktemp(step)).start())
+            services[-1].becomes(200)
+        yield [Clinic(service, database, PASSWORDS) for service in services]
+    finally:
+        for service in services:
+            service.stop()
+
+
+@pytest.fixture
+def people(both, sessions):
+    """The same person at each, logged in anew."""
+    for clinic in both:
+        vars(clinic).pop("verifier", None)
+    return [clinic.verifier for clinic in both]
+
+
+@pytest.fixture
+def steps(environment):
+    return steps_from(environment)
 
 
 @pytest.fixture
@@ -42,18 +75,21 @@ def at(migrated, run, serving, steps):
 
 @pytest.fixture
 def sessions(redis_server):
-    """Return each session's name and how long it is to live."""
+    """Return the name of each session since, and how long it is to live."""
 
     def redis(*words):
         argv = [program("redis-cli"), "--no-auth-warning", "-u", redis_server[1], *words]
         return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.split()
 
-    redis("flushall")
-    return lambda: {name: int(redis("ttl", name)[0]) for name in redis("--scan", "--pattern", "session:*")}
+    def names():
+        return set(redis("--scan", "--pattern", "session:*"))
+
+    before = names()
+    return lambda: {name: int(redis("ttl", name)[0]) for name in names() - before}
 
 
-def test_a_session_moves_to_the_secret_of_whom_it_asks(at, sessions):
-    staged, promoted = at("staged").verifier, at("promoted").verifier
+def test_a_session_moves_to_the_secret_of_whom_it_asks(people, sessions):
+    staged, promoted = people
     promoted.tokens = staged.tokens
     seen = []
     for person in (staged, promoted, staged):
@@ -67,8 +103,8 @@ def test_a_session_moves_to_the_secret_of_whom_it_asks(at, sessions):
     assert all(1790 < ttl <= 1800 for names in seen for ttl in names.values())
 
 
-def test_what_another_step_signed_and_sealed_is_read(at, sessions):
-    staged, promoted = at("staged").verifier, at("promoted").verifier
+def test_what_another_step_signed_and_sealed_is_read(people, sessions):
+    staged, promoted = people
     of_staged, of_promoted = staged.tokens, promoted.tokens
     paths = [person.new_patient().headers["location"] for person in (staged, promoted)]
     staged.tokens, promoted.tokens = of_promoted, of_staged
@@ -80,30 +116,18 @@ def test_what_another_step_signed_and_sealed_is_read(at, sessions):
     assert len(sessions()) == 1
 
 
-def test_an_end_is_one_under_both_names(at, sessions):
-    staged, promoted = at("staged").verifier, at("promoted")
+def test_an_end_is_one_under_both_names(people, sessions):
+    staged, promoted = people
     refresh = {"refresh_token": staged.tokens["refresh_token"]}
-    staged.tokens = promoted.service.request("/v1/auth/refresh", "POST", body=refresh).document
+    staged.tokens = promoted.clinic.service.request("/v1/auth/refresh", "POST", body=refresh).document
     assert len(sessions()) == 2
     assert staged.ask("POST", "/v1/auth/logout").status == 204
     assert sessions() == {}
 
 
-def test_an_old_secret_is_refused_where_it_is_retired(at, run, steps, sessions):
-    staged, promoted = at("staged").verifier, at("promoted").verifier
-    path = staged.new_patient().headers["location"]
-    assert promoted.tokens
-    assert run("keys", "rewrap", **steps["promoted"]).stdout == "rewrapped 2 keys\n"
-    retired = Person(at("retired"), "verification", staged.password)
-    answers = []
-    for retired.tokens in (promoted.tokens, staged.tokens):
-        answers.append(retired.ask("GET", path))
-    assert [answer.status for answer in answers] == [200, 401]
-    assert answers[1].document["detail"] == "The access token is not one of ours."
-    assert run("keys", "check", **steps["settled"]).returncode == 78
-
-
-def test_instances_of_both_steps_go_on_through_a_rewrap(at, run, steps, migrated):
+def test_instances_of_both_steps_go_on_through_a_rewrap_and_the_old_secrets_are_refused_after_it(
+    at, run, steps, migrated
+):
     staged, promoted = at("staged").verifier, at("promoted").verifier
     masters = "SELECT string_agg(DISTINCT master, ' ') FROM health.data_keys"
     old = migrated.sql(masters)
@@ -119,6 +143,13 @@ def test_instances_of_both_steps_go_on_through_a_rewrap(at, run, steps, migrated
     assert run("keys", "rewrap", **steps["promoted"]).stdout == "rewrapped 1 keys\n"
     assert run("keys", "check", "--wrapped", **steps["retired"]).returncode == 0
     assert [person.ask("GET", path).status for person in people for path in paths] == [200] * 9
+    retired = Person(at("retired"), "verification", staged.password)
+    answers = []
+    for retired.tokens in (promoted.tokens, staged.tokens):
+        answers.append(retired.ask("GET", paths[0]))
+    assert [answer.status for answer in answers] == [200, 401]
+    assert answers[1].document["detail"] == "The access token is not one of ours."
+    assert run("keys", "check", **steps["settled"]).returncode == 78
 
 
 TRIES = """

@@ -16,7 +16,6 @@ SEALED = {
 }
 READ_OLD = "SELECT id, key_id, {columns} FROM health.{table} WHERE key_id < %s ORDER BY id LIMIT %s FOR UPDATE"
 OLD_ROWS = " UNION ALL ".join(f"SELECT FROM health.{table} WHERE key_id < %(newest)s" for table in SEALED)
-ANY_OLD = f"SELECT EXISTS ({OLD_ROWS})"
 WRITE_NEW = "UPDATE health.{table} SET key_id = %s, ({columns}) = ROW({values}) WHERE id = %s"
 
 
@@ -31,8 +30,8 @@ async def reencrypt(connection: Connection, ring: Ring) -> int:
 
 async def any_older(connection: Connection, newest: int) -> bool:
     """Whether a row is under an older key."""
-    row = await (await connection.execute(ANY_OLD, {"newest": newest})).fetchone()
-    return row == (True,)
+    cursor = await connection.execute(f"{OLD_ROWS} LIMIT 1", {"newest": newest})
+    return await cursor.fetchone() is not None
 
 
 async def _batch(connection: Connection, ring: Ring, table: str, columns: tuple[str, ...]) -> int:
