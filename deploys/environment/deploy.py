@@ -6,7 +6,7 @@ from pyinfra.api.deploy import deploy
 
 from deploys.environment.checks import checks
 from deploys.environment.settings import Environment
-from deploys.environment.variables import env_file, owner_variables, variables
+from deploys.environment.variables import env_file, literal, owner_variables, variables
 from deploys.operations.claims import claim
 from deploys.operations.files import file
 from deploys.operations.master_key import is_kept
@@ -20,7 +20,7 @@ def deploy_environment(settings: Environment, stack: Stack, topology: Topology) 
     file(
         name="Write .env",
         path=env,
-        content=lambda: env_file(variables(settings, stack, topology)),
+        content=lambda: env_file(literal(variables(settings, stack, topology))),
         mode="0600",
         user=stack.user,
         group=stack.user,
@@ -29,7 +29,7 @@ def deploy_environment(settings: Environment, stack: Stack, topology: Topology) 
     file(
         name="Write .env.owner",
         path=f"{stack.home}/.env.owner",
-        content=lambda: env_file(owner_variables(stack, topology)),
+        content=lambda: env_file(literal(owner_variables(stack, topology))),
         mode="0600",
         secret=True,
     )

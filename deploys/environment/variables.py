@@ -29,6 +29,15 @@ def env_file(variables: Mapping[str, str]) -> str:
     return "".join(f"{name}={_quoted(name, value)}\n" for name, value in variables.items())
 
 
+def literal(variables: dict[str, str]) -> dict[str, str]:
+    """Return the same, unless the API would not start with it."""
+    for name, value in variables.items():
+        if "${" in value:
+            what = "Its value has ${ in it, which the API takes for a variable that nobody put a value for."
+            raise Refused(Fault(name, what, "keep another value in the backend"))
+    return variables
+
+
 def _quoted(name: str, value: str) -> str:
     if any(character in value for character in "\n\r\0"):
         raise Refused(Fault(name, "Its value has more than one line.", "keep it in the backend as one line"))

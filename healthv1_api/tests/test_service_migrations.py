@@ -91,3 +91,13 @@ def test_seed_before_migrate_names_the_next_command(run):
     refused = run("seed")
     assert refused.returncode == 1
     assert "`healthv1-api migrate run` first" in refused.stderr
+
+
+def test_rights_are_granted_to_the_role_that_is_named(run, database):
+    database.sql("CREATE ROLE rights_of_the_service")
+    assert run("migrate", "run", APPLICATION_ROLE="rights_of_the_service").stdout == APPLIED
+    for role, granted in (("rights_of_the_service", "t"), (APPLICATION, "f")):
+        assert database.sql(f"SELECT has_schema_privilege('{role}', 'health', 'usage')") == granted
+    while "reverted" in run("migrate", "revert", APPLICATION_ROLE="rights_of_the_service").stdout:
+        pass
+    database.sql("DROP ROLE rights_of_the_service")

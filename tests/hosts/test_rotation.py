@@ -136,7 +136,7 @@ def test_a_master_key_that_does_not_open_what_is_stored_is_refused_before_anythi
         for command in (("plan", "sandbox"), ("apply", "sandbox", "--yes")):
             code, refused = deployed.json(*command)
             told = {fault["where"].split(",")[0]: fault for fault in refused["faults"]}["host1"]
-            assert (code, refused["steps"]) == (1, [])
+            assert (code, refused.get("steps", [])) == (1, [])
             assert told["where"].endswith("#master_key")
             assert "the key that opens them is not in the backend" in told["what"]
             assert "healthv1 secrets restore" in told["hint"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pyinfra
 import pytest
+from hypothesis import settings
 from pyinfra.api.config import Config
 from pyinfra.api.inventory import Inventory
 from pyinfra.api.state import State, StateStage
@@ -15,6 +16,10 @@ from pyinfra.context import ctx_inventory, ctx_state
 from deploys.operations.barrier import barrier
 from healthv1.engine import planner, rollout
 from healthv1.engine.session import Session
+
+# On a busy machine a shell may take its time.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 ME = {"user": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from deploys.component import Secret
 from deploys.environment.checks import checks
 from deploys.environment.settings import Environment
-from deploys.environment.variables import _url, env_file, owner_variables, variables
+from deploys.environment.variables import _url, env_file, literal, owner_variables, variables
 from deploys.faults import Refused
 from deploys.stack import Stack, Topology
 from tests.unit.known import AWKWARD, Known, value
@@ -76,6 +76,14 @@ def test_a_value_of_more_than_one_line_is_refused_by_name_and_not_shown(value):
     with pytest.raises(Refused, match="SMTP_PASSWORD: Its value has more than one line") as refusal:
         env_file({"SMTP_PASSWORD": value})
     assert value not in str(refusal.value)
+
+
+def test_what_the_api_takes_for_a_variable_is_refused_by_name_and_not_shown():
+    plain = {"DATABASE_URL": "postgresql://a:%24%7Bx@h/d", "JWT_SECRET": "a$b{c"}
+    assert literal(plain) == plain
+    with pytest.raises(Refused, match=r"JWT_SECRET: Its value has \$\{ in it") as refusal:
+        literal({"JWT_SECRET": "planted${HOME}"})
+    assert "planted" not in str(refusal.value)
 
 
 def test_every_variable_of_the_guide_is_there():

@@ -36,7 +36,7 @@ def test_the_fingerprint_is_the_apis():
 
 
 @given(st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 def test_a_host_tells_the_fingerprints_of_its_keys_and_no_more(tmp_path_factory, key, other):
     env = tmp_path_factory.mktemp("env") / ".env"
     env.write_text(f"A='x=y'\nMASTER_KEY_ALSO_ACCEPTED={_text(other)}\nMASTER_KEY={_text(key)}\n")
