@@ -39,8 +39,8 @@ def both(cluster, command, migrated_once, redis_server, tmp_path_factory):
     try:
         for step in ("staged", "promoted"):
             env = {**environment, **steps[step]}
-            services.append(Service([command], env, tmp_path_factory.mktemp(step)).start())
-            services[-1].becomes(200)
+            services.append(Service([command], env, tmp_path_factory.mktemp(step)))
+            services[-1].start().becomes(200)
         yield [Clinic(service, database, PASSWORDS) for service in services]
     finally:
         for service in services:
