@@ -111,28 +111,24 @@ def test_a_renewed_key_seals_and_instances_that_had_another_read_and_write(used,
     assert used.database.sql("SELECT DISTINCT key_id FROM health.patients") == newest
 
 
-def test_a_renewal_that_was_killed_before_rows_moved_is_finished(used, renewing, run):
-    renewing().kill()
-    age(used.database)
-    newest = keys_of(used.database, "max(id)")
-    told = f"data key {newest} was new already: finished what had begun; moved 1 rows, and every row is under it\n"
-    assert run("keys", "renew").stdout == told
-    assert (keys_of(used.database), used.database.sql("SELECT key_id FROM health.patients")) == ("2", newest)
-
-
-def test_a_renewal_that_was_killed_among_the_rows_is_finished(used, renewing, run):
+def test_a_renewal_that_is_killed_at_any_moment_is_finished_and_none_is_added(
+    used, renewing, command, environment, run
+):
     patient = used.patient.rpartition("/")[2]
     order = {"patient_id": patient, "details": "x"}
     assert used.verifier.ask("POST", "/v1/queues/worklist", order).status == 201
-    holder = used.database.session("SELECT FROM health.worklist FOR UPDATE")
-    renewal = renewing()
+    renewing().kill()  # before rows move
     age(used.database)
     newest = keys_of(used.database, "max(id)")
-    _until(lambda: used.database.sql("SELECT key_id FROM health.patients") == newest, [renewal])
-    renewal.kill()
+    holder = used.database.session("SELECT FROM health.worklist FOR UPDATE")
+    second = subprocess.Popen([command, "keys", "renew"], env=environment)
+    _until(lambda: used.database.sql("SELECT key_id FROM health.patients") == newest, [second])
+    second.kill()  # among the rows
+    second.wait()
     holder.communicate("ROLLBACK;")
     assert used.database.sql("SELECT key_id FROM health.worklist") != newest
-    assert "was new already" in run("keys", "renew").stdout
+    told = f"data key {newest} was new already: finished what had begun; moved 1 rows, and every row is under it\n"
+    assert run("keys", "renew").stdout == told
     assert (keys_of(used.database), used.database.sql("SELECT key_id FROM health.worklist")) == ("2", newest)
     assert used.verifier.ask("POST", "/v1/queues/worklist/claim").document["details"] == "x"
 

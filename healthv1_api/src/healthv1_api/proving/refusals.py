@@ -9,7 +9,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
 from healthv1_api.keys.master import WrongKeyError
 
-PATIENCE = 5.0  # seconds for each try
+PATIENCE = 4.0  # seconds for each try
 SAID = {
     "password authentication failed": "the password or the user is refused",
     "SASL authentication failed": "the password or the user is refused",
