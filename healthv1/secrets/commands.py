@@ -120,6 +120,7 @@ def rotate(
     found = bound(environment)
     register.kept_by(found)
     turns = [_turn(secret, found) for secret in register.found(found, names)]
+    rotation.refuse(turns, value)
     if value is not None:
         _refuse_unusable(turns[0].secret, value)
     if not agree({turn.secret.key: turn.entry.step for turn in turns}):

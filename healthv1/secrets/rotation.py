@@ -51,9 +51,13 @@ class Turn:
         return entry.since + self.outlives if entry.step == "promoted" and entry.since else None
 
 
+def refuse(turns: list[Turn], value: str | None) -> None:
+    """Raise `Refused` when one of them cannot be rotated, or not to `value`."""
+    Refused.unless(fault for turn in turns for fault in _refusals(turn, value))
+
+
 def begin(turns: list[Turn], value: str | None) -> None:
     """Record a new version of each secret that is settled; one whose rotation is under way is left to go on."""
-    Refused.unless(fault for turn in turns for fault in _refusals(turn, value))
     for turn in turns:
         fresh = value or generated(turn.secret.entropy)
         turn.kept.change(turn.secret.key, lambda found, turn=turn, fresh=fresh: _begun(turn, found, fresh))  # type: ignore[misc]
