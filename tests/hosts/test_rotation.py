@@ -1,12 +1,16 @@
 """Secrets are replaced under load, and no visitor notices; then the old ones open nothing."""
 
+import random
+import subprocess
+import sys
+import time
 from contextlib import contextmanager
 from types import SimpleNamespace
 
 import pytest
 
 from healthv1.secrets.kept import generated
-from healthv1.secrets.vault import Vault
+from healthv1.secrets.vault import Token, Vault
 from tests.hosts.clinic import Clinic
 from tests.hosts.traffic import NO_ERROR, Traffic, Visitor, without_rate_limits
 from tests.hosts.world import quoted
@@ -17,7 +21,7 @@ STAGED, PROMOTED, RETIRED = "staged", "promoted", "retired"
 
 def vault(world):
     found = world.running.openbao
-    return Vault(address=found.address, path=world.name, mount=found.mount, token_file=found.token_file)
+    return Vault(address=found.address, path=world.name, mount=found.mount, auth=Token(found.token_file))
 
 
 def step(world, *names, to):
@@ -92,6 +96,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.long
 def test_five_secrets_are_replaced_under_load_and_no_request_fails(busy):
     world, names, old = busy.world, list(ENTROPY), dict(busy.world.kept)
     old_token, counts, changes = Clinic(world).token, {}, {}
@@ -110,6 +115,65 @@ def test_five_secrets_are_replaced_under_load_and_no_request_fails(busy):
     _, report = world.json("verify", "sandbox", cwd=busy.project)
     assert [one for one in report["findings"] if not one["holds"] and one["component"] != "outside"] == []
     _the_old_ones_open_nothing(world, old, old_token)
+
+
+@pytest.mark.long
+def test_a_rotation_that_is_killed_at_each_step_is_finished_by_the_same_command_once(busy):
+    world, old = busy.world, dict(busy.world.kept)
+    rotate = ("secrets", "rotate", "sandbox", "database_password", "redis_password", "--yes")
+    with Visitor(world) as visitor, busy.traffic.load(PAUSE) as counted:
+        for reached in (STAGED, PROMOTED, RETIRED):
+            _killed_at(world, reached, rotate, busy.project)
+        code, done = world.json(*rotate, cwd=busy.project)
+    assert (code, done["done"], done["waiting"]) == (0, {"database_password": 2, "redis_password": 2}, {})
+    assert counted.pop("answers") > 200
+    assert counted == NO_ERROR
+    assert visitor.failures == []
+    for name in done["done"]:
+        document = world.openbao("GET", f"data/{world.name}/{name}").json()["data"]["data"]
+        assert (document["active"], list(document["versions"]), document["step"]) == (2, ["2"], "settled")
+    assert world.json("plan", "sandbox", cwd=busy.project)[1]["steps"] == []
+    report = world.json("secrets", "check", "sandbox", cwd=busy.project)[1]
+    assert [one for one in report["findings"] if not one["holds"]] == []
+    assert not redis_lets_in(world, old["redis_password"])
+    for port in (5432, 6432):
+        assert not database_lets_in(world, "health_user_a", old["database_password"], port)
+
+
+def _killed_at(world, reached, command, cwd):
+    """Kill the rotation a moment after the backend recorded this step of both, somewhere in its apply."""
+    argv = [sys.executable, "-m", "healthv1", *command]
+    with subprocess.Popen(argv, cwd=cwd, env=world.environment, stderr=subprocess.DEVNULL) as process:
+        names = command[3:5]
+        until = time.monotonic() + 120
+        while {vault(world).entry(name).step for name in names} != {reached}:
+            assert process.poll() is None, f"it ended before it was {reached}"
+            assert time.monotonic() < until
+            time.sleep(0.2)
+        time.sleep(random.uniform(0, 6))  # any moment will do
+        process.kill()
+
+
+def test_what_holds_of_secrets_is_found_not_to_hold_when_it_does_not(deployed):
+    """The backend says one thing and the hosts another: whoever checks hears which."""
+    with backend_put_back(deployed):
+        for name in ("redis_password", "database_password", "verification_password"):
+            vault(deployed).change(name, lambda entry: entry.replaced(generated(32)).settled())
+        code, report = deployed.json("secrets", "check", "sandbox")
+        assert code == 1
+        broken = {one["component"] for one in report["findings"] if not one["holds"]}
+        assert broken == {"redis_password", "database_password", "verification_password"}
+
+
+@pytest.mark.long
+def test_data_keys_are_renewed_while_visitors_are_served(deployed):
+    clinic = Clinic(deployed)
+    with clinic.patient() as row:
+        before = int(clinic.sql("SELECT max(id) FROM health.data_keys"))
+        deployed.must("secrets", "rotate", "sandbox", "data_keys", "--yes")
+        assert int(clinic.sql("SELECT max(id) FROM health.data_keys")) == before + 1
+        assert clinic.sql(f"SELECT count(*) FROM health.patients WHERE key_id <= {before}") == "0"
+        assert clinic.ask("GET", f"/v1/patients/{row}")[0] == 200
 
 
 def _the_old_ones_open_nothing(world, old, old_token):
