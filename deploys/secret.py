@@ -64,6 +64,14 @@ class Secret:
             raise Refused(Fault(str(self), "It has no backend.", "set `secrets` in group_data"))
         return self.backend.versions(self)
 
+    def numbers(self) -> tuple[int, ...]:
+        """Return the numbers of the accepted versions, the active one first: no secret. Raises `Refused`."""
+        return tuple(version.number for version in self.versions())
+
+    def is_missing(self) -> bool:
+        """Whether the backend does not hold it, so that it would be generated. Raises `Refused`."""
+        return self.backend is not None and bool(self.backend.missing((self,)))
+
     def reveal(self) -> str:
         """Return the active value. Only operations made for secrets call this. Raises `Refused`."""
         return self.versions()[0].value

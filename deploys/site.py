@@ -20,7 +20,7 @@ from deploys.nginx.settings import Nginx
 from deploys.operations.barrier import barrier
 from deploys.pgbouncer.deploy import deploy_pgbouncer
 from deploys.pgbouncer.settings import Pgbouncer
-from deploys.postgresql.deploy import deploy_postgresql
+from deploys.postgresql.deploy import deploy_postgresql, retire_logins
 from deploys.postgresql.settings import Postgresql
 from deploys.preflight.deploy import deploy_preflight
 from deploys.preflight.settings import Preflight
@@ -34,13 +34,14 @@ from deploys.user.settings import User
 
 stack = here.settings(Stack)
 topology = here.topology()
+environment = here.settings(Environment)
 
 # Every host.
 deploy_preflight(
     settings=here.settings(Preflight),
     backend=here.backend() if here.is_first("all") else None,
-    secrets=here.needed(stack, here.settings(Environment)),
-    require_escrow=here.settings(Environment).require_escrow,
+    secrets=here.needed(stack, environment),
+    require_escrow=environment.require_escrow,
 )
 deploy_ufw(settings=here.settings(Ufw), stack=stack, topology=topology, parts=here.parts())
 deploy_fail2ban(settings=here.settings(Fail2ban), topology=topology, parts=here.parts())
@@ -48,17 +49,29 @@ barrier("base")
 
 # Where the data lives.
 if here.plays("database"):
-    deploy_postgresql(settings=here.settings(Postgresql), stack=stack, topology=topology)
+    deploy_postgresql(
+        settings=here.settings(Postgresql), stack=stack, topology=topology, master_key=environment.master_key
+    )
     deploy_redis(settings=here.settings(Redis), stack=stack, topology=topology)
 barrier("data")
 
 # What works on it.
 if here.plays("api"):
     deploy_user(settings=here.settings(User), stack=stack)
-    deploy_environment(settings=here.settings(Environment), stack=stack, topology=topology)
+    deploy_environment(settings=environment, stack=stack, topology=topology)
     deploy_pgbouncer(settings=here.settings(Pgbouncer), stack=stack, topology=topology)
-    deploy_api(settings=here.settings(Api), stack=stack, topology=topology, first=here.is_first("api"))
+    deploy_api(
+        settings=here.settings(Api),
+        stack=stack,
+        topology=topology,
+        master_key=environment.master_key,
+        first=here.is_first("api"),
+    )
 barrier("application")
+
+# What nobody uses any more.
+if here.plays("database"):
+    retire_logins(stack=stack)
 
 # What the world sees.
 if here.plays("edge"):

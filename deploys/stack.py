@@ -29,8 +29,8 @@ class Stack(Settings):
     database: Identifier = "health_v1_prod"
     database_owner: Identifier = "health_owner"
     """Owns the schema and runs migrations; the API never logs in with it."""
-    database_user: Identifier = "health_user"
-    """The API's least-privilege role."""
+    database_user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,60}$")] = "health_user"
+    """Holds the API's few rights. The API logs in as one of two members of it: health_user_a, health_user_b."""
     database_password: Secret = Secret(
         "database_password", entropy=32, used_by=("PostgreSQL", "PgBouncer", "API"), rotation="overlapping"
     )

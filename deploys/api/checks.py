@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from deploys.api.commands import prepared, ready
 from deploys.component import Check
+from deploys.hardening import undumped
 from deploys.stack import Stack, Topology
 
 EXPOSURE = 20
@@ -47,6 +48,7 @@ def _of_instance(stack: Stack, port: int, version: str) -> list[Check]:
             f'test "$(stat -c %U /proc/{pid})" = {stack.user}',
             "run apply",
         ),
+        undumped(f"Instance {port}", unit),
         Check(
             f"Instance {port} gives its metrics on loopback alone",
             f"ss -Hltn 'sport = :{stack.metrics_port(port)}' | awk '{{print $4}}' | grep -qx "

@@ -28,6 +28,16 @@ def nothing_due(stack: Stack, version: str) -> str:
     return f"code=0; {prepared(stack, version)} || code=$?; test $code -ne 3"
 
 
+def rewrap(stack: Stack, version: str) -> str:
+    """Return shell that wraps the data keys under the active master key."""
+    return _as_owner(stack, version, "keys rewrap")
+
+
+def nothing_to_rewrap(stack: Stack, version: str) -> str:
+    """Return a test that succeeds unless a data key is known to be wrapped under another master key than the active."""
+    return f"code=0; {_as_owner(stack, version, 'keys check --wrapped')} || code=$?; test $code -ne 3"
+
+
 def ready(port: int) -> str:
     """Return a test that succeeds when the instance says that it is ready. Python is there; curl may not be."""
     url = f"http://127.0.0.1:{port}/health/ready"

@@ -6,10 +6,12 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.api.checks import checks
-from deploys.api.commands import nothing_due, prepare, ready
+from deploys.api.commands import nothing_due, nothing_to_rewrap, prepare, ready, rewrap
 from deploys.api.settings import PACKAGES, PYTHON, Api
-from deploys.component import template
+from deploys.component import Secret, template
 from deploys.facts.machine import MachineState
+from deploys.facts.master_key import ToldMasters
+from deploys.master_key import fingerprints
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import directory, file, link
@@ -23,8 +25,8 @@ UNIT = "/etc/systemd/system/health-v1-api@.service"
 
 
 @deploy("API")
-def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool) -> None:
-    """Run the release. `first` is the one host that migrates; the others start after it."""
+def deploy_api(settings: Api, stack: Stack, topology: Topology, master_key: Secret, first: bool) -> None:
+    """Run the release. `first` is the one host that migrates, and wraps keys; the others start after it."""
     releases, (python, architecture) = f"{stack.home}/releases", _target()
     version = settings.release.version(python, architecture)
     packages(name="Install Python", names=PACKAGES)
@@ -44,6 +46,8 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool) -> 
         )
     link(name="Choose the release", path=stack.current, target=f"releases/{version}")
     _instances(settings, stack, topology)
+    if first and len(master_key.numbers()) > 1:
+        _rewrap(stack, version, master_key)
     pruned(
         name="Remove old releases",
         releases=releases,
@@ -52,6 +56,20 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool) -> 
         keep=settings.keep_releases,
     )
     claim("api", checks(stack, topology, first=first, version=version))
+
+
+def _rewrap(stack: Stack, version: str, master_key: Secret) -> None:
+    """By now every instance accepts both master keys, and wraps what is new under the active one."""
+    env, active = f"{stack.home}/.env", fingerprints(master_key)[0]
+    promoted = host.get_fact(ToldMasters, path=env)[:1] not in ([], [active])
+    ensure(
+        name="Wrap the data keys under the active master key",
+        change=Change("key", f"{stack.database}: data keys", "rewrap", f"under the master key {active}"),
+        test=nothing_to_rewrap(stack, version),
+        command=rewrap(stack, version),
+        # The test asks with the key that the instances are told now, which another replaces first.
+        after=(env,) if promoted else (),
+    )
 
 
 def _target() -> tuple[str, str]:

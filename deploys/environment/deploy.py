@@ -9,14 +9,17 @@ from deploys.environment.settings import Environment
 from deploys.environment.variables import env_file, owner_variables, variables
 from deploys.operations.claims import claim
 from deploys.operations.files import file
+from deploys.operations.master_key import is_kept
 from deploys.stack import Stack, Topology
 
 
 @deploy("Environment")
 def deploy_environment(settings: Environment, stack: Stack, topology: Topology) -> None:
+    env = f"{stack.home}/.env"
+    is_kept(name="Try that the master key is in the backend", path=env, master_key=settings.master_key)
     file(
         name="Write .env",
-        path=f"{stack.home}/.env",
+        path=env,
         content=lambda: env_file(variables(settings, stack, topology)),
         mode="0600",
         user=stack.user,

@@ -11,6 +11,8 @@ from urllib.parse import quote
 
 from deploys.environment.settings import Environment
 from deploys.faults import Fault, Refused
+from deploys.logins import logins
+from deploys.secret import Secret
 from deploys.stack import LOOPBACK, Stack, Topology
 
 _FLAGS = ("enable_pacs_integration", "enable_hl7_integration", "enable_fhir_api")
@@ -44,13 +46,13 @@ def variables(settings: Environment, stack: Stack, topology: Topology) -> dict[s
         "ENVIRONMENT": stack.environment,
         "RUST_LOG": settings.log_level,
         **_services(settings, stack, topology),
-        "JWT_SECRET": settings.jwt_secret.reveal(),
+        **_accepted("JWT_SECRET", settings.jwt_secret),
         "JWT_EXPIRATION_HOURS": str(settings.jwt_expiration_hours),
         "REFRESH_TOKEN_EXPIRATION_DAYS": str(settings.refresh_token_expiration_days),
         "CORS_ALLOWED_ORIGINS": ",".join(settings.cors_allowed_origins),
-        "SESSION_SECRET": settings.session_secret.reveal(),
+        **_accepted("SESSION_SECRET", settings.session_secret),
         "SESSION_TIMEOUT_MINUTES": str(settings.session_timeout_minutes),
-        "MASTER_KEY": settings.master_key.reveal(),
+        **_accepted("MASTER_KEY", settings.master_key),
         "DEK_ROTATION_DAYS": str(settings.dek_rotation_days),
         "SMTP_HOST": settings.smtp_host,
         "SMTP_PORT": str(settings.smtp_port),
@@ -62,8 +64,14 @@ def variables(settings: Environment, stack: Stack, topology: Topology) -> dict[s
     }
 
 
+def _accepted(name: str, secret: Secret) -> dict[str, str]:
+    """Return the active version, and while it is being rotated the other one that is accepted."""
+    return dict(zip((name, f"{name}_ALSO_ACCEPTED"), (version.value for version in secret.versions()), strict=False))
+
+
 def _services(settings: Environment, stack: Stack, topology: Topology) -> dict[str, str]:
-    database = _url("postgresql", stack.database_user, stack.database_password.reveal(), LOOPBACK, stack.pooler_port)
+    login = logins(stack.database_user, stack.database_password)[0]
+    database = _url("postgresql", login.role, login.password, LOOPBACK, stack.pooler_port)
     redis = _url("redis", "", stack.redis_password.reveal(), topology.database, stack.redis_port)
     return {
         "DATABASE_URL": f"{database}/{stack.database}",
@@ -83,6 +91,7 @@ def owner_variables(stack: Stack, topology: Topology) -> dict[str, str]:
     tls = "" if topology.database == LOOPBACK else "?sslmode=require"
     return {
         "MIGRATION_DATABASE_URL": f"{at}/{stack.database}{tls}",
+        "APPLICATION_ROLE": stack.database_user,
         "INITIAL_ADMIN_PASSWORD": stack.admin_password.reveal(),
         "VERIFICATION_PASSWORD": stack.verification_password.reveal(),
     }

@@ -1,4 +1,4 @@
-"""What a PostgreSQL role is and may do."""
+"""What PostgreSQL roles are and may do."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from deploys.cluster import Cluster
 from deploys.facts.cluster import Answer, answered, asking
 
 # Of the password only what tells whether it is ours: the salt, and a digest of the verifier instead of the verifier.
-_QUESTION = """select json_build_object(
+# Since PostgreSQL 16 it is each membership that says whether it is inherited.
+_QUESTION = """select json_build_object('name', rolname,
   'login', rolcanlogin, 'superuser', rolsuper, 'createdb', rolcreatedb, 'createrole', rolcreaterole,
   'replication', rolreplication, 'bypassrls', rolbypassrls, 'inherit', rolinherit, 'connection limit', rolconnlimit,
   'expires', coalesce(isfinite(rolvaliduntil), false),
-  'member of', array(select r.rolname::text from pg_auth_members m join pg_roles r on r.oid = m.roleid
-    where m.member = a.oid order by 1),
+  'member of', array(select r.rolname || case when m.admin_option then ' as its admin' else '' end
+    || case when to_jsonb(m)->>'inherit_option' = 'false' then ' without inheriting' else '' end
+    from pg_auth_members m join pg_roles r on r.oid = m.roleid where m.member = a.oid order by 1),
   'own settings', exists(select from pg_db_role_setting s where s.setrole = a.oid),
   'salt', substring(rolpassword from '^SCRAM-SHA-256[$][0-9]+:[^$]+'),
   'digest', encode(sha256(convert_to(coalesce(rolpassword, ''), 'UTF8')), 'hex'))
-from pg_authid a where rolname = '{}'"""
+from pg_authid a where rolname in ({}) order by rolname"""
 
 
 class RoleState(FactBase[Answer]):
-    """No row: the role does not exist."""
+    """One row for each of the roles that exist, ordered by name."""
 
     default = Answer
 
-    def command(self, cluster: Cluster, role: str) -> StringCommand:
-        return StringCommand("sh", "-c", QuoteString(asking(cluster, cluster.sql(_QUESTION.format(role)))))
+    def command(self, cluster: Cluster, roles: tuple[str, ...]) -> StringCommand:
+        question = cluster.sql(_QUESTION.format(", ".join(f"'{role}'" for role in roles)))
+        return StringCommand("sh", "-c", QuoteString(asking(cluster, question)))
 
     def process(self, output: list[str]) -> Answer:
         return answered(output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from pyinfra.api.command import QuoteString, StringCommand
@@ -14,10 +15,10 @@ from deploys.component import Secret
 from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.faults import Fault, Refused
+from deploys.logins import Login, accepted, logins, names
 from deploys.operations.change import Change, Commands, announce
 
 PLAIN = {
-    "login": True,
     "superuser": False,
     "createdb": False,
     "createrole": False,
@@ -29,7 +30,7 @@ PLAIN = {
     "member of": [],
     "own settings": False,
 }
-"""What a role is that logs in and has no power of its own."""
+"""What a role is that has no power of its own. Whether it logs in is said apart."""
 
 # Nothing of this session reaches the log, whatever is set: a verifier is worth an attack on the password.
 QUIET = """\\set VERBOSITY terse
@@ -39,7 +40,7 @@ set log_duration = off; set pgaudit.log_statement = off;
 _CREATE = """select 'create role "{role}"' where not exists (select from pg_roles where rolname = '{role}') \\gexec
 """
 _MEND = """begin;
-alter role "{role}" login nosuperuser nocreatedb nocreaterole noreplication nobypassrls inherit connection limit -1
+alter role "{role}" nosuperuser nocreatedb nocreaterole noreplication nobypassrls inherit connection limit -1
   valid until 'infinity';
 alter role "{role}" reset all;
 select format('alter role %I in database %I reset all', '{role}', d.datname)
@@ -48,27 +49,96 @@ select format('alter role %I in database %I reset all', '{role}', d.datname)
 select distinct format('revoke %I from %I cascade', r.rolname, '{role}')
   from pg_auth_members m join pg_roles r on r.oid = m.roleid
   where m.member = (select oid from pg_roles where rolname = '{role}') \\gexec
-{password}commit;
+{more}commit;
+"""
+# Nobody comes in again, then who is in leaves, then the role goes. What it owns, somebody made by hand.
+_RETIRE = """alter role "{role}" nologin password null;
+select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity where usename = '{role}' \\g /dev/null
+"""
+_DROP = """reassign owned by "{role}" to "{owner}";
+drop owned by "{role}";
+drop role "{role}";
 """
 
 
 @operation()
 def role(cluster: Cluster, role: str, password: Secret) -> Commands:
     """Have a role that logs in with this password, is a member of nothing, and has no power of its own."""
-    answer = host.get_fact(RoleState, cluster=cluster, role=role)
-    if is_unknown(answer, cluster):
-        host.noop(f"{role} cannot be seen while {cluster.unit} is down")
+    found = _found(cluster, (role,))
+    if found is None:
         return
-    found = answer.rows[0] if answer.rows else None
-    same = found is not None and _has_password(found, password.reveal())
-    reasons = _differences(found, same_password=same) if found else []
-    if found and not reasons:
+    mended = list(_mended(Login(role, password.reveal()), found.get(role), []))
+    if not mended:
+        host.noop(f"{role} is as it should be")
+    for change, statements in mended:
+        announce(change)
+        yield _psql(cluster, statements)
+
+
+@operation()
+def holder(cluster: Cluster, role: str) -> Commands:
+    """Have a role that holds rights for its members, and has no power of its own.
+
+    One that logs in itself goes on doing so: `only_logins` ends that once nobody needs it.
+    """
+    found = _found(cluster, (role,))
+    if found is None:
+        return
+    reasons = _differences(found[role], PLAIN) if role in found else []
+    if role in found and not reasons:
         host.noop(f"{role} is as it should be")
         return
-    announce(Change("role", role, "update" if found else "create", ", ".join(reasons)))
-    setting = "" if same else f"alter role \"{role}\" password '{scram.verifier(password.reveal())}';\n"
-    statements = QUIET + _CREATE.format(role=role) + _MEND.format(role=role, password=setting)
-    yield StringCommand("sh", "-c", QuoteString(f"{cluster.psql} postgres -f -"), _stdin=statements)
+    announce(_change(role, found.get(role), reasons))
+    yield _psql(cluster, _CREATE.format(role=role) + _MEND.format(role=role, more=""))
+
+
+@operation()
+def members(cluster: Cluster, role: str, password: Secret) -> Commands:
+    """Have a member of `role` for each accepted version of the password: it logs in, and has no other power."""
+    found = _found(cluster, names(role))
+    if found is None:
+        return
+    wanted = sorted(logins(role, password), key=lambda login: login.role)
+    mended = [one for login in wanted for one in _mended(login, found.get(login.role), [role])]
+    if not mended:
+        host.noop("each login is as it should be")
+    for change, _ in mended:
+        announce(change)
+    for _, statements in mended:
+        yield _psql(cluster, statements)
+
+
+@operation()
+def only_logins(cluster: Cluster, role: str, password: Secret, database: str, owner: str) -> Commands:
+    """Let nobody log in as `role` itself, nor as a member for a version of the password that is not accepted.
+
+    Their sessions are ended. Whatever a dropped login owns in the database, its owner gets.
+    """
+    found = _found(cluster, (role, *names(role)))
+    if found is None:
+        return
+    lasting = (role, *accepted(role, password))
+    stale = sorted(set(found) - set(lasting))
+    itself = role in found and (found[role]["login"] or found[role]["salt"])
+    if not stale and not itself:
+        host.noop("nobody else logs in")
+    if itself:
+        announce(Change("role", role, "update", "its members log in, not it"))
+    for name in stale:
+        announce(Change("role", name, "remove", "its password is not accepted any more"))
+    if itself:
+        yield _psql(cluster, _RETIRE.format(role=role))
+    for name in stale:
+        yield _psql(cluster, (_RETIRE + _DROP).format(role=name, owner=owner), database)
+
+
+def _found(cluster: Cluster, roles: tuple[str, ...]) -> dict[str, dict[str, Any]] | None:
+    """Return the roles that exist by name, or None while it cannot be told."""
+    answer = host.get_fact(RoleState, cluster=cluster, roles=roles)
+    if is_unknown(answer, cluster):
+        host.noop(f"{', '.join(roles)} cannot be seen while {cluster.unit} is down")
+        return None
+    return {row["name"]: row for row in answer.rows}
 
 
 def is_unknown(answer: Answer, cluster: Cluster) -> bool:
@@ -81,16 +151,36 @@ def is_unknown(answer: Answer, cluster: Cluster) -> bool:
     return False
 
 
+def _mended(login: Login, found: dict[str, Any] | None, member_of: list[str]) -> Iterator[tuple[Change, str]]:
+    """Yield what makes the role log in so, unless it does."""
+    same = found is not None and _has_password(found, login.password)
+    reasons = _differences(found, {"login": True, **PLAIN, "member of": member_of}) if found else []
+    reasons += ["its password is not the one in the backend"] * (found is not None and not same)
+    if found and not reasons:
+        return
+    more = f'alter role "{login.role}" login;\n' + "".join(f'grant "{one}" to "{login.role}";\n' for one in member_of)
+    more += "" if same else f"alter role \"{login.role}\" password '{scram.verifier(login.password)}';\n"
+    mend = _MEND.format(role=login.role, more=more)
+    yield _change(login.role, found, reasons), QUIET + _CREATE.format(role=login.role) + mend
+
+
+def _change(role: str, found: dict[str, Any] | None, reasons: list[str]) -> Change:
+    return Change("role", role, "update" if found else "create", ", ".join(reasons))
+
+
+def _psql(cluster: Cluster, statements: str, database: str = "postgres") -> StringCommand:
+    return StringCommand("sh", "-c", QuoteString(f"{cluster.psql} {database} -f -"), _stdin=statements)
+
+
 def _has_password(found: dict[str, Any], password: str) -> bool:
     return bool(found["salt"]) and scram.digest(scram.verifier(password, found["salt"])) == found["digest"]
 
 
-def _differences(found: dict[str, Any], *, same_password: bool) -> list[str]:
-    different = [f"{name} {_shown(found[name])}" for name, wanted in PLAIN.items() if found[name] != wanted]
-    return different + ["its password is not the one in the backend"] * (not same_password)
+def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
+    return [f"{name} {_shown(found[name])}" for name, value in wanted.items() if found[name] != value]
 
 
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return (", ".join(value) or "nothing") if isinstance(value, list) else str(value)

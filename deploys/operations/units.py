@@ -13,6 +13,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from deploys.facts.probe import Succeeds
 from deploys.facts.unit import Unit, UnitState, state_script
 from deploys.operations.change import Change, Commands, announce, foreseen
 from deploys.stamps import APPLIED
@@ -34,6 +35,7 @@ def unit(
     unit: str,
     restart_on: Sequence[str] = (),
     reload_on: Sequence[str] = (),
+    reloadable: str = "",
     test: str = "true",
     probe: str = "true",
     wait: int = 60,
@@ -42,6 +44,7 @@ def unit(
 
     + unit: its canonical name ("redis-server", not the alias "redis").
     + restart_on, reload_on: files and links whose change needs a restart or a reload; the unit file among them.
+    + reloadable: a command that succeeds when the running process can be told to reload; else it is restarted instead.
     + test: a command that must accept the configuration before anything is interrupted.
     + probe: a command that succeeds once the service does its work.
     + wait: how many seconds the probe may take to succeed.
@@ -50,6 +53,8 @@ def unit(
     found = host.get_fact(UnitState, unit=unit, restart_on=restart_on, reload_on=reload_on)
     restart = [path for path in restart_on if path in (*found.restart_on, *foreseen(path))]
     reload = [path for path in reload_on if path in (*found.reload_on, *foreseen(path))]
+    if reload and reloadable and not host.get_fact(Succeeds, test=reloadable):
+        restart, reload = [*restart, *reload], []
     steps = list(_steps(found, restart, reload))
     if not steps:
         host.noop(f"{unit} is as it should be")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from deploys.component import Check
+from deploys.hardening import undumped
 from deploys.pgbouncer.commands import INI, SOCKET, USERLIST, console, query, serving
 from deploys.pgbouncer.settings import Pgbouncer
 from deploys.stack import LOOPBACK, Stack, Topology
@@ -12,8 +13,13 @@ EXPOSURE = 20
 JOURNAL = "read: journalctl -u pgbouncer"
 
 
-def checks(settings: Pgbouncer, stack: Stack, topology: Topology) -> list[Check]:
-    return [*_service(settings, stack), *_admission(stack, topology), *_pooling(settings, stack)]
+def checks(settings: Pgbouncer, stack: Stack, topology: Topology, users: tuple[str, ...]) -> list[Check]:
+    """Return the claims. `users` are the accepted logins, the active one first."""
+    return [
+        *_service(settings, stack),
+        *_admission(stack, topology, users),
+        *_pooling(settings, stack, users[0]),
+    ]
 
 
 def _service(settings: Pgbouncer, stack: Stack) -> list[Check]:
@@ -36,6 +42,7 @@ def _service(settings: Pgbouncer, stack: Stack) -> list[Check]:
             f"test \"$(awk '/^Max open files/ {{print $4}}' /proc/{pid}/limits)\" -ge {settings.limit_nofile}",
             "run apply",
         ),
+        undumped("The pooler", "pgbouncer.service"),
         Check(
             f"The pooler is exposed to at most {EXPOSURE / 10}",
             f"systemd-analyze security --no-pager --threshold={EXPOSURE} pgbouncer.service >/dev/null",
@@ -44,24 +51,26 @@ def _service(settings: Pgbouncer, stack: Stack) -> list[Check]:
     ]
 
 
-def _admission(stack: Stack, topology: Topology) -> list[Check]:
-    wrong = f"{{ {query(stack, 'select 1', told='echo wrong')}; }} 2>&1"
-    encrypted = query(stack, "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
+def _admission(stack: Stack, topology: Topology, users: tuple[str, ...]) -> list[Check]:
+    wrong = f"{{ {query(stack, users[0], 'select 1', told='echo wrong')}; }} 2>&1"
+    listed = " ".join(f'"{user}"' for user in sorted(users))
+    encrypted = query(stack, users[0], "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
     remote = Check(
         "The pooler speaks TLS to PostgreSQL on its other host",
         f'test "$({encrypted})" = t',
         f"read server_tls_sslmode in {INI}, then run apply",
     )
     return [
-        Check("The API's role is served through the pooler", serving(stack), JOURNAL),
+        Check(f"{' and '.join(users)} {'is' if len(users) == 1 else 'are'} served", serving(stack, users), JOURNAL),
         Check(
             "The pooler refuses a wrong password",
             f"{wrong} | grep -q 'authentication failed'",
             f"read auth_type in {INI}, then run apply",
         ),
         Check(
-            "Only the pooler reads its passwords",
-            f'test "$(stat -c "%a %U %G" {USERLIST})" = "600 postgres postgres" && test "$(wc -l < {USERLIST})" -eq 1',
+            "Only the pooler reads its passwords, and it has no others",
+            f'test "$(stat -c "%a %U %G" {USERLIST})" = "600 postgres postgres"'
+            f" && test \"$(cut -d' ' -f1 {USERLIST} | paste -sd ' ')\" = '{listed}'",
             "run apply",
         ),
         Check(
@@ -74,7 +83,7 @@ def _admission(stack: Stack, topology: Topology) -> list[Check]:
     ]
 
 
-def _pooling(settings: Pgbouncer, stack: Stack) -> list[Check]:
+def _pooling(settings: Pgbouncer, stack: Stack, user: str) -> list[Check]:
     in_force = {
         "auth_type": "scram-sha-256",
         "pool_mode": "transaction",
@@ -83,9 +92,9 @@ def _pooling(settings: Pgbouncer, stack: Stack) -> list[Check]:
         "server_reset_query_always": 1,
     }
     lines = "|".join(f"{name}\\|{value}" for name, value in in_force.items())
-    leave = query(stack, "set search_path = left_behind")
+    leave = query(stack, user, "set search_path = left_behind")
     # More often than there are connections: one of them would be the one that was left so.
-    find = f"for i in 1 2 3 4 5; do {query(stack, 'show search_path')}; done"
+    find = f"for i in 1 2 3 4 5; do {query(stack, user, 'show search_path')}; done"
     return [
         Check(
             "The pooler runs with its settings",

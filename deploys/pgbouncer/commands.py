@@ -8,23 +8,20 @@ from deploys.stack import Stack
 
 INI, USERLIST = "/etc/pgbouncer/pgbouncer.ini", "/etc/pgbouncer/userlist.txt"
 SOCKET = "/run/pgbouncer"
-# The password goes from the file to psql through a pipe: it is in no argument, environment or temporary file.
-_PASSWORD = f"""sed -n 's/^"[^"]*" "\\(.*\\)"$/\\1/p' {USERLIST} | sed 's/""/"/g'"""
 
 
-def query(stack: Stack, statement: str, told: str = _PASSWORD) -> str:
-    """Return shell that asks through the pooler as the API does, and prints the answer.
+def query(stack: Stack, user: str, statement: str, told: str = "") -> str:
+    """Return shell that asks through the pooler as the API does when it logs in as `user`, and prints the answer.
 
-    + told: a shell command that prints the password.
+    The password goes from the file to psql through a pipe: it is in no argument, environment or temporary file.
+    Without a terminal psql reads what it prompts for from there, to the end of the line, blanks included.
+
+    + told: a shell command that prints another password than the right one.
     """
-    service = (
-        f"[pooler]\\nhost=127.0.0.1\\nport={stack.pooler_port}\\ndbname={stack.database}\\nuser={stack.database_user}"
-    )
-    psql = "PGSERVICEFILE=/dev/stdin PGCONNECT_TIMEOUT=10 psql -XAtqw -v ON_ERROR_STOP=1"
-    return (
-        f"{{ printf '{service}\\nsslmode=disable\\npassword='; {told}; }} | "
-        f"{psql} -d service=pooler -c {shlex.quote(statement)}"
-    )
+    told = told or f"""sed -n 's/^"{user}" "\\(.*\\)"$/\\1/p' {USERLIST} | sed 's/""/"/g'"""
+    where = f"host=127.0.0.1 port={stack.pooler_port} dbname={stack.database} user={user} sslmode=disable"
+    psql = "PGCONNECT_TIMEOUT=10 setsid -w psql -XAtqW -v ON_ERROR_STOP=1"
+    return f"{{ {told}; }} | {psql} -d '{where}' -c {shlex.quote(statement)}"
 
 
 def console(stack: Stack, statement: str) -> str:
@@ -33,9 +30,9 @@ def console(stack: Stack, statement: str) -> str:
     return f"cd /; runuser -u postgres -- {psql} -c {shlex.quote(statement)}"
 
 
-def serving(stack: Stack) -> str:
-    """Return a test that succeeds when the API's role gets an answer from PostgreSQL through the pooler."""
-    return f'test "$({query(stack, "select current_user")})" = {stack.database_user}'
+def serving(stack: Stack, users: tuple[str, ...]) -> str:
+    """Return a test that succeeds when each of the API's logins gets an answer from PostgreSQL through the pooler."""
+    return " && ".join(f'test "$({query(stack, user, "select current_user")})" = {user}' for user in users)
 
 
 def valid(file: str) -> str:

@@ -7,6 +7,7 @@ from pyinfra.context import host
 
 from deploys.component import template
 from deploys.facts.machine import MachineState
+from deploys.logins import accepted, logins
 from deploys.operations.claims import claim
 from deploys.operations.files import directory, file
 from deploys.operations.packages import packages
@@ -28,12 +29,13 @@ RESET = (
 @deploy("PgBouncer")
 def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> None:
     machine, remote = host.get_fact(MachineState), topology.database != LOOPBACK
+    users = accepted(stack.database_user, stack.database_password)
     prepares = PREPARES[machine.os, machine.release] and settings.max_prepared_statements > 0
     packages(name="Install PgBouncer", names=PACKAGES)
     file(
         name="Write userlist.txt",
         path=USERLIST,
-        content=lambda: userlist(stack.database_user, stack.database_password.reveal()),
+        content=lambda: userlist(logins(stack.database_user, stack.database_password)),
         mode="0600",
         user="postgres",
         group="postgres",
@@ -67,6 +69,6 @@ def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> N
         restart_on=(INI, f"{DROP_IN}/hardening.conf"),
         reload_on=(USERLIST,),
         test=valid(INI),
-        probe=serving(stack),
+        probe=serving(stack, users),
     )
-    claim("pgbouncer", checks(settings, stack, topology))
+    claim("pgbouncer", checks(settings, stack, topology, users))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from deploys.faults import Fault, Refused
+from deploys.logins import Login
 
 
-def userlist(user: str, password: str) -> str:
-    """Return the text of userlist.txt. Holds the password in clear: PgBouncer proves it to PostgreSQL with SCRAM."""
-    if any(character in password for character in "\n\r\0"):
-        raise Refused(Fault(f"The password of {user}", "It has more than one line.", "keep it as one line"))
-    return f'"{user}" "{_doubled(password)}"\n'
+def userlist(logins: Iterable[Login]) -> str:
+    """Return the text of userlist.txt. Holds passwords in clear: PgBouncer proves them to PostgreSQL with SCRAM."""
+    return "".join(_line(login) for login in sorted(logins, key=lambda login: login.role))
+
+
+def _line(login: Login) -> str:
+    if any(character in login.password for character in "\n\r\0"):
+        raise Refused(Fault(f"The password of {login.role}", "It has more than one line.", "keep it as one line"))
+    return f'"{login.role}" "{_doubled(login.password)}"\n'
 
 
 def _doubled(text: str) -> str:

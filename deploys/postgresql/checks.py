@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from deploys.cluster import Cluster
 from deploys.component import Check
+from deploys.hardening import undumped
+from deploys.logins import accepted
 from deploys.postgresql.commands import certified, in_force
 from deploys.stack import LOOPBACK, Stack, Topology
 
@@ -25,6 +27,7 @@ def _cluster(cluster: Cluster, topology: Topology) -> list[Check]:
             "run apply",
         ),
         Check("PostgreSQL answers", cluster.holds("true"), journal),
+        undumped("PostgreSQL", cluster.unit),
         Check(
             "PostgreSQL takes writes and checks what it reads",
             cluster.holds("not pg_is_in_recovery() and current_setting('data_checksums')::bool"),
@@ -80,13 +83,28 @@ def _admission(cluster: Cluster) -> list[Check]:
 
 
 def _roles(cluster: Cluster, stack: Stack) -> list[Check]:
-    names = f"('{stack.database_owner}', '{stack.database_user}')"
+    logins = accepted(stack.database_user, stack.database_password)
+    quoted = ", ".join(f"'{name}'" for name in sorted(logins))
     powerful = "rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls"
     return [
         Check(
-            f"{stack.database_owner} and {stack.database_user} log in and have no power over the cluster",
-            cluster.holds(f"count(*) = 2 from pg_roles where rolname in {names} and rolcanlogin and not ({powerful})"),
+            f"{stack.database_owner} and {' and '.join(logins)} log in and have no power over the cluster",
+            cluster.holds(
+                f"count(*) = {1 + len(logins)} from pg_roles"
+                f" where rolname in ('{stack.database_owner}', {quoted}) and rolcanlogin and not ({powerful})"
+            ),
             "run apply",
+        ),
+        Check(
+            f"Nobody but {' and '.join(logins)} has the rights of {stack.database_user}, which does not log in itself",
+            cluster.holds(
+                f"array_agg(rolname::text order by rolname) = array[{quoted}]"
+                f" from pg_roles where rolname <> '{stack.database_user}' and not rolsuper"
+                f" and pg_has_role(oid, '{stack.database_user}', 'member')"
+            )
+            + " && "
+            + cluster.holds(f"not rolcanlogin from pg_roles where rolname = '{stack.database_user}'"),
+            "run apply; a role that somebody made a member, they revoke it from",
         ),
         Check(
             "Only postgres is a superuser",
@@ -111,10 +129,11 @@ def _rights(cluster: Cluster, stack: Stack) -> list[Check]:
             "run apply",
         ),
         Check(
-            f"Nobody but its two roles may connect to {at}",
+            f"Nobody but its roles may connect to {at}",
             cluster.holds(
                 "not exists(select from pg_roles where not rolsuper and has_database_privilege(oid, current_database(),"
-                f" 'connect') and rolname not in ('{stack.database_owner}', '{stack.database_user}'))",
+                f" 'connect') and rolname <> '{stack.database_owner}'"
+                f" and not pg_has_role(oid, '{stack.database_user}', 'member'))",
                 at,
             ),
             f"revoke connect on database {at} from whom it lists in \\l",

@@ -6,15 +6,16 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.cluster import Cluster
-from deploys.component import template
+from deploys.component import Secret, template
 from deploys.facts.machine import MachineState
 from deploys.operations.altered import nothing_altered
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.databases import database
 from deploys.operations.files import directory, file
+from deploys.operations.master_key import opens_what_is_stored
 from deploys.operations.packages import packages
-from deploys.operations.roles import role
+from deploys.operations.roles import holder, members, only_logins, role
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.postgresql.checks import checks
@@ -29,15 +30,39 @@ RESTART = "/var/lib/health-v1/postgresql.restart"
 
 
 @deploy("PostgreSQL")
-def deploy_postgresql(settings: Postgresql, stack: Stack, topology: Topology) -> None:
-    machine = host.get_fact(MachineState)
-    cluster = Cluster(VERSION[machine.os, machine.release], stack.postgresql_port)
+def deploy_postgresql(settings: Postgresql, stack: Stack, topology: Topology, master_key: Secret) -> None:
+    """Run the cluster. `master_key` is not told to it: it has to be the one that opens what is stored."""
+    machine, cluster = host.get_fact(MachineState), _here(stack)
+    opens_what_is_stored(
+        name="Try the master key on what is stored",
+        cluster=cluster,
+        database=stack.database,
+        master_key=master_key,
+    )
     _cluster(cluster)
     shape = Shape(machine.memory, machine.cores, machine.disk, machine.rotational)
     wanted = parameters(settings, topology, cluster, shape)
     _configuration(cluster, stack, topology, {"restart": restarting(wanted), "reload": reloading(wanted)})
     _roles(cluster, stack)
     claim("postgresql", checks(cluster, stack, topology))
+
+
+@deploy("PostgreSQL")
+def retire_logins(stack: Stack) -> None:
+    """Refuse passwords that no version accepts any more. The API has moved on by now."""
+    only_logins(
+        name="Drop logins that are not accepted",
+        cluster=_here(stack),
+        role=stack.database_user,
+        password=stack.database_password,
+        database=stack.database,
+        owner=stack.database_owner,
+    )
+
+
+def _here(stack: Stack) -> Cluster:
+    machine = host.get_fact(MachineState)
+    return Cluster(VERSION[machine.os, machine.release], stack.postgresql_port)
 
 
 def _cluster(cluster: Cluster) -> None:
@@ -63,7 +88,8 @@ def _cluster(cluster: Cluster) -> None:
 
 def _configuration(cluster: Cluster, stack: Stack, topology: Topology, conf_d: dict[str, str]) -> None:
     at = cluster.configuration
-    network = f"/etc/systemd/system/{cluster.unit}.d/network.conf"
+    drop_in = f"/etc/systemd/system/{cluster.unit}.d"
+    network, hardening = f"{drop_in}/network.conf", f"{drop_in}/hardening.conf"
     ensure(
         name="Make the host's key",
         change=Change("certificate", f"{at}/server.crt", "create"),
@@ -97,13 +123,14 @@ def _configuration(cluster: Cluster, stack: Stack, topology: Topology, conf_d: d
         user="postgres",
         group="postgres",
     )
-    directory(name="Make a place for the unit's drop-in", path=f"/etc/systemd/system/{cluster.unit}.d")
+    directory(name="Make a place for the unit's drop-ins", path=drop_in)
     file(name="Start after the network", path=network, content=template("postgresql/network.conf"))
+    file(name="Keep its memory out of core dumps", path=hardening, content=template("postgresql/hardening.conf"))
     nothing_altered(name="Take back what ALTER SYSTEM set", cluster=cluster, restart=RESTART)
     unit(
         name="Run the cluster",
         unit=cluster.unit,
-        restart_on=(f"{at}/postgresql.conf", f"{at}/conf.d/zz-health-v1-restart.conf", network, RESTART),
+        restart_on=(f"{at}/postgresql.conf", f"{at}/conf.d/zz-health-v1-restart.conf", network, hardening, RESTART),
         reload_on=(
             f"{at}/conf.d/zz-health-v1-reload.conf",
             f"{at}/pg_hba.conf",
@@ -124,8 +151,9 @@ def _roles(cluster: Cluster, stack: Stack) -> None:
         role=stack.database_owner,
         password=stack.database_owner_password,
     )
-    role(
-        name="Have the role that the API uses",
+    holder(name="Have the role that holds the API's rights", cluster=cluster, role=stack.database_user)
+    members(
+        name="Have the roles that the API logs in as",
         cluster=cluster,
         role=stack.database_user,
         password=stack.database_password,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from deploys.component import Check
+from deploys.hardening import undumped
 from deploys.redis.users import PROBE_KEY
 from deploys.stack import Stack
 
 UNIT = "redis-server.service"
 LOGIN = "/var/lib/health-v1/redis-probe"
 """The probe's login, as a command: it goes to redis-cli by stdin, and into no argument list."""
+ACCEPTED = f"{LOGIN}.accepted"
+"""The one that the running server took last: it opens also when the other was already replaced."""
 EXPOSURE = 15
 """Tenths: what `systemd-analyze security` may say of the unit at most."""
 
@@ -19,8 +22,13 @@ def works(stack: Stack) -> str:
     return rf"""test "$({_ask(stack, commands)} | tr '\n' ' ')" = 'OK OK works 1 '"""
 
 
-def _ask(stack: Stack, commands: str) -> str:
-    return f"{{ cat {LOGIN}; printf '{commands}'; }} | timeout 10 redis-cli -p {stack.redis_port}"
+def reloadable(stack: Stack) -> str:
+    """Return a test that succeeds when the running server lets in who tells it to read its users again."""
+    return _ask(stack, r"PING\n", ACCEPTED) + " | grep -qx PONG"
+
+
+def _ask(stack: Stack, commands: str, login: str = LOGIN) -> str:
+    return f"{{ cat {login}; printf '{commands}'; }} | timeout 10 redis-cli -p {stack.redis_port}"
 
 
 def _refused(stack: Stack, commands: str, answer: str, login: str = "") -> str:
@@ -59,6 +67,7 @@ def checks(stack: Stack, addresses: tuple[str, ...], maxmemory: int) -> list[Che
             f"systemctl is-enabled --quiet {UNIT}",
             f"run: systemctl enable {UNIT}",
         ),
+        undumped("Redis", UNIT),
         Check(
             f"Redis is exposed to at most {EXPOSURE / 10}",
             f"systemd-analyze security --no-pager --threshold={EXPOSURE} {UNIT} >/dev/null",

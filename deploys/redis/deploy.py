@@ -11,7 +11,7 @@ from deploys.operations.claims import claim
 from deploys.operations.files import directory, file
 from deploys.operations.packages import packages
 from deploys.operations.units import unit
-from deploys.redis.checks import LOGIN, UNIT, checks, works
+from deploys.redis.checks import ACCEPTED, LOGIN, UNIT, checks, reloadable, works
 from deploys.redis.settings import Redis
 from deploys.redis.users import acl_file, probe_login
 from deploys.stack import LOOPBACK, Stack, Topology
@@ -51,11 +51,17 @@ def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
         secret=True,
     )
     directory(name="Make a place for the unit's hardening", path=DROP_IN)
-    file(name="Harden the unit", path=f"{DROP_IN}/health-v1.conf", content=template("redis/health-v1.conf"))
+    file(
+        name="Harden the unit",
+        path=f"{DROP_IN}/health-v1.conf",
+        content=template("redis/health-v1.conf", stack=stack, login=LOGIN, accepted=ACCEPTED),
+    )
     unit(
         name="Run Redis",
         unit=UNIT,
-        restart_on=(CONFIGURATION, USERS, f"{DROP_IN}/health-v1.conf"),
+        restart_on=(CONFIGURATION, f"{DROP_IN}/health-v1.conf"),
+        reload_on=(USERS,),
+        reloadable=reloadable(stack),
         probe=works(stack),
     )
     claim("redis", checks(stack, addresses, maxmemory))

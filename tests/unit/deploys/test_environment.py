@@ -77,7 +77,7 @@ def test_the_guides_values_are_the_defaults():
 def test_urls_lead_where_they_should_and_keep_awkward_passwords(topology):
     found = {**variables(_environment(), STACK, topology), **owner_variables(STACK, topology)}
     for name, user, address, port, path in (
-        ("DATABASE_URL", "health_user", "127.0.0.1", 6432, "/health_v1_prod"),
+        ("DATABASE_URL", "health_user_a", "127.0.0.1", 6432, "/health_v1_prod"),
         ("MIGRATION_DATABASE_URL", "health_owner", topology.database, 5432, "/health_v1_prod"),
         ("REDIS_URL", "", topology.database, 6379, "/0"),
     ):

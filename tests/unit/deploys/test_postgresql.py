@@ -184,7 +184,7 @@ def test_passwords_are_normalized_as_clients_do(password, prepared):
 
 
 def test_the_fact_of_a_role_carries_no_verifier():
-    command = RoleState().command(cluster=CLUSTER, role="health_user").get_raw_value()
+    command = RoleState().command(cluster=CLUSTER, roles=("health_user",)).get_raw_value()
     assert command.count("rolpassword") == 2
     assert "encode(sha256(convert_to(coalesce(rolpassword" in command
 

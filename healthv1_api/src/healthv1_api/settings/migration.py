@@ -1,14 +1,22 @@
 """The settings of `migrate` and `seed`: the owner's way in, and who is granted what it creates."""
 
-from pydantic import ValidationInfo, field_validator
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationInfo, field_validator
 
 from healthv1_api.settings.kinds import DatabaseUrl, Password, connection_parts
 from healthv1_api.settings.variables import Variables
 
 
+def _of_the_service(known: dict[str, Any]) -> str:
+    return str(connection_parts(known["database_url"])["user"]) if "database_url" in known else ""
+
+
 class MigrationSettings(Variables):
     database_url: DatabaseUrl
     migration_database_url: DatabaseUrl
+    application_role: Annotated[str, Field(default_factory=_of_the_service)]
+    """Is granted what the service needs: the user of DATABASE_URL, or the role that this one is a member of."""
     initial_admin_password: Password | None = None
     """Of the user `admin`, who is added only where missing."""
     verification_password: Password | None = None
@@ -21,7 +29,3 @@ class MigrationSettings(Variables):
         if service is not None and connection_parts(service)["user"] == connection_parts(url)["user"]:
             raise ValueError("must name another role than DATABASE_URL: the service does not own its tables")
         return url
-
-    @property
-    def application_role(self) -> str:
-        return str(connection_parts(self.database_url)["user"])
