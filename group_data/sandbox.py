@@ -8,7 +8,7 @@ from deploys.postgresql.settings import Postgresql
 from deploys.preflight.settings import Preflight
 from deploys.stack import Stack
 from healthv1 import sandbox
-from healthv1.secrets.vault import Vault
+from healthv1.secrets.vault import Token, Vault
 
 _running = sandbox.running()
 
@@ -24,7 +24,7 @@ if _running:
         address=_running.openbao.address,
         mount="health-v1",
         path=_running.name,
-        token_file=_running.openbao.token_file,
+        auth=Token(file=_running.openbao.token_file),
     )
     certbot = Certbot(
         email="ops@sandbox.test",

@@ -35,6 +35,9 @@ class Kept(ABC, Generic[Revision]):
     def names(self) -> tuple[str, ...]:
         """Return the names that are kept. Raises `SecretsError`."""
 
+    def _connect(self) -> None:
+        """Have what `_fetch` needs, before several names are read side by side. Raises `SecretsError`."""
+
     @abstractmethod
     def _fetch(self, name: str) -> tuple[Entry | None, Revision]:
         """Return what is kept under `name`, and what `_put` must find there still. Raises `SecretsError`."""
@@ -66,10 +69,22 @@ class Kept(ABC, Generic[Revision]):
 
     def store(self, secrets: tuple[Secret, ...]) -> None:
         """Keep what is missing. Of two that store at once, one wins each name and both go on with its value."""
+        faults: dict[Fault, None] = {}
         for secret in self.missing(secrets):
-            value = self._pending_value(secret)
-            self.change(secret.key, lambda found, value=value: found or Entry.first(value))  # type: ignore[misc]
-            self._pending.pop(secret.key, None)
+            found = self._store(secret)
+            if faults.keys() & set(found):
+                break  # what is said twice concerns the backend, not one name
+            faults.update(dict.fromkeys(found))
+        SecretsError.unless(faults)
+
+    def _store(self, secret: Secret) -> tuple[Fault, ...]:
+        value = self._pending_value(secret)
+        try:
+            self.change(secret.key, lambda found: found or Entry.first(value))
+        except SecretsError as error:
+            return error.faults
+        self._pending.pop(secret.key, None)
+        return ()
 
     def unexported(self, secrets: tuple[Secret, ...]) -> tuple[Fault, ...]:
         entries = self.entries(secret.key for secret in secrets if secret.irreplaceable)
@@ -105,8 +120,12 @@ class Kept(ABC, Generic[Revision]):
                 _blot(found[0])
                 self._read[name] = found
 
-        with self._turn, ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(fetch, [name for name in wanted if name not in self._read]))
+        with self._turn:
+            unread = [name for name in wanted if name not in self._read]
+            if unread:
+                self._connect()
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                list(pool.map(fetch, unread))
         SecretsError.unless(faults)
         return {name: self.entry(name) for name in wanted}
 
@@ -116,12 +135,12 @@ class Kept(ABC, Generic[Revision]):
         `transition` sees what is kept at that moment, and returns it as it is when nothing is to be done.
         """
         for _ in range(TRIES):
-            found = self.entry(name)
-            wanted = transition(found)
-            if wanted == found:
-                return wanted
-            _blot(wanted)
             with self._turn:
+                found = self.entry(name)
+                wanted = transition(found)
+                if wanted == found:
+                    return wanted
+                _blot(wanted)
                 revision = self._read.pop(name)[1]
                 if self._put(name, wanted, revision):
                     return wanted

@@ -92,7 +92,7 @@ def test_a_secrets_backend_that_is_down_changes_nothing(deployed, project):
 
 def test_a_wrong_token_is_refused_without_being_printed(deployed, project, tmp_path):
     (tmp_path / "token").write_text("s.wrong-token-wrong-token\n")
-    _edit(project, "group_data/sandbox.py", r"token_file=[^,\n]*", f'token_file="{tmp_path / "token"}"')
+    _edit(project, "group_data/sandbox.py", r"Token\(file=[^)]*\)", f'Token(file="{tmp_path / "token"}")')
     done = deployed.cli("plan", "sandbox", cwd=project)
     _refused(done, "Permission was denied")
     assert "wrong-token" not in done.stdout + done.stderr

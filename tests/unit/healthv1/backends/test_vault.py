@@ -18,7 +18,7 @@ import requests
 from deploys.secret import Secret
 from healthv1.errors import SecretsError
 from healthv1.redaction import redactor
-from healthv1.secrets.vault import Vault
+from healthv1.secrets.vault import Token, Vault
 
 BAO = Path(sys.executable).parent / "bao"
 ROOT = "root-token-of-a-test"
@@ -78,7 +78,9 @@ def token_file(tmp_path):
 def vault(server, token_file, request):
     """Return a function that gives another backend of the same, fresh path."""
     path = f"test/{request.node.name}"
-    return lambda **changed: Vault(**{"address": server.address, "path": path, "token_file": token_file, **changed})
+    return lambda **changed: Vault(
+        **{"address": server.address, "path": path, "auth": Token(file=token_file), **changed}
+    )
 
 
 def _values(backend):
@@ -219,7 +221,7 @@ def test_a_deleted_secret_is_to_be_brought_back_and_not_made_anew(vault, server,
 
 def test_a_wrong_token_is_refused_and_not_shown(vault, tmp_path):
     (tmp_path / "wrong").write_text("s.some-wrong-token\n")
-    fault = _refused(vault(token_file=tmp_path / "wrong"), "Permission was denied")
+    fault = _refused(vault(auth=Token(file=tmp_path / "wrong")), "Permission was denied")
     assert "some-wrong-token" not in str(fault)
 
 
@@ -229,7 +231,7 @@ def test_a_token_that_may_only_read_can_plan_and_not_store(vault, server, tmp_pa
     server.call("PUT", "sys/policies/acl/reader", policy=policy)
     made = server.call("POST", "auth/token/create", policies=["reader"])
     (tmp_path / "reader").write_text(made["auth"]["client_token"])
-    reader = vault(token_file=tmp_path / "reader")
+    reader = vault(auth=Token(file=tmp_path / "reader"))
     assert _values(reader) == _values(vault())
     with pytest.raises(SecretsError, match="Permission was denied"):
         reader.store((*SECRETS, Secret("another", 32)))
@@ -239,17 +241,17 @@ def test_a_token_that_may_only_read_can_plan_and_not_store(vault, server, tmp_pa
 def test_a_token_file_without_a_token_is_named(vault, tmp_path, content):
     if content is not None:
         (tmp_path / "none").write_text(content)
-    _refused(vault(token_file=tmp_path / "none"), "There is no token", str(tmp_path / "none"))
+    _refused(vault(auth=Token(file=tmp_path / "none")), "There is no token", str(tmp_path / "none"))
 
 
 def test_the_token_comes_from_the_environment_else_from_the_last_login(vault, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("VAULT_TOKEN", raising=False)
-    _refused(vault(token_file=None), "There is no token", "bao login")
+    _refused(vault(auth=Token(file=None)), "There is no token", "bao login")
     (tmp_path / ".vault-token").write_text(ROOT)
-    assert vault(token_file=None).missing(SECRETS) == SECRETS
+    assert vault(auth=Token(file=None)).missing(SECRETS) == SECRETS
     monkeypatch.setenv("VAULT_TOKEN", "s.another-wrong-token")
-    _refused(vault(token_file=None), "Permission was denied")
+    _refused(vault(auth=Token(file=None)), "Permission was denied")
 
 
 def test_a_mount_that_is_not_there_is_no_reason_to_generate(vault):
@@ -284,7 +286,7 @@ def test_a_sealed_backend_is_said_to_be_sealed(token_file):
     try:
         own.wait()
         own.call("PUT", "sys/seal")
-        _refused(Vault(own.address, "x", token_file=token_file), "It is sealed", "bao operator unseal")
+        _refused(Vault(own.address, "x", auth=Token(file=token_file)), "It is sealed", "bao operator unseal")
     finally:
         own.stop()
 

@@ -1,0 +1,142 @@
+"""age (https://age-encryption.org), the only encryption we use on files: to public keys, or with a passphrase."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyrage
+from pyrage import ssh, x25519
+
+from healthv1.errors import Fault, SecretsError
+
+BEGIN, END = "-----BEGIN AGE ENCRYPTED FILE-----", "-----END AGE ENCRYPTED FILE-----"
+Identity = Any  # of pyrage, which describes no types
+_PRIVATE = "AGE-SECRET-KEY-"
+
+
+class AgeError(ValueError):
+    """A sentence on what is wrong with a key or a file; it quotes neither."""
+
+
+def generated() -> str:
+    """Return a new private key."""
+    return str(x25519.Identity.generate())
+
+
+def public(private: str) -> str:
+    """Return the public key of an age private key. Raises `AgeError`."""
+    return str(_x25519(private).to_public())
+
+
+def recipient(text: str) -> Any:
+    """Read an age or SSH public key. Raises `AgeError`."""
+    try:
+        return (x25519 if text.startswith("age1") else ssh).Recipient.from_str(text.strip())
+    except pyrage.RecipientError:
+        raise AgeError("It is no public key of age (age1…), ssh-ed25519 or ssh-rsa") from None
+
+
+def refuse_wrong(recipients: Sequence[str], place: str) -> None:
+    """Raises `SecretsError` with a fault for each that is no public key."""
+    SecretsError.unless(
+        Fault(f"{place}: recipient {one}", "It is no public key.", "give one of age (age1…), ssh-ed25519 or ssh-rsa")
+        for one in recipients
+        if not _is_recipient(one)
+    )
+
+
+def _is_recipient(text: str) -> bool:
+    try:
+        return bool(recipient(text))
+    except AgeError:
+        return False
+
+
+def sealed(plain: bytes, recipients: Sequence[str]) -> str:
+    """Encrypt to public keys, each of which can open it. Raises `AgeError`."""
+    return _text(pyrage.encrypt(plain, [recipient(one) for one in recipients], armored=True))
+
+
+def locked(plain: bytes, passphrase: str) -> str:
+    """Encrypt with a passphrase. Takes a second or two, so that guessing does as well."""
+    return _text(pyrage.passphrase.encrypt(plain, passphrase, armored=True))
+
+
+def is_locked(armored: str) -> bool:
+    """Whether a passphrase opens it, and no key. Raises `AgeError`."""
+    return b"\n-> scrypt " in _header(armored)
+
+
+def opened(armored: str, identities: Sequence[Identity]) -> bytes:
+    """Decrypt with any of some private keys. Raises `AgeError`."""
+    _header(armored)
+    try:
+        return bytes(pyrage.decrypt(armored.encode(), identities))
+    except pyrage.DecryptError as error:
+        if "No matching keys" in str(error):
+            raise AgeError("The key does not open it") from None
+        raise AgeError("It is damaged or was tampered with") from None
+
+
+def unlocked(armored: str, passphrase: str) -> bytes:
+    """Decrypt with a passphrase. Raises `AgeError`."""
+    _header(armored)
+    try:
+        return bytes(pyrage.passphrase.decrypt(armored.encode(), passphrase))
+    except pyrage.DecryptError as error:
+        if str(error) == "Decryption failed":
+            raise AgeError("The passphrase is wrong") from None
+        raise AgeError("It is damaged or was tampered with") from None
+
+
+def identities(text: str) -> list[Identity]:
+    """Read private keys: a file of age-keygen, or an unencrypted SSH key. Raises `AgeError`."""
+    keys = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if keys and keys[0].startswith(_PRIVATE):
+        return [_x25519(key) for key in keys]
+    try:
+        return [ssh.Identity.from_buffer(text.encode())]
+    except pyrage.IdentityError as error:
+        if "decrypted first" in str(error):
+            raise AgeError("It is protected by a passphrase") from None
+        raise AgeError("It is no private key of age (AGE-SECRET-KEY-…), ssh-ed25519 or ssh-rsa") from None
+
+
+def recipient_of(key_file: Path) -> str:
+    """Return the public key that belongs to a private key's file. Raises `AgeError` and `OSError`."""
+    text = key_file.read_text(encoding="utf-8")
+    keys = [line.strip() for line in text.splitlines() if line.startswith(_PRIVATE)]
+    if keys:
+        return public(keys[0])
+    try:
+        return key_file.with_name(f"{key_file.name}.pub").read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        raise AgeError("There is no public key beside it") from None
+
+
+def _text(armored: bytes) -> str:
+    return bytes(armored).decode().strip()
+
+
+def _x25519(private: str) -> Any:
+    try:
+        return x25519.Identity.from_str(private)
+    except pyrage.IdentityError:
+        raise AgeError("It is no private key of age") from None
+
+
+def _header(armored: str) -> bytes:
+    """Return what stands before the ciphertext; what is cut off is told from what no key opens."""
+    lines = armored.strip().splitlines()
+    if not lines or lines[0] != BEGIN:
+        raise AgeError("It is no age file")
+    if lines[-1] != END:
+        raise AgeError("Its end is missing")
+    try:
+        content = base64.b64decode("".join(lines[1:-1]), validate=True)
+    except ValueError:
+        raise AgeError("It is damaged or was tampered with") from None
+    return content.partition(b"\n---")[0]

@@ -1,0 +1,5 @@
+"""Secrets in AWS Secrets Manager."""
+
+from healthv1.secrets.aws.backend import SecretsManager
+
+__all__ = ["SecretsManager"]

@@ -1,0 +1,182 @@
+"""Secrets in one encrypted text file of the team's repository, replaced as a whole, block by block checked and set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from healthv1 import project
+from healthv1.errors import Fault, SecretsError
+from healthv1.redaction import redactor
+from healthv1.secrets import age
+from healthv1.secrets.entry import Entry
+from healthv1.secrets.file.document import NAME, Document, MalformedError
+from healthv1.secrets.file.opening import NEW_PASSPHRASE, Door, new
+from healthv1.secrets.file.replacement import alone, replace
+from healthv1.secrets.kept import Kept
+
+
+class EncryptedFile(Kept[str]):
+    """The file `path`, relative to the project's root. What was read of a secret, its block, is its revision.
+
+    It opens with the private key in `key_file` or HEALTHV1_KEY_FILE when it is sealed to `recipients` (age or SSH
+    public keys), else with a passphrase: from HEALTHV1_PASSPHRASE_FILE or HEALTHV1_PASSPHRASE, or asked for.
+    """
+
+    def __init__(self, path: str | Path, key_file: str | Path | None = None, recipients: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self._path = path
+        self._door = Door(str(self), key_file, tuple(recipients))
+        self._one = Lock()  # those who read side by side ask for one passphrase
+        self._keys: dict[str, str] = {}
+        self._refused: dict[str, tuple[Fault, ...]] = {}
+        self._passphrase = ""
+
+    def __str__(self) -> str:
+        return f"file:{self._path}"
+
+    def names(self) -> tuple[str, ...]:
+        document = self._document()
+        return tuple(sorted(document.blocks)) if document else ()
+
+    def sealed_to(self) -> tuple[str, ...]:
+        """Return the public keys that the file was sealed to; none when a passphrase opens it, or it is not there."""
+        document = self._document()
+        lines = self._opened(document.key).splitlines() if document else []
+        start = "# opens with: "
+        return tuple(line.removeprefix(start) for line in lines if line.startswith(start))
+
+    def rekey(self) -> None:
+        """Give the file a new key, and that to the recipients that are set now, else to a new passphrase.
+
+        Who could open it before reads nothing that is written from now on; what they have read stays known to them.
+        Raises `SecretsError`.
+        """
+        document = self._document()
+        if document is None:
+            raise SecretsError(Fault(str(self), "It is not there yet.", "make it: healthv1 secrets init ENV"))
+        entries = {name: self._decrypted(document, name).as_document() for name in document.blocks}
+        renewed = self._new("" if self._door.openers() else new(str(self), NEW_PASSPHRASE))
+        for name, entry in entries.items():
+            renewed = renewed.holding(name, self._block(renewed.key, name, entry))
+        if not self._replace(lambda now: renewed if now == document else None):
+            raise SecretsError(Fault(str(self), "Somebody else wrote to it meanwhile.", "try again"))
+
+    def forget(self) -> None:
+        super().forget()
+        self._refused.clear()
+
+    def _connect(self) -> None:
+        document = self._document()
+        if document and document.blocks:
+            self._private(document.key)
+
+    def _fetch(self, name: str) -> tuple[Entry | None, str]:
+        document = self._document()
+        block = _block(document, name)
+        return (self._decrypted(document, name), block) if document and block else (None, "")
+
+    def _put(self, name: str, entry: Entry, revision: str) -> bool:
+        if not NAME.fullmatch(name):
+            what = "A secret's name has letters, digits and . _ - alone."
+            raise SecretsError(Fault(f"{self}#{name}", what, "choose another name"))
+        found = self._document()
+        start = found or self._new(self._passphrase)
+        block = self._block(start.key, name, entry.as_document())
+
+        def put(now: Document | None) -> Document | None:
+            same = _key(now) == _key(found) and _block(now, name) == revision
+            return (now or start).holding(name, block) if same else None
+
+        return self._replace(put)
+
+    def _new(self, passphrase: str) -> Document:
+        private = age.generated()
+        redactor.add(private)
+        key, self._passphrase = self._door.close(private, passphrase)
+        self._keys[key] = self._door.contents(private)
+        return Document(key, {})
+
+    def _block(self, key: str, name: str, entry: dict[str, Any]) -> str:
+        plain = json.dumps({"name": name, "entry": entry}, ensure_ascii=False)
+        return age.sealed(plain.encode(), [age.public(self._private(key))])
+
+    def _decrypted(self, document: Document, name: str) -> Entry:
+        identities = age.identities(self._private(document.key))
+        try:
+            found = json.loads(age.opened(document.blocks[name], identities))
+            if found["name"] != name:
+                raise self._foreign(name, "It is the block of another secret.")
+            return Entry.from_document(found["entry"])
+        except age.AgeError as error:
+            raise self._foreign(name, f"{error}.") from None
+        except (KeyError, TypeError, ValueError):
+            raise self._foreign(name, "What the file holds there is not what we keep.") from None
+
+    def _foreign(self, name: str, what: str) -> SecretsError:
+        return SecretsError(
+            Fault(f"{self}#{name}", what, f"bring back the block of an older commit: git log {self._path}")
+        )
+
+    def _private(self, key: str) -> str:
+        return _private(self._opened(key))
+
+    def _opened(self, key: str) -> str:
+        with self._one:
+            if key in self._refused:  # whoever mistyped it is not asked again for each host
+                raise SecretsError(*self._refused[key])
+            if key not in self._keys:
+                self._open(key)
+            return self._keys[key]
+
+    def _open(self, key: str) -> None:
+        try:
+            self._keys[key], self._passphrase = self._door.open(key, self._passphrase)
+        except SecretsError as error:
+            self._refused[key] = error.faults
+            raise
+        redactor.add(_private(self._keys[key]))
+
+    def _document(self) -> Document | None:
+        path = self._absolute()
+        try:
+            return Document.parsed(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except MalformedError as error:
+            raise SecretsError(Fault(f"{self}:{error.line}", error.what, error.hint)) from None
+        except UnicodeDecodeError:
+            raise SecretsError(Fault(str(self), "It is no secrets file of ours.", "choose another path")) from None
+        except OSError as error:
+            raise SecretsError(Fault(str(self), f"It cannot be read ({error.strerror}).", "mend that")) from None
+
+    def _replace(self, change: Callable[[Document | None], Document | None]) -> bool:
+        """Write what `change` makes of the file as it is now, while nobody else can; None says that it is too late."""
+        path = self._absolute()
+        try:
+            with alone(path):
+                wanted = change(self._document())
+                if wanted:
+                    replace(path, wanted.text())
+        except OSError as error:
+            what = f"It cannot be written ({error.strerror}); it is as it was."
+            raise SecretsError(Fault(str(self), what, "mend that, and run again")) from None
+        return wanted is not None
+
+    def _absolute(self) -> Path:
+        return project.root() / Path(self._path).expanduser()
+
+
+def _key(document: Document | None) -> str:
+    return document.key if document else ""
+
+
+def _block(document: Document | None, name: str) -> str:
+    return document.blocks.get(name, "") if document else ""
+
+
+def _private(contents: str) -> str:
+    return next(line for line in contents.splitlines() if not line.startswith("#"))

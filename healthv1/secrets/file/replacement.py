@@ -1,0 +1,69 @@
+"""A file is replaced as a whole or not at all, by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from glob import escape
+from pathlib import Path
+
+PATIENCE = 10  # seconds that another process may take to write
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Have the folder of `path` to ourselves. Raises `TimeoutError` and other `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)  # no lock file is left that could be committed
+    try:
+        _lock(folder)
+        yield
+    finally:
+        os.close(folder)
+
+
+def replace(path: Path, text: str) -> None:
+    """Write `text` beside `path`, on the disk for sure, and rename it. Only while `alone`. Raises `OSError`."""
+    path = path.resolve()
+    for left in path.parent.glob(f".{escape(path.name)}.*.new"):  # by a process that was killed
+        left.unlink(missing_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _lock(folder: int) -> None:
+    given_up = time.monotonic() + PATIENCE
+    while not _locked(folder):
+        if time.monotonic() > given_up:
+            raise TimeoutError(None, "another process has been writing for too long")
+        time.sleep(0.02)
+
+
+def _locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

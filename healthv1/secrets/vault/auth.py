@@ -1,0 +1,134 @@
+"""How to log in to Vault or OpenBao: each way is a value that an inventory's backend is given.
+
+A way says what is read from files and the environment; nothing is read before the backend is needed.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from healthv1.errors import Fault, SecretsError
+from healthv1.redaction import redactor
+
+LOGIN = ".vault-token"  # where `bao login` and `vault login` leave it, in the home folder
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # where a pod finds its own
+
+
+class Auth(Protocol):
+    """One way to log in."""
+
+    def login(self, client: Any, backend: str) -> None:
+        """Have `client` hold a token. Raises `SecretsError`, and what hvac raises."""
+
+    def explain(self, why: str) -> tuple[str, str]:
+        """Say what is wrong, and what to do, when a login is refused."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """A token that somebody else got: from `file`, else from VAULT_TOKEN, else from ~/.vault-token."""
+
+    file: str | Path | None = None
+
+    def login(self, client: Any, backend: str) -> None:
+        if self.file:
+            found, hint = _read(self.file, "token", backend, missing=""), f"put a token into {self.file}"
+        else:
+            found = os.environ.get("VAULT_TOKEN", "").strip()
+            found = found or _read(Path.home() / LOGIN, "token", backend, missing="")
+            hint = "log in: bao login, or set VAULT_TOKEN"
+        if not found:
+            raise SecretsError(Fault(backend, "There is no token.", hint))
+        client.token = _known(found)
+
+    def explain(self, why: str) -> tuple[str, str]:
+        return f"The token was refused ({why}).", "get another token"
+
+
+@dataclass(frozen=True)
+class AppRole:
+    """A role for a machine, such as CI: its id is no secret, `secret_id_file` holds the other half."""
+
+    role_id: str
+    secret_id_file: str | Path
+    mount: str = "approle"
+
+    def login(self, client: Any, backend: str) -> None:
+        secret_id = _read(self.secret_id_file, "secret id", backend)
+        _known(client.auth.approle.login(self.role_id, secret_id, mount_point=self.mount)["auth"]["client_token"])
+
+    def explain(self, why: str) -> tuple[str, str]:
+        what = f"The AppRole login at auth/{self.mount} was refused ({why})."
+        return what, f"check role_id, and get a new secret id into {self.secret_id_file}"
+
+
+@dataclass(frozen=True)
+class Jwt:
+    """A signed identity that the place where we run hands out, such as a CI's OpenID token."""
+
+    role: str
+    token_file: str | Path
+    mount: str = "jwt"
+
+    def login(self, client: Any, backend: str) -> None:
+        signed = _read(self.token_file, "JWT", backend)
+        answer = client.auth.jwt.jwt_login(self.role, signed, path=self.mount)
+        _known(answer["auth"]["client_token"])
+
+    def explain(self, why: str) -> tuple[str, str]:
+        what = f"The login at auth/{self.mount} as {self.role} was refused ({why})."
+        return what, f"check the role, and that {self.token_file} is fresh and meant for it"
+
+
+@dataclass(frozen=True)
+class Kubernetes(Jwt):
+    """A pod's own service account."""
+
+    token_file: str | Path = ACCOUNT
+    mount: str = "kubernetes"
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A TLS client certificate; the address must be https."""
+
+    cert_file: str | Path
+    key_file: str | Path
+    role: str = ""
+    """Empty: whichever role of the mount the certificate fits."""
+    mount: str = "cert"
+
+    def login(self, client: Any, backend: str) -> None:
+        for file, content in ((self.cert_file, "certificate"), (self.key_file, "key")):
+            _read(file, content, backend)
+        pair = (str(Path(self.cert_file).expanduser()), str(Path(self.key_file).expanduser()))
+        client.session.cert = pair  # the login is bound to the connection's certificate
+        answer = client.adapter.login(f"/v1/auth/{self.mount}/login", json={"name": self.role} if self.role else {})
+        _known(answer["auth"]["client_token"])
+
+    def explain(self, why: str) -> tuple[str, str]:
+        what = f"The certificate login at auth/{self.mount} was refused ({why})."
+        return what, f"check that {self.cert_file} has not expired, and fits {self.role or 'a role'}"
+
+
+def _known(token: str) -> str:
+    redactor.add(token)
+    return token
+
+
+def _read(path: str | Path, content: str, backend: str, missing: str | None = None) -> str:
+    """Return what a file holds; `missing` when there is no such file, if that is given."""
+    try:
+        found = Path(path).expanduser().read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        if missing is not None:
+            return missing
+        raise SecretsError(Fault(backend, f"There is no {content} in {path}.", f"put it there: {path}")) from None
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", "") or "it is not text"
+        what = f"The {content} in {path} cannot be read ({why})."
+        raise SecretsError(Fault(backend, what, f"let {path} be a file that you may read")) from None
+    return _known(found)
