@@ -26,6 +26,8 @@ from deploys.preflight.deploy import deploy_preflight
 from deploys.preflight.settings import Preflight
 from deploys.redis.deploy import deploy_redis
 from deploys.redis.settings import Redis
+from deploys.sshd.deploy import deploy_sshd
+from deploys.sshd.settings import Sshd
 from deploys.stack import Stack
 from deploys.ufw.deploy import deploy_ufw
 from deploys.ufw.settings import Ufw
@@ -45,6 +47,7 @@ deploy_preflight(
 )
 deploy_ufw(settings=here.settings(Ufw), stack=stack, topology=topology, parts=here.parts())
 deploy_fail2ban(settings=here.settings(Fail2ban), topology=topology, parts=here.parts())
+deploy_sshd(settings=here.settings(Sshd))
 barrier("base")
 
 # Where the data lives.
