@@ -58,6 +58,12 @@ class FastSSH(SSHConnector):
         if hasattr(transport.sock, "setsockopt"):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
+    @property
+    def own_address(self) -> str:
+        """Our own address on the connection; empty behind a jump host, and while there is none."""
+        transport = self.client.get_transport() if self.client else None
+        return str(transport.sock.getsockname()[0]) if transport and hasattr(transport.sock, "getsockname") else ""
+
     def _sign_in(self) -> None:
         """With a signed key where group_data says who signs; if the host refuses it, with the ordinary key."""
         self.credential = credential_for(self.host)
