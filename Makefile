@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests on hosts mostly wait: two processors keep three workers going. Each has a host of its own, which takes about 1 GB.
+WORKERS ?= 3
 APT := python3-venv mmdebstrap systemd-container pebble nftables iproute2 openssh-client e2fsprogs util-linux curl \
   postgresql redis-server pgbouncer wrk
 
@@ -16,7 +18,8 @@ demo: setup ## From nothing to a verified deployment on a disposable host
 	@$(BIN)/python -m healthv1.demo
 
 test: setup ## Every test: ours, the API's own, and those on real hosts
-	@$(BIN)/python -m pytest tests/unit healthv1_api/tests tests/hosts
+	@$(BIN)/python -m pytest tests/unit
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 healthv1_api/tests tests/hosts
 
 check: .venv/.done ## Formatting, lint, types and layering
 	@$(BIN)/ruff format --check .

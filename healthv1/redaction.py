@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TextIO
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 SHORTEST = 8  # characters; a shorter value would blot out ordinary words
 BLOT = "[redacted]"
@@ -34,19 +35,32 @@ class Redactor:
 
 
 def _forms(value: str) -> set[str]:
-    encoded = base64.b64encode(value.encode()).decode()
     return {
         value,
-        encoded,
-        encoded.rstrip("="),
-        encoded.rstrip("=").translate(str.maketrans("+/", "-_")),
+        *_base64(value.encode()),
+        value.encode().hex(),
         quote(value, safe=""),
         quote(value),
+        quote_plus(value),
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
         repr(value)[1:-1],
         shlex.quote(value).removeprefix("'").removesuffix("'"),
+        value.replace("'", "''"),  # SQL
+        value.replace('"', '""'),  # userlist.txt
+        re.sub(r'([\\"$`])', r"\\\1", value),  # environment files
     }
+
+
+def _base64(raw: bytes) -> Iterator[str]:
+    """Yield what every base64 text that holds `raw` has in common, wherever in it `raw` begins."""
+    for before in range(3):
+        encoded = base64.b64encode(bytes(before) + raw).decode().rstrip("=")
+        # The first and the last character also depend on what stands beside.
+        part = encoded[(0, 2, 3)[before] : len(encoded) - ((len(raw) + before) % 3 > 0)]
+        if len(part) >= SHORTEST:
+            yield part
+            yield part.translate(str.maketrans("+/", "-_"))
 
 
 redactor = Redactor()

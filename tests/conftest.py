@@ -4,5 +4,24 @@ import os
 import sys
 from pathlib import Path
 
+from gevent.monkey import is_module_patched
+
 # Commands are started as a user would, with this interpreter's own `healthv1`.
 os.environ["PATH"] = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+
+HOSTS = Path(__file__).parent / "hosts"
+
+
+def pytest_collection_modifyitems(config, items):
+    """For workers: hosts are mostly waited for, so that the other tests, spread among theirs, have the processors.
+
+    What takes minutes begins first: none of it is left alone at the end.
+    """
+    if not hasattr(config, "workerinput"):
+        return
+    assert not is_module_patched("threading"), "A test imports pyinfra_cli: gevent makes a worker of pytest-xdist hang."
+    on_hosts = [item for item in items if HOSTS in item.path.parents]
+    on_hosts.sort(key=lambda item: item.get_closest_marker("long") is None)
+    others = [item for item in items if HOSTS not in item.path.parents]
+    places = {item: place / len(some) for some in (on_hosts, others) for place, item in enumerate(some)}
+    items.sort(key=places.__getitem__)

@@ -45,7 +45,13 @@ def _of_instance(stack: Stack, port: int, version: str) -> list[Check]:
         ),
         Check(
             f"Instance {port} is not root",
-            f'test "$(stat -c %U /proc/{pid})" = {stack.user}',
+            f'test "$(ps -o user:64= -p {pid} | tr -d " ")" = {stack.user}',
+            "run apply",
+        ),
+        Check(
+            f"Instance {port} has no secret in its environment",
+            f"tr '\\0' '\\n' < /proc/{pid}/environ | grep -q ^PROMETHEUS_METRICS_PORT= && "
+            f"! tr '\\0' '\\n' < /proc/{pid}/environ | grep -qE '(PASSWORD|SECRET|KEY|_URL|_DSN)[A-Z_]*='",
             "run apply",
         ),
         undumped(f"Instance {port}", unit),

@@ -1,4 +1,4 @@
-"""What is run on a host to migrate and seed, and to see whether an instance is ready."""
+"""What is run on a host to migrate and seed, to move to other keys, and to see whether an instance is ready."""
 
 from __future__ import annotations
 
@@ -6,9 +6,13 @@ from deploys.stack import Stack
 
 
 def _as_owner(stack: Stack, version: str, arguments: str) -> str:
-    """Return shell that runs the release's command; systemd reads the secrets from their files, as for the service."""
-    files = f"-p EnvironmentFile={stack.home}/.env -p EnvironmentFile={stack.home}/.env.owner"
-    command = f"{stack.home}/releases/{version}/venv/bin/healthv1-api {arguments}"
+    return _with_its_files(stack, f"{stack.home}/releases/{version}", arguments)
+
+
+def _with_its_files(stack: Stack, release: str, arguments: str) -> str:
+    """Return shell that runs a release's command; systemd hands it the files with the secrets, as to the service."""
+    files = f"-p LoadCredential=env:{stack.home}/.env -p LoadCredential=owner:{stack.home}/.env.owner"
+    command = f"{release}/venv/bin/healthv1-api {arguments}"
     identity = f"-p User={stack.user} -p Group={stack.user} -p WorkingDirectory={stack.home}"
     return f"systemd-run --quiet --wait --pipe --collect {identity} {files} {command}"
 
@@ -36,6 +40,11 @@ def rewrap(stack: Stack, version: str) -> str:
 def nothing_to_rewrap(stack: Stack, version: str) -> str:
     """Return a test that succeeds unless a data key is known to be wrapped under another master key than the active."""
     return f"code=0; {_as_owner(stack, version, 'keys check --wrapped')} || code=$?; test $code -ne 3"
+
+
+def renew_data_keys(stack: Stack) -> str:
+    """Return shell that adds a data key and moves every row under it; what a killed run began is only finished."""
+    return _with_its_files(stack, stack.current, "keys renew")
 
 
 def ready(port: int) -> str:

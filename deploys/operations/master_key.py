@@ -12,7 +12,7 @@ from deploys.faults import Fault, Refused
 from deploys.master_key import fingerprints
 from deploys.operations.change import Commands
 
-RESTORE = "bring it back from escrow: healthv1 secrets restore ENV --from FILE --identity KEY"
+RESTORE = "bring it back from escrow: healthv1 secrets restore ENV FILE --identity KEY"
 
 
 @operation()

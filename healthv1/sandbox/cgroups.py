@@ -13,9 +13,16 @@ from pathlib import Path
 
 from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox.commands import run
+from healthv1.sandbox.locks import held
+from healthv1.sandbox.place import state_root
 
 OWN_MOUNT = Path("/run/healthv1/cgroup")
 """Used where the machine has mounted no cgroup2 hierarchy itself."""
+
+
+def _lock() -> Path:
+    """While it is held, no other sandbox takes our own hierarchy away or begins to use it."""
+    return state_root() / "locks" / ".cgroups"
 
 
 def _mounted() -> Path | None:
@@ -37,10 +44,11 @@ def _hierarchy() -> Path:
 
 def make(sandbox: str, part: str) -> Path:
     """Return the group of one part of a sandbox, made if it is missing."""
-    top = _hierarchy() / f"healthv1-{sandbox}"
-    group = top / part
-    group.mkdir(parents=True, exist_ok=True)
-    _delegate(top)
+    with held(_lock()):
+        top = _hierarchy() / f"healthv1-{sandbox}"
+        group = top / part
+        group.mkdir(parents=True, exist_ok=True)
+        _delegate(top)
     return group
 
 
@@ -64,7 +72,8 @@ def end(sandbox: str, part: str = "") -> None:
         _kill(group)
         _remove(group)
     if not part:
-        _unmount_own()
+        with held(_lock()):
+            _unmount_own()
 
 
 def _groups(top: Path) -> list[Path]:

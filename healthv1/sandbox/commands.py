@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 from healthv1.errors import Fault, SandboxError
@@ -22,8 +23,11 @@ def run(*argv: str | Path, stdin: str = "") -> str:
 
 
 def succeeds(*argv: str | Path) -> bool:
+    """Whether it ended well; what is not installed does not."""
     words = [str(word) for word in argv]
-    return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    with suppress(FileNotFoundError):
+        return subprocess.run(words, capture_output=True, check=False).returncode == 0
+    return False
 
 
 def _last_words(output: str) -> str:

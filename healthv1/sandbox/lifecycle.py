@@ -67,8 +67,7 @@ def down(sandbox: Sandbox, say: Callable[[str], None] = quiet) -> None:
         network.disconnect(addresses)
         boot.sweep(addresses)
         shutil.rmtree(sandbox.state)
-        if not any((state_root() / "sandboxes").iterdir()):
-            network.restore_forwarding()
+        network.restore_forwarding()
 
 
 def shape_of(sandbox: Sandbox) -> Shape | None:

@@ -33,10 +33,10 @@ def disconnect(addresses: Addresses) -> None:
 
 
 def restore_forwarding() -> None:
-    """Put forwarding back to what it was before the first sandbox. Call it when the last one is gone."""
+    """Put forwarding back to what it was before the first sandbox, if the last one is gone."""
     with held(state_root() / "locks" / ".forwarding"):
         before = state_root() / "ip_forward"
-        if before.exists():
+        if before.exists() and not any((state_root() / "sandboxes").iterdir()):
             FORWARDING.write_text(before.read_text(encoding="ascii"), encoding="ascii")
             before.unlink()
 

@@ -81,6 +81,8 @@ def _overlays() -> bool:
 def _capabilities() -> Iterator[Fault]:
     if os.geteuid() != 0:
         yield Fault("this user", "is not root, and a host's file tree belongs to root.", "run it with sudo")
+    elif not shutil.which("unshare"):
+        return  # which is told already, and what the kernel can do is not known without it
     elif not succeeds("unshare", "--mount", "--pid", "--net", "--cgroup", "--fork", "true"):
         yield Fault("this machine", "refuses namespaces, even to root (CAP_SYS_ADMIN).", "leave the container")
     elif not _overlays():

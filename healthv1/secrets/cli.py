@@ -13,7 +13,7 @@ import click
 
 from healthv1 import terminal
 from healthv1.errors import Fault, Refused
-from healthv1.secrets import commands
+from healthv1.secrets import commands, data_keys
 from healthv1.secrets.register import Row
 from healthv1.verify import finding
 
@@ -102,7 +102,13 @@ def set_(environment: str, name: str) -> None:
 @yes
 @as_json
 def rotate(environment: str, names: tuple[str, ...], from_stdin: bool, at_once: bool, yes: bool, as_json: bool) -> None:
-    """Replace by a new value, step by step: nobody is refused meanwhile. Goes on where a killed run stopped."""
+    """Replace by a new value, step by step: nobody is refused meanwhile. Goes on where a killed run stopped.
+
+    NAME `data_keys` renews the keys in the database, and seals every row anew.
+    """
+    if data_keys.NAME in names:
+        _renew_data_keys(environment, names, yes, as_json)
+        return
     if from_stdin and len(names) > 1:
         raise click.UsageError("--stdin gives one value: name one secret.")
     value = _piped() if from_stdin else None
@@ -155,6 +161,37 @@ def restore(environment: str, file: Path, identity: Path) -> None:
     names = commands.restore(environment, file, identity)
     click.echo(f"Brought back: {', '.join(names)}." if names else "Nothing was missing.")
     terminal.say_next(f"healthv1 secrets check {environment}")
+
+
+@secrets.command()
+@environment
+@click.argument("name", metavar="deploy|rotate|read", type=click.Choice(["deploy", "rotate", "read"]))
+def policy(environment: str, name: str) -> None:
+    """Print the Vault policy that a token needs to deploy, rotate or read, and nothing more."""
+    click.echo(commands.policy(environment, name), nl=False)
+
+
+@secrets.command()
+@environment
+def rekey(environment: str) -> None:
+    """Give the encrypted file a new key, for the recipients or the passphrase of now."""
+    commands.rekey(environment)
+    click.echo("It has a new key. Who could open it before still knows what they read: rotate that.")
+    terminal.say_next(f"healthv1 secrets list {environment}")
+
+
+def _renew_data_keys(environment: str, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
+    if len(names) > 1:
+        raise click.UsageError(f"{data_keys.NAME} are in the database: rotate them by themselves.")
+    if not yes:
+        _refuse_without_terminal("give --yes")
+        click.confirm("Seal everything known of patients anew? Visitors are served meanwhile.", err=True, abort=True)
+    said = commands.renew_data_keys(environment)
+    if as_json:
+        _print({"schema": commands.SCHEMA, "environment": environment, "done": said})
+    else:
+        click.echo(said)
+        terminal.say_next(f"healthv1 verify {environment}")
 
 
 def _agreement(environment: str, yes: bool) -> Callable[[dict[str, str]], bool]:

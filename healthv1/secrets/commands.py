@@ -14,11 +14,14 @@ from healthv1.engine.bindings import Bound, bound
 from healthv1.engine.session import opened
 from healthv1.errors import Fault, Refused
 from healthv1.progress import Progress
-from healthv1.secrets import acceptance, doctor, escrow, register, rotation
+from healthv1.secrets import acceptance, data_keys, doctor, escrow, register, rotation
 from healthv1.secrets.entry import Entry
+from healthv1.secrets.file import EncryptedFile
+from healthv1.secrets.file.replacement import replace
 from healthv1.secrets.register import Row
 from healthv1.secrets.rotation import Turn
 from healthv1.secrets.strength import is_weak
+from healthv1.secrets.vault import Vault
 from healthv1.verify.finding import Finding
 
 SCHEMA = 1
@@ -133,6 +136,13 @@ def rotate(
     )
 
 
+def renew_data_keys(environment: str) -> str:
+    """Seal all that is known of patients anew, under a new data key; return what was done."""
+    with opened(environment, read_site=False) as session:
+        session.refuse_faults()
+        return data_keys.renew(session)
+
+
 def _turn(secret: Secret, found: Bound) -> Turn:
     escrowed = secret.irreplaceable and found.environment.require_escrow
     return Turn(secret, found.environment.outlives(secret.key), escrowed)
@@ -185,8 +195,12 @@ def export(environment: str, recipients: Sequence[str], out: Path, *, everything
     """Write an escrow file that only `recipients` can open; return the names in it."""
     found = bound(environment)
     entries = _entries(found, [one for one in found.secrets if one.irreplaceable or everything])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    escrow.write(out, escrow.sealed(entries, recipients, str(register.kept_by(found))))
+    data = escrow.sealed(entries, recipients, str(register.kept_by(found)))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace(out, data.decode())
+    except OSError as error:
+        raise Refused(Fault(str(out), f"It cannot be written ({error.strerror}).", "choose another place")) from None
     return tuple(entries)
 
 
@@ -194,32 +208,52 @@ def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     """Open an escrow file, compare it with the backend, and note there that it is good; return the names in it."""
     found = bound(environment)
     data = file.read_bytes()
-    opened_file = escrow.opened(data, identity)
-    secrets = register.found(found, opened_file.entries)
-    entries = _entries(found, secrets)
+    exported = escrow.opened(data, identity)
+    entries = _entries(found, register.found(found, exported.secrets))
     Refused.unless(
         Fault(str(file), f"It does not hold the {name} that the backend keeps now.", "export again")
         for name, entry in entries.items()
-        if {kept.number: kept.value for kept in opened_file.entries[name].versions}
-        != {kept.number: kept.value for kept in entry.versions}
+        if not exported.holds({name: entry})
     )
-    digest = escrow.digest(data)
-    for secret in secrets:
-        register.kept_by(found).change(secret.key, lambda kept: kept.escrowed(digest))  # type: ignore[union-attr]
+    for name, entry in entries.items():
+        register.kept_by(found).change(name, lambda kept, entry=entry: _noted(kept, entry, escrow.digest(data)))  # type: ignore[misc]
     return tuple(entries)
+
+
+def _noted(found: Entry | None, seen: Entry, digest: str) -> Entry:
+    """Note the digest at the versions that were seen, and at no other: somebody may be rotating."""
+    assert found is not None
+    return found.escrowed(digest, {kept.number for kept in seen.versions})
 
 
 def restore(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     """Bring back from an escrow file what the backend lost; return the names. What is there is never overwritten."""
     found = bound(environment)
     data = file.read_bytes()
-    entries = escrow.opened(data, identity).entries
+    exported = escrow.opened(data, identity)
     backend = register.kept_by(found)
-    lost = [secret for secret in register.found(found, entries) if backend.entry(secret.key) is None]
-    for secret in lost:
-        entry = entries[secret.key].escrowed(escrow.digest(data))
-        backend.change(secret.key, lambda kept, entry=entry: kept or entry)  # type: ignore[misc]
-    return tuple(secret.key for secret in lost)
+    lost = [one.key for one in register.found(found, exported.secrets) if backend.entry(one.key) is None]
+    for name in lost:
+        entry = exported.secrets[name]
+        entry = entry.escrowed(escrow.digest(data), {kept.number for kept in entry.versions})
+        backend.change(name, lambda kept, entry=entry: kept or entry)  # type: ignore[misc]
+    return tuple(lost)
+
+
+def policy(environment: str, name: str) -> str:
+    """Return the Vault policy that lets a token deploy, rotate or read, and nothing else."""
+    backend = register.kept_by(bound(environment))
+    if not isinstance(backend, Vault):
+        raise Refused(Fault(str(backend), "Policies are Vault's.", "see docs/secrets.md for other backends"))
+    return backend.policy(name)
+
+
+def rekey(environment: str) -> None:
+    """Give the encrypted file a new key, for the recipients or the passphrase of now."""
+    backend = register.kept_by(bound(environment))
+    if not isinstance(backend, EncryptedFile):
+        raise Refused(Fault(str(backend), "It has no key of its own.", "only an encrypted file has one"))
+    backend.rekey()
 
 
 def _entries(found: Bound, secrets: Sequence[Secret]) -> dict[str, Entry]:

@@ -7,7 +7,7 @@ how to go on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any, Literal
@@ -95,9 +95,10 @@ class Entry:
         new = Kept(self.newest.number + 1, value, now())
         return self._next("settled", "retired", versions=(*self.versions, new) if keep else (new,), active=new.number)
 
-    def escrowed(self, digest: str) -> Self:
-        """Note that every version was read back from the escrow file of this digest."""
-        return replace(self, versions=tuple(replace(kept, escrowed=digest) for kept in self.versions))
+    def escrowed(self, digest: str, numbers: Collection[int]) -> Self:
+        """Note that these versions were read back from the escrow file of this digest."""
+        noted = (replace(kept, escrowed=digest) if kept.number in numbers else kept for kept in self.versions)
+        return replace(self, versions=tuple(noted))
 
     def _next(self, expected: Step, step: Step, **changes: Any) -> Self:
         if self.step != expected:
@@ -142,6 +143,6 @@ def _text(value: object) -> str:
 
 
 def _value(value: object) -> str:
-    if not _text(value):
+    if not _text(value).encode():  # raises for what is no text in any encoding
         raise ValueError("empty")
     return _text(value)

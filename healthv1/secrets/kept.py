@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import secrets as randomness
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from healthv1.secrets.entry import Entry
 Revision = TypeVar("Revision")
 AT_ONCE = 4  # names that are read side by side
 TRIES = 5  # of check-and-set, against others that write at the same time
+PAUSE = 0.05  # seconds, more after each loss: a standby may answer with what was kept a moment ago
 Transition = Callable[["Entry | None"], Entry]
 
 
@@ -134,7 +136,8 @@ class Kept(ABC, Generic[Revision]):
 
         `transition` sees what is kept at that moment, and returns it as it is when nothing is to be done.
         """
-        for _ in range(TRIES):
+        for lost in range(TRIES):
+            time.sleep(lost * PAUSE)
             with self._turn:
                 found = self.entry(name)
                 wanted = transition(found)

@@ -5,7 +5,6 @@ import hashlib
 import hmac
 import json
 import secrets
-import statistics
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -71,7 +70,8 @@ def test_an_unknown_user_and_a_wrong_password_take_the_same_time(clinic):
 
     known = clinic.clinician.username
     pairs = [(seconds(known), seconds("nobody")) for _ in range(15)]
-    with_hash, without = (statistics.median(times) for times in zip(*pairs, strict=True))
+    # The shortest: whatever else the machine does makes some of them longer, none shorter.
+    with_hash, without = (min(times) for times in zip(*pairs, strict=True))
     assert without == pytest.approx(with_hash, rel=0.35)
 
 

@@ -1,9 +1,14 @@
 """The process keeps its word to systemd, its ports to itself, and finishes what it began."""
 
+import os
+import signal
 import socket
+import subprocess
 import threading
+from pathlib import Path
 
 from running.daemon import LOOPBACK, answers, free_port
+from running.service import UNPRIVILEGED
 
 
 def test_metrics_listen_on_one_loopback_address_only(service):
@@ -94,3 +99,20 @@ def test_no_request_is_cut_by_a_stop_under_load(migrated, serving):
     assert failed == []
     assert len(answered) > 20
     assert set(answered) <= {200, 503}
+
+
+def test_a_crash_leaves_no_memory_behind(service):
+    limits = Path(f"/proc/{service.process.pid}/limits").read_text().splitlines()
+    assert next(line.split()[4:6] for line in limits if line.startswith("Max core file size")) == ["0", "0"]
+    service.process.send_signal(signal.SIGABRT)
+    _, status = os.waitpid(service.process.pid, 0)
+    service.process.returncode = -os.WTERMSIG(status)
+    assert (os.WTERMSIG(status), os.WCOREDUMP(status)) == (signal.SIGABRT, False)
+
+
+def test_no_process_of_the_same_account_reads_its_secrets(service):
+    files = [f"/proc/{pid}/environ" for pid in ("self", service.process.pid)]
+    mine, its = (subprocess.run([*UNPRIVILEGED, "cat", file], capture_output=True, check=False) for file in files)
+    assert mine.stdout
+    assert (its.stdout, its.returncode) == (b"", 1)
+    assert "process_open_fds" in service.request("/metrics", port=service.metrics_port).text  # it sees itself

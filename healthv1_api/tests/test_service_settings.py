@@ -14,7 +14,7 @@ WRONG = {
     "MASTER_KEY": "cGxhbnRlZC1rZXk=",
     "PROMETHEUS_METRICS_PORT": "planted-port",
     "REDIS_URL": "http://:planted-password@127.0.0.1",
-    "SESSION_SECRET": "${planted-secret}",
+    "SESSION_SECRET": "${PLANTED_SECRET}",
 }
 
 
@@ -53,6 +53,31 @@ def test_variables_that_contradict_each_other_are_named(refused):
 def test_a_master_key_is_exactly_32_bytes(refused):
     for key in ("c2hvcnQ=", "A" * 43 + "\n", "A" * 86 + "=="):
         assert refused(MASTER_KEY=key) == ["Error: MASTER_KEY: must be base64 of exactly 32 bytes."]
+
+
+@pytest.fixture
+def told(run, environment, tmp_path):
+    """Run with everything in a file as systemd's LoadCredential= gives it, and nothing in the environment."""
+
+    def told(text, *arguments):
+        (tmp_path / "env").write_text(text)
+        return run(*arguments, **dict.fromkeys(environment, ""), CREDENTIALS_DIRECTORY=str(tmp_path))
+
+    return told
+
+
+def test_variables_come_from_a_file_as_well_so_that_none_stands_in_the_environment(told, environment):
+    text = "".join(f"{name}='{value}'\n" for name, value in environment.items())
+    done = told(f"# as deployed\nSMTP_FROM=\n{text}", "migrate", "run")
+    assert done.returncode == 0, done.stderr
+    assert "applied" in done.stdout
+
+
+def test_a_line_that_is_no_variable_is_named_by_its_number_alone(told):
+    done = told("SMTP_FROM=a\nplanted value\n", "serve")
+    assert (done.returncode, done.stdout) == (78, "")
+    assert done.stderr.startswith("Error: env:2: is no variable.\nHint:")
+    assert "planted" not in done.stderr
 
 
 def test_a_migration_needs_an_owner_of_its_own(run, environment):

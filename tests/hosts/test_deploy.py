@@ -57,10 +57,14 @@ def test_postgresql_runs_with_the_tuned_settings_and_scram(deployed):
     }
     roles = deployed.shell(
         'runuser -u postgres -- psql -XAtc "select rolname, rolsuper, rolcreatedb, rolcreaterole, '
-        "left(rolpassword, 13) "
+        "rolcanlogin, left(rolpassword, 13) "
         "from pg_authid where rolname like 'health%' order by 1\""
     )
-    assert roles.split() == ["health_owner|f|f|f|SCRAM-SHA-256", "health_user|f|f|f|SCRAM-SHA-256"]
+    assert roles.split() == [
+        "health_owner|f|f|f|t|SCRAM-SHA-256",
+        "health_user|f|f|f|f|",
+        "health_user_a|f|f|f|t|SCRAM-SHA-256",
+    ]
 
 
 def test_the_api_runs_unprivileged_from_the_current_release(deployed):

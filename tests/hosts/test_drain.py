@@ -1,72 +1,26 @@
 """Instances leave and come back under load, and no visitor notices."""
 
-import json
-import signal
-import subprocess
 import time
-from contextlib import contextmanager
 from threading import Thread
 
 import pytest
 
 from tests.hosts.clinic import Clinic
+from tests.hosts.traffic import NO_ERROR, Traffic, without_rate_limits
 
 BOUND = 10  # seconds, for an instance to leave under load
-# Every other request is a POST: Nginx never sends one again, so that each that is cut shows.
-SCRIPT = """
-local read, search, turn = nil, nil, 0
-function init()
-  local headers = {["Authorization"] = "Bearer %(token)s", ["Content-Type"] = "application/json"}
-  read = wrk.format("GET", "/v1/patients/%(row)s", headers)
-  search = wrk.format("POST", "/v1/patients/search", headers, '{"identifier": "nobody"}')
-end
-function request()
-  turn = turn + 1
-  return turn %% 2 == 0 and read or search
-end
-function done(summary)
-  local e = summary.errors
-  local told = '\\n{"answers":%%d,"status":%%d,"connect":%%d,"read":%%d,"write":%%d,"timeout":%%d}\\n'
-  io.write(string.format(told, summary.requests, e.status, e.connect, e.read, e.write, e.timeout))
-end
-"""
-NO_ERROR = {"status": 0, "connect": 0, "read": 0, "write": 0, "timeout": 0}
 
 
 @pytest.fixture
 def unlimited(broken, project):
     """The deployed host without rate limits."""
-    settings = project / "group_data/all.py"
-    settings.write_text(settings.read_text().replace("nginx = Nginx()", "nginx = Nginx(rate_limits=False)"))
-    broken.must("apply", "sandbox", "--yes", cwd=project)
+    without_rate_limits(broken, project)
     return broken
 
 
 @pytest.fixture
 def load(unlimited, tmp_path):
-    clinic = Clinic(unlimited)
-    found, script, names = unlimited.running, tmp_path / "load.lua", tmp_path / "hosts"
-    names.write_text(f"{found.edge.address} {found.domain}\n")
-    # wrk is told a name, for SNI, and looks it up: in a file of its own.
-    wrk = f"mount --bind {names} /etc/hosts && exec wrk -t1 -c16 -d60s -s {script} https://{found.domain}"
-
-    @contextmanager
-    def load():
-        """Yield what is counted; it is filled in at the end."""
-        counted = {}
-        argv = ["unshare", "--mount", "sh", "-c", wrk]
-        with clinic.patient() as row:
-            script.write_text(SCRIPT % {"token": clinic.token, "row": row})
-            with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
-                try:
-                    time.sleep(1)
-                    yield counted
-                    time.sleep(1)
-                finally:
-                    process.send_signal(signal.SIGINT)
-                    counted.update(json.loads(process.communicate(timeout=10)[0].splitlines()[-1]))
-
-    return load
+    return Traffic(unlimited, tmp_path).load
 
 
 def _bounded(world, command):

@@ -24,6 +24,18 @@ DRIFTS = [
         "PostgreSQL",
         "health_user",
     ),
+    (
+        "a login that nobody accepts",
+        'runuser -u postgres -- psql -qc "create role health_user_b login in role health_user"',
+        "PostgreSQL",
+        "health_user_b",
+    ),
+    (
+        "a role that logs in beside its members",
+        "runuser -u postgres -- psql -qc \"alter role health_user login password 'x'\"",
+        "PostgreSQL",
+        "health_user",
+    ),
     ("a release that is not chosen", "ln -sfn releases/none /opt/health-v1/current", "API", "/opt/health-v1/current"),
     ("a removed package", "DEBIAN_FRONTEND=noninteractive apt-get -qq remove fail2ban", "Fail2ban", "fail2ban"),
     ("an open redis", "sed -i '/user default/d' /etc/redis/*.acl; systemctl restart redis-server", "Redis", "redis"),

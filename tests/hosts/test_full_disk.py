@@ -15,6 +15,7 @@ def small():
         yield world
 
 
+@pytest.mark.long
 def test_a_full_disk_is_explained_and_once_there_is_room_the_same_command_goes_on(small):
     small.shell("fallocate -l $(( $(df -B1 --output=avail / | tail -n 1) - 350000000 )) /ballast")
     done = small.cli("apply", "sandbox", "--yes")

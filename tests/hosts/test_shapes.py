@@ -1,20 +1,44 @@
-"""The same deploys on the other Debian, and over two hosts."""
+"""The same deploys on the other Debian, and over two hosts, with the most awkward secrets that can be typed."""
 
 import json
+import string
 
 import pytest
 
 from healthv1.sandbox.lifecycle import Shape
+from tests.hosts.clinic import Clinic
+from tests.hosts.test_rotation import database_lets_in, redis_lets_in
 from tests.hosts.world import World
+
+PRINTABLE = "".join(sorted(set(string.printable) - set(string.whitespace) | {" "}))
+TYPED = (
+    "database_password",
+    "database_owner_password",
+    "redis_password",
+    "admin_password",
+    "verification_password",
+    "jwt_secret",
+    "session_secret",
+)
 
 
 @pytest.fixture(params=[Shape(suite="bookworm"), Shape(hosts=2)], ids=["bookworm", "two hosts"])
 def shaped(request):
     with World("test-shape", request.param).for_a_while() as world:
         world.up()
+        _plant(world)
         yield world
 
 
+def _plant(world):
+    """Have secrets that somebody typed: each holds every printable character, and begins and ends with others."""
+    assert len(PRINTABLE) == 95
+    ends = [(" ", " "), ("'", '"'), ("\\", "\\"), ("#", "$"), ("%", "@"), (":", "/"), ("`", "=")]
+    for name, (first, last) in zip(TYPED, ends, strict=True):
+        world.openbao("POST", f"data/{world.name}/{name}", {"data": {"value": first + PRINTABLE + last}})
+
+
+@pytest.mark.long
 def test_a_deploy_converges_holds_and_serves(shaped):
     code, plan = shaped.json("plan", "sandbox")
     assert code == 2
@@ -27,8 +51,20 @@ def test_a_deploy_converges_holds_and_serves(shaped):
     code, report = shaped.json("verify", "sandbox")
     assert code == 0, [one for one in report["findings"] if not one["holds"]]
     assert json.loads(shaped.curl().stdout)["status"] == "ready"
+    _what_was_typed_opens_everything(shaped)
     if shaped.shape.hosts == 2:
         _only_the_database_host_has_data(shaped)
+
+
+def _what_was_typed_opens_everything(world):
+    kept, apis = world.kept, world.shape.hosts - 1
+    assert database_lets_in(world, "health_user_a", kept["database_password"], 5432)
+    assert database_lets_in(world, "health_user_a", kept["database_password"], 6432, host=apis)
+    assert not database_lets_in(world, "health_user_a", kept["database_password"].strip(), 6432, host=apis)
+    assert database_lets_in(world, "health_owner", kept["database_owner_password"], 5432)
+    assert redis_lets_in(world, kept["redis_password"])
+    for user in ("admin", "verification"):
+        assert Clinic(world).login(user, kept[f"{user}_password"])[0] == 200
 
 
 def _only_the_database_host_has_data(world):

@@ -23,7 +23,12 @@ CONVERGED = "converged"
 @dataclass
 class World:
     name: str
+    """No two workers of pytest-xdist share a sandbox."""
     shape: Shape = field(default_factory=Shape)
+
+    def __post_init__(self):
+        worker = os.environ.get("PYTEST_XDIST_WORKER")
+        self.name += f"-{worker}" if worker else ""
 
     @property
     def sandbox(self):

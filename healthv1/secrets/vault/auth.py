@@ -62,7 +62,7 @@ class AppRole:
 
     def explain(self, why: str) -> tuple[str, str]:
         what = f"The AppRole login at auth/{self.mount} was refused ({why})."
-        return what, f"check role_id, and get a new secret id into {self.secret_id_file}"
+        return what, f"check mount and role_id, and get a new secret id into {self.secret_id_file}"
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Jwt:
 
     def explain(self, why: str) -> tuple[str, str]:
         what = f"The login at auth/{self.mount} as {self.role} was refused ({why})."
-        return what, f"check the role, and that {self.token_file} is fresh and meant for it"
+        return what, f"check mount and role, and that {self.token_file} is fresh and meant for it"
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Certificate:
 
     def explain(self, why: str) -> tuple[str, str]:
         what = f"The certificate login at auth/{self.mount} was refused ({why})."
-        return what, f"check that {self.cert_file} has not expired, and fits {self.role or 'a role'}"
+        return what, f"check the mount, and that {self.cert_file} has not expired and fits {self.role or 'a role'}"
 
 
 def _known(token: str) -> str:

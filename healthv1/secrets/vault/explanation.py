@@ -63,7 +63,9 @@ def _forbidden(place: Place, verb: str, name: str, alive: bool) -> SecretsError:
         where = f"{place}#{name}" if name else place.known
         return SecretsError(Fault(where, f"Permission was denied: {right}.", f"let the token's policy have {right}"))
     what = "Permission was denied: the token has expired, was revoked, or may do nothing here."
-    return SecretsError(Fault(place.known, what, f"log in anew; its policy must grant {right}"))
+    return SecretsError(
+        Fault(place.known, what, "log in anew; its policy must allow what `healthv1 secrets policy` prints")
+    )
 
 
 def state(error: Exception, place: Place) -> tuple[str, str]:
@@ -89,8 +91,6 @@ def _answer(error: VaultError, place: Place) -> tuple[str, str]:
             return "It is a standby, and no node is active.", "check the other nodes: bao operator raft list-peers"
         case InvalidPath() if "namespace" in str(error):
             return f"There is no namespace {place.namespace}.", "check the namespace"
-        case InvalidPath() if '"auth/' in str(error):
-            return "The way to log in is not enabled at its mount.", "check the mount of `auth`: bao auth list"
         case InvalidPath():
             return f"There is no mount {place.mount}.", f"enable it: bao secrets enable -path={place.mount} kv-v2"
         case _:
@@ -100,7 +100,7 @@ def _answer(error: VaultError, place: Place) -> tuple[str, str]:
 def _elsewhere(location: str) -> tuple[str, str]:
     to = urlsplit(location)
     there = f"{to.scheme}://{to.netloc}" if to.netloc else "another page"
-    return f"It sends its clients to {there}, as a standby does.", "set that address, if you know it for yours"
+    return f"It is a standby, and refers us to {there}.", "check that the active node runs, or set its address"
 
 
 def reason(error: VaultError) -> str:

@@ -8,14 +8,17 @@ from argparse import Namespace
 from importlib import import_module
 
 from healthv1_api.cli import parser
+from healthv1_api.contained import leave_no_core
 from healthv1_api.errors import ApiError
 
 
 def main() -> int:
     arguments = parser().parse_args()
+    leave_no_core()
     try:
         lines = _call(arguments)
     except ApiError as error:
+        sys.stdout.writelines(f"{line}\n" for line in error.lines)
         sys.stderr.write(f"{error}\n")
         return error.exit_code
     except KeyboardInterrupt:

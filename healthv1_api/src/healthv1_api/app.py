@@ -24,7 +24,7 @@ from healthv1_api.draining import Draining, LetConnectionsGo
 from healthv1_api.guards.limits import LimitRequests
 from healthv1_api.guards.origins import AnswerBrowsers
 from healthv1_api.keys.held import Keys
-from healthv1_api.keys.master import MasterKey
+from healthv1_api.keys.master import MasterKeys
 from healthv1_api.observe.failures import AnswerFailures
 from healthv1_api.observe.metrics import Metrics
 from healthv1_api.observe.requests import ObserveRequests
@@ -40,7 +40,8 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 
 def create_app(settings: ServiceSettings, pool: Pool, metrics: Metrics, draining: Draining) -> FastAPI:
     redis = cache.connect(settings)
-    keys = Keys(pool, MasterKey(settings.master_key), timedelta(settings.dek_rotation_days))
+    masters = MasterKeys(settings.master_key, settings.master_key_also_accepted)
+    keys = Keys(pool, masters, timedelta(settings.dek_rotation_days))
     watch = Watch(pool, redis, keys)
     metrics.registry.register(watch)
     app = FastAPI(
@@ -69,8 +70,9 @@ def create_app(settings: ServiceSettings, pool: Pool, metrics: Metrics, draining
 def _of_version_1(
     settings: ServiceSettings, pool: Pool, redis: Redis, keys: Keys, metrics: Metrics
 ) -> tuple[APIRouter, ...]:
-    tokens = AccessTokens(settings.jwt_secret, settings.jwt_expiration_hours * 3600)
-    sessions = Sessions(redis, settings.session_secret, settings.session_timeout_minutes * 60)
+    tokens = AccessTokens(settings.jwt_secret, settings.jwt_expiration_hours * 3600, settings.jwt_secret_also_accepted)
+    idle = settings.session_timeout_minutes * 60
+    sessions = Sessions(redis, settings.session_secret, idle, settings.session_secret_also_accepted)
     families = Families(pool, settings.refresh_token_expiration_days)
     gate, passwords = Gate(tokens, sessions), Passwords()
     return (

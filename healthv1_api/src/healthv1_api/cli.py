@@ -1,4 +1,4 @@
-"""The command line: `healthv1-api serve | migrate … | seed | keys …`."""
+"""The command line: `healthv1-api serve | migrate … | seed | keys … | secrets check`."""
 
 from argparse import ArgumentParser
 
@@ -17,6 +17,7 @@ def parser() -> ArgumentParser:
     )
     seeding.set_defaults(run="schema.fill")
     _keys(verbs.add_parser("keys", help="check the master key, or move to new keys"))
+    _secrets(verbs.add_parser("secrets", help="try secrets on what they open"))
     return top
 
 
@@ -38,11 +39,22 @@ def _migrate(migrating: ArgumentParser) -> None:
 
 
 def _keys(keeping: ArgumentParser) -> None:
-    verbs = keeping.add_subparsers(required=True, metavar="check|rotate|reencrypt|rewrap")
-    verbs.add_parser("check", help="whether MASTER_KEY opens what is stored").set_defaults(run="keys.check")
-    verbs.add_parser("rotate", help="seal with a new data key from now on").set_defaults(run="keys.rotate")
-    verbs.add_parser("reencrypt", help="move rows under the newest data key").set_defaults(run="keys.reseal")
+    verbs = keeping.add_subparsers(required=True, metavar="check|renew|rewrap")
+    checking = verbs.add_parser("check", help="whether MASTER_KEY opens what is stored")
+    checking.add_argument(
+        "--wrapped", action="store_true", help="exit 3 while it is MASTER_KEY_ALSO_ACCEPTED that opens some"
+    )
+    checking.set_defaults(run="keys.check")
+    verbs.add_parser("renew", help="a new data key, and every row under it").set_defaults(run="keys.renew")
     rewrapping = verbs.add_parser(
-        "rewrap", help="from the old master key (MASTER_KEY_PREVIOUS, or stdin) to MASTER_KEY"
+        "rewrap", help="from the old master key (MASTER_KEY_ALSO_ACCEPTED, or stdin) to MASTER_KEY"
     )
     rewrapping.set_defaults(run="keys.rewrap")
+
+
+def _secrets(secrets: ArgumentParser) -> None:
+    verbs = secrets.add_subparsers(required=True, metavar="check")
+    checking = verbs.add_parser(
+        "check", help="variables as one JSON object on stdin: for each, null when it is accepted, or why it is not"
+    )
+    checking.set_defaults(run="secrets.check")

@@ -5,6 +5,8 @@ import os
 
 class ApiError(Exception):
     exit_code = 1
+    lines: list[str] = []
+    """For stdout: what was asked for, though not all is well."""
 
     def __init__(self, *faults: str, hint: str) -> None:
         super().__init__(*faults)
@@ -35,6 +37,14 @@ class DueError(ApiError):
     """What was checked is still to be done, as opposed to what could not be checked."""
 
     exit_code = 3
+
+
+class NotAcceptedError(DueError):
+    """Some secret does not open what it is for; `lines` say which."""
+
+    def __init__(self, names: list[str], lines: list[str]) -> None:
+        super().__init__(f"not accepted: {', '.join(names)}.", hint="the reasons are on stdout.")
+        self.lines = lines
 
 
 class PortError(ApiError):

@@ -43,7 +43,7 @@ class Cluster:
 
     def start(self) -> None:
         self.postgresql.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while self._psql("postgres", "SELECT 1").returncode != 0 and time.monotonic() < deadline:
             time.sleep(0.05)
 

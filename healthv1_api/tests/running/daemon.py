@@ -6,17 +6,29 @@ import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
+from random import randrange
 
 UNPRIVILEGED = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
 LOOPBACK = "127.0.0.1"
 
 
+# Below those that the kernel gives to whoever connects, and of each worker of a test run its own, one after another:
+# a port is free from when it is chosen until its server listens there.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = count(12_000 + 2_000 * (_WORKER % 10) + randrange(1_000))
+
+
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    while True:
+        port = next(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((LOOPBACK, port))
+            return port
 
 
 def answers(port: int) -> bool:
@@ -41,7 +53,7 @@ class Daemon:
     def start(self) -> None:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(self.argv, stdout=output, stderr=output, **UNPRIVILEGED)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 30
         while not answers(self.port):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.argv[0]} did not start:\n{self.log.read_text()[-2000:]}")

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from fcntl import LOCK_EX, flock
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[2]
@@ -13,9 +14,12 @@ CACHE = PACKAGE.parent / ".cache" / "healthv1-api-tests"
 
 def installed_command() -> Path:
     venv = CACHE / f"venv-{sys.version_info.major}.{sys.version_info.minor}"
-    _once(venv / "locked", _digest([PACKAGE / "requirements.lock"]), lambda: _dependencies(venv))
-    sources = sorted((PACKAGE / "src").rglob("*.py"))
-    _once(venv / "installed", _digest([PACKAGE / "pyproject.toml", *sources]), lambda: _wheel(venv))
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        flock(lock, LOCK_EX)  # of several workers, one installs
+        _once(venv / "locked", _digest([PACKAGE / "requirements.lock"]), lambda: _dependencies(venv))
+        sources = sorted((PACKAGE / "src").rglob("*.py"))
+        _once(venv / "installed", _digest([PACKAGE / "pyproject.toml", *sources]), lambda: _wheel(venv))
     return venv / "bin" / "healthv1-api"
 
 

@@ -39,7 +39,7 @@ class Service:
         """Return when it has told systemd that it is ready."""
         self._notifications = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notifications.bind(str(self.directory / "notify"))
-        self._notifications.settimeout(10)
+        self._notifications.settimeout(30)
         environment = {**self.environment, "NOTIFY_SOCKET": str(self.directory / "notify")}
         argv = [
             *UNPRIVILEGED,

@@ -1,6 +1,8 @@
 """The API's variables: refused early when wrong, and read back exactly as they were meant."""
 
+import importlib.util
 import subprocess
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from deploys.component import Secret
 from deploys.environment.checks import checks
 from deploys.environment.settings import Environment
-from deploys.environment.variables import env_file, owner_variables, variables
+from deploys.environment.variables import _url, env_file, owner_variables, variables
 from deploys.faults import Refused
 from deploys.stack import Stack, Topology
 from tests.unit.known import AWKWARD, Known, value
@@ -23,6 +25,8 @@ GUIDE = """RUST_LOG ENVIRONMENT DATABASE_URL DATABASE_MAX_CONNECTIONS DATABASE_M
     JWT_EXPIRATION_HOURS REFRESH_TOKEN_EXPIRATION_DAYS CORS_ALLOWED_ORIGINS SESSION_SECRET SESSION_TIMEOUT_MINUTES
     MASTER_KEY DEK_ROTATION_DAYS SMTP_HOST SMTP_PORT SMTP_USERNAME SMTP_PASSWORD SMTP_FROM SENTRY_DSN
     ENABLE_PACS_INTEGRATION ENABLE_HL7_INTEGRATION ENABLE_FHIR_API""".split()  # noqa: SIM905 - a list of them is read in lines
+
+READER = Path(__file__).parents[3] / "healthv1_api/src/healthv1_api/envfile.py"
 
 
 def _environment(**changed):
@@ -45,6 +49,21 @@ def _read_by_sh(text, path):
 VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"))
 
 
+def _read_by_the_api(text):
+    """The API reads the file itself, so that its environment holds no secret. Its package is not installed here."""
+    spec = importlib.util.spec_from_file_location("envfile", READER)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return dict(module.variables(text))
+
+
+@given(st.lists(st.one_of(VALUES, st.text(AWKWARD + "ab")), max_size=20))
+@example(["", " ", "'", '"', "\\", "$HOME", "`id`", "'\"", "'\\", "'$", "'`", "a'\u2028", AWKWARD])
+def test_the_api_reads_every_value_as_it_was_meant(values):
+    named = {f"V{i}": value for i, value in enumerate(values)}
+    assert _read_by_the_api(env_file(named)) == named
+
+
 @given(st.lists(st.one_of(VALUES, st.text(AWKWARD + "ab")), max_size=20))
 @example(["", " ", "'", '"', "\\", "$HOME", "`id`", "$(id)", "a'b\"c\\d$e`f", "~", "#", "\\'", "''", AWKWARD])
 def test_a_shell_reads_every_value_as_it_was_meant(tmp_path_factory, values):
@@ -63,6 +82,24 @@ def test_every_variable_of_the_guide_is_there():
     found = variables(_environment(), STACK, HERE)
     assert set(GUIDE) <= set(found)
     assert set(found) - set(GUIDE) == {"REDIS_URL"}
+
+
+def test_while_a_secret_is_rotated_the_other_version_is_accepted_too():
+    rotating = Known((3, 2))
+    settings = Environment(cors_allowed_origins=ORIGINS).bind(rotating)
+    found = variables(settings, Stack(domain="api.example.com").bind(rotating), HERE)
+    for name, key in (("JWT_SECRET", "jwt_secret"), ("SESSION_SECRET", "session_secret"), ("MASTER_KEY", "master_key")):
+        assert (found[name], found[f"{name}_ALSO_ACCEPTED"]) == (value(key, 3), value(key, 2))
+    assert urlsplit(found["DATABASE_URL"]).username == "health_user_a"
+    assert not [name for name in variables(_environment(), STACK, HERE) if name.endswith("_ALSO_ACCEPTED")]
+
+
+@given(VALUES.filter(bool))
+@example(" " + "".join(map(chr, range(33, 127))) + " ")
+def test_urls_give_back_any_password(password):
+    url = _url("postgresql", "health_user_a", password, "127.0.0.1", 6432)
+    assert url.isascii()
+    assert unquote(urlsplit(url).password) == password
 
 
 def test_the_guides_values_are_the_defaults():
@@ -160,6 +197,8 @@ def held(tmp_path):
 def test_the_claims_hold_of_a_good_file_and_fail_of_a_bad_one(held):
     good = env_file({"A": "x y", "MASTER_KEY": "A" * 43 + "="})
     assert held(good) == [True, True]
+    assert held(good + "MASTER_KEY_ALSO_ACCEPTED=" + "B" * 43 + "=\n") == [True, True]
+    assert held(good + "MASTER_KEY_ALSO_ACCEPTED=AAAA\n") == [True, False]
     assert held(good + "A=again\n") == [False, True]
     assert held("MASTER_KEY=AAAA\nhalf a key\n") == [False, False]
     assert held("A=1\n") == [True, False]

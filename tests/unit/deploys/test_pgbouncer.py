@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from deploys.component import template
 from deploys.faults import Refused
-from deploys.pgbouncer.commands import USERLIST, query
+from deploys.logins import Login
+from deploys.pgbouncer.commands import USERLIST, query, serving
 from deploys.pgbouncer.settings import PREPARES, Pgbouncer
 from deploys.pgbouncer.userlist import userlist
 from deploys.stack import Stack
@@ -67,13 +68,23 @@ def test_a_pool_larger_than_its_clients_is_refused():
 @example('""')
 def test_the_probe_reads_back_the_password_that_was_written(tmp_path_factory, password):
     at = tmp_path_factory.mktemp("userlist") / "userlist.txt"
-    at.write_text(userlist("health_user", password), encoding="utf-8", newline="")
-    script = query(STACK, "select 1").rpartition(" | PGSERVICEFILE")[0].replace(USERLIST, str(at))
+    both = Login("health_user_b", "another"), Login("health_user_a", password)
+    at.write_text(userlist(both), encoding="utf-8", newline="")
+    script = query(STACK, "health_user_a", "select 1").rpartition(" | PGCONNECT")[0].replace(USERLIST, str(at))
     told = subprocess.run(["sh", "-c", script], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"})
-    assert told.stdout.decode().partition("\npassword=")[2] == f"{password}\n"
+    assert told.stdout.decode() == f"{password}\n"
 
 
 def test_a_password_of_more_than_one_line_is_refused_and_not_shown():
     with pytest.raises(Refused) as refusal:
-        userlist("health_user", "secret\nsecond")
+        userlist([Login("health_user_a", "secret\nsecond")])
     assert "secret" not in str(refusal.value)
+
+
+def test_the_list_is_the_same_whichever_login_is_active():
+    one, other = Login("health_user_a", 'a"'), Login("health_user_b", "b")
+    assert userlist([one, other]) == userlist([other, one]) == '"health_user_a" "a"""\n"health_user_b" "b"\n'
+
+
+def test_every_accepted_login_is_tried():
+    assert serving(STACK, ("health_user_b", "health_user_a")).count("select current_user") == 2

@@ -3,19 +3,32 @@
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deploys.component import template
 from deploys.faults import Refused
 from deploys.redis.checks import checks
 from deploys.redis.settings import Redis
 from deploys.redis.users import acl_file, probe_login
+from deploys.secret import Version
 from deploys.stack import Stack
-from tests.unit.known import Known
+from tests.unit.known import Known, value
 
 GIB = 2**30
 
 STACK = Stack(domain="api.example.com").bind(Known())
 PASSWORD = STACK.redis_password.reveal()
+
+
+class _Says:
+    """A secret of which this is the value."""
+
+    def __init__(self, value):
+        self._value = value
+
+    def versions(self):
+        return (Version(1, self._value),)
 
 
 def _conf(**changed):
@@ -35,6 +48,24 @@ def test_the_host_gets_the_apis_password_as_a_hash_alone():
     assert f"#{hashlib.sha256(PASSWORD.encode()).hexdigest()}" in _users()["default"]
 
 
+def test_every_accepted_password_opens_and_the_file_is_the_same_whichever_is_active():
+    first, second = (Stack(domain="api.example.com").bind(Known(numbers)) for numbers in ((1, 2), (2, 1)))
+    text = acl_file(Redis(), first.redis_password)
+    assert text == acl_file(Redis(), second.redis_password)
+    for number in (1, 2):
+        assert hashlib.sha256(value("redis_password", number).encode()).hexdigest() in text.splitlines()[0]
+    for stack in (first, second):
+        derived = probe_login(stack.redis_password).split()[2]
+        assert hashlib.sha256(derived.encode()).hexdigest() in text.splitlines()[1]
+
+
+@given(st.text(min_size=1))
+def test_any_password_is_one_word_of_the_file(password):
+    lines = acl_file(Redis(), _Says(password)).splitlines()
+    assert [line.split()[4][:1] for line in lines] == ["#", "#"]
+    assert all(line.isascii() for line in lines)
+
+
 def test_the_probe_logs_in_with_a_password_of_its_own():
     _, user, password = probe_login(STACK.redis_password).split()
     assert f"#{hashlib.sha256(password.encode()).hexdigest()}" in _users()[user]
@@ -47,7 +78,7 @@ def test_nobody_may_administer_and_the_probe_reaches_one_key():
         assert words[:2] == ["reset", "on"]
         assert "nopass" not in words
     assert {"-@admin", "-@dangerous", "-@scripting"} <= set(users["default"])
-    assert users["probe"][3:] == ["~health-v1:probe", "-@all", "+ping", "+info", "+set", "+get", "+del"]
+    assert users["probe"][3:] == ["~health-v1:probe", "-@all", "+ping", "+info", "+set", "+get", "+del", "+acl|load"]
     assert "-@scripting" not in _users(scripting=True)["default"]
 
 

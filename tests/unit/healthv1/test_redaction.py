@@ -4,13 +4,14 @@ import base64
 import io
 import json
 import shlex
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from deploys.environment.variables import env_file
 from healthv1.redaction import BLOT, SHORTEST, RedactingStream, Redactor
 
 SECRET = "p/a+s s'w\"o$r\\d=ü"
@@ -34,6 +35,11 @@ def _redact(value, text):
         lambda value: json.dumps(value, ensure_ascii=False),
         repr,
         shlex.quote,
+        quote_plus,
+        lambda value: value.encode().hex(),
+        lambda value: value.replace("'", "''"),
+        lambda value: value.replace('"', '""'),
+        lambda value: env_file({"V": value}).removeprefix("V=").strip(),
     ],
 )
 def test_a_value_is_blotted_out_in_every_form_that_programs_give_it(form):
@@ -64,6 +70,13 @@ def test_no_text_keeps_a_value(value, before, after):
     # A value made of the blot's own letters would be found in the blot.
     if value not in BLOT and not set(value) & set(BLOT):
         assert value not in _redact(value, before + value + after)
+
+
+@given(st.binary(min_size=12).map(lambda raw: raw.hex()), st.text("ab", max_size=5), st.text("ab", max_size=5))
+def test_a_login_in_base64_is_found_wherever_in_it_the_value_begins(value, before, after):
+    encoded = base64.b64encode(f"{before}{value}{after}".encode()).decode()
+    left = _redact(value, encoded).replace(BLOT, "")
+    assert len(left) <= len(base64.b64encode(f"{before}{after}".encode())) + 8
 
 
 @pytest.fixture

@@ -41,6 +41,13 @@ def test_everything_that_is_missing_is_named_at_once_with_the_package_that_bring
     assert "healthv1 apply production" in text
 
 
+def test_a_machine_without_any_program_is_told_so_instead_of_failing_for_want_of_them(monkeypatch, tmp_path):
+    monkeypatch.setenv("HEALTHV1_STATE", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    missing = {fault.where for fault in requirements.requirements()}
+    assert missing >= {"unshare", "nft", "systemd-nspawn"} or requirements.platform.system() != "Linux"
+
+
 @pytest.mark.usefixtures("able")
 def test_another_operating_system_hears_only_that(monkeypatch):
     monkeypatch.setattr(requirements.platform, "system", lambda: "Darwin")

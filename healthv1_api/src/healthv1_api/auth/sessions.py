@@ -1,6 +1,7 @@
 """A session lives in Redis for as long as it is used, and ends when it is not, or at logout, on every instance.
 
-A page asks many times at once: Redis is asked once a second.
+A page asks many times at once: Redis is asked once a second. While SESSION_SECRET is replaced, instances differ in
+which of two secrets is theirs: each finds a session under either name, and brings it under its own.
 """
 
 import hmac
@@ -15,20 +16,22 @@ MOST = 10_000
 
 
 class Sessions:
-    def __init__(self, redis: Redis, secret: SecretStr, idle: int) -> None:
+    def __init__(self, redis: Redis, secret: SecretStr, idle: int, also_accepted: SecretStr | None = None) -> None:
         self._redis, self._idle = redis, idle
-        self._secret = secret.get_secret_value().encode()
+        accepted = [secret, also_accepted] if also_accepted else [secret]
+        self._secrets = [each.get_secret_value().encode() for each in accepted]
         self._seen: dict[UUID, float] = {}
 
     async def open(self, session: UUID) -> None:
-        await self._redis.set(self._name(session), b"", ex=self._idle)
+        await self._redis.set(self._names(session)[0], b"", ex=self._idle)
 
     async def goes_on(self, session: UUID) -> bool:
         """Whether it has not ended; if so, it lives on for the whole idle time."""
         now = time.monotonic()
         if now - self._seen.get(session, -RECENT) < RECENT:
             return True
-        if not await self._redis.expire(self._name(session), self._idle):
+        name, *others = self._names(session)
+        if not await self._redis.expire(name, self._idle) and not await self._moved(others, name):
             return False
         if len(self._seen) >= MOST:
             self._seen.clear()
@@ -37,8 +40,22 @@ class Sessions:
 
     async def end(self, session: UUID) -> None:
         self._seen.pop(session, None)
-        await self._redis.delete(self._name(session))
+        await self._redis.delete(*self._names(session))
 
-    def _name(self, session: UUID) -> str:
-        # Keyed: who reads Redis learns no session, and who writes it cannot make one.
-        return f"session:{hmac.digest(self._secret, session.bytes, 'sha256').hex()}"
+    async def _moved(self, others: list[str], name: str) -> bool:
+        """Whether it was under another name, or is back under its own: an instance may be moving it the other way."""
+        for other in others:
+            # At once: between the two, that instance would find it under neither name, or this one would.
+            async with self._redis.pipeline(transaction=True) as both:
+                both.rename(other, name)  # fails where there is none
+                both.expire(name, self._idle)
+                _, found = await both.execute(raise_on_error=False)
+            if found is True:
+                return True
+            if isinstance(found, Exception):
+                raise found
+        return False
+
+    def _names(self, session: UUID) -> list[str]:
+        """Under its own secret first. Keyed: who reads Redis learns no session, and who writes it cannot make one."""
+        return [f"session:{hmac.digest(secret, session.bytes, 'sha256').hex()}" for secret in self._secrets]

@@ -4,6 +4,7 @@ import hashlib
 import secrets
 import time
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import jwt
@@ -31,8 +32,10 @@ class NotIdentified(HTTPException):
 
 
 class AccessTokens:
-    def __init__(self, secret: SecretStr, lasts: int) -> None:
+    def __init__(self, secret: SecretStr, lasts: int, also_accepted: SecretStr | None = None) -> None:
+        """Sign with `secret`; `also_accepted` signed before it, or will after it."""
         self._secret, self.lasts = secret.get_secret_value(), lasts
+        self._other = also_accepted.get_secret_value() if also_accepted else None
         # A signature is verified once, not at each request. Only digests of tokens are kept.
         self._known: dict[bytes, tuple[Identity, float]] = {}
 
@@ -63,8 +66,7 @@ class AccessTokens:
     def _verified(self, token: str) -> tuple[Identity, float]:
         """Return whose token it is, and until when that is so."""
         try:
-            options: jwt.types.Options = {"require": REQUIRED}
-            claims = jwt.decode(token, self._secret, [ALGORITHM], options, issuer=ISSUER, leeway=SKEW)
+            claims = self._claims(token)
             person, group, session = UUID(claims["sub"]), UUID(claims["org"]), UUID(claims["sid"])
             return Identity(person, group, session, frozenset(claims["roles"])), float(claims["exp"])
         except jwt.ExpiredSignatureError:
@@ -73,6 +75,20 @@ class AccessTokens:
             raise NotIdentified("The access token is from the future: a server's clock is wrong.") from None
         except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError):
             raise NotIdentified("The access token is not one of ours.") from None
+
+    def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            return _decoded(token, self._secret)
+        except jwt.InvalidSignatureError:
+            if self._other is None:
+                raise
+            return _decoded(token, self._other)
+
+
+def _decoded(token: str, secret: str) -> dict[str, Any]:
+    """The signature is looked at first: only one that is wrong is worth a try with another secret."""
+    options: jwt.types.Options = {"require": REQUIRED}
+    return jwt.decode(token, secret, [ALGORITHM], options, issuer=ISSUER, leeway=SKEW)
 
 
 def new_refresh_token() -> str:

@@ -7,15 +7,15 @@ from datetime import timedelta
 from healthv1_api.database.asking import asking
 from healthv1_api.database.pool import Pool
 from healthv1_api.keys import stored
-from healthv1_api.keys.master import MasterKey
+from healthv1_api.keys.master import MasterKeys
 from healthv1_api.keys.ring import DataKey, Ring
 
 LOOK_AGAIN = 30.0  # seconds: how long a write may still use a key after another instance or a command rotated it
 
 
 class Keys:
-    def __init__(self, pool: Pool, master: MasterKey, lasts: timedelta) -> None:
-        self._pool, self._master, self._lasts = pool, master, lasts
+    def __init__(self, pool: Pool, masters: MasterKeys, lasts: timedelta) -> None:
+        self._pool, self._masters, self._lasts = pool, masters, lasts
         self._ring: Ring | None = None
         self._looked = 0.0
         self._looking = asyncio.Lock()
@@ -44,6 +44,6 @@ class Keys:
         async with self._looking:
             if self._ring is None or self._looked < began:
                 async with asking(self._pool) as connection:
-                    self._ring = await stored.complete(connection, self._master, self._lasts)
+                    self._ring = await stored.complete(connection, self._masters, self._lasts)
                 self._looked = time.monotonic()
             return self._ring

@@ -35,5 +35,20 @@ class MasterKey:
             raise WrongKeyError from None
 
 
+class MasterKeys:
+    """One wraps what is new. While it is replaced, another opens too; instances differ in which of them is which."""
+
+    def __init__(self, key: SecretStr, also_accepted: SecretStr | None = None) -> None:
+        self.active = MasterKey(key)
+        others = [MasterKey(also_accepted)] if also_accepted else []
+        self._accepted = {each.fingerprint: each for each in [*others, self.active]}
+
+    def unwrap(self, wrapped: bytes, fingerprint: str, purpose: str) -> bytes:
+        """Raises WrongKeyError."""
+        if fingerprint not in self._accepted:
+            raise WrongKeyError
+        return self._accepted[fingerprint].unwrap(wrapped, purpose)
+
+
 def _derived(key: bytes, purpose: bytes) -> bytes:
     return HKDF(SHA256(), KEY, salt=None, info=purpose).derive(key)

@@ -14,7 +14,8 @@ SEALED = {
     "imaging_orders": ("details",),
     "worklist": ("details",),
 }
-READ_OLD = "SELECT id, key_id, {columns} FROM health.{table} WHERE key_id <> %s ORDER BY id LIMIT %s FOR UPDATE"
+READ_OLD = "SELECT id, key_id, {columns} FROM health.{table} WHERE key_id < %s ORDER BY id LIMIT %s FOR UPDATE"
+OLD_ROWS = " UNION ALL ".join(f"SELECT FROM health.{table} WHERE key_id < %(newest)s" for table in SEALED)
 WRITE_NEW = "UPDATE health.{table} SET key_id = %s, ({columns}) = ROW({values}) WHERE id = %s"
 
 
@@ -25,6 +26,12 @@ async def reencrypt(connection: Connection, ring: Ring) -> int:
         while batch := await _batch(connection, ring, table, columns):
             moved += batch
     return moved
+
+
+async def any_older(connection: Connection, newest: int) -> bool:
+    """Whether a row is under an older key."""
+    cursor = await connection.execute(f"{OLD_ROWS} LIMIT 1", {"newest": newest})
+    return await cursor.fetchone() is not None
 
 
 async def _batch(connection: Connection, ring: Ring, table: str, columns: tuple[str, ...]) -> int:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from healthv1_api.keys.master import NONCE, MasterKey, WrongKeyError
+from healthv1_api.keys.master import NONCE, MasterKeys
 
 FORM = b"\x01"  # of a ciphertext: this byte, a nonce, and what AES-256-GCM made
 DATA, INDEX = "data", "index"
@@ -77,13 +77,11 @@ class Ring:
         return hmac.digest(self.index, text.encode(), "sha256")
 
 
-def unwrapped(rows: Iterable[StoredKey], master: MasterKey) -> Ring:
-    """Raises WrongKeyError unless `master` opens every one."""
+def unwrapped(rows: Iterable[StoredKey], masters: MasterKeys) -> Ring:
+    """Raises WrongKeyError unless `masters` open every one."""
     data, index = {}, None
     for row in rows:
-        if row.master != master.fingerprint:
-            raise WrongKeyError
-        key = master.unwrap(row.wrapped, row.purpose)
+        key = masters.unwrap(row.wrapped, row.master, row.purpose)
         if row.purpose == INDEX:
             index = key
         else:

@@ -10,7 +10,7 @@ from psycopg import AsyncConnection
 from healthv1_api.database.pool import CONNECTION
 from healthv1_api.errors import MasterKeyError
 from healthv1_api.keys import stored
-from healthv1_api.keys.master import MasterKey, WrongKeyError
+from healthv1_api.keys.master import MasterKeys, WrongKeyError
 from healthv1_api.settings import ServiceSettings
 
 log = logging.getLogger(__name__)
@@ -29,5 +29,5 @@ def try_master_key(settings: ServiceSettings) -> None:
 async def _complete(settings: ServiceSettings) -> None:
     url = settings.database_url.get_secret_value()
     async with await AsyncConnection.connect(url, **CONNECTION) as connection:
-        lasts = timedelta(settings.dek_rotation_days)
-        await stored.complete(connection, MasterKey(settings.master_key), lasts)
+        masters = MasterKeys(settings.master_key, settings.master_key_also_accepted)
+        await stored.complete(connection, masters, timedelta(settings.dek_rotation_days))

@@ -1,13 +1,13 @@
 """The settings of `keys`: the master key, and the way to what it wraps."""
 
-from healthv1_api.settings.kinds import Count, DatabaseUrl, MasterKey
+from healthv1_api.settings.kinds import DatabaseUrl, MasterKey
 from healthv1_api.settings.variables import Variables
 
 
 class KeySettings(Variables):
     database_url: DatabaseUrl
     master_key: MasterKey
-    dek_rotation_days: Count = 90
+    master_key_also_accepted: MasterKey | None = None
 
 
 class RewrapSettings(Variables):
@@ -15,4 +15,4 @@ class RewrapSettings(Variables):
 
     migration_database_url: DatabaseUrl
     master_key: MasterKey
-    master_key_previous: MasterKey | None = None
+    master_key_also_accepted: MasterKey | None = None

@@ -31,11 +31,15 @@ class ServiceSettings(Variables):
     redis_url: RedisUrl
 
     jwt_secret: SigningSecret
+    jwt_secret_also_accepted: SigningSecret | None = None
+    """While one is replaced: the one before, or the next. Nothing is made with it. So for the two below."""
     jwt_expiration_hours: Count = 24
     refresh_token_expiration_days: Count = 30
     session_secret: SigningSecret
+    session_secret_also_accepted: SigningSecret | None = None
     session_timeout_minutes: Count = 30
     master_key: MasterKey
+    master_key_also_accepted: MasterKey | None = None
     dek_rotation_days: Count = 90
     cors_allowed_origins: Origins = ()
 

@@ -1,0 +1,52 @@
+"""Many claims in one session of SSH: each has its own exit code, its own time, and is told apart from all others.
+
+What is not answered for certain is not answered here: a claim may have ended the shell that was to tell of it.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from deploys.component import Check
+
+OUTPUT = 4000  # bytes of what a claim says: the last ones
+ENDED = (124, 137)
+"""How timeout(1) tells that it had to end, or to kill, what it ran."""
+
+# `timeout` gives a claim a process group of its own: whatever it kills there, the others go on.
+# The first line is a blank one of ours, or what `tail -c` cut in two, perhaps within a letter.
+_CLAIM = """claim() {
+  { echo; timeout --kill-after=2 %(seconds)s sh -c "$2" 2>&1 </dev/null
+    printf '\\n%%s %%s %%s\\n' %(mark)s "$1" "$?"; } | tail -c %(output)s | tail -n +2
+}
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    said: str
+
+
+def script(checks: list[Check], seconds: int) -> tuple[str, str]:
+    """Return a script for `sh`, and the mark that no claim can print: it stands in no argument and no environment."""
+    mark = secrets.token_hex(16)
+    claims = (f"claim {number} {shlex.quote(check.command)}" for number, check in enumerate(checks))
+    return _CLAIM % {"seconds": seconds, "mark": mark, "output": OUTPUT} + "\n".join(claims), mark
+
+
+def answers(lines: Iterable[str], mark: str) -> dict[int, Answer]:
+    """Return what became of the claims, by their number. One that is missing may have been ended with its shell."""
+    found: dict[int, Answer] = {}
+    said: list[str] = []
+    for line in lines:
+        if not line.startswith(f"{mark} "):
+            said.append(line)
+            continue
+        number, code = line.split()[1:]
+        found[int(number)] = Answer(int(code), "\n".join(said).rstrip("\n"))
+        said = []
+    return found

@@ -1,0 +1,36 @@
+"""A value that cannot hold the entropy that is asked of it is told from one that can."""
+
+import base64
+import secrets
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healthv1.secrets.strength import bits, is_weak
+
+
+@given(st.binary(min_size=16, max_size=64).filter(lambda raw: len(set(raw)) > 0.7 * len(raw)))
+def test_random_bytes_in_base64_hold_their_entropy(raw):
+    assert not is_weak(base64.b64encode(raw).decode(), len(raw))
+    assert is_weak(base64.b64encode(raw).decode(), len(raw) + 1)
+
+
+@pytest.mark.parametrize("size", [24, 32, 64])
+def test_what_other_tools_generate_is_taken(size):
+    for generate in (secrets.token_urlsafe, secrets.token_hex):
+        assert not is_weak(generate(size), size)
+
+
+@pytest.mark.parametrize("value", ["", "a", "changeme", "password123", "correct horse battery", "a" * 200, "abc" * 60])
+def test_what_people_type_is_weak(value):
+    assert is_weak(value, 32)
+
+
+def test_what_only_a_person_can_supply_may_be_anything():
+    assert not is_weak("x", 0)
+
+
+@given(st.text())
+def test_any_text_is_judged(value):
+    assert bits(value) >= 0
