@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -13,9 +12,8 @@ from pathlib import Path
 import pytest
 
 from healthv1.sandbox.reach import ssh_command
-from healthv1.sandbox.snapshots import reset
 from tests.hosts import engines
-from tests.hosts.world import CONVERGED, REPOSITORY, World
+from tests.hosts.world import World
 
 SETTINGS = """
 from deploys.postgresql.settings import Reading
@@ -54,25 +52,20 @@ class Opened:
         return engines.until(lambda: not self.leases()) and self.world.shell(LEFT) == ""
 
 
-@pytest.fixture(scope="module")
-def opened(_deployed, tmp_path_factory):
+@pytest.fixture
+def opened(broken, project):
     """The deployed host, with both options on, in its first run since. It is put back in the end."""
-    project = tmp_path_factory.mktemp("project")
-    for name in ("inventories", "group_data"):
-        shutil.copytree(REPOSITORY / name, project / name)
     with (project / "group_data/sandbox.py").open("a") as settings:
         settings.write(SETTINGS)
-    with engines.engine(_deployed, "ssh"), engines.engine(_deployed, "database"):
-        engines.let_sign(_deployed, "admin,root")
-        try:
-            first = _deployed.must("apply", "sandbox", "--yes", cwd=project)
-            _deployed.must("db", "engine", "sandbox", cwd=project)
-            yield Opened(_deployed, project, first)
-        finally:
-            reset(_deployed.sandbox, CONVERGED)
+    with engines.engine(broken, "ssh"), engines.engine(broken, "database"):
+        engines.let_sign(broken, "admin,root")
+        first = broken.must("apply", "sandbox", "--yes", cwd=project)
+        broken.must("db", "engine", "sandbox", cwd=project)
+        yield Opened(broken, project, first)
+        broken.openbao("DELETE", f"metadata/{broken.name}/database_engine_password")
 
 
-def test_the_first_run_comes_in_with_the_ordinary_key_and_the_next_with_a_certificate(opened):
+def _the_first_run_comes_in_with_the_ordinary_key_and_the_next_with_a_certificate(opened):
     assert "so the ordinary key was used" in opened.first.stderr
     second = opened.cli("plan", "sandbox")
     assert (second.returncode, "ordinary key" in second.stderr) == (0, False)
@@ -102,7 +95,7 @@ def _lets_in(opened, options, user="admin"):
     return subprocess.run([*argv, "true"], stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
 
 
-def test_no_other_certificate_opens_a_host(opened, tmp_path):
+def _no_other_certificate_opens_a_host(opened, tmp_path):
     folders = [tmp_path / name for name in ("good", "foreign", "ended", "root", "other")]
     for folder in folders:
         folder.mkdir()
@@ -117,7 +110,7 @@ def test_no_other_certificate_opens_a_host(opened, tmp_path):
     assert not _lets_in(opened, brief)
 
 
-def test_a_host_that_stops_trusting_shows_in_verify(opened):
+def _a_host_that_stops_trusting_shows_in_verify(opened):
     drop_in = "/etc/ssh/sshd_config.d/00-health-v1-certificates.conf"
     opened.world.shell(f"mv {drop_in} /root/kept && systemctl reload ssh")
     try:
@@ -131,7 +124,7 @@ def test_a_host_that_stops_trusting_shows_in_verify(opened):
     }
 
 
-def test_a_reader_reads_and_changes_nothing_and_is_gone_afterwards(opened):
+def _a_reader_reads_and_changes_nothing_and_is_gone_afterwards(opened):
     read = opened.ask("select 4711 + count(*) from users; select session_user")
     assert (read.returncode, "4713" in read.stdout, " v-" in read.stdout) == (0, True, True), read.stderr
     for refused in (
@@ -147,7 +140,7 @@ def test_a_reader_reads_and_changes_nothing_and_is_gone_afterwards(opened):
     assert opened.world.shell("grep -h 'user=v-.*AUDIT: SESSION.*READ,SELECT.*health.users' /var/log/postgresql/*.log")
 
 
-def test_ctrl_c_ends_the_session_and_its_password_was_nowhere(opened):
+def _ctrl_c_ends_the_session_and_its_password_was_nowhere(opened):
     running = opened.start("select pg_sleep(60)")
     try:
         busy = "sudo -u postgres psql -Atc \"select count(*) from pg_stat_activity where usename like 'v-%'\""
@@ -166,17 +159,28 @@ def test_ctrl_c_ends_the_session_and_its_password_was_nowhere(opened):
         running.kill()
     assert opened.nothing_left()
     where = "/var/log /home /root /tmp /var/tmp /run /etc /var/lib/health-v1"
-    found = opened.world.shell(f"journalctl --no-pager | cat - $(find {where} -type f) 2>/dev/null | tr -cd '[:print:]\\n'")
+    files = f"$(find {where} -type f)"
+    found = opened.world.shell(f"journalctl --no-pager | cat - {files} 2>/dev/null | tr -cd '[:print:]\\n'")
     assert "AUDIT" in found
     assert password not in found
     assert not opened.world.shell("find / -xdev -name '.*history' -size +0 2>/dev/null || true")
 
 
-def test_the_ordinary_key_may_be_taken_away(opened):
-    """The last test of this host: nothing but certificates opens it afterwards."""
+def _the_ordinary_key_may_be_taken_away(opened):
+    """The last of all: nothing but certificates opens the host afterwards."""
     host = opened.world.running.hosts[0]
     opened.world.shell("rm /home/admin/.ssh/authorized_keys")
     assert not _lets_in(opened, ["-i", host.ssh_key])
     facts = opened.cli("facts", "sandbox")
     assert (facts.returncode, "ordinary key" in facts.stderr) == (0, False)
     assert "4713" in opened.ask("select 4711 + count(*) from users").stdout
+
+
+def test_what_opens_a_host_or_its_database_is_made_for_one_run(opened, tmp_path):
+    """One test, for one host is changed for all of it."""
+    _the_first_run_comes_in_with_the_ordinary_key_and_the_next_with_a_certificate(opened)
+    _no_other_certificate_opens_a_host(opened, tmp_path)
+    _a_host_that_stops_trusting_shows_in_verify(opened)
+    _a_reader_reads_and_changes_nothing_and_is_gone_afterwards(opened)
+    _ctrl_c_ends_the_session_and_its_password_was_nowhere(opened)
+    _the_ordinary_key_may_be_taken_away(opened)

@@ -53,12 +53,14 @@ class Engine:
             raise SecretsError(Fault(where, *self._explanation(error, verb, path))) from None
 
     def _explanation(self, error: Exception, verb: str, path: str) -> tuple[str, str]:
+        enable = f"enable it: bao secrets enable -path={self._mount} {self._kind}"
         match error:
+            case Forbidden() if path == "public_key":  # who is not logged in is not told more
+                return f"There is no {self._kind} engine at {self._mount}.", enable
             case Forbidden():
                 right = f"`update` on sys/leases/revoke/{path}" if verb == "revoke" else self._right(verb, path)
                 return f"Permission was denied: {right}.", f"log in anew, or let the token's policy have {right}"
             case InvalidPath() if "no handler" in str(error):
-                enable = f"enable it: bao secrets enable -path={self._mount} {self._kind}"
                 return f"There is no {self._kind} engine at {self._mount}.", enable
             case InvalidPath() | InvalidRequest() if "role" in str(error) and "unknown" in str(error).lower():
                 role = path.rpartition("/")[2]
