@@ -27,6 +27,11 @@ def settings(model: type[Model]) -> Model:
     return found.bind(backend()) if found.secrets() else found
 
 
+def chosen(model: type[Model]) -> Model | None:
+    """Return this host's settings of what is off until group_data has them, or None."""
+    return None if ctx_host.get().data.get(model.__name__.lower()) is None else settings(model)
+
+
 def backend() -> Backend:
     """Return the secrets backend that the inventory's group_data chose."""
     host = ctx_host.get()
@@ -36,14 +41,13 @@ def backend() -> Backend:
     return found  # type: ignore[no-any-return]
 
 
-def needed(stack: Stack, environment: Settings) -> tuple[Secret, ...]:
+def needed(stack: Stack, environment: Settings, reading: Settings | None = None) -> tuple[Secret, ...]:
     """Return the secrets that the hosts of this run use: the others need neither be there, nor be readable."""
     inventory = ctx_inventory.get()
     parts = {part for host in inventory if host in inventory.state.active_hosts for part in host.groups}
-    if "api" in parts:
-        return stack.secrets() + environment.secrets()
     data = (stack.database_password, stack.database_owner_password, stack.redis_password)
-    return data if "database" in parts else ()
+    whole = stack.secrets() + environment.secrets() if "api" in parts else data if "database" in parts else ()
+    return whole + (reading.secrets() if reading and "database" in parts else ())
 
 
 def plays(part: str) -> bool:

@@ -20,12 +20,14 @@ from deploys.nginx.settings import Nginx
 from deploys.operations.barrier import barrier
 from deploys.pgbouncer.deploy import deploy_pgbouncer
 from deploys.pgbouncer.settings import Pgbouncer
-from deploys.postgresql.deploy import deploy_postgresql, retire_logins
-from deploys.postgresql.settings import Postgresql
+from deploys.postgresql.deploy import deploy_postgresql, deploy_reading, retire_logins
+from deploys.postgresql.settings import Postgresql, Reading
 from deploys.preflight.deploy import deploy_preflight
 from deploys.preflight.settings import Preflight
 from deploys.redis.deploy import deploy_redis
 from deploys.redis.settings import Redis
+from deploys.sshd.deploy import deploy_sshd
+from deploys.sshd.settings import Sshd
 from deploys.stack import Stack
 from deploys.ufw.deploy import deploy_ufw
 from deploys.ufw.settings import Ufw
@@ -35,22 +37,34 @@ from deploys.user.settings import User
 stack = here.settings(Stack)
 topology = here.topology()
 environment = here.settings(Environment)
+reading = here.chosen(Reading)
 
 # Every host.
 deploy_preflight(
     settings=here.settings(Preflight),
     backend=here.backend() if here.is_first("all") else None,
-    secrets=here.needed(stack, environment),
+    secrets=here.needed(stack, environment, reading),
     require_escrow=environment.require_escrow,
 )
-deploy_ufw(settings=here.settings(Ufw), stack=stack, topology=topology, parts=here.parts())
+deploy_ufw(
+    settings=here.settings(Ufw),
+    stack=stack,
+    topology=topology,
+    parts=here.parts(),
+    vault=reading.vault_addresses if reading else (),
+)
 deploy_fail2ban(settings=here.settings(Fail2ban), topology=topology, parts=here.parts())
+deploy_sshd(settings=here.settings(Sshd))
 barrier("base")
 
 # Where the data lives.
 if here.plays("database"):
     deploy_postgresql(
-        settings=here.settings(Postgresql), stack=stack, topology=topology, master_key=environment.master_key
+        settings=here.settings(Postgresql),
+        stack=stack,
+        topology=topology,
+        master_key=environment.master_key,
+        reading=reading,
     )
     deploy_redis(settings=here.settings(Redis), stack=stack, topology=topology)
 barrier("data")
@@ -69,9 +83,10 @@ if here.plays("api"):
     )
 barrier("application")
 
-# What nobody uses any more.
+# What nobody uses any more, and what reads what there is.
 if here.plays("database"):
     retire_logins(stack=stack)
+    deploy_reading(reading=reading, stack=stack)
 
 # What the world sees.
 if here.plays("edge"):

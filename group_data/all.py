@@ -7,6 +7,7 @@ from deploys.pgbouncer.settings import Pgbouncer
 from deploys.postgresql.settings import Postgresql
 from deploys.preflight.settings import Preflight
 from deploys.redis.settings import Redis
+from deploys.sshd.settings import Sshd
 from deploys.ufw.settings import Ufw
 from deploys.user.settings import User
 from healthv1.release import Bundled
@@ -24,3 +25,4 @@ api = Api(release=Bundled())
 nginx = Nginx()
 ufw = Ufw()
 fail2ban = Fail2ban()
+sshd = Sshd()

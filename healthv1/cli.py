@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from healthv1 import commands, terminal
+from healthv1.access.cli import db
 from healthv1.sandbox.cli import sandbox
 from healthv1.secrets.cli import secrets
 
@@ -93,6 +94,7 @@ def facts(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
     sys.exit(FAILED if found["faults"] else DONE)
 
 
+cli.add_command(db)
 cli.add_command(sandbox)
 cli.add_command(secrets)
 

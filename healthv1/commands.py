@@ -14,7 +14,7 @@ from healthv1.engine.session import opened
 from healthv1.errors import Fault
 from healthv1.plan import SCHEMA, Plan, Step
 from healthv1.progress import Progress
-from healthv1.verify import end_to_end, finding, inside, outside
+from healthv1.verify import end_to_end, finding, inside, outside, sign_in
 from healthv1.verify.finding import Finding
 
 
@@ -84,7 +84,8 @@ def verify(environment: str, limit: tuple[str, ...]) -> Report:
     progress = Progress()
     progress.note(f"Verifying {environment}")
     with opened(environment, limit) as session:
-        found = inside.findings(session) + end_to_end.findings(session) + outside.findings(session)
+        kinds = (sign_in, inside, end_to_end, outside)
+        found = [one for kind in kinds for one in kind.findings(session)]
         faults = [fault for faults in session.faults.values() for fault in faults]
     progress.finish()
     return Report(environment, found, faults)

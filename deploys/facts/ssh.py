@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from pyinfra.api.facts import FactBase
 from pyinfra.context import host
 
@@ -30,3 +32,16 @@ class SshPorts(FactBase[list[int]]):
 def ssh_ports() -> list[int]:
     """Return the current host's, or where nothing says so, the inventory's."""
     return host.get_fact(SshPorts) or [int(host.data.get("ssh_port") or 22)]
+
+
+class TrustedAuthority(FactBase[str]):
+    """The file of the authorities whose certificates open the account `user`: a path, "none", or empty."""
+
+    default = str
+
+    def command(self, user: str) -> str:
+        asked = f"sshd -T -C user={shlex.quote(user)},host=localhost,addr=127.0.0.1"
+        return f"PATH=$PATH:/usr/sbin; {asked} 2>/dev/null | sed -n 's/^trustedusercakeys //p'"
+
+    def process(self, output: list[str]) -> str:
+        return output[0] if output else ""

@@ -8,10 +8,9 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.component import template
-from deploys.facts.machine import MachineState
 from deploys.facts.ssh import ssh_ports
 from deploys.fail2ban.checks import SPARE, UNIT, checks, enforced, running
-from deploys.fail2ban.settings import PENALIZING, Fail2ban
+from deploys.fail2ban.settings import Fail2ban
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import file
@@ -22,14 +21,13 @@ from deploys.stack import Topology
 
 JAILS = "/etc/fail2ban/jail.d/health-v1.local"  # .local: read after all that the package brings
 SERVER = "/etc/fail2ban/fail2ban.d/health-v1.local"
-SSHD = "/etc/ssh/sshd_config.d/00-health-v1-penalties.conf"
 LIMITS = "/etc/fail2ban/filter.d/nginx-limits.conf"
 LOG = "/var/log/nginx/health-v1-access.log"
 
 
 @deploy("Fail2ban")
 def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]) -> None:
-    edge, machine = "edge" in parts, host.get_fact(MachineState)
+    edge = "edge" in parts
     jails = ("sshd", *(("nginx-limits", "nginx-botsearch") if edge else ()))
     filters = (LIMITS,) if edge else ()
     at_work = f"{running(jails)} && {{ {enforced(jails)}; }}"
@@ -38,8 +36,6 @@ def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]
     if edge:
         _nginx()
     _configuration(settings, topology, edge)
-    if (machine.os, machine.release) in PENALIZING:
-        _sshd()
     unit(
         name="Run fail2ban",
         unit=UNIT,
@@ -54,17 +50,6 @@ def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]
         command=f"systemctl restart {UNIT}\nfor i in $(seq 50); do if {at_work}; then break; fi; sleep 0.2; done",
     )
     claim("fail2ban", checks(jails))
-
-
-def _sshd() -> None:
-    """Leave it to fail2ban to punish: sshd itself would shut out an operator too, whose key was refused a few times."""
-    file(
-        name="Leave bans to fail2ban",
-        path=SSHD,
-        content="# Managed by healthv1: change group_data and apply, not this file.\nPerSourcePenalties no\n",
-        test_in_place="sshd -t",
-    )
-    unit(name="Run sshd", unit="ssh.service", reload_on=(SSHD,), test="sshd -t")
 
 
 def _nginx() -> None:

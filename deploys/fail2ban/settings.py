@@ -20,9 +20,6 @@ def _is_network(text: str) -> str:
     return text
 
 
-PENALIZING = {("debian", "13")}
-"""Where sshd, from 9.8 on, shuts out by itself who fails to log in."""
-
 Network = Annotated[str, AfterValidator(_is_network)]
 Positive = Annotated[int, Field(ge=1)]
 

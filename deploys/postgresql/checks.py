@@ -7,18 +7,24 @@ from deploys.component import Check
 from deploys.hardening import undumped
 from deploys.logins import accepted
 from deploys.postgresql.commands import certified, in_force
-from deploys.stack import LOOPBACK, Stack, Topology
+from deploys.postgresql.configuration import addresses
+from deploys.postgresql.settings import READER, Reading
+from deploys.stack import Stack, Topology
 
 
-def checks(cluster: Cluster, stack: Stack, topology: Topology) -> list[Check]:
-    return [*_cluster(cluster, topology), *_admission(cluster), *_roles(cluster, stack), *_rights(cluster, stack)]
+def checks(cluster: Cluster, stack: Stack, topology: Topology, reading: Reading | None = None) -> list[Check]:
+    return [
+        *_cluster(cluster, addresses(topology, reading)),
+        *_admission(cluster),
+        *_roles(cluster, stack),
+        *_rights(cluster, stack, READER if reading else stack.database_user),
+    ]
 
 
-def _cluster(cluster: Cluster, topology: Topology) -> list[Check]:
+def _cluster(cluster: Cluster, where: tuple[str, ...]) -> list[Check]:
     journal = f"read: journalctl -u {cluster.unit}, and the end of /var/log/postgresql/*.log"
-    own = (topology.own,) if topology.remote(topology.api) else ()
     sockets = f"ss -Hltn 'sport = :{cluster.port}' | awk '{{print $4}}' | sort -u"
-    listening = " ".join(sorted(f"{address}:{cluster.port}" for address in (LOOPBACK, *own)))
+    listening = " ".join(sorted(f"{address}:{cluster.port}" for address in where))
     return [
         Check("The cluster runs", f"systemctl is-active --quiet {cluster.unit}", journal),
         Check(
@@ -114,7 +120,7 @@ def _roles(cluster: Cluster, stack: Stack) -> list[Check]:
     ]
 
 
-def _rights(cluster: Cluster, stack: Stack) -> list[Check]:
+def _rights(cluster: Cluster, stack: Stack, reader: str) -> list[Check]:
     at = stack.database
     create = "begin; set local role {}; create table public.healthv1_check(); rollback"
     return [
@@ -133,7 +139,8 @@ def _rights(cluster: Cluster, stack: Stack) -> list[Check]:
             cluster.holds(
                 "not exists(select from pg_roles where not rolsuper and has_database_privilege(oid, current_database(),"
                 f" 'connect') and rolname <> '{stack.database_owner}'"
-                f" and not pg_has_role(oid, '{stack.database_user}', 'member'))",
+                f" and not pg_has_role(oid, '{stack.database_user}', 'member')"
+                f" and not pg_has_role(oid, '{reader}', 'member'))",
                 at,
             ),
             f"revoke connect on database {at} from whom it lists in \\l",

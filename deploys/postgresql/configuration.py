@@ -6,7 +6,7 @@ import ipaddress
 from collections.abc import Mapping
 
 from deploys.cluster import Cluster
-from deploys.postgresql.settings import Postgresql
+from deploys.postgresql.settings import Postgresql, Reading
 from deploys.postgresql.tuning import GIB, Parameters, Shape, parallel, tuned
 from deploys.stack import LOOPBACK, Topology
 
@@ -50,13 +50,14 @@ AUDIT: Parameters = {
 """The guide's audit without patients' data and passwords. The message of a failed cast alone still quotes its input."""
 
 
-def parameters(settings: Postgresql, topology: Topology, cluster: Cluster, shape: Shape) -> Mapping[str, str]:
+def parameters(
+    settings: Postgresql, topology: Topology, cluster: Cluster, shape: Shape, reading: Reading | None = None
+) -> Mapping[str, str]:
     """Return every parameter by name: computed ones first, then what the settings want otherwise."""
     memory = int(settings.memory * GIB) if settings.memory else shape.memory
     shape = Shape(memory, shape.cores, shape.disk, shape.rotational)
-    own = (topology.own,) if topology.remote(topology.api) else ()
     return {
-        "listen_addresses": ", ".join((LOOPBACK, *own)),
+        "listen_addresses": ", ".join(addresses(topology, reading)),
         "port": str(cluster.port),
         "max_connections": str(settings.max_connections),
         "shared_preload_libraries": "pgaudit",
@@ -89,6 +90,16 @@ def _file(parameters: Mapping[str, str]) -> str:
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
+
+
+def addresses(topology: Topology, reading: Reading | None = None) -> tuple[str, ...]:
+    """Return where PostgreSQL listens: on the private address only for whom there is elsewhere."""
+    return (LOOPBACK, topology.own) if topology.remote(topology.api) or reading else (LOOPBACK,)
+
+
+def sources(reading: Reading | None) -> tuple[str, ...]:
+    """Return where Vault connects from, as pg_hba.conf names it."""
+    return tuple(_network(address) for address in reading.vault_addresses) if reading else ()
 
 
 def peers(topology: Topology) -> tuple[str, ...]:

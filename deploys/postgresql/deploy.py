@@ -6,7 +6,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.cluster import Cluster
-from deploys.component import Secret, template
+from deploys.component import Secret, Text, template
 from deploys.facts.machine import MachineState
 from deploys.operations.altered import nothing_altered
 from deploys.operations.change import Change
@@ -20,8 +20,9 @@ from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.postgresql.checks import checks
 from deploys.postgresql.commands import acceptable, admissible, certificate, certified, made, make, serving, valid
-from deploys.postgresql.configuration import parameters, peers, reloading, restarting
-from deploys.postgresql.settings import VERSION, Postgresql
+from deploys.postgresql.configuration import parameters, peers, reloading, restarting, sources
+from deploys.postgresql.reading import readable, reading_checks, unread
+from deploys.postgresql.settings import MAKER, READER, VERSION, Postgresql, Reading
 from deploys.postgresql.tuning import Shape
 from deploys.stack import Stack, Topology
 
@@ -30,7 +31,9 @@ RESTART = "/var/lib/health-v1/postgresql.restart"
 
 
 @deploy("PostgreSQL")
-def deploy_postgresql(settings: Postgresql, stack: Stack, topology: Topology, master_key: Secret) -> None:
+def deploy_postgresql(
+    settings: Postgresql, stack: Stack, topology: Topology, master_key: Secret, reading: Reading | None = None
+) -> None:
     """Run the cluster. `master_key` is not told to it: it has to be the one that opens what is stored."""
     machine, cluster = host.get_fact(MachineState), _here(stack)
     opens_what_is_stored(
@@ -41,10 +44,18 @@ def deploy_postgresql(settings: Postgresql, stack: Stack, topology: Topology, ma
     )
     _cluster(cluster)
     shape = Shape(machine.memory, machine.cores, machine.disk, machine.rotational)
-    wanted = parameters(settings, topology, cluster, shape)
-    _configuration(cluster, stack, topology, {"restart": restarting(wanted), "reload": reloading(wanted)})
+    wanted = parameters(settings, topology, cluster, shape, reading)
+    hba = template(
+        "postgresql/pg_hba.conf",
+        stack=stack,
+        peers=peers(topology),
+        vault=sources(reading),
+        maker=MAKER,
+        reader=READER,
+    )
+    _configuration(cluster, hba, {"restart": restarting(wanted), "reload": reloading(wanted)})
     _roles(cluster, stack)
-    claim("postgresql", checks(cluster, stack, topology))
+    claim("postgresql", checks(cluster, stack, topology, reading))
 
 
 @deploy("PostgreSQL")
@@ -58,6 +69,24 @@ def retire_logins(stack: Stack) -> None:
         database=stack.database,
         owner=stack.database_owner,
     )
+
+
+@deploy("PostgreSQL")
+def deploy_reading(reading: Reading | None, stack: Stack) -> None:
+    """Let Vault make logins that read, or take away what once let it. What there is to read, migrations have made."""
+    cluster = _here(stack)
+    if reading is None:
+        unread(cluster, stack)
+        return
+    holder(name="Have the role that may read", cluster=cluster, role=READER)
+    role(
+        name="Have the role that Vault makes logins as",
+        cluster=cluster,
+        role=MAKER,
+        password=reading.database_engine_password,
+    )
+    readable(cluster, stack, reading)
+    claim("postgresql", reading_checks(cluster, stack, reading))
 
 
 def _here(stack: Stack) -> Cluster:
@@ -86,7 +115,7 @@ def _cluster(cluster: Cluster) -> None:
     )
 
 
-def _configuration(cluster: Cluster, stack: Stack, topology: Topology, conf_d: dict[str, str]) -> None:
+def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
     at = cluster.configuration
     drop_in = f"/etc/systemd/system/{cluster.unit}.d"
     network, hardening = f"{drop_in}/network.conf", f"{drop_in}/hardening.conf"
@@ -117,7 +146,7 @@ def _configuration(cluster: Cluster, stack: Stack, topology: Topology, conf_d: d
     file(
         name="Write pg_hba.conf",
         path=f"{at}/pg_hba.conf",
-        content=template("postgresql/pg_hba.conf", stack=stack, peers=peers(topology)),
+        content=hba,
         test_in_place=admissible(cluster),
         mode="0640",
         user="postgres",

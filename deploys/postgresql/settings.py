@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import ipaddress
+from typing import Annotated, Protocol, runtime_checkable
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from deploys.component import Settings
+from deploys.component import Secret, Settings
 
 VERSION = {
     ("debian", "12"): 15,
@@ -64,3 +65,47 @@ class Postgresql(Settings):
             if name in OURS or name.startswith("debug_"):
                 raise ValueError(f"{name} is not free: {OURS.get(name, 'it is for the developers of PostgreSQL')}")
         return parameters
+
+
+READER = "health_reader"
+"""Holds the right to read. Nobody logs in as it: each login that Vault makes is a member."""
+MAKER = "health_vault"
+"""Whom Vault logs in as. It may have readers made and removed, and nothing else."""
+
+
+def _is_address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("give an address, such as 10.0.0.9: a firewall knows no names") from None
+
+
+@runtime_checkable
+class Logins(Protocol):
+    """Who makes a login for one session, on the operator's side."""
+
+    mount: str
+    role: str
+
+
+class Reading(Settings):
+    """People read the database with a login that is made for one session. Without this setting there are no such."""
+
+    logins: Logins
+    vault_addresses: Annotated[tuple[Annotated[str, AfterValidator(_is_address)], ...], Field(min_length=1)]
+    """Where Vault's own connections come from: PostgreSQL and the firewall let those in, over TLS."""
+    database_engine_password: Secret = Secret(
+        "database_engine_password", entropy=32, used_by=("PostgreSQL", "Vault"), rotation="replacing"
+    )
+    minutes: Annotated[int, Field(ge=5, le=1440)] = 60
+    """How long a login lasts at most."""
+    statement_timeout: Annotated[int, Field(ge=1)] = 60
+    """Seconds."""
+    connections: Annotated[int, Field(ge=1, le=10)] = 3
+    """Of one login at once."""
+    withheld: tuple[Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$")], ...] = (
+        "data_keys.wrapped",
+        "refresh_tokens.digest",
+        "users.password_hash",
+    )
+    """table.column that no reader sees. Patients' data are encrypted by the API in any case."""

@@ -22,9 +22,11 @@ UFW: dict[Family, str] = {4: "ufw", 6: "ufw6"}
 
 
 @deploy("Firewall")
-def deploy_ufw(settings: Ufw, stack: Stack, topology: Topology, parts: Iterable[str]) -> None:
+def deploy_ufw(
+    settings: Ufw, stack: Stack, topology: Topology, parts: Iterable[str], vault: Iterable[str] = ()
+) -> None:
     ssh = ssh_ports()
-    wanted = rules(settings.extra, stack, topology, parts, ssh)
+    wanted = rules(settings.extra, stack, topology, parts, ssh, vault)
     packages(name="Install ufw", names=("ufw",))
     # In this order a host that loses its power in between lets SSH in when it boots.
     ruled(

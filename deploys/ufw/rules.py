@@ -15,9 +15,14 @@ _ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
 
 
 def rules(
-    extra: Iterable[Allow], stack: Stack, topology: Topology, parts: Iterable[str], ssh: Iterable[int]
+    extra: Iterable[Allow],
+    stack: Stack,
+    topology: Topology,
+    parts: Iterable[str],
+    ssh: Iterable[int],
+    vault: Iterable[str] = (),
 ) -> tuple[Allow, ...]:
-    """Return all rules of a host that plays `parts`, the ports of SSH first."""
+    """Return all rules of a host that plays `parts`, the ports of SSH first. `vault` makes logins for the database."""
     parts = frozenset(parts)
     found = [Allow(port=port) for port in ssh]
     if "edge" in parts:
@@ -25,6 +30,7 @@ def rules(
     if "database" in parts:
         ports = (stack.postgresql_port, stack.redis_port)
         found += [_from(address, port) for address in topology.remote(topology.api) for port in ports]
+        found += [_from(address, stack.postgresql_port) for address in vault]
     if "api" in parts:
         found += [_from(address, port) for address in topology.remote(topology.edge) for port in stack.instances]
     return tuple(dict.fromkeys([*found, *extra]))

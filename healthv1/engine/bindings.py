@@ -28,7 +28,7 @@ class Bound:
 
 def bound(environment: str) -> Bound:
     """Read the inventory. Raises `Refused` when it, or its settings, have faults."""
-    with _reading(environment) as inventory:
+    with inventory_of(environment) as inventory:
         found = [secret for host in inventory for secret in _secrets(host.data.dict())]
         settings = next((host.data.get("environment") for host in inventory if host.data.get("environment")), None)
         lacking = [host.name for host in inventory if host.data.get("secrets") is None]
@@ -48,7 +48,8 @@ def _secrets(data: dict[str, object]) -> Iterator[Secret]:
 
 
 @contextmanager
-def _reading(environment: str) -> Iterator[Inventory]:
+def inventory_of(environment: str) -> Iterator[Inventory]:
+    """Read the inventory and its group_data; connect to nothing. Raises `Refused` with all their faults."""
     ctx_state.set(State(check_for_changes=False))  # pyinfra reads inventories in the context of a state
     try:
         yield inventories.load(environment)

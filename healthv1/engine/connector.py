@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import gevent
+from paramiko import AuthenticationException, SSHException
 from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 from pyinfra.connectors.ssh import SSHConnector
 
+from healthv1.access.signing import Credential, Signed
 from healthv1.engine.questions import Question, alike, answers, script
 
 KEEPALIVE = 15  # seconds
@@ -38,12 +42,14 @@ class FastSSH(SSHConnector):
         self._gathered: list[Question] | None = None
         self._single: set[Question] = set()
         """Questions that failed among others: asked alone, they say why."""
+        self.credential: Credential | None = None
+        """The signed key that opened, or is to open, the connection."""
         self.complaint: list[str] = []
         """What the last failing command said."""
         _mark_facts(host, self)
 
     def _connect(self) -> None:
-        super()._connect()
+        self._sign_in()
         assert self.client is not None
         transport = self.client.get_transport()
         assert transport is not None
@@ -51,6 +57,48 @@ class FastSSH(SSHConnector):
         # Behind a jump host the transport's socket is a channel, which has no such option.
         if hasattr(transport.sock, "setsockopt"):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    @property
+    def own_address(self) -> str:
+        """Our own address on the connection; empty behind a jump host, and while there is none."""
+        transport = self.client.get_transport() if self.client else None
+        return str(transport.sock.getsockname()[0]) if transport and hasattr(transport.sock, "getsockname") else ""
+
+    def _sign_in(self) -> None:
+        """With a signed key where group_data says who signs; if the host refuses it, with the ordinary key."""
+        self.credential = credential_for(self.host)
+        if self.credential is None:
+            super()._connect()
+            return
+        try:
+            super()._connect()
+        except ConnectError as error:
+            if not isinstance(error.__context__, AuthenticationException):
+                raise
+            self._sign_in_with_the_key()
+
+    def _sign_in_with_the_key(self) -> None:
+        refused, self.credential = self.credential, None
+        if self.client is not None:
+            self.client.close()
+        try:
+            super()._connect()
+        except (ConnectError, SSHException) as error:
+            raise ConnectError(f"{str(error).rstrip('.')}; Authentication with {refused} had failed before") from None
+        what = f"{self.host.name}: sshd refused {refused}, so the ordinary key was used."
+        logging.getLogger("healthv1").warning("%s Hint: apply makes sshd trust who signs it; compare clocks", what)
+
+    def make_paramiko_kwargs(self) -> dict[str, Any]:
+        if self.credential is None:
+            return super().make_paramiko_kwargs()
+        everything = self.data
+        # The ordinary key need not even exist.
+        self.data = {**everything, "ssh_key": None, "ssh_password": None, "ssh_allow_agent": False}  # type: ignore[typeddict-item]
+        try:
+            arguments = super().make_paramiko_kwargs()
+        finally:
+            self.data = everything
+        return {**arguments, "pkey": self.credential.key, "look_for_keys": False}
 
     def run_shell_command(self, command: Any, *args: Any, **arguments: Any) -> Any:
         if not self._reading:
@@ -103,6 +151,13 @@ class FastSSH(SSHConnector):
         if not succeeded:
             self.complaint = output.stderr_lines or output.stdout_lines
         return result
+
+
+def credential_for(host: Host) -> Credential | None:
+    """Return the key that was signed for the account that we sign in as, where group_data says who signs."""
+    certificates = getattr(host.data.get("sshd"), "certificates", None)
+    user = host.data.get("ssh_user")
+    return certificates.credential(str(user)) if isinstance(certificates, Signed) and user else None
 
 
 def _mark_facts(host: Host, connector: FastSSH) -> None:

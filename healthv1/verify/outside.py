@@ -12,6 +12,7 @@ import gevent
 from pyinfra.api.host import Host
 
 from deploys.stack import Stack
+from healthv1.engine.connector import FastSSH
 from healthv1.engine.session import Session, run
 from healthv1.verify.finding import Finding
 from healthv1.verify.visitor import Visitor
@@ -59,11 +60,19 @@ def _try(host: str, claim: str, attempt: Callable[[], str], hint: str) -> Findin
 def _of_ports(host: Host, visitor: Visitor) -> Iterator[Claim]:
     ssh = int(host.data.get("ssh_port") or 22)
     allowed = {ssh, 80, 443} if "edge" in host.groups else {ssh}
+    allowed |= {host.data.stack.postgresql_port} if _is_vault(host) else set()
     yield (
         f"Only {', '.join(map(str, sorted(allowed)))} are open at {visitor.address}",
         lambda: _other_open_ports(host, visitor, allowed),
         "run apply; if a container publishes the port, bind it to 127.0.0.1",
     )
+
+
+def _is_vault(host: Host) -> bool:
+    """Whether Vault, which PostgreSQL is open to, runs on this machine, as the host sees it."""
+    reading = host.data.get("reading")
+    own = host.connector.own_address if isinstance(host.connector, FastSSH) else ""
+    return reading is not None and own in reading.vault_addresses
 
 
 def _other_open_ports(host: Host, visitor: Visitor, allowed: set[int]) -> str:

@@ -2,5 +2,6 @@
 
 from healthv1.secrets.vault.auth import AppRole, Certificate, Jwt, Kubernetes, Token
 from healthv1.secrets.vault.backend import Vault
+from healthv1.secrets.vault.engine import Engine
 
-__all__ = ["AppRole", "Certificate", "Jwt", "Kubernetes", "Token", "Vault"]
+__all__ = ["AppRole", "Certificate", "Engine", "Jwt", "Kubernetes", "Token", "Vault"]

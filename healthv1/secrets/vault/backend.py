@@ -42,6 +42,27 @@ class Vault(Kept[int]):
     def __str__(self) -> str:
         return str(self._place)
 
+    @property
+    def place(self) -> Place:
+        return self._place
+
+    def client(self) -> Any:
+        """Return hvac's client, logged in, for other engines than ours. Raises `SecretsError`."""
+        self._connect()
+        return self._client()
+
+    def stranger(self) -> Any:
+        """Return hvac's client without a login, for what anybody may ask. Raises `SecretsError`."""
+        client = hvac.Client(
+            self._place.address,
+            timeout=TIMEOUT,
+            namespace=self._place.namespace or None,
+            session=session(self._ca_file, str(self)),
+            allow_redirects=False,  # a token goes to nobody but `address`
+        )
+        client.token = None  # hvac looks for one by itself
+        return client
+
     def policy(self, name: str) -> str:
         """Return the policy `deploy`, `rotate` or `read` for a token of this backend. Raises `SecretsError`."""
         return policies.text(name, self._place.mount, self._place.path)
@@ -131,14 +152,7 @@ class Vault(Kept[int]):
 
     def _logged_in(self) -> Any:
         place = self._place
-        client = hvac.Client(
-            place.address,
-            timeout=TIMEOUT,
-            namespace=place.namespace or None,
-            session=session(self._ca_file, str(self)),
-            allow_redirects=False,  # a token goes to nobody but `address`
-        )
-        client.token = None  # hvac looks for one by itself
+        client = self.stranger()
         try:
             self._auth.login(client, str(self))
         except RAISED as error:

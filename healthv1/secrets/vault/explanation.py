@@ -51,10 +51,10 @@ def explained(
 ) -> SecretsError:
     """Say what `error` means for whoever did `verb`; `auth` is the way to log in that met it."""
     if auth and isinstance(error, (InvalidRequest, Forbidden)):
-        return SecretsError(Fault(place.known, *auth.explain(_reason(error))))
+        return SecretsError(Fault(place.known, *auth.explain(reason(error))))
     if isinstance(error, Forbidden):
         return _forbidden(place, verb, name, alive())
-    return SecretsError(Fault(place.known, *_state(error, place)))
+    return SecretsError(Fault(place.known, *state(error, place)))
 
 
 def _forbidden(place: Place, verb: str, name: str, alive: bool) -> SecretsError:
@@ -68,7 +68,8 @@ def _forbidden(place: Place, verb: str, name: str, alive: bool) -> SecretsError:
     )
 
 
-def _state(error: Exception, place: Place) -> tuple[str, str]:
+def state(error: Exception, place: Place) -> tuple[str, str]:
+    """Say in which state Vault is, and what to do."""
     match error:
         case VaultError():
             return _answer(error, place)
@@ -102,5 +103,6 @@ def _elsewhere(location: str) -> tuple[str, str]:
     return f"It is a standby, and refers us to {there}.", "check that the active node runs, or set its address"
 
 
-def _reason(error: VaultError) -> str:
+def reason(error: VaultError) -> str:
+    """Return what Vault itself gave as the reason."""
     return "; ".join(reason.strip() for reason in error.errors or ()) or type(error).__name__

@@ -1,0 +1,37 @@
+"""What holds of sshd: the program itself is asked what its files mean for the account that we sign in as."""
+
+from __future__ import annotations
+
+import shlex
+
+from deploys.component import Check
+
+AUTHORITIES = "/etc/ssh/health-v1-authorities"
+CERTIFICATES = "/etc/ssh/sshd_config.d/00-health-v1-certificates.conf"
+
+
+def meant_for(user: str) -> str:
+    """Return shell that prints what sshd's files mean for `user`, one lower-case keyword and its value per line."""
+    return f"PATH=$PATH:/usr/sbin; sshd -T -C user={shlex.quote(user)},host=localhost,addr=127.0.0.1"
+
+
+def checks(user: str, keys: str) -> list[Check]:
+    trusted = f"grep -qx 'trustedusercakeys {AUTHORITIES}'"
+    return [
+        Check(
+            f"sshd trusts the authority's certificates for {user}",
+            f"{meant_for(user)} | {trusted}",
+            f"run apply; a file in /etc/ssh that says otherwise comes before {CERTIFICATES}",
+        ),
+        Check(
+            "sshd trusts that authority's key and no other",
+            f"printf '%s' {shlex.quote(keys)} | cmp -s - {AUTHORITIES}"
+            f' && test "$(stat -c "%a %U" {AUTHORITIES})" = "644 root"',
+            "run apply",
+        ),
+        Check(
+            "A certificate opens no other account",
+            f"! {{ {meant_for('root')} | {trusted}; }}" if user != "root" else "true",
+            f"read: sshd -T -C user=root; {CERTIFICATES} names one account",
+        ),
+    ]

@@ -1,0 +1,97 @@
+"""The keys that opened a host open it still; certificates open the account that we sign in as, where the team wants it.
+
+Nobody can be locked out: what is written is tried by sshd first, is taken up by a reload, and takes no key away.
+"""
+
+from __future__ import annotations
+
+import re
+
+from pyinfra.api.deploy import deploy
+from pyinfra.context import host
+
+from deploys.facts.machine import MachineState
+from deploys.facts.ssh import TrustedAuthority
+from deploys.faults import Fault, Refused
+from deploys.operations.change import Change
+from deploys.operations.claims import claim
+from deploys.operations.files import file
+from deploys.operations.shell import ensure
+from deploys.operations.units import unit
+from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks
+from deploys.sshd.settings import PENALIZING, Certificates, Sshd
+
+PENALTIES = "/etc/ssh/sshd_config.d/00-health-v1-penalties.conf"
+MANAGED = "# Managed by healthv1: change group_data and apply, not this file.\n"
+
+
+@deploy("SSH")
+def deploy_sshd(settings: Sshd) -> None:
+    machine = host.get_fact(MachineState)
+    penalizing = (machine.os, machine.release) in PENALIZING
+    if penalizing:
+        _spared()
+    if settings.certificates:
+        _trusted(settings.certificates)
+    else:
+        _untrusted()
+    taken_up = (*((PENALTIES,) if penalizing else ()), *((CERTIFICATES,) if settings.certificates else ()))
+    if taken_up:
+        unit(name="Run sshd", unit="ssh.service", reload_on=taken_up, test="sshd -t")
+
+
+def _spared() -> None:
+    """Leave it to fail2ban to punish: sshd itself would shut out an operator too, whose key was refused a few times."""
+    file(
+        name="Leave bans to fail2ban",
+        path=PENALTIES,
+        content=f"{MANAGED}PerSourcePenalties no\n",
+        test_in_place="sshd -t",
+    )
+
+
+def _trusted(certificates: Certificates) -> None:
+    user = _user()
+    keys = "".join(f"{key}\n" for key in certificates.authorities())
+    _refuse_rival(user)
+    file(
+        name="Write who signs our keys",
+        path=AUTHORITIES,
+        content=keys,
+        test='ssh-keygen -l -f "$1"',
+    )
+    # Only in a Match block nobody else's authority is put out of force, and no other account is opened.
+    file(
+        name="Let signed keys in",
+        path=CERTIFICATES,
+        content=f"{MANAGED}# A certificate has to name {user}. Keys in authorized_keys open it as before.\n"
+        f"Match User {user}\n    TrustedUserCAKeys {AUTHORITIES}\nMatch all\n",
+        test_in_place="sshd -t",
+    )
+    claim("sshd", checks(user, keys))
+
+
+def _untrusted() -> None:
+    ensure(
+        name="Trust no certificate",
+        change=Change("file", CERTIFICATES, "remove", "no certificate opens a host"),
+        test=f"test ! -e {CERTIFICATES}",
+        command=f"rm -f {CERTIFICATES} {AUTHORITIES}\nPATH=$PATH:/usr/sbin; sshd -t >&2\nsystemctl reload ssh.service",
+    )
+
+
+def _user() -> str:
+    user = str(host.data.get("ssh_user") or "")
+    if not re.fullmatch(r"[a-z_][a-z0-9_.-]{0,31}", user):
+        what = "It has no ssh_user that a certificate could name."
+        raise Refused(Fault(f"inventory, {host.name}", what, 'set ssh_user, such as "admin"'))
+    return user
+
+
+def _refuse_rival(user: str) -> None:
+    """An authority that the team trusts already would be put out of force by ours."""
+    found = host.get_fact(TrustedAuthority, user=user)
+    if found not in ("", "none", AUTHORITIES):
+        what = f"sshd trusts the certificates of {found} already."
+        hint = f"give its keys to Signed(authorities=…), and remove that TrustedUserCAKeys for {user}"
+        raise Refused(Fault(host.name, what, hint))
