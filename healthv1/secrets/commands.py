@@ -20,7 +20,7 @@ from healthv1.secrets.file import EncryptedFile
 from healthv1.secrets.file.replacement import replace
 from healthv1.secrets.register import Row
 from healthv1.secrets.rotation import Turn
-from healthv1.secrets.strength import is_weak
+from healthv1.secrets.strength import is_weak, wanted
 from healthv1.secrets.vault import Vault
 from healthv1.verify.finding import Finding
 
@@ -103,8 +103,8 @@ def _refuse_unusable(secret: Secret, value: str) -> None:
     where = str(secret)
     if not value or any(character in value for character in "\n\r\0"):
         raise Refused(Fault(where, "The value is empty, or has more than one line.", "give it as one line"))
-    if is_weak(value, secret.entropy):
-        what = f"The value cannot hold the entropy of {secret.entropy} random bytes."
+    if is_weak(value, secret):
+        what = f"The value cannot hold the entropy of {wanted(secret)} random bytes."
         raise Refused(Fault(where, what, f"let it be generated, or use: openssl rand -base64 {secret.entropy}"))
 
 

@@ -11,7 +11,7 @@ from healthv1.engine.bindings import Bound
 from healthv1.secrets.entry import Entry, now
 from healthv1.secrets.kept import Kept
 from healthv1.secrets.register import kept_by
-from healthv1.secrets.strength import is_weak
+from healthv1.secrets.strength import is_weak, wanted
 from healthv1.verify.finding import Finding
 
 OLD = timedelta(days=365)
@@ -38,8 +38,8 @@ def _of(secret: Secret, entry: Entry | None, bound: Bound, backend: Kept[Any]) -
         return
     rotate = f"healthv1 secrets rotate {bound.name} {secret.key}"
     if secret.entropy:
-        weak = is_weak(entry.current.value, secret.entropy)
-        yield finding(f"It can hold the entropy of {secret.entropy} random bytes", not weak, rotate)
+        weak = is_weak(entry.current.value, secret)
+        yield finding(f"It can hold the entropy of {wanted(secret)} random bytes", not weak, rotate)
     yield finding("No rotation of it was left half done", entry.step in {"settled", "promoted"}, rotate)
     if entry.step == "promoted" and entry.since:
         over = now() >= entry.since + bound.environment.outlives(secret.key)

@@ -8,6 +8,9 @@ import math
 import string
 import zlib
 
+from deploys.secret import Secret
+
+TYPED = 10  # bytes: what somebody types at a login that is limited in rate, and changes at once
 CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation + " ")
 
 
@@ -20,9 +23,14 @@ def bits(value: str) -> float:
     return min(len(value) * math.log2(max(alphabet, 2)), _incompressible(value.encode()))
 
 
-def is_weak(value: str, entropy: int) -> bool:
-    """Whether `value` cannot have been made from `entropy` random bytes."""
-    return bits(value) < 8 * entropy
+def is_weak(value: str, secret: Secret) -> bool:
+    """Whether `value` cannot hold the entropy that is asked of it: less of what a person types in by hand."""
+    return bits(value) < 8 * wanted(secret)
+
+
+def wanted(secret: Secret) -> int:
+    """Return how many random bytes a value must be worth."""
+    return min(secret.entropy, TYPED) if secret.rotation == "by hand" else secret.entropy
 
 
 def _decoded(value: str) -> bytes | None:

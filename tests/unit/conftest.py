@@ -1,5 +1,10 @@
 """Operations tried for real on this machine, in a temporary folder, as whoever runs the tests."""
 
+# ruff: noqa: E402 - sockets are made cooperative first, as the command does
+from gevent import monkey
+
+monkey.patch_all()
+
 import getpass
 import grp
 import os
