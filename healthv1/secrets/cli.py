@@ -13,6 +13,7 @@ import click
 
 from healthv1 import terminal
 from healthv1.errors import Fault, Refused
+from healthv1.plan import counted
 from healthv1.secrets import commands, data_keys
 from healthv1.secrets.register import Row
 from healthv1.verify import finding
@@ -137,7 +138,8 @@ def rotate(environment: str, names: tuple[str, ...], from_stdin: bool, at_once: 
 def export(environment: str, recipients: tuple[str, ...], out: Path, everything: bool) -> None:
     """Write the master key into an escrow file that only the holders of these keys can open."""
     names = commands.export(environment, recipients, out, everything=everything)
-    click.echo(f"{out} holds {', '.join(names)}, for {len(recipients)} recipients. Keep it away from the servers.")
+    whom = counted(len(recipients), "recipient")
+    click.echo(f"{out} holds {', '.join(names)}, for {whom}. Keep it away from the servers.")
     terminal.say_next(f"healthv1 secrets read-back {environment} {out} --identity PRIVATE_KEY")
 
 

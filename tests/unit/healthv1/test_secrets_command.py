@@ -2,9 +2,7 @@
 
 import json
 import os
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
@@ -15,6 +13,7 @@ import pytest
 
 from healthv1.secrets import age
 from healthv1.secrets.file import EncryptedFile
+from tests.terminal import on_a_terminal
 
 REPOSITORY = Path(__file__).parents[3]
 NAMES = {
@@ -156,25 +155,6 @@ def test_the_master_key_is_replaced_only_by_who_types_what_it_is(kept):
     entry = kept.entry("master_key")
     assert (entry.active, entry.current.value, len(entry.versions)) == (2, STRONG, 2)
     assert STRONG not in shown
-
-
-def on_a_terminal(argv, cwd, dialogue):
-    """Run `argv` on a terminal and type each answer at its prompt; return the exit code and all that was shown."""
-    child, terminal = pty.fork()
-    if not child:
-        os.chdir(cwd)
-        os.execv(argv[0], argv)
-    shown, prompts = "", list(dialogue)
-    try:
-        while select.select([terminal], [], [], 30)[0]:
-            shown += os.read(terminal, 4096).decode()
-            if prompts and prompts[0][0] in shown:
-                os.write(terminal, f"{prompts.pop(0)[1]}\n".encode())
-    except OSError:  # the other end was closed
-        pass
-    finally:
-        os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown
 
 
 def test_the_doctor_names_what_is_wrong(kept):

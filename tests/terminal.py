@@ -1,0 +1,30 @@
+"""A command on a terminal: each prompt is answered as somebody types, and all that was shown is returned."""
+
+import os
+import pty
+import select
+
+PATIENCE = 120  # seconds without a sign of life
+
+
+def on_a_terminal(argv, cwd, dialogue, environment=None):
+    """Run `argv`; `dialogue` is pairs of a prompt and what is typed there, or a function that returns it.
+
+    Returns the exit code and everything that was shown.
+    """
+    child, terminal = pty.fork()
+    if not child:
+        os.chdir(cwd)
+        os.execve(argv[0], argv, {**os.environ, **(environment or {})})
+    shown, prompts = "", list(dialogue)
+    try:
+        while select.select([terminal], [], [], PATIENCE)[0]:
+            shown += os.read(terminal, 4096).decode(errors="replace")
+            if prompts and prompts[0][0] in shown:
+                _, answer = prompts.pop(0)
+                os.write(terminal, f"{answer() if callable(answer) else answer}\n".encode())
+    except OSError:  # the other end was closed
+        pass
+    finally:
+        os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown
