@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ import click
 from healthv1 import terminal
 from healthv1.errors import Fault, Refused
 from healthv1.plan import counted
-from healthv1.secrets import commands, data_keys
-from healthv1.secrets.register import Row
+from healthv1.secrets import commands, data_keys, escrowing, register, rotating
 from healthv1.verify import finding
 
 environment = click.argument("environment", metavar="ENV")
@@ -62,7 +60,7 @@ def list_(environment: str, as_json: bool) -> None:
     if as_json:
         _print({"schema": commands.SCHEMA, "environment": environment, "secrets": [row.as_json() for row in rows]})
         return
-    for line in _table(rows):
+    for line in register.table(rows):
         click.echo(line)
 
 
@@ -113,7 +111,7 @@ def rotate(environment: str, names: tuple[str, ...], from_stdin: bool, at_once: 
     if from_stdin and len(names) > 1:
         raise click.UsageError("--stdin gives one value: name one secret.")
     value = _piped() if from_stdin else None
-    done = commands.rotate(environment, names, _agreement(environment, yes), value=value, at_once=at_once)
+    done = rotating.rotate(environment, names, _agreement(environment, yes), value=value, at_once=at_once)
     if done is None:
         click.secho("Nothing was changed.", bold=True)
         sys.exit(1)
@@ -137,7 +135,7 @@ def rotate(environment: str, names: tuple[str, ...], from_stdin: bool, at_once: 
 @click.option("--all", "everything", is_flag=True, help="Every secret, not only those that data are lost with.")
 def export(environment: str, recipients: tuple[str, ...], out: Path, everything: bool) -> None:
     """Write the master key into an escrow file that only the holders of these keys can open."""
-    names = commands.export(environment, recipients, out, everything=everything)
+    names = escrowing.export(environment, recipients, out, everything=everything)
     whom = counted(len(recipients), "recipient")
     click.echo(f"{out} holds {', '.join(names)}, for {whom}. Keep it away from the servers.")
     terminal.say_next(f"healthv1 secrets read-back {environment} {out} --identity PRIVATE_KEY")
@@ -149,7 +147,7 @@ def export(environment: str, recipients: tuple[str, ...], out: Path, everything:
 @identity
 def read_back(environment: str, file: Path, identity: Path) -> None:
     """Prove that an escrow file opens and holds what the backend keeps. The first deploy waits for it."""
-    names = commands.read_back(environment, file, identity)
+    names = escrowing.read_back(environment, file, identity)
     click.echo(f"{file} opens, and holds {', '.join(names)} as the backend does.")
     terminal.say_next(f"healthv1 apply {environment}")
 
@@ -160,7 +158,7 @@ def read_back(environment: str, file: Path, identity: Path) -> None:
 @identity
 def restore(environment: str, file: Path, identity: Path) -> None:
     """Bring back from an escrow file what the backend lost. What is there is never overwritten."""
-    names = commands.restore(environment, file, identity)
+    names = escrowing.restore(environment, file, identity)
     click.echo(f"Brought back: {', '.join(names)}." if names else "Nothing was missing.")
     terminal.say_next(f"healthv1 secrets check {environment}")
 
@@ -188,7 +186,7 @@ def _renew_data_keys(environment: str, names: tuple[str, ...], yes: bool, as_jso
     if not yes:
         _refuse_without_terminal("give --yes")
         click.confirm("Seal everything known of patients anew? Visitors are served meanwhile.", err=True, abort=True)
-    said = commands.renew_data_keys(environment)
+    said = rotating.renew_data_keys(environment)
     if as_json:
         _print({"schema": commands.SCHEMA, "environment": environment, "done": said})
     else:
@@ -225,25 +223,6 @@ def _piped() -> str:
 
 def _typed(name: str) -> str:
     return str(click.prompt(name, hide_input=True, confirmation_prompt=True, err=True))
-
-
-def _table(rows: list[Row]) -> list[str]:
-    cells = [("NAME", "VERSION", "AGE", "STATE", "USED BY"), *(_cells(row) for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
-
-
-def _cells(row: Row) -> tuple[str, ...]:
-    state = row.step + (", in escrow" if row.escrowed else "")
-    return row.name, str(row.version or "-"), _age(row.age), state, ", ".join(row.used_by)
-
-
-def _age(age: timedelta | None) -> str:
-    if age is None:
-        return "-"
-    if age.days:
-        return f"{age.days} d"
-    return f"{age.seconds // 3600} h" if age.seconds >= 3600 else f"{age.seconds // 60} min"
 
 
 def _report(environment: str, findings: list[finding.Finding], as_json: bool) -> None:

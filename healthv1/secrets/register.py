@@ -72,3 +72,23 @@ def _row(secret: Secret, entry: Entry | None) -> Row:
     current = entry.current
     age = now() - current.created if current.created else None
     return Row(secret.key, str(secret), current.number, age, entry.step, bool(current.escrowed), secret.used_by)
+
+
+def table(rows: list[Row]) -> list[str]:
+    """Return what people read: a line of headings, then one for each secret."""
+    cells = [("NAME", "VERSION", "AGE", "STATE", "USED BY"), *(_cells(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    state = row.step + (", in escrow" if row.escrowed else "")
+    return row.name, str(row.version or "-"), _age(row.age), state, ", ".join(row.used_by)
+
+
+def _age(age: timedelta | None) -> str:
+    if age is None:
+        return "-"
+    if age.days:
+        return f"{age.days} d"
+    return f"{age.seconds // 3600} h" if age.seconds >= 3600 else f"{age.seconds // 60} min"

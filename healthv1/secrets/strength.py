@@ -9,6 +9,7 @@ import string
 import zlib
 
 from deploys.secret import Secret
+from healthv1.errors import Fault, Refused
 
 TYPED = 10  # bytes: what somebody types at a login that is limited in rate, and changes at once
 CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation + " ")
@@ -31,6 +32,16 @@ def is_weak(value: str, secret: Secret) -> bool:
 def wanted(secret: Secret) -> int:
     """Return how many random bytes a value must be worth."""
     return min(secret.entropy, TYPED) if secret.rotation == "by hand" else secret.entropy
+
+
+def refuse_unusable(secret: Secret, value: str) -> None:
+    """Raises `Refused` for a value that no reader takes, or that is weak."""
+    where = str(secret)
+    if not value or any(character in value for character in "\n\r\0"):
+        raise Refused(Fault(where, "The value is empty, or has more than one line.", "give it as one line"))
+    if is_weak(value, secret):
+        what = f"The value cannot hold the entropy of {wanted(secret)} random bytes."
+        raise Refused(Fault(where, what, f"let it be generated, or use: openssl rand -base64 {secret.entropy}"))
 
 
 def _decoded(value: str) -> bytes | None:

@@ -1,0 +1,97 @@
+"""`healthv1 secrets rotate`: what may be rotated, that nothing else is due, and the apply between the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from deploys.secret import Secret
+from healthv1 import commands
+from healthv1.engine.bindings import Bound, bound
+from healthv1.engine.session import opened
+from healthv1.errors import Fault, Refused
+from healthv1.progress import Progress
+from healthv1.secrets import data_keys, register, rotation
+from healthv1.secrets.rotation import Turn
+from healthv1.secrets.strength import refuse_unusable
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Rotated:
+    environment: str
+    done: dict[str, int]
+    """The active version of each that is settled."""
+    waiting: dict[str, str]
+    """What the others wait for."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **asdict(self)}
+
+
+def rotate(
+    environment: str,
+    names: Sequence[str],
+    agree: Callable[[dict[str, str]], bool],
+    *,
+    value: str | None,
+    at_once: bool,
+) -> Rotated | None:
+    """Rotate without a refused request, and return what came of it; None when `agree` was asked and declined."""
+    found = bound(environment)
+    register.kept_by(found)
+    turns = [_turn(secret, found) for secret in register.found(found, names)]
+    rotation.refuse(turns, value)
+    if value is not None:
+        refuse_unusable(turns[0].secret, value)
+    if not agree({turn.secret.key: turn.entry.step for turn in turns}):
+        return None
+    if all(turn.entry.step == "settled" for turn in turns):
+        _refuse_pending_changes(environment)
+    progress = Progress()
+    rotation.begin(turns, value)
+    waiting = rotation.rotate(turns, lambda: _apply(environment, progress), progress.note, at_once=at_once)
+    return Rotated(
+        environment,
+        {turn.secret.key: turn.entry.active for turn in turns if turn not in waiting},
+        {turn.secret.key: _awaited(turn, environment) for turn in waiting},
+    )
+
+
+def renew_data_keys(environment: str) -> str:
+    """Seal all that is known of patients anew, under a new data key; return what was done."""
+    with opened(environment, read_site=False) as session:
+        session.refuse_faults()
+        return data_keys.renew(session)
+
+
+def _turn(secret: Secret, found: Bound) -> Turn:
+    escrowed = secret.irreplaceable and found.environment.require_escrow
+    return Turn(secret, found.environment.outlives(secret.key), escrowed)
+
+
+def _refuse_pending_changes(environment: str) -> None:
+    """What else is due is not slipped in with a rotation."""
+    plan = commands.plan(environment, ())
+    Refused.unless(plan.faults)
+    if plan.steps:
+        what = f"{plan.changes} changes are due on its hosts."
+        raise Refused(Fault(environment, what, f"healthv1 apply {environment}, then rotate"))
+
+
+def _apply(environment: str, progress: Progress) -> None:
+    applied = commands.apply(environment, (), lambda _plan: True, progress)
+    Refused.unless(applied.faults)
+
+
+def _awaited(turn: Turn, environment: str) -> str:
+    if turn.entry.step == "staged":
+        return f"an export for escrow: healthv1 secrets export {environment}"
+    return f"what was made with the old version, until {_clock(turn.due)}"
+
+
+def _clock(moment: datetime | None) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M UTC") if moment else "an unknown time"
