@@ -40,7 +40,9 @@ class Opened:
         return self.cli("db", "shell", "sandbox", "--read-only", *options, "-c", statement)
 
     def start(self, statement):
-        argv = [sys.executable, "-m", "healthv1", "db", "shell", "sandbox", "--read-only", "-c", statement]
+        shell = ["-m", "healthv1", "db", "shell", "sandbox", "--read-only", "-c", statement]
+        # What a shell starts in the background ignores SIGINT, and what starts there inherits that.
+        argv = ["env", "--default-signal=INT", sys.executable, *shell]
         where = {"cwd": self.project, "env": self.world.environment}
         return subprocess.Popen(argv, **where, start_new_session=True, stdin=subprocess.DEVNULL)
 

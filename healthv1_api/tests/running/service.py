@@ -70,7 +70,7 @@ class Service:
         self, path: str, method: str = "GET", port: int | None = None, body: object = None, **headers: str
     ) -> Answer:
         """Send a body as JSON, or as it is when it is bytes already."""
-        connection = http.client.HTTPConnection(LOOPBACK, port or self.port, timeout=10)
+        connection = http.client.HTTPConnection(LOOPBACK, port or self.port, timeout=30)
         named = {key.replace("_", "-"): value for key, value in headers.items()}
         if body is not None:
             named = {"content-type": "application/json", **named}
