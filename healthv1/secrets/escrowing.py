@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from deploys.secret import Secret
@@ -38,7 +39,7 @@ def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
         if not exported.holds({name: entry})
     )
     for name, entry in entries.items():
-        register.kept_by(found).change(name, lambda kept, entry=entry: _noted(kept, entry, escrow.digest(data)))  # type: ignore[misc]
+        register.kept_by(found).change(name, partial(_noted, seen=entry, digest=escrow.digest(data)))
     return tuple(entries)
 
 
@@ -58,8 +59,12 @@ def restore(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     for name in lost:
         entry = exported.secrets[name]
         entry = entry.escrowed(escrow.digest(data), {kept.number for kept in entry.versions})
-        backend.change(name, lambda kept, entry=entry: kept or entry)  # type: ignore[misc]
+        backend.change(name, partial(_brought_back, entry=entry))
     return tuple(lost)
+
+
+def _brought_back(found: Entry | None, entry: Entry) -> Entry:
+    return found or entry
 
 
 def _entries(found: Bound, secrets: Sequence[Secret]) -> dict[str, Entry]:

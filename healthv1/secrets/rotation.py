@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 from deploys.secret import Secret
 from healthv1.errors import Fault, Refused
@@ -33,7 +35,7 @@ class Turn:
     """Whether a version must have been exported before clients use it."""
 
     @property
-    def kept(self) -> Kept:  # type: ignore[type-arg]
+    def kept(self) -> Kept[Any]:
         assert isinstance(self.secret.backend, Kept)
         return self.secret.backend
 
@@ -60,7 +62,7 @@ def begin(turns: list[Turn], value: str | None) -> None:
     """Record a new version of each secret that is settled; one whose rotation is under way is left to go on."""
     for turn in turns:
         fresh = value or generated(turn.secret.entropy)
-        turn.kept.change(turn.secret.key, lambda found, turn=turn, fresh=fresh: _begun(turn, found, fresh))  # type: ignore[misc]
+        turn.kept.change(turn.secret.key, partial(_begun, turn, value=fresh))
 
 
 def rotate(
@@ -75,7 +77,7 @@ def rotate(
         moved = False
         for turn in turns:
             before = turn.entry.step
-            turn.kept.change(turn.secret.key, lambda found, turn=turn: _advanced(turn, found, at_once=at_once))  # type: ignore[misc]
+            turn.kept.change(turn.secret.key, partial(_advanced, turn, at_once=at_once))
             if turn.entry.step != before:
                 moved = True
                 note(_said(turn))

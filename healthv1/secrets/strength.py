@@ -39,6 +39,11 @@ def refuse_unusable(secret: Secret, value: str) -> None:
     where = str(secret)
     if not value or any(character in value for character in "\n\r\0"):
         raise Refused(Fault(where, "The value is empty, or has more than one line.", "give it as one line"))
+    if "${" in value:
+        raise Refused(Fault(where, "The value holds ${, which the API does not take.", "choose another value"))
+    if secret.irreplaceable and len(_decoded(value) or b"") != secret.entropy:
+        what = f"The value is not base64 of exactly {secret.entropy} bytes."
+        raise Refused(Fault(where, what, f"use: openssl rand -base64 {secret.entropy}"))
     if is_weak(value, secret):
         what = f"The value cannot hold the entropy of {wanted(secret)} random bytes."
         raise Refused(Fault(where, what, f"let it be generated, or use: openssl rand -base64 {secret.entropy}"))

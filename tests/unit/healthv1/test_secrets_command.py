@@ -1,8 +1,10 @@
 """`healthv1 secrets` as a user types it, on an encrypted file of the team's own: no server, no root."""
 
+import base64
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import subprocess
@@ -26,6 +28,7 @@ NAMES = {
     "admin_password",
     "verification_password",
 }
+NEXT_KEY = base64.b64encode(secrets.token_bytes(32)).decode()
 STRONG = "a passphrase of many different letters, 0123456789 and more than enough of them: WQXZJKVB"
 
 
@@ -133,7 +136,9 @@ def test_a_value_of_ones_own_is_taken_from_stdin(kept):
         ("verification_password", "", "empty"),
         ("verification_password", f"{STRONG}\nand more", "more than one line"),
         ("jwt_secret", STRONG, "healthv1 secrets rotate recorded jwt_secret"),
-        ("master_key", STRONG, "nobody to ask"),
+        ("verification_password", f"{STRONG}${{HOME}}", "does not take"),
+        ("master_key", STRONG, "not base64 of exactly 32 bytes"),
+        ("master_key", NEXT_KEY, "nobody to ask"),
     ],
 )
 def test_a_value_that_would_do_harm_is_refused(kept, name, value, said):
@@ -143,18 +148,20 @@ def test_a_value_that_would_do_harm_is_refused(kept, name, value, said):
 def test_the_master_key_is_replaced_only_by_who_types_what_it_is(kept):
     def typed(words):
         argv = kept.argv("secrets", "set", "recorded", "master_key")
-        return on_a_terminal(argv, kept.folder, [("master_key: ", STRONG), ("confirmation: ", STRONG), ("it: ", words)])
+        return on_a_terminal(
+            argv, kept.folder, [("master_key: ", NEXT_KEY), ("confirmation: ", NEXT_KEY), ("it: ", words)]
+        )
 
     code, shown = typed("yes")
     assert code == 1
     assert "Type recorded/master_key" in shown
     assert kept.entry("master_key").active == 1
-    assert STRONG not in shown
+    assert NEXT_KEY not in shown
     code, shown = typed("recorded/master_key")
     assert code == 0, shown
     entry = kept.entry("master_key")
-    assert (entry.active, entry.current.value, len(entry.versions)) == (2, STRONG, 2)
-    assert STRONG not in shown
+    assert (entry.active, entry.current.value, len(entry.versions)) == (2, NEXT_KEY, 2)
+    assert NEXT_KEY not in shown
 
 
 def test_the_doctor_names_what_is_wrong(kept):
@@ -239,6 +246,12 @@ def test_an_export_of_before_a_rotation_is_not_taken_for_one_of_after(guarded):
 )
 def test_what_is_asked_for_wrongly_is_refused_with_what_to_do(kept, arguments, said):
     assert said in kept.refused("secrets", *arguments)
+
+
+def test_a_rotation_to_a_value_that_no_host_would_take_does_not_begin(kept):
+    rotate = ("secrets", "rotate", "recorded", "master_key", "--stdin", "--yes")
+    assert "not base64 of exactly 32 bytes" in kept.refused(*rotate, stdin=STRONG)
+    assert kept.entry("master_key").step == "settled"
 
 
 def test_nothing_is_rotated_while_other_changes_are_due(kept):

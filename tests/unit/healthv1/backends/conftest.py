@@ -163,3 +163,17 @@ def refusal():
         return refused.value.faults
 
     return faults
+
+
+@pytest.fixture
+def said(refusal):
+    """Return a function that gives the one fault of `work`, which must have all `words`, and no value."""
+
+    def fault(work, *words):
+        [found] = refusal(work)
+        for word in words:
+            assert word in str(found), str(found)
+        assert "precious" not in str(found)
+        return found
+
+    return fault

@@ -25,18 +25,6 @@ def client(amazon):
     return amazon.client("secretsmanager")
 
 
-@pytest.fixture
-def said(refusal):
-    def fault(work, *words):
-        [found] = refusal(work)
-        for word in words:
-            assert word in str(found), str(found)
-        assert "precious" not in str(found)
-        return found
-
-    return fault
-
-
 def _labels(client, name):
     versions = client.list_secret_version_ids(SecretId=name, IncludeDeprecated=True)["Versions"]
     return {version["VersionId"]: sorted(version.get("VersionStages", [])) for version in versions}

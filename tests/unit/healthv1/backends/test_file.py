@@ -35,18 +35,6 @@ def kept(in_file):
     return in_file.backend
 
 
-@pytest.fixture
-def said(refusal):
-    def fault(work, *words):
-        [found] = refusal(work)
-        for word in words:
-            assert word in str(found), str(found)
-        assert "precious" not in str(found)
-        return found
-
-    return fault
-
-
 def _entries(backend):
     return lambda: backend.entries(("alpha", "zeta"))
 

@@ -30,19 +30,6 @@ def path(in_openbao):
     return in_openbao.settings["path"]
 
 
-@pytest.fixture
-def said(refusal):
-    """Return a function that gives the one fault of `work`, which must have all `words`."""
-
-    def fault(work, *words):
-        [found] = refusal(work)
-        for word in words:
-            assert word in str(found), str(found)
-        return found
-
-    return fault
-
-
 def _token(tmp_path, text):
     (tmp_path / "other-token").write_text(text)
     return Token(file=tmp_path / "other-token")
