@@ -7,6 +7,7 @@ from deploys.pgbouncer.settings import Pgbouncer
 from deploys.postgresql.settings import Postgresql
 from deploys.preflight.settings import Preflight
 from deploys.redis.settings import Redis
+from deploys.rollout import Rollout
 from deploys.sshd.settings import Sshd
 from deploys.ufw.settings import Ufw
 from deploys.user.settings import User
@@ -26,3 +27,4 @@ nginx = Nginx()
 ufw = Ufw()
 fail2ban = Fail2ban()
 sshd = Sshd()
+rollout = Rollout()

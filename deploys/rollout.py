@@ -1,0 +1,20 @@
+"""How changes reach the hosts: a few at a time, by one operator at a time."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from deploys.component import Settings
+
+
+class Rollout(Settings):
+    canary: Annotated[int, Field(ge=0)] = 1
+    """So many hosts of each stage go ahead, and have to pass their checks, before any other is touched; 0 for none."""
+    at_once: Annotated[int, Field(ge=1)] = 4
+    """So many hosts are then changed at a time."""
+    lease: Annotated[int, Field(ge=3, le=3600)] = 60
+    """Seconds after which the lock of an operator who is not heard of any more is free."""
+    plan_valid_for: Annotated[int, Field(ge=1, le=24 * 30)] = 24
+    """Hours after which a saved plan is refused."""
