@@ -192,6 +192,10 @@ def test_no_log_holds_a_query_string_or_a_referrer(deployed):
     assert marker in deployed.shell("cat /var/log/nginx/health-v1-access.log"), "nothing was logged at all"
 
 
+GUESSES = 40
+"""At most: on a busy machine sshd gives up on some before they are guesses, and its log is read a moment later."""
+
+
 def test_a_guesser_of_passwords_is_banned_and_the_operator_never(broken):
     host, gateway = broken.running.hosts[0], broken.running.gateway
     guesser = gateway.rsplit(".", 1)[0] + ".99"
@@ -200,14 +204,13 @@ def test_a_guesser_of_passwords_is_banned_and_the_operator_never(broken):
     ).stdout.split()[1]
     subprocess.run(["ip", "addr", "add", f"{guesser}/24", "dev", bridge], check=True)
     try:
-        for _ in range(8):
+        for _ in range(GUESSES):
             for source in (guesser, gateway):
                 _guess(host.address, source)
-        broken.shell(
-            "for i in $(seq 50); do fail2ban-client status sshd | grep -q "
-            + guesser
-            + " && exit; sleep 0.2; done; false"
-        )
+            if guesser in broken.shell("fail2ban-client get sshd banip"):
+                break
+        else:
+            pytest.fail(broken.shell("tail -n 40 /var/log/fail2ban.log; journalctl -n 60 -o cat -u ssh"))
         assert not _answers(host.address, guesser), "a banned address still gets an answer"
         assert _answers(host.address, gateway), "the operator was banned"
     finally:
@@ -227,7 +230,7 @@ def _guess(address, source):
             "/dev/null",
             *options,
             "-o",
-            "ConnectTimeout=3",
+            "ConnectTimeout=20",
             f"root@{address}",
             "true",
         ],
