@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
 
-from healthv1 import commands, terminal
+from healthv1 import commands, output, terminal
 from healthv1.access.cli import db
 from healthv1.sandbox.cli import sandbox
 from healthv1.secrets.cli import secrets
@@ -17,6 +18,7 @@ DONE, FAILED, CHANGES = 0, 1, 2
 
 environment = click.argument("environment", metavar="ENV")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
+_file = click.Path(dir_okay=False, writable=True, path_type=Path)
 limit = click.option("--limit", multiple=True, metavar="HOST", help="Only this host, pattern or group. Repeatable.")
 
 
@@ -70,9 +72,12 @@ def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool) ->
 @limit
 @as_json
 @click.option("--all", "everything", is_flag=True, help="Also list the claims that hold.")
-def verify(environment: str, limit: tuple[str, ...], as_json: bool, everything: bool) -> None:
+@click.option("--junit", type=_file, metavar="FILE", help="Also write the findings to FILE, as JUnit XML.")
+def verify(environment: str, limit: tuple[str, ...], as_json: bool, everything: bool, junit: Path | None) -> None:
     """Try every claim, on the hosts and from outside. Exit 0: all hold; 1: one does not."""
     report = commands.verify(environment, limit)
+    if junit:
+        output.write(junit, report.as_junit(), mode=0o644)
     if as_json:
         _print_json(report.as_json())
     else:

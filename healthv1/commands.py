@@ -14,7 +14,7 @@ from healthv1.engine.session import opened
 from healthv1.errors import Fault
 from healthv1.plan import SCHEMA, Plan, Step
 from healthv1.progress import Progress
-from healthv1.verify import end_to_end, finding, inside, outside, sign_in
+from healthv1.verify import end_to_end, finding, inside, junit, outside, sign_in
 from healthv1.verify.finding import Finding
 
 
@@ -49,6 +49,9 @@ class Report:
 
     def as_json(self) -> dict[str, Any]:
         return finding.as_json(self.environment, self.findings, self.faults)
+
+    def as_junit(self) -> str:
+        return junit.document(self.environment, self.findings, self.faults)
 
 
 def plan(environment: str, limit: tuple[str, ...]) -> Plan:
