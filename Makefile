@@ -7,12 +7,14 @@ BIN := .venv/bin
 # Tests on hosts mostly wait: two processors keep three workers going. Each has a host of its own, which takes about 1 GB.
 WORKERS ?= 3
 APT := python3-venv mmdebstrap systemd-container pebble nftables iproute2 openssh-client e2fsprogs util-linux curl \
-  postgresql redis-server pgbouncer wrk age
+  postgresql redis-server pgbouncer wrk age jq unzip
 
-.PHONY: help demo test check bench clean setup
+.PHONY: help install demo test check bench clean setup
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+install: .venv/.done ## The healthv1 command alone, into .venv
 
 demo: setup ## From nothing to a verified deployment on a disposable host
 	@$(BIN)/python -m healthv1.demo
@@ -27,6 +29,9 @@ check: .venv/.done ## Formatting, lint, types and layering
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@bash -n .ci/run
+	@$(BIN)/actionlint -shellcheck $(BIN)/shellcheck docs/ci/github.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows docs/ci/github.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.gitlab-ci docs/ci/gitlab.yml
 
 bench: setup ## Measure; figures are ratios within one run
 	@$(BIN)/python -m benchmarks

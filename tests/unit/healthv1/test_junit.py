@@ -1,6 +1,6 @@
 """Findings as JUnit XML: what any reader of that format needs, whatever a host says."""
 
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ LOST = Fault("host3", "It cannot be reached.", "check that it is up")
 
 
 def _read(findings, faults=()):
-    return ElementTree.fromstring(document("production", findings, faults).encode())
+    return ET.fromstring(document("production", findings, faults).encode())
 
 
 def test_each_host_is_a_suite_and_each_claim_a_case_with_its_evidence():
