@@ -23,7 +23,7 @@ def examined(bound: Bound) -> list[Finding]:
     names = backend.names()
     entries = backend.entries(secret.key for secret in bound.secrets)
     claims = [one for secret in bound.secrets for one in _of(secret, entries[secret.key], bound, backend)]
-    return [*claims, *_strangers(names, bound, backend)]
+    return [*claims, *_strangers(names, bound, backend), *_place(bound, backend)]
 
 
 def _of(secret: Secret, entry: Entry | None, bound: Bound, backend: Kept[Any]) -> Iterator[Finding]:
@@ -57,3 +57,8 @@ def _strangers(names: tuple[str, ...], bound: Bound, backend: Kept[Any]) -> Iter
     yield Finding(
         str(backend), "names", "Every name in the backend is used by some setting", not strange, strange, hint
     )
+
+
+def _place(bound: Bound, backend: Kept[Any]) -> Iterator[Finding]:
+    for claim, holds, mended in backend.examined():
+        yield Finding(str(backend), "place", claim, holds, "", mended.replace("ENV", bound.name))

@@ -6,7 +6,7 @@ import base64
 import secrets as randomness
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import RLock
 from typing import Generic, TypeVar
@@ -147,6 +147,10 @@ class Kept(ABC, Generic[Revision]):
                 if self._put(name, wanted, revision):
                     return wanted
         raise SecretsError(Fault(f"{self}#{name}", f"Others kept writing to it, {TRIES} times in a row.", "try again"))
+
+    def examined(self) -> Iterator[tuple[str, bool, str]]:
+        """Yield what must be true of the place itself: the claim, whether it holds, and the command that mends it."""
+        yield from ()
 
     def forget(self) -> None:
         """Read anew what is asked for from now on."""

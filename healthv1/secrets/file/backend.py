@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -48,6 +48,10 @@ class EncryptedFile(Kept[str]):
         lines = self._opened(document.key).splitlines() if document else []
         start = "# opens with: "
         return tuple(line.removeprefix(start) for line in lines if line.startswith(start))
+
+    def examined(self) -> Iterator[tuple[str, bool, str]]:
+        same = set(self.sealed_to()) == set(self._door.openers())
+        yield "Those who are to open it can, and nobody else", same, "healthv1 secrets rekey ENV"
 
     def rekey(self) -> None:
         """Give the file a new key, and that to the recipients that are set now, else to a new passphrase.

@@ -254,6 +254,8 @@ def test_a_team_opens_it_with_keys_of_their_own(tmp_path, key_file, ssh_key, sai
     for key in (key_file, ssh_key):
         assert EncryptedFile(path, key, team).entry("jwt") == made.entry("jwt")
     assert EncryptedFile(path, key_file, team).sealed_to() == tuple(one.strip() for one in team)
+    assert [holds for _, holds, _ in EncryptedFile(path, key_file, team).examined()] == [True]
+    assert [holds for _, holds, _ in EncryptedFile(path, key_file, team[:1]).examined()] == [False]
     said(lambda: EncryptedFile(path).missing(SECRETS), "opens with a key, and none is set", "HEALTHV1_KEY_FILE")
     (tmp_path / "other").write_text(age.generated())
     said(lambda: EncryptedFile(path, tmp_path / "other").missing(SECRETS), "The key does not open it")
