@@ -39,7 +39,8 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, master_key: Secr
     if first:
         ensure(
             name="Migrate the database",
-            change=Change("database", stack.database, "migrate", f"to release {version}"),
+            change=Change("database", stack.database, "migrate", becomes=version, effect="requests go on meanwhile"),
+            was=f'basename "$(readlink {stack.current})"',
             test=nothing_due(stack, version),
             command=prepare(stack, version),
             after=(f"{releases}/{version}",),
@@ -64,7 +65,13 @@ def _rewrap(stack: Stack, version: str, master_key: Secret) -> None:
     promoted = host.get_fact(ToldMasters, path=env)[:1] not in ([], [active])
     ensure(
         name="Wrap the data keys under the active master key",
-        change=Change("key", f"{stack.database}: data keys", "rewrap", f"under the master key {active}"),
+        change=Change(
+            "key",
+            f"{stack.database}: data keys",
+            "rewrap",
+            f"under the master key {active}",
+            effect="requests go on meanwhile",
+        ),
         test=nothing_to_rewrap(stack, version),
         command=rewrap(stack, version),
         # The test asks with the key that the instances are told now, which another replaces first.
@@ -76,6 +83,13 @@ def _target() -> tuple[str, str]:
     """Return the host's Python and architecture, known even before Python is installed."""
     machine = host.get_fact(MachineState)
     return machine.python or PYTHON[machine.os, machine.release], machine.architecture
+
+
+def _effect(others: list[int]) -> str:
+    """Return what a restart of one instance means; Nginx asks the next one when one refuses."""
+    if not others:
+        return "it ends the requests it has; the API on this host is away until it is ready again"
+    return f"it ends the requests it has; new ones go to {' and '.join(map(str, others))} meanwhile"
 
 
 def _instances(settings: Api, stack: Stack, topology: Topology) -> None:
@@ -100,6 +114,7 @@ def _instances(settings: Api, stack: Stack, topology: Topology) -> None:
         unit(
             name=f"Run instance {port}",
             unit=f"health-v1-api@{port}.service",
+            effect=_effect([other for other in stack.instances if other != port]),
             restart_on=(UNIT, f"{drop_in}/instance.conf", f"{stack.home}/.env", stack.current),
             probe=ready(port),
         )

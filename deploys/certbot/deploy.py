@@ -29,7 +29,7 @@ def deploy_certbot(settings: Certbot, stack: Stack) -> None:
     else:
         absent(name="Remove what trusted another authority by hand", path=WRAPPER)
         absent(name="Remove what trusted it in renewals", path=DROP_IN)
-    unit(name="Renew on time", unit="certbot.timer", restart_on=(DROP_IN,))
+    unit(name="Renew on time", unit="certbot.timer", effect="nobody is interrupted", restart_on=(DROP_IN,))
     certificate(
         name="Get and serve the certificate",
         domain=stack.domain,
@@ -38,6 +38,7 @@ def deploy_certbot(settings: Certbot, stack: Stack) -> None:
         ahead=settings.ahead,
         fetch=fetch(settings, stack),
         serve=HOOK,
+        effect="Nginx reloads: nobody is interrupted",
     )
     claim("certbot", checks(settings, stack))
 

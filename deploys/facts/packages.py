@@ -21,6 +21,26 @@ class InstalledPackages(FactBase[dict[str, str]]):
         return {package: version for status, package, version in rows if status.strip() == "ii"}
 
 
+class CandidateVersions(FactBase[dict[str, str]]):
+    """Package name to the version that apt would install by the lists that the host has now, of those it knows."""
+
+    default = dict
+
+    def command(self, packages: tuple[str, ...]) -> StringCommand:
+        quoted = (QuoteString(package) for package in packages)
+        return StringCommand("LC_ALL=C", "apt-cache", "policy", "--", *quoted, "2>/dev/null", "||", "true")
+
+    def process(self, output: list[str]) -> dict[str, str]:
+        found, package = {}, ""
+        for line in output:
+            key, _, value = line.strip().partition(":")
+            if not line.startswith(" "):
+                package = key
+            elif key == "Candidate" and value.strip() != "(none)":
+                found[package] = value.strip()
+        return found
+
+
 class InterruptedPackages(FactBase[list[str]]):
     """What dpkg finds half-installed, half-configured or still in its journal; empty when all is well."""
 

@@ -1,4 +1,4 @@
-"""Whether a shell command succeeds."""
+"""Whether a shell command succeeds, and what one says."""
 
 from __future__ import annotations
 
@@ -14,3 +14,15 @@ class Succeeds(FactBase[bool]):
 
     def process(self, output: list[str]) -> bool:
         return output == ["yes"]
+
+
+class Prints(FactBase[str]):
+    """The first line that a shell command prints; empty if it prints none."""
+
+    default = str
+
+    def command(self, asked: str) -> StringCommand:
+        return StringCommand("sh", "-c", QuoteString(asked), "2>/dev/null", "||", "true")
+
+    def process(self, output: list[str]) -> str:
+        return output[0].strip() if output else ""

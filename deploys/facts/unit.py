@@ -25,13 +25,18 @@ $line
 
 @dataclass(frozen=True)
 class Unit:
-    active: bool = False
+    state: str = "inactive"
+    """As systemd names it: active, inactive, failed, activating …"""
     enabled: bool = False
     stale_definition: bool = False
     """The unit file changed since systemd last read it."""
     restart_on: tuple[str, ...] = ()
     """What is on disk otherwise than when the unit was last started."""
     reload_on: tuple[str, ...] = ()
+
+    @property
+    def active(self) -> bool:
+        return self.state == "active"
 
 
 def state_script(unit: str, effect: str, paths: Sequence[str]) -> str:
@@ -58,7 +63,7 @@ class UnitState(FactBase[Unit]):
         pairs = [(name, value) for name, _, value in (line.partition("=") for line in output)]
         found = dict(pairs)
         return Unit(
-            active=found.get("ActiveState") == "active",
+            state=found.get("ActiveState") or "inactive",
             enabled=found.get("UnitFileState") in {"enabled", "enabled-runtime", "static", "indirect", "generated"},
             stale_definition=found.get("NeedDaemonReload") == "yes",
             restart_on=tuple(path for effect, path in pairs if effect == "restart"),

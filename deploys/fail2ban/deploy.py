@@ -21,6 +21,7 @@ from deploys.stack import Topology
 
 JAILS = "/etc/fail2ban/jail.d/health-v1.local"  # .local: read after all that the package brings
 SERVER = "/etc/fail2ban/fail2ban.d/health-v1.local"
+EFFECT = "nobody is banned for a moment; bans come back"
 LIMITS = "/etc/fail2ban/filter.d/nginx-limits.conf"
 LOG = "/var/log/nginx/health-v1-access.log"
 
@@ -39,13 +40,14 @@ def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]
     unit(
         name="Run fail2ban",
         unit=UNIT,
+        effect=EFFECT,
         restart_on=(JAILS, SERVER, *filters),
         test="fail2ban-client --test",
         probe=at_work,
     )
     ensure(
         name="Enforce the bans",
-        change=Change("unit", UNIT, "restart", "the kernel has lost bans"),
+        change=Change("unit", UNIT, "restart", "the kernel has lost bans", effect=EFFECT),
         test=f"! fail2ban-client ping >/dev/null 2>&1 || {{ {enforced(jails)}; }}",
         command=f"systemctl restart {UNIT}\nfor i in $(seq 50); do if {at_work}; then break; fi; sleep 0.2; done",
     )
@@ -60,7 +62,7 @@ def _nginx() -> None:
     for log in host.loop((LOG, LOG.replace("access", "error"))):
         ensure(
             name=f"Have {log}",
-            change=Change("file", log, "create"),
+            change=Change("file", log, "create", becomes="0640 www-data:adm"),
             test=f"test -e {log}",
             command=f"test -d /var/log/nginx || install -d -m 0755 -o root -g adm /var/log/nginx\n"
             f"install -m 0640 -o www-data -g adm /dev/null {log}",

@@ -26,6 +26,11 @@ def private(path: str, user: str, group: str, mode: str) -> str:
     return f'test "$(stat -c "%U %G 0%a" {path})" = "{user} {group} {mode}"'
 
 
+def shown(path: str) -> str:
+    """Return shell that prints the file's mode and owner."""
+    return f'stat -c "0%a %U:%G" {path}'
+
+
 def make_private(path: str, user: str, group: str, mode: str) -> str:
     """Return shell that makes it so, of a log also if there is none yet: nginx would make it 0644."""
     return f"(umask 077; : >> {path}); chown {user}:{group} {path}; chmod {mode} {path}"

@@ -57,13 +57,14 @@ def _certificates(stack: Stack, version: configuration.Version) -> None:
     for path in host.loop(needed):
         ensure(
             name=f"Have a certificate in {path}",
-            change=Change("certificate", path, "create", "a placeholder, so that nginx can start"),
+            change=Change("certificate", path, "create", "so that nginx can start", becomes="a placeholder"),
             test=commands.usable(path),
             command=commands.make_placeholder(path),
         )
         ensure(
             name=f"Keep the key in {path} private",
-            change=Change("file", path, "update", "0600, root:root"),
+            change=Change("file", path, "update", "mode or owner", becomes="0600 root:root"),
+            was=commands.shown(path),
             test=f"test ! -e {path} || {commands.private(path, *KEY)}",
             command=commands.make_private(path, *KEY),
         )
@@ -74,7 +75,8 @@ def _logs() -> None:
         log = f"{configuration.LOGS}-{kind}.log"
         ensure(
             name=f"Keep the {kind} log private",
-            change=Change("file", log, "update", "0640, www-data:adm"),
+            change=Change("file", log, "update", "mode or owner", becomes="0640 www-data:adm"),
+            was=commands.shown(log),
             test=f"test ! -e {log} || {commands.private(log, *LOG)}",
             command=commands.make_private(log, *LOG),
         )
@@ -86,6 +88,7 @@ def _service(settings: Nginx, works: str) -> None:
     unit(
         name="Run nginx",
         unit="nginx.service",
+        effect="the website is away for a moment; requests that are under way are cut",
         restart_on=(DROP_IN,),
         reload_on=(WHOLE, SITE, ENABLED),
         test=commands.ACCEPTED,

@@ -21,8 +21,12 @@ def account(account: str, home: str, shell: str) -> Commands:
     if found == wanted:
         host.noop(f"{account} is as it should be")
         return
-    why = "" if found is None else f"{found.home} {found.shell} → {home} {shell}"
-    why = "a password opens it" if found and not found.locked else why
-    announce(Change("account", account, "update" if found else "create", why))
+    why = "a password opens it" if found and not found.locked else ""
+    was, becomes = _shown(found), _shown(wanted)
+    announce(Change("account", account, "update" if found else "create", why, was=was, becomes=becomes))
     script = _UPDATE if found else _CREATE
     yield StringCommand("sh", "-c", QuoteString(script), "account", *(QuoteString(x) for x in (account, home, shell)))
+
+
+def _shown(account: Account | None) -> str:
+    return f"{account.home} {account.shell}, {'locked' if account.locked else 'open'}" if account else ""

@@ -30,7 +30,9 @@ def nothing_altered(cluster: Cluster, restart: str) -> Commands:
         host.noop("ALTER SYSTEM has set nothing")
         return
     for name in found.names:
-        announce(Change("setting", name, "reset", f"ALTER SYSTEM set it in {cluster.altered}"))
+        why = f"ALTER SYSTEM set it in {cluster.altered}"
+        # No values: they may be secret.
+        announce(Change("setting", name, "reset", why, was="set by hand", becomes="what our configuration says"))
     foresee(cluster.altered)
     if found.restarting:
         foresee(restart)

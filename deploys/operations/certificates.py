@@ -16,19 +16,21 @@ DAY = 86400
 
 
 @operation()
-def certificate(domain: str, server: str, file: str, ahead: int, fetch: str, serve: str) -> Commands:
+def certificate(domain: str, server: str, file: str, ahead: int, fetch: str, serve: str, effect: str = "") -> Commands:
     """Have a certificate for `domain` from the directory `server`, and have it served from `file`.
 
     + ahead: days before its end when it is due, or a third of its life if that is less.
     + fetch: shell that gets it; `$1` is "create" or "renew".
     + serve: shell that puts it in its place and has it served.
+    + effect: who is interrupted by that.
     """
     found = host.get_fact(CertificateState, certificate=domain, file=file)
     action, why = due(found, domain, server, ahead)
     if not action:
         host.noop(f"the certificate for {domain} is served")
         return
-    announce(Change("certificate", domain, action, why))
+    was, becomes = _shown(found, domain, server, action)
+    announce(Change("certificate", domain, action, why, was=was, becomes=becomes, effect=effect))
     steps = ([fetch] if action in {"create", "renew"} else []) + [serve]
     yield StringCommand("sh", "-c", QuoteString("set -eu\n" + "\n".join(steps)), "certificate", action)
 
@@ -36,13 +38,21 @@ def certificate(domain: str, server: str, file: str, ahead: int, fetch: str, ser
 def due(found: Certificate, domain: str, server: str, ahead: int) -> tuple[str, str]:
     """Return what is to be done, "" for nothing, and why."""
     if not found.whole:
-        return "create", f"from {server}"
+        return "create", "there is none"
     reason = _renewal(found, domain, server, ahead)
     if reason:
         return "renew", reason
     if not found.placed:
         return "install", "another one is in its place" if found.file else "it is not in its place"
     return ("reload", "another one is served") if found.stale else ("", "")
+
+
+def _shown(found: Certificate, domain: str, server: str, action: str) -> tuple[str, str]:
+    """Return what certbot keeps and what it will keep; what is put in its place or served is the same one."""
+    if action not in {"create", "renew"}:
+        return "", ""
+    was = f"{', '.join(sorted(found.names)) or 'no name'} from {found.server}" if found.whole else ""
+    return was, f"{domain} from {server}"
 
 
 def _renewal(found: Certificate, domain: str, server: str, ahead: int) -> str:

@@ -24,13 +24,20 @@ class Change:
     """create, update, remove, install, enable, start, restart, reload, run …"""
     why: str = ""
     diff: str = ""
-    """A unified diff. Never for a file that holds secrets."""
+    """A unified diff; of a file that is created, all of it. Never for a file that holds secrets."""
+    was: str = ""
+    """What is there before, in a few words: a mode and owner, a state, a version. Empty for what is not there."""
+    becomes: str = ""
+    """What is there afterwards, in the same words."""
+    effect: str = ""
+    """Who is interrupted by it, and what happens meanwhile. Empty when that goes without saying."""
 
 
 _listener: ContextVar[list[Change] | None] = ContextVar("listener", default=None)
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 _created: WeakKeyDictionary[Host, set[tuple[str, str]]] = WeakKeyDictionary()
 _foreseen: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
+_planned: WeakKeyDictionary[Host, dict[str, str]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -90,6 +97,14 @@ def promised(*targets: str) -> list[str]:
 def was_missing(kind: str, target: str) -> bool:
     """Whether the plan found nothing there: what a package brought meanwhile is not what this run began with."""
     return (kind, target) in _created.get(ctx_host.get(), ())
+
+
+def as_planned(name: str, value: str) -> str:
+    """Return what the plan said of `name`, also when the run itself has brought other news: fresh lists of packages."""
+    said = _planned.setdefault(ctx_host.get(), {})
+    if _planning():
+        said[name] = value
+    return said.get(name, value)
 
 
 def _planning() -> bool:

@@ -51,22 +51,25 @@ def database(cluster: Cluster, database: str, owner: str, user: str) -> Commands
 
 def _changes(answer: Answer, database: str, owner: str, user: str) -> list[Change]:
     if not answer.rows:
-        return [Change("database", database, "create", f"owned by {owner}")]
+        return [Change("database", database, "create", becomes=f"owned by {owner}")]
     wanted = {"owner": owner, "connectable": True, "own settings": False, "public": [], "user": ["CONNECT"]}
     found, *schema = answer.rows
-    reasons = _differences(found, wanted, user)
-    changes = [Change("database", database, "update", reasons)] if reasons else []
+    changes = _updates("database", database, found, wanted, user)
     of_schema = {"owner": owner, "public": [], "user": ["USAGE"]}
-    reasons = _differences(schema[0], of_schema, user) if schema else "it is missing"
-    return changes + ([Change("schema", f"{database}.public", "update", reasons)] if reasons else [])
+    name = f"{database}.public"
+    if not schema:
+        return [*changes, Change("schema", name, "create", becomes=f"owned by {owner}")]
+    return changes + _updates("schema", name, schema[0], of_schema, user)
 
 
-def _differences(found: dict[str, Any], wanted: dict[str, Any], user: str) -> str:
-    names = {"public": "everyone may", "user": f"{user} may"}
-    return ", ".join(
-        f"{names.get(key, key)} {_shown(found[key])}" for key, value in wanted.items() if found[key] != value
-    )
+def _updates(kind: str, name: str, found: dict[str, Any], wanted: dict[str, Any], user: str) -> list[Change]:
+    wrong = [key for key, value in wanted.items() if found[key] != value]
+    was, becomes = (", ".join(_shown(key, state[key], user) for key in wrong) for state in (found, wanted))
+    return [Change(kind, name, "update", was=was, becomes=becomes)] if wrong else []
 
 
-def _shown(value: object) -> str:
-    return (", ".join(value) or "nothing") if isinstance(value, list) else str(value)
+def _shown(key: str, value: object, user: str) -> str:
+    name = {"public": "everyone may", "user": f"{user} may", "owner": "owned by"}.get(key, key)
+    if isinstance(value, bool):
+        return name if value else f"not {name}"
+    return f"{name} {(', '.join(value) or 'nothing') if isinstance(value, list) else value}"

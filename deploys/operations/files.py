@@ -13,6 +13,7 @@ from pyinfra.context import host
 from deploys.component import Text
 from deploys.facts.path import FileText, Path, PathState
 from deploys.operations.change import Change, Commands, announce, was_missing
+from deploys.operations.redacted import what_differs
 
 # $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place.
 # The temporary file lies in a directory of its own beside the target, so that the rename is atomic and tests see
@@ -46,7 +47,7 @@ def file(
     """Make `path` a regular file with exactly this content, owner and mode.
 
     + content: text, or a function that renders it late; it must end in a newline.
-    + secret: never show the content, in no diff.
+    + secret: never show the content, in no diff; the names of the values that differ are told.
     + test: a shell command that must accept the new file at `$1` before the rename.
     + test_in_place: a shell command that must succeed after the rename, or the old file comes back.
     """
@@ -59,11 +60,10 @@ def file(
         return
     same_content = found is not None and found.content == wanted.content
     before = None if was_missing("file", path) else found
-    shown = "" if secret or same_content else _diff(path, text, exists=before is not None)
-    announce(
-        Change("file", path, "update" if before else "create", _why(before, wanted), shown),
-        foreseeable=not same_content,
-    )
+    readable = before is not None and before.kind == wanted.kind
+    content_differs = ("" if not readable else what_differs(path, text)) if secret else ""
+    diff = "" if secret or (before and same_content) else _diff(path, text, exists=readable)
+    announce(_change("file", path, before, wanted, content_differs, diff), foreseeable=not same_content)
     yield StringCommand(
         *("sh", "-c", QuoteString(_WRITE), "write"),
         *(QuoteString(part) for part in (path, str(len(data)), mode, user, group, test, test_in_place)),
@@ -71,20 +71,25 @@ def file(
     )
 
 
-def _why(found: Path | None, wanted: Path) -> str:
+def _change(kind: str, path: str, found: Path | None, wanted: Path, differs: str = "", diff: str = "") -> Change:
+    """Return what is announced.
+
+    + differs: which values of a secret file do.
+    """
     if found is None:
-        return ""
+        return Change(kind, path, "create", diff=diff, becomes=_shown(wanted))
     if found.kind != wanted.kind:
-        return f"it is a {found.kind}"
-    reasons = [
-        f"{name} {old} → {new}"
-        for name, old, new in (
-            ("mode", found.mode, wanted.mode),
-            ("owner", f"{found.user}:{found.group}", f"{wanted.user}:{wanted.group}"),
-        )
-        if old != new
-    ]
-    return ", ".join(reasons + ["content"] * (found.content != wanted.content))
+        kinds = {"was": f"a {found.kind}", "becomes": f"a {wanted.kind}, {_shown(wanted)}"}
+        return Change(kind, path, "update", f"it is a {found.kind}", diff, **kinds)
+    reasons = ["mode"] * (found.mode != wanted.mode)
+    reasons += ["owner"] * ((found.user, found.group) != (wanted.user, wanted.group))
+    rights = {"was": _shown(found), "becomes": _shown(wanted)} if reasons else {}
+    reasons += [f"content: {differs}" if differs else "content"] * (found.content != wanted.content)
+    return Change(kind, path, "update", ", ".join(reasons), diff, **rights)
+
+
+def _shown(path: Path) -> str:
+    return f"{path.mode} {path.user}:{path.group}"
 
 
 def _diff(path: str, wanted: str, exists: bool) -> str:
@@ -103,7 +108,7 @@ def directory(path: str, mode: str = "0755", user: str = "root", group: str = "r
     if found == wanted:
         host.noop(f"{path} is as it should be")
         return
-    announce(Change("directory", path, "update" if found else "create", _why(found, wanted)))
+    announce(_change("directory", path, None if was_missing("directory", path) else found, wanted))
     yield StringCommand(
         *(
             "install",
@@ -127,8 +132,8 @@ def link(path: str, target: str) -> Commands:
     if found and found.kind == "symbolic link" and found.content == target:
         host.noop(f"{path} leads to {target}")
         return
-    was = f"{found.content or found.kind} → {target}" if found else target
-    announce(Change("link", path, "update" if found else "create", was))
+    was = (found.content or f"a {found.kind}") if found else ""
+    announce(Change("link", path, "update" if found else "create", was=was, becomes=target))
     temporary = posixpath.join(posixpath.dirname(path), f".{posixpath.basename(path)}.healthv1")
     yield StringCommand(
         *("ln", "-sfnT", "--", QuoteString(target), QuoteString(temporary), "&&"),
@@ -139,8 +144,9 @@ def link(path: str, target: str) -> Commands:
 @operation()
 def absent(path: str) -> Commands:
     """Remove the file or link at `path`."""
-    if host.get_fact(PathState, path=path) is None:
+    found = host.get_fact(PathState, path=path)
+    if found is None:
         host.noop(f"{path} is absent")
         return
-    announce(Change("file", path, "remove"))
+    announce(Change("file", path, "remove", was=_shown(found)))
     yield StringCommand("rm", "-f", "--", QuoteString(path))

@@ -85,12 +85,21 @@ def _of(found: Rules, text: str) -> Iterator[Change]:
     wanted, written, loaded = named(text.splitlines()), named(found.text.splitlines()), named(found.kernel)
     enforced = loaded if found.in_force and not found.absent else written
     for rule in sorted(wanted - (written & enforced)):
-        yield Change("rule", rule, "create", "the kernel does not have it" if rule in written else "")
+        why = "the kernel does not have it" if rule in written else ""
+        yield Change("rule", rule, "create", why, becomes=_verdict(rule))
     stray = written - wanted
     # The kernel spells an unusual rule otherwise than ufw does: those of ufw's own chains are named once.
     lone = {rule for rule in enforced - written - wanted if not stray or not rule.startswith("ufw-")}
     for rule in sorted(stray | lone):
-        yield Change("rule", rule, "remove", "" if rule in stray else "the kernel has it, ufw does not know it")
+        why = "" if rule in stray else "the kernel has it, ufw does not know it"
+        yield Change(
+            "rule", rule, "remove", why, was=_verdict(rule), effect="who is connected stays, nobody new gets in"
+        )
+
+
+def _verdict(rule: str) -> str:
+    """Return what becomes of what it is about; an unusual rule says so itself."""
+    return "let in" if " from " in rule else "in force"
 
 
 def _dropped(*families: Rules) -> str:
@@ -115,9 +124,12 @@ def enforced(ssh: str) -> Commands:
         host.noop("ufw's rules are in force")
         return
     if found.in_force:
-        announce(Change("firewall", "ufw", "confirm", "an earlier run was cut short"))
+        why = "an earlier run was cut short"
+        announce(Change("firewall", "ufw", "confirm", why, was="about to open again", becomes="in force"))
     else:
-        announce(Change("firewall", "ufw", "start", "the kernel does not filter"))
+        effect = "what no rule lets in is dropped; it is opened again unless SSH still gets through"
+        why = "the kernel does not filter"
+        announce(Change("firewall", "ufw", "start", why, was="open", becomes="in force", effect=effect))
         yield StringCommand("sh", "-c", QuoteString(_ENFORCE), "enforce", QuoteString(ssh))
     # A command of its own: it arrives only if the firewall lets this connection live.
     yield StringCommand("sh", "-c", QuoteString(_CONFIRM), "confirm", QuoteString(ssh))

@@ -6,8 +6,8 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.facts.packages import InstalledPackages, InterruptedPackages
-from deploys.operations.change import Change, Commands, announce
+from deploys.facts.packages import CandidateVersions, InstalledPackages, InterruptedPackages
+from deploys.operations.change import Change, Commands, announce, as_planned
 
 # Lists are refreshed only when something is to be installed: a converged host is never "changed" by their age.
 # HEALTHV1_INSTALLING keeps services from being started before they are configured (templates/preflight/policy-rc.d).
@@ -38,8 +38,9 @@ def packages(names: tuple[str, ...]) -> Commands:
     if not missing:
         host.noop("all packages are installed")
         return
+    candidates = host.get_fact(CandidateVersions, packages=tuple(missing))
     for name in missing:
-        announce(Change("package", name, "install"))
+        announce(Change("package", name, "install", becomes=as_planned(f"package {name}", candidates.get(name, ""))))
     yield StringCommand("sh", "-c", QuoteString(_INSTALL), "install", *(QuoteString(name) for name in missing))
 
 
@@ -50,5 +51,6 @@ def mended() -> Commands:
     if not broken:
         host.noop("no package is half-installed")
         return
-    announce(Change("package", ", ".join(broken), "configure", "an earlier installation was cut short"))
+    why = "an earlier installation was cut short"
+    announce(Change("package", ", ".join(broken), "configure", why, was="half-installed", becomes="installed"))
     yield StringCommand("sh", "-c", QuoteString(_MEND), "mend")

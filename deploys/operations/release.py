@@ -13,7 +13,7 @@ from pyinfra.context import host
 
 from deploys.facts.path import PathState
 from deploys.facts.release import COMPLETE, EnabledInstances, WholeReleases
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands, announce, foreseen
 
 # $1 the release's folder, $2 the archive's SHA-256. The folder is made where it stays: a virtual environment knows its
 # own path. What a killed run left there is thrown away. pip runs from the wheel that Debian's ensurepip would install:
@@ -38,7 +38,7 @@ def installed(releases: str, version: str, archive: Callable[[], Path]) -> Comma
     if version in host.get_fact(WholeReleases, releases=releases):
         host.noop(f"release {version} is complete")
         return
-    announce(Change("release", f"{releases}/{version}", "install"))
+    announce(Change("release", f"{releases}/{version}", "install", becomes=version))
     data = archive().read_bytes() if host.state.is_executing else b""
     digest = hashlib.sha256(data).hexdigest()
     # pyinfra sends text on stdin, and its uploads lie readable under a predictable name for a while.
@@ -50,28 +50,33 @@ def installed(releases: str, version: str, archive: Callable[[], Path]) -> Comma
 
 @operation()
 def pruned(releases: str, current: str, version: str, keep: int) -> Commands:
-    """Remove the oldest releases beyond `keep`: never the one that runs, nor the one that is about to."""
+    """Remove the oldest releases beyond `keep`, once `current` leads to `version`: never the one that runs."""
     whole = host.get_fact(WholeReleases, releases=releases)
     link = host.get_fact(PathState, path=current)
-    used = {version, link.content.rpartition("/")[2] if link else ""}
+    running = link.content.rpartition("/")[2] if link and not foreseen(current) else version
+    used = {version, running}
     idle = [release for release in whole if release not in used]
     old = idle[: max(0, len(idle) - (keep - 1))]
     if not old:
         host.noop(f"there are no more than {keep} releases")
         return
     for release in old:
-        announce(Change("release", f"{releases}/{release}", "remove"))
+        announce(Change("release", f"{releases}/{release}", "remove", was=release))
     yield StringCommand("rm", "-rf", "--", *(QuoteString(f"{releases}/{release}") for release in old))
 
 
 @operation()
 def only_instances(ports: tuple[int, ...]) -> Commands:
     """Stop and disable the instances of the API that are on other ports."""
-    others = [port for port in host.get_fact(EnabledInstances) if port not in ports]
+    enabled = host.get_fact(EnabledInstances)
+    others = [port for port in enabled if port not in ports]
     if not others:
         host.noop("no other instance is there")
         return
     units = [f"health-v1-api@{port}.service" for port in others]
+    stay = " and ".join(str(port) for port in ports if port in enabled)
+    effect = f"requests go to {stay} instead" if stay else "the API on this host is away until the next instance runs"
     for unit in units:
-        announce(Change("unit", unit, "stop", "it is no longer among the instances"))
+        why = "it is no longer among the instances"
+        announce(Change("unit", unit, "stop", why, was="active", becomes="inactive", effect=effect))
     yield StringCommand("systemctl", "disable", "--now", "--", *(QuoteString(unit) for unit in units))

@@ -31,6 +31,7 @@ PLAIN = {
     "own settings": False,
 }
 """What a role is that has no power of its own. Whether it logs in is said apart."""
+CUT_OFF = "whoever is logged in as it is cut off"
 
 # Nothing of this session reaches the log, whatever is set: a verifier is worth an attack on the password.
 QUIET = """\\set VERBOSITY terse
@@ -84,11 +85,11 @@ def holder(cluster: Cluster, role: str) -> Commands:
     found = _found(cluster, (role,))
     if found is None:
         return
-    reasons = _differences(found[role], PLAIN) if role in found else []
-    if role in found and not reasons:
+    wrong = _differences(found[role], PLAIN) if role in found else []
+    if role in found and not wrong:
         host.noop(f"{role} is as it should be")
         return
-    announce(_change(role, found.get(role), reasons))
+    announce(_change(role, found.get(role), PLAIN, wrong, "holds rights"))
     yield _psql(cluster, _CREATE.format(role=role) + _MEND.format(role=role, more=""))
 
 
@@ -123,9 +124,12 @@ def only_logins(cluster: Cluster, role: str, password: Secret, database: str, ow
     if not stale and not itself:
         host.noop("nobody else logs in")
     if itself:
-        announce(Change("role", role, "update", "its members log in, not it"))
+        logins = {"was": "login on", "becomes": "login off", "effect": CUT_OFF}
+        announce(Change("role", role, "update", "its members log in, not it", **logins))
     for name in stale:
-        announce(Change("role", name, "remove", "its password is not accepted any more"))
+        announce(
+            Change("role", name, "remove", "its password is not accepted any more", was="login on", effect=CUT_OFF)
+        )
     if itself:
         yield _psql(cluster, _RETIRE.format(role=role))
     for name in stale:
@@ -154,18 +158,40 @@ def is_unknown(answer: Answer, cluster: Cluster) -> bool:
 def _mended(login: Login, found: dict[str, Any] | None, member_of: list[str]) -> Iterator[tuple[Change, str]]:
     """Yield what makes the role log in so, unless it does."""
     same = found is not None and _has_password(found, login.password)
-    reasons = _differences(found, {"login": True, **PLAIN, "member of": member_of}) if found else []
-    reasons += ["its password is not the one in the backend"] * (found is not None and not same)
-    if found and not reasons:
+    wanted = {"login": True, **PLAIN, "member of": member_of}
+    wrong = _differences(found, wanted) if found else []
+    if same and not wrong:
         return
     more = f'alter role "{login.role}" login;\n' + "".join(f'grant "{one}" to "{login.role}";\n' for one in member_of)
     more += "" if same else f"alter role \"{login.role}\" password '{scram.verifier(login.password)}';\n"
     mend = _MEND.format(role=login.role, more=more)
-    yield _change(login.role, found, reasons), QUIET + _CREATE.format(role=login.role) + mend
+    what = f"logs in, member of {_shown(member_of)}"
+    yield (
+        _change(login.role, found, wanted, wrong, what, rotated=not same),
+        QUIET + _CREATE.format(role=login.role) + mend,
+    )
 
 
-def _change(role: str, found: dict[str, Any] | None, reasons: list[str]) -> Change:
-    return Change("role", role, "update" if found else "create", ", ".join(reasons))
+def _change(
+    role: str,
+    found: dict[str, Any] | None,
+    wanted: dict[str, Any],
+    wrong: list[str],
+    what: str,
+    *,
+    rotated: bool = False,
+) -> Change:
+    """Return what is announced.
+
+    + wrong: the names of what the role has otherwise than wanted.
+    + what: what it is, should it be made.
+    """
+    if found is None:
+        return Change("role", role, "create", becomes=what)
+    was = [f"{name} {_shown(found[name])}" for name in wrong] + ["another password"] * rotated
+    becomes = [f"{name} {_shown(wanted[name])}" for name in wrong] + ["password rotated"] * rotated
+    why = "its password is not the one in the backend" if rotated else "it may do otherwise than meant"
+    return Change("role", role, "update", why, was=", ".join(was), becomes=", ".join(becomes))
 
 
 def _psql(cluster: Cluster, statements: str, database: str = "postgres") -> StringCommand:
@@ -177,7 +203,7 @@ def _has_password(found: dict[str, Any], password: str) -> bool:
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> list[str]:
-    return [f"{name} {_shown(found[name])}" for name, value in wanted.items() if found[name] != value]
+    return [name for name, value in wanted.items() if found[name] != value]
 
 
 def _shown(value: object) -> str:

@@ -33,16 +33,19 @@ i=0; until ready; do i=$((i+1))
 @operation()
 def unit(
     unit: str,
+    effect: str,
     restart_on: Sequence[str] = (),
     reload_on: Sequence[str] = (),
     reloadable: str = "",
     test: str = "true",
     probe: str = "true",
     wait: int = 60,
+    reload_effect: str = "nobody is interrupted",
 ) -> Commands:
     """Have `unit` enabled, active, and running with what is on disk.
 
     + unit: its canonical name ("redis-server", not the alias "redis").
+    + effect, reload_effect: who is interrupted by a restart or a reload, and what happens meanwhile.
     + restart_on, reload_on: files and links whose change needs a restart or a reload; the unit file among them.
     + reloadable: a command that succeeds when the running process can be told to reload; else it is restarted instead.
     + test: a command that must accept the configuration before anything is interrupted.
@@ -55,29 +58,32 @@ def unit(
     reload = [path for path in reload_on if path in (*found.reload_on, *foreseen(path))]
     if reload and reloadable and not host.get_fact(Succeeds, test=reloadable):
         restart, reload = [*restart, *reload], []
-    steps = list(_steps(found, restart, reload))
+    steps = list(_steps(unit, found, restart, reload, {"restart": effect, "reload": reload_effect}))
     if not steps:
         host.noop(f"{unit} is as it should be")
         return
-    for action, why in steps:
-        announce(Change("unit", unit, action, why))
+    for step in steps:
+        announce(step)
     yield StringCommand(
         "sh",
         "-c",
-        QuoteString(_script(unit, [step for step, _ in steps], restart_on, reload_on, test, probe, wait)),
+        QuoteString(_script(unit, [step.action for step in steps], restart_on, reload_on, test, probe, wait)),
     )
 
 
-def _steps(found: Unit, restart_on: list[str], reload_on: list[str]) -> Iterator[tuple[str, str]]:
-    if not found.active:
-        yield "start", "it is not running"  # and enabled with it
+def _steps(
+    unit: str, found: Unit, restart_on: list[str], reload_on: list[str], effects: dict[str, str]
+) -> Iterator[Change]:
+    if not found.active:  # it is enabled with its start
+        yield Change("unit", unit, "start", "it is not running", was=found.state, becomes="active")
         return
     if not found.enabled:
-        yield "enable", "it would not start with the host"
+        yield Change("unit", unit, "enable", "it would not start with the host", was="disabled", becomes="enabled")
     if restart_on or found.stale_definition:
-        yield "restart", _taking_up(restart_on) or "systemd has not read its definition"
+        why = _taking_up(restart_on) or "systemd has not read its definition"
+        yield Change("unit", unit, "restart", why, effect=effects["restart"])
     elif reload_on:
-        yield "reload", _taking_up(reload_on)
+        yield Change("unit", unit, "reload", _taking_up(reload_on), effect=effects["reload"])
 
 
 def _taking_up(paths: list[str]) -> str:

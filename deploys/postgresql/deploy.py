@@ -30,6 +30,9 @@ RESTART = "/var/lib/health-v1/postgresql.restart"
 """Touched when something that only a restart takes back was taken back."""
 
 
+EFFECT = "sessions end, and requests under way fail; PgBouncer holds the next ones meanwhile"
+
+
 @deploy("PostgreSQL")
 def deploy_postgresql(
     settings: Postgresql, stack: Stack, topology: Topology, master_key: Secret, reading: Reading | None = None
@@ -109,7 +112,7 @@ def _cluster(cluster: Cluster) -> None:
     )
     ensure(
         name="Make the cluster",
-        change=Change("cluster", f"{version}/{cluster.name}", "create"),
+        change=Change("cluster", f"{version}/{cluster.name}", "create", becomes=f"port {cluster.port}"),
         test=made(cluster),
         command=make(cluster),
     )
@@ -121,7 +124,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
     network, hardening = f"{drop_in}/network.conf", f"{drop_in}/hardening.conf"
     ensure(
         name="Make the host's key",
-        change=Change("certificate", f"{at}/server.crt", "create"),
+        change=Change("certificate", f"{at}/server.crt", "create", becomes="signed by itself"),
         test=certified(cluster),
         command=certificate(cluster),
     )
@@ -159,6 +162,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
     unit(
         name="Run the cluster",
         unit=cluster.unit,
+        effect=EFFECT,
         restart_on=(f"{at}/postgresql.conf", f"{at}/conf.d/zz-health-v1-restart.conf", network, hardening, RESTART),
         reload_on=(
             f"{at}/conf.d/zz-health-v1-reload.conf",
@@ -170,7 +174,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
         probe=serving(cluster),
         wait=300,  # it replays its log after a crash
     )
-    unit(name="Start the cluster with the host", unit="postgresql.service")
+    unit(name="Start the cluster with the host", unit="postgresql.service", effect=EFFECT)
 
 
 def _roles(cluster: Cluster, stack: Stack) -> None:

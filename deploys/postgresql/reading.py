@@ -74,7 +74,9 @@ def unread(cluster: Cluster, stack: Stack) -> None:
     """Have nothing that lets Vault in, nor a login that it made."""
     ensure(
         name="Let Vault make no logins",
-        change=Change("role", f"{MAKER}, {READER}", "remove", "group_data has no reading"),
+        change=Change(
+            "role", f"{MAKER}, {READER}", "remove", "group_data has no reading", effect="readers' sessions end"
+        ),
         test=f"! {{ {cluster.holds(_exists())}; }}",
         command=f"{cluster.psql} postgres -f -",
         stdin=template("postgresql/unread.sql", database=stack.database, maker=MAKER, reader=READER)(),

@@ -33,7 +33,7 @@ def deploy_preflight(
         stored(name="Keep generated secrets in the backend", backend=backend, secrets=secrets)
     ensure(
         name="Resolve the host's own name",  # else every sudo waits for DNS
-        change=Change("setting", "/etc/hosts", "update", "the host does not resolve its own name"),
+        change=Change("setting", "/etc/hosts", "update", "the host does not resolve its own name", becomes="127.0.1.1"),
         test=NAME_RESOLVES,
         command='printf "127.0.1.1 %s\\n" "$(hostname)" >> /etc/hosts',
     )

@@ -59,6 +59,7 @@ def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
     unit(
         name="Run Redis",
         unit=UNIT,
+        effect="requests that ask it at that moment fail; it comes back with what it held",
         restart_on=(CONFIGURATION, f"{DROP_IN}/health-v1.conf"),
         reload_on=(USERS,),
         reloadable=reloadable(stack),

@@ -21,6 +21,7 @@ from deploys.operations.units import unit
 from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks
 from deploys.sshd.settings import PENALIZING, Certificates, Sshd
 
+EFFECT = "sessions go on; nobody can log in for a moment"
 PENALTIES = "/etc/ssh/sshd_config.d/00-health-v1-penalties.conf"
 MANAGED = "# Managed by healthv1: change group_data and apply, not this file.\n"
 
@@ -37,7 +38,7 @@ def deploy_sshd(settings: Sshd) -> None:
         _untrusted()
     taken_up = (*((PENALTIES,) if penalizing else ()), *((CERTIFICATES,) if settings.certificates else ()))
     if taken_up:
-        unit(name="Run sshd", unit="ssh.service", reload_on=taken_up, test="sshd -t")
+        unit(name="Run sshd", unit="ssh.service", effect=EFFECT, reload_on=taken_up, test="sshd -t")
 
 
 def _spared() -> None:
@@ -74,7 +75,9 @@ def _trusted(certificates: Certificates) -> None:
 def _untrusted() -> None:
     ensure(
         name="Trust no certificate",
-        change=Change("file", CERTIFICATES, "remove", "no certificate opens a host"),
+        change=Change(
+            "file", CERTIFICATES, "remove", "no certificate opens a host", effect="sshd reloads: sessions go on"
+        ),
         test=f"test ! -e {CERTIFICATES}",
         command=f"rm -f {CERTIFICATES} {AUTHORITIES}\nPATH=$PATH:/usr/sbin; sshd -t >&2\nsystemctl reload ssh.service",
     )

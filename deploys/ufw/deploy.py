@@ -43,5 +43,10 @@ def deploy_ufw(
         content=template("ufw/ufw.conf", logging=settings.logging),
     )
     enforced(name="Enforce the rules", ssh=lets_in(Allow(port=port) for port in ssh))
-    unit(name="Enable the firewall", unit="ufw.service", probe=lets_in(Allow(port=port) for port in ssh))
+    unit(
+        name="Enable the firewall",
+        unit="ufw.service",
+        effect="nothing is filtered for a moment; connections stay",
+        probe=lets_in(Allow(port=port) for port in ssh),
+    )
     claim("ufw", checks(wanted))

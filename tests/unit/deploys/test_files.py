@@ -38,7 +38,10 @@ def test_drift_is_named_and_mended(converge, path, owner, drift):
         path.unlink()
         path.symlink_to("/etc/hostname")
     run = converge(body)
-    assert {"content": "content", "mode": "0644", "link": "symbolic link"}[drift] in run.planned[0].why
+    change = run.planned[0]
+    assert {"content": "content", "mode": "mode", "link": "symbolic link"}[drift] in change.why
+    assert {"content": "", "mode": "0644", "link": "symbolic link"}[drift] in change.was
+    assert {"content": "", "mode": "0600", "link": "0600"}[drift] in change.becomes
     assert run.made == run.planned
     assert (path.is_symlink(), path.read_text()) == (False, "wanted\n")
     assert converge(body).planned == []
@@ -54,6 +57,26 @@ def test_the_diff_shows_both_sides_but_never_those_of_a_secret_file(converge, pa
         lambda: file(name="Write", path=str(path), content="new-value\n", mode="0600", secret=True, **owner)
     )
     assert hidden.planned[0].diff == ""
+
+
+def test_of_a_secret_file_the_names_of_what_differs_are_told_and_no_value(converge, path, owner):
+    def body():
+        text = "RUST_LOG=info\nJWT_SECRET='new-one'\nMASTER_KEY=same\nNEW=1\n"
+        file(name="Write", path=str(path), content=text, mode="0600", secret=True, **owner)
+
+    assert "0600" in converge(body).planned[0].becomes
+    path.write_text("hunter2\nRUST_LOG=debug\nJWT_SECRET='old one\\'\nMASTER_KEY=same\nGONE=2")
+    (change,) = converge(body).planned
+    assert change.why == (
+        "content: RUST_LOG changed, JWT_SECRET rotated, NEW added, GONE removed, lines without a name"
+    )
+    assert converge(body).planned == []
+
+
+def test_a_created_file_shows_all_that_it_will_hold(converge, path, owner):
+    (change,) = converge(lambda: file(name="Write", path=str(path), content="one\ntwo\n", **owner)).planned
+    assert change.diff.splitlines()[3:] == ["+one", "+two"]
+    assert (change.was, change.becomes[:4]) == ("", "0644")
 
 
 def test_a_file_that_its_test_refuses_never_replaces_the_old_one(converge, path, owner):
@@ -96,6 +119,8 @@ def test_a_link_is_switched_and_a_directory_gets_its_mode(converge, tmp_path, ow
     (tmp_path / "old").touch()
     run = converge(body)
     assert [change.action for change in run.planned] == ["update", "create", "remove"]
+    assert run.made == run.planned
+    assert (run.planned[0].was, run.planned[0].becomes) == ("releases/1", "releases/2")
     assert at.readlink().as_posix() == "releases/2"
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o750
     assert sorted(path.name for path in tmp_path.iterdir()) == ["current", "data"]

@@ -16,6 +16,22 @@ def test_a_command_runs_once_and_only_while_its_test_fails(converge, tmp_path):
     assert converge(body).planned == []
 
 
+def test_a_plan_says_what_is_there_before(converge, tmp_path):
+    at = tmp_path / "mode"
+    at.touch(mode=0o600)
+    run = converge(
+        lambda: ensure(
+            name="Open",
+            change=Change("file", str(at), "update", becomes="644"),
+            test=f'test "$(stat -c %a {at})" = 644',
+            command=f"chmod 644 {at}",
+            was=f"stat -c %a {at}",
+        )
+    )
+    assert [(change.was, change.becomes) for change in run.planned] == [("600", "644")]
+    assert run.made == run.planned
+
+
 def test_a_command_that_does_not_bring_about_what_it_promises_is_a_failure(converge):
     run = converge(lambda: ensure(name="Lie", change=Change("x", "x", "run"), test="false", command="true"))
     assert "it ran, yet is not true" in run.faults[0].what

@@ -163,8 +163,14 @@ def test_changes_name_each_rule_once_and_say_where_it_is_missing():
         kernel4=_kernel("-p tcp -m tcp --dport 22 -j ACCEPT", "-p tcp -m tcp --dport 9999 -j ACCEPT"),
     )
     assert list(_of(found.families[4], wanted)) == [
-        Change("rule", "443/tcp from anywhere", "create", "the kernel does not have it"),
-        Change("rule", "9999/tcp from anywhere", "remove"),
+        Change("rule", "443/tcp from anywhere", "create", "the kernel does not have it", becomes="let in"),
+        Change(
+            "rule",
+            "9999/tcp from anywhere",
+            "remove",
+            was="let in",
+            effect="who is connected stays, nobody new gets in",
+        ),
     ]
     nothing = _state(wanted, kernel4=["-P INPUT ACCEPT"])
     assert list(_of(nothing.families[4], wanted)) == [], "the operation that starts it names what is lost"
