@@ -20,8 +20,11 @@ class Answer:
 
 def asking(cluster: Cluster, *questions: str) -> str:
     """Return shell that prints the state, then each answer. A question is a shell command that prints JSON lines."""
-    asked = "\n".join(f"{{ {question}; }} 2>/dev/null || true" for question in questions)
-    return f"""if {cluster.sql("select 1")} >/dev/null 2>&1; then echo up
+    first, *others = questions
+    asked = "\n".join(f"{{ {question}; }} 2>/dev/null || true" for question in others)
+    return f"""first=$({{ {first}; }} 2>/dev/null)
+if [ -n "$first" ] || {{ {cluster.sql("select 1")}; }} >/dev/null 2>&1; then echo up
+[ -z "$first" ] || printf '%s\\n' "$first"
 {asked}
 elif [ -s {cluster.data}/global/pg_control ] && [ -e {cluster.served} ]; then echo down
 else echo absent; fi"""

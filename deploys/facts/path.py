@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-_STATE = (
-    'if [ -e "$1" ] || [ -L "$1" ]; then stat -c "%F|%a|%U|%G" -- "$1";'
-    ' if [ -L "$1" ]; then readlink -- "$1"; elif [ -f "$1" ]; then sha256sum < "$1" | cut -c1-64; fi; fi'
-)
+_STATE = """[ -e "$path" ] || [ -L "$path" ] || exit 0
+stat -c "%F|%a|%U|%G" -- "$path"
+if [ -L "$path" ]; then readlink -- "$path"; elif [ -f "$path" ]; then sha256sum < "$path"; fi"""
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,14 @@ class Path:
 class PathState(FactBase[Path | None]):
     """A `Path`, or None when nothing is there."""
 
-    def command(self, path: str) -> StringCommand:
-        return StringCommand("sh", "-c", QuoteString(_STATE), "state", QuoteString(path))
+    def command(self, path: str) -> str:
+        return f"path={shlex.quote(path)}\n{_STATE}"
 
     def process(self, output: list[str]) -> Path | None:
         kind, mode, user, group = output[0].split("|")
         kind = "regular file" if kind == "regular empty file" else kind
-        return Path(kind, mode.zfill(4), user, group, output[1] if len(output) > 1 else "")
+        content = output[1] if len(output) > 1 else ""
+        return Path(kind, mode.zfill(4), user, group, content.split()[0] if kind == "regular file" else content)
 
 
 class FileText(FactBase[str]):

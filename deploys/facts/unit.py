@@ -12,9 +12,9 @@ from deploys.stamps import APPLIED
 
 # The time of the last modification counts: a file that was edited, taken up by hand and then put back is not what
 # the unit runs with, though its content is what it was at the last apply.
-_STATE = """state() { for p; do printf '%s ' "$p"; { stat -c %.Y -- "$p" 2>/dev/null || true
+_STATE = """state() { for p; do digest=$({ stat -c %.Y -- "$p" 2>/dev/null || true
 if [ -L "$p" ]; then readlink "$p"; elif [ -f "$p" ]; then sha256sum < "$p"; else echo absent; fi
-} | sha256sum | cut -c1-64; done; }"""
+} | sha256sum); printf "%s %s\\n" "$p" "${digest%% *}"; done; }"""
 # Prints the paths whose line is not in the stamp.
 _CHANGED = """| while IFS= read -r line; do case "
 $(cat "$stamp" 2>/dev/null)

@@ -13,9 +13,10 @@ from paramiko import AuthenticationException, SSHException
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
+from pyinfra.connectors import ssh
 from pyinfra.connectors.ssh import SSHConnector
 
-from healthv1.engine.questions import Question, alike, answers, script
+from healthv1.engine.questions import Question, alike, answers, script, shares
 
 if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made cooperative, and only by who uses it
     from healthv1.access.signing import Credential
@@ -23,6 +24,9 @@ if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made co
 KEEPALIVE = 15  # seconds
 AT_ONCE = 3  # scripts: some facts wait more than they work
 Output = tuple[bool, Any]
+
+# Where sudo wants a password pyinfra asks the terminal for one, also in CI; we tell that sudo refuses.
+vars(ssh).update(execute_command_with_sudo_retry=lambda _host, _arguments, execute: execute())
 
 
 class Unanswered(Exception):  # noqa: N818 - it reads as what happened
@@ -126,18 +130,30 @@ class FastSSH(SSHConnector):
         finally:
             self._gathered = None
 
-    def ask(self, questions: list[Question]) -> None:
-        """Ask all of them in one round trip, over a few channels at once."""
-        scripts = [group[way::AT_ONCE] for group in alike(questions) for way in range(min(AT_ONCE, len(group)))]
-        gevent.joinall([gevent.spawn(self._ask, group) for group in scripts], raise_error=True)
+    def ask(self, questions: list[Question], timeout: int | None = None) -> bool:
+        """Ask all of them in one round trip, over a few channels at once. Returns whether the host let us ask."""
 
-    def _ask(self, questions: list[Question]) -> None:
+        def tried(some: list[Question]) -> bool | Exception:
+            try:
+                return self._ask(some, timeout)
+            except Exception as error:  # noqa: BLE001 - raised below: out of a greenlet gevent would also print it
+                return error
+
+        said = [gevent.spawn(tried, some) for group in alike(questions) for some in shares(group, AT_ONCE)]
+        outcomes = [one.get() for one in said]
+        for error in outcomes:
+            if isinstance(error, Exception):
+                raise error
+        return all(outcomes)
+
+    def _ask(self, questions: list[Question], timeout: int | None) -> bool:
         text, mark = script(questions)
-        arguments = questions[0].arguments | {"_stdin": text}
-        _, output = super().run_shell_command(StringCommand("sh", "-s"), **arguments)
+        arguments = questions[0].arguments | {"_stdin": text} | ({"_timeout": timeout} if timeout else {})
+        succeeded, output = self._heard(super().run_shell_command(StringCommand("sh", "-s"), **arguments))
         found = dict(zip(questions, answers(output.stdout_lines, mark), strict=False))
         self._remembered |= {question: answer for question, answer in found.items() if answer[0]}
         self._single |= {question for question in questions if question not in self._remembered}
+        return bool(succeeded)
 
     def put_file(self, *args: Any, **arguments: Any) -> bool:
         self.forget()

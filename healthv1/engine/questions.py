@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import shlex
 from collections.abc import Iterable, Iterator
@@ -10,6 +11,8 @@ from itertools import groupby
 from typing import Any
 
 from pyinfra.connectors.util import CommandOutput, OutputLine
+
+WORTH_A_CHANNEL = 8  # questions: another shell and another sudo take about as long
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,14 @@ def alike(questions: Iterable[Question]) -> Iterator[list[Question]]:
     once = sorted(dict.fromkeys(questions), key=lambda question: question.privileges)
     for _, group in groupby(once, key=lambda question: question.privileges):
         yield list(group)
+
+
+def shares(questions: list[Question], ways: int) -> list[list[Question]]:
+    """Return them in at most so many shares that take about as long: what is longer to say takes longer to do."""
+    parts: list[list[Question]] = [[] for _ in range(min(ways, math.ceil(len(questions) / WORTH_A_CHANNEL)))]
+    for question in sorted(questions, key=lambda question: -len(question.command)):
+        min(parts, key=lambda part: sum(len(one.command) for one in part)).append(question)
+    return parts
 
 
 def script(questions: list[Question]) -> tuple[str, str]:

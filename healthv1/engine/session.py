@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 import gevent
@@ -17,8 +17,12 @@ from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.util import exec_file
 
+from deploys.facts.machine import MachineState
+from deploys.facts.ssh import SshPorts
 from healthv1 import project
+from healthv1.engine import economy
 from healthv1.engine import inventory as inventories
+from healthv1.engine.connector import FastSSH, Unanswered
 from healthv1.errors import Fault, HostError, Refused
 
 logging.getLogger("pyinfra").addHandler(logging.NullHandler())  # we report faults ourselves
@@ -31,6 +35,9 @@ CONNECT_HINTS = {
     "resolve hostname": "check ssh_hostname of this host in the inventory",
     "connect": "check that the host is up and that SSH is reachable from here",
 }
+
+READ_WITH_THE_SITE = (MachineState, SshPorts)
+"""The facts that deploys ask for while they are read; what operations ask for comes later, and all at once."""
 
 
 @dataclass
@@ -74,6 +81,7 @@ class Session:
 @contextmanager
 def opened(environment: str, limit: tuple[str, ...] = (), *, read_site: bool = True) -> Iterator[Session]:
     """Connect to the hosts of `environment` and read the site on each. Hosts with faults are in `faults`."""
+    economy.practise()
     state = State(check_for_changes=False)
     state.cwd = str(project.root())
     ctx_state.set(state)  # pyinfra reads inventories in the context of a state
@@ -112,10 +120,24 @@ def run(host: Host, command: str, timeout: int = 60) -> tuple[bool, CommandOutpu
 
 def _connect(host: Host) -> None:
     host.connect(show_errors=False, raise_exceptions=True)
-    succeeded, output = run(host, "true", timeout=20)
-    if not succeeded:
-        what = f"sudo was refused: {'; '.join(output.stderr_lines) or 'no reason given'}."
+    refusal = _greeted(host, host.connector) if isinstance(host.connector, FastSSH) else _tried(host)
+    if refusal is not None:
+        what = f"sudo was refused: {'; '.join(refusal) or 'no reason given'}."
         raise HostError(Fault(host.name, what, "let the SSH user run sudo without a password"))
+
+
+def _greeted(host: Host, connector: FastSSH) -> list[str] | None:
+    """Ask as root, in one round trip, what reading the site will need; return why that was refused, if it was."""
+    with connector.gathering() as questions:
+        for fact in READ_WITH_THE_SITE:
+            with suppress(Unanswered):
+                host.get_fact(fact, _sudo=True)
+    return None if connector.ask(questions, timeout=20) else connector.complaint
+
+
+def _tried(host: Host) -> list[str] | None:
+    succeeded, output = run(host, "true", timeout=20)
+    return None if succeeded else output.stderr_lines
 
 
 @contextmanager

@@ -2,15 +2,32 @@
 
 import json
 import subprocess
+import sys
+
+import pytest
 
 from tests.hosts.world import REPOSITORY
 
 
-def test_the_plan_after_an_apply_is_empty_and_another_apply_changes_nothing(deployed):
-    code, plan = deployed.json("plan", "sandbox")
+def test_the_plan_after_an_apply_is_empty_another_apply_changes_nothing_and_both_ask_in_three_rounds(deployed, counted):
+    code, plan, count = counted("plan", "sandbox")
     assert (code, plan["steps"], plan["faults"]) == (0, [], [])
-    code, applied = deployed.json("apply", "sandbox", "--yes")
+    assert count["hosts"]["host1"]["rounds"] <= 3, count
+    code, applied, count = counted("apply", "sandbox", "--yes")
     assert (code, applied["changes"]) == (0, 0)
+    assert count["hosts"]["host1"]["rounds"] <= 3, count
+
+
+@pytest.fixture
+def counted(deployed, tmp_path):
+    """Return a function that runs a command: its exit code, its document, and the SSH channels that it took."""
+
+    def run(*arguments):
+        argv = [sys.executable, "-m", "benchmarks.counted", str(tmp_path / "count"), *arguments, "--json"]
+        done = subprocess.run(argv, cwd=REPOSITORY, env=deployed.environment, capture_output=True, check=False)
+        return done.returncode, json.loads(done.stdout), json.loads((tmp_path / "count").read_text())
+
+    return run
 
 
 def test_every_claim_holds(deployed):

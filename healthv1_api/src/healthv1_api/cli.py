@@ -15,7 +15,7 @@ def parser() -> ArgumentParser:
     seeding.add_argument(
         "--check", action="store_true", help="change nothing; exit 3 while a migration or a row is missing"
     )
-    seeding.set_defaults(run="schema.fill")
+    seeding.set_defaults(run="standing.fill")
     _keys(verbs.add_parser("keys", help="check the master key, or move to new keys"))
     _secrets(verbs.add_parser("secrets", help="try secrets on what they open"))
     return top
@@ -35,7 +35,7 @@ def _migrate(migrating: ArgumentParser) -> None:
     informing = verbs.add_parser("info", help="current, head and pending revisions")
     informing.add_argument("--json", action="store_true", help="as one JSON document")
     informing.add_argument("--check", action="store_true", help="exit 3 while a migration is pending")
-    informing.set_defaults(run="schema.info")
+    informing.set_defaults(run="standing.info")
 
 
 def _keys(keeping: ArgumentParser) -> None:

@@ -5,18 +5,13 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from healthv1_api.database.direct import owner_connection
-from healthv1_api.database.standing import CURRENT_REVISION, LEDGER, SCHEMA, Standing, alembic_config, standing
+from healthv1_api.database.standing import SCHEMA, Standing, found
 from healthv1_api.errors import DatabaseError
 from healthv1_api.settings import MigrationSettings
 
 TURN = 0x6865616C7468  # "health": the advisory lock that serializes migrations
 WAIT_FOR_TURN = "10min"
 WAIT_FOR_TABLE = "3s"
-
-
-def info(settings: MigrationSettings) -> Standing:
-    with owner_connection(settings) as connection:
-        return _standing(connection)
 
 
 def run(settings: MigrationSettings) -> Standing:
@@ -42,7 +37,7 @@ def _take_turn(connection: Connection) -> Standing:
     _wait_at_most(connection, WAIT_FOR_TURN)
     connection.execute(text("SELECT pg_advisory_lock(:turn)"), {"turn": TURN})
     _wait_at_most(connection, WAIT_FOR_TABLE)
-    before = _standing(connection)
+    before = found(connection)
     connection.commit()
     if before.state == "ahead":
         raise DatabaseError(
@@ -56,13 +51,8 @@ def _wait_at_most(connection: Connection, duration: str) -> None:
     connection.execute(text("SELECT set_config('lock_timeout', :duration, false)"), {"duration": duration})
 
 
-def _standing(connection: Connection) -> Standing:
-    if connection.scalar(text("SELECT to_regclass(:ledger)"), {"ledger": LEDGER}) is None:
-        return standing(None)
-    return standing(connection.scalar(text(CURRENT_REVISION)))
-
-
 def _config(settings: MigrationSettings, connection: Connection) -> Config:
-    config = alembic_config()
+    config = Config()
+    config.set_main_option("script_location", "healthv1_api:migrations")
     config.attributes.update(connection=connection, application_role=settings.application_role)
     return config

@@ -113,8 +113,9 @@ def test_a_name_that_reads_like_a_login_spares_nobody(spares):
 
 
 def test_bans_that_the_kernel_has_lost_are_noticed(tmp_path):
-    for program, said in (("nft", "elements = { 192.0.2.1, 192.0.2.2 }"), ("fail2ban-client", "192.0.2.1 192.0.2.2")):
-        (tmp_path / program).write_text(f"#!/bin/sh\necho '{said}'\n")
+    banned = "[{'sshd': ['192.0.2.1']}, {'other': ['192.0.2.2', '2001:db8::1']}, {'theirs': ['192.0.2.3']}]"
+    for program, said in (("nft", "elements = { 192.0.2.1, 192.0.2.2, 2001:db8::1 }"), ("fail2ban-client", banned)):
+        (tmp_path / program).write_text(f'#!/bin/sh\necho "{said}"\n')
         (tmp_path / program).chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
 
@@ -124,5 +125,7 @@ def test_bans_that_the_kernel_has_lost_are_noticed(tmp_path):
     assert holds()
     (tmp_path / "nft").write_text(f"#!/bin/sh\necho 'elements = {{ {DOCUMENTATION} }}'\n")
     assert not holds()
+    (tmp_path / "nft").write_text("#!/bin/sh\necho 'elements = { 192.0.2.1, 192.0.2.2 }'\n")
+    assert not holds(), "the last of the last jail"
     (tmp_path / "fail2ban-client").write_text("#!/bin/sh\necho 'Sorry but the jail does not exist: dead.'\n")
     assert holds(), "what is no address was taken for one"

@@ -5,7 +5,7 @@ import subprocess
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from healthv1.engine.questions import Question, alike, answers, script
+from healthv1.engine.questions import Question, alike, answers, script, shares
 
 WORDS = st.lists(st.text(alphabet="ab'\"\\$ `\n%", max_size=8), min_size=1, max_size=4)
 
@@ -52,3 +52,15 @@ def test_only_questions_with_the_same_privileges_share_a_script():
 
 def _quoted(word):
     return "'" + word.replace("'", "'\\''") + "'"
+
+
+def test_shares_hold_every_question_once_and_take_about_as_long():
+    asked = [Question("x" * length, "") for length in range(1, 61)]
+    parts = shares(asked, 3)
+    assert sorted(len(one.command) for part in parts for one in part) == list(range(1, 61))
+    lengths = [sum(len(one.command) for one in part) for part in parts]
+    assert max(lengths) - min(lengths) <= 2
+
+
+def test_a_few_questions_are_not_worth_more_than_one_channel():
+    assert len(shares([Question("a", ""), Question("b", "")], 3)) == 1

@@ -9,7 +9,6 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode
-from redis.connection import parse_url
 
 MASTER_KEY_BYTES = 32
 DATABASE_FORM = "must be postgresql://user:password@host:port/database, with / @ # % in the password percent-encoded"
@@ -32,6 +31,8 @@ def _a_database_url(url: SecretStr) -> SecretStr:
 
 
 def _a_redis_url(url: SecretStr) -> SecretStr:
+    from redis.connection import parse_url  # noqa: PLC0415 - takes longer than all other settings; commands need none
+
     try:
         parse_url(url.get_secret_value())  # type: ignore[no-untyped-call]
     except ValueError:
