@@ -16,7 +16,7 @@ from deploys.operations.claims import claim
 from deploys.operations.files import file
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
-from deploys.operations.units import unit
+from deploys.operations.units import begun, unit
 from deploys.stack import Topology
 
 JAILS = "/etc/fail2ban/jail.d/health-v1.local"  # .local: read after all that the package brings
@@ -48,6 +48,7 @@ def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]
     ensure(
         name="Enforce the bans",
         change=Change("unit", UNIT, "restart", "the kernel has lost bans", effect=EFFECT),
+        settled_by=(begun(UNIT),),
         test=f"! fail2ban-client ping >/dev/null 2>&1 || {{ {enforced(jails)}; }}",
         command=f"systemctl restart {UNIT}\nfor i in $(seq 50); do if {at_work}; then break; fi; sleep 0.2; done",
     )
