@@ -14,7 +14,8 @@ ROLLBACK = "health-v1-ufw-rollback"
 """The timer that opens the firewall again unless the connection that closed it is still alive to stop it."""
 
 _STATE = f"""PATH=$PATH:/usr/sbin:/sbin
-for file in user user6; do echo "== $file"; cat /etc/ufw/$file.rules 2>/dev/null; done
+for file in user user6; do echo "== $file"; cat /etc/ufw/$file.rules 2>/dev/null
+  echo "== $file rights"; stat -c "0%a %U:%G" /etc/ufw/$file.rules 2>/dev/null; done
 for iptables in iptables ip6tables; do echo "== $iptables"; $iptables -S 2>/dev/null || echo none; done
 echo "== pending"; systemctl is-active {ROLLBACK}.timer 2>/dev/null | grep -x active; true"""
 
@@ -28,6 +29,8 @@ class Rules:
 
     text: str = ""
     """Of the file that is loaded when the host boots."""
+    rights: str = ""
+    """The mode and owner of that file."""
     kernel: tuple[str, ...] = ()
     """As `iptables -S` lists them: policies, chains and rules."""
     absent: bool = False
@@ -98,6 +101,7 @@ class FirewallState(FactBase[Firewall]):
         families = {
             family: Rules(
                 text="".join(f"{line}\n" for line in parts[file]),
+                rights="".join(parts[f"{file} rights"]),
                 kernel=tuple(parts[program]),
                 absent=family == 6 and parts[program] == ["none"],
             )

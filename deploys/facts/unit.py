@@ -28,6 +28,8 @@ class Unit:
     state: str = "inactive"
     """As systemd names it: active, inactive, failed, activating …"""
     enabled: bool = False
+    masked: bool = False
+    """It was hidden from systemd by hand: nothing can start it."""
     stale_definition: bool = False
     """The unit file changed since systemd last read it."""
     restart_on: tuple[str, ...] = ()
@@ -51,7 +53,7 @@ class UnitState(FactBase[Unit]):
     default = Unit
 
     def command(self, unit: str, restart_on: Sequence[str], reload_on: Sequence[str]) -> str:
-        show = " ".join(f"-p {name}" for name in ("UnitFileState", "ActiveState", "NeedDaemonReload"))
+        show = " ".join(f"-p {name}" for name in ("LoadState", "UnitFileState", "ActiveState", "NeedDaemonReload"))
         changed = "\n".join(
             f'{state_script(unit, effect, paths)}\necho "$now" {_CHANGED.format(effect=effect)}'
             for effect, paths in (("restart", restart_on), ("reload", reload_on))
@@ -65,6 +67,7 @@ class UnitState(FactBase[Unit]):
         return Unit(
             state=found.get("ActiveState") or "inactive",
             enabled=found.get("UnitFileState") in {"enabled", "enabled-runtime", "static", "indirect", "generated"},
+            masked="masked" in (found.get("LoadState"), found.get("UnitFileState")),
             stale_definition=found.get("NeedDaemonReload") == "yes",
             restart_on=tuple(path for effect, path in pairs if effect == "restart"),
             reload_on=tuple(path for effect, path in pairs if effect == "reload"),

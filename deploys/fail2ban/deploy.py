@@ -16,7 +16,7 @@ from deploys.operations.claims import claim
 from deploys.operations.files import file
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
-from deploys.operations.units import unit
+from deploys.operations.units import begun, unit
 from deploys.stack import Topology
 
 JAILS = "/etc/fail2ban/jail.d/health-v1.local"  # .local: read after all that the package brings
@@ -49,6 +49,7 @@ def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]
         name="Enforce the bans",
         change=Change("unit", UNIT, "restart", "the kernel has lost bans", effect=EFFECT),
         test=enforced(jails),  # which a server that is down passes: it knows of no ban
+        settled_by=(begun(UNIT),),
         command=f"systemctl restart {UNIT}\nfor i in $(seq 50); do if {at_work}; then break; fi; sleep 0.2; done",
     )
     claim("fail2ban", checks(jails))

@@ -10,7 +10,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.facts.certificate import Certificate, CertificateState
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands, announce, as_agreed
 
 DAY = 86400
 
@@ -26,11 +26,14 @@ def certificate(domain: str, server: str, file: str, ahead: int, fetch: str, ser
     """
     found = host.get_fact(CertificateState, certificate=domain, file=file)
     action, why = due(found, domain, server, ahead)
-    if not action:
+    was, becomes = _shown(found, domain, server, action)
+    change = Change("certificate", domain, action, why, was=was, becomes=becomes, effect=effect)
+    changes = as_agreed(f"certificate {domain}", [change] if action else [])
+    if not changes:
         host.noop(f"the certificate for {domain} is served")
         return
-    was, becomes = _shown(found, domain, server, action)
-    announce(Change("certificate", domain, action, why, was=was, becomes=becomes, effect=effect))
+    announce(changes[0])
+    action = changes[-1].action
     steps = ([fetch] if action in {"create", "renew"} else []) + [serve]
     yield StringCommand("sh", "-c", QuoteString("set -eu\n" + "\n".join(steps)), "certificate", action)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -38,6 +38,8 @@ _silent: ContextVar[bool] = ContextVar("silent", default=False)
 _created: WeakKeyDictionary[Host, set[tuple[str, str]]] = WeakKeyDictionary()
 _foreseen: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
 _planned: WeakKeyDictionary[Host, dict[str, str]] = WeakKeyDictionary()
+_agreed: WeakKeyDictionary[Host, dict[str, list[Change]]] = WeakKeyDictionary()
+_brought: WeakKeyDictionary[Host, dict[str, str]] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -105,6 +107,24 @@ def as_planned(name: str, value: str) -> str:
     if _planning():
         said[name] = value
     return said.get(name, value)
+
+
+def falls_to(operation: str, target: str) -> bool:
+    """Whether `operation` brings what is missing: the first of a plan to say so, and in its execution any."""
+    return not _planning() or _brought.setdefault(ctx_host.get(), {}).setdefault(target, operation) == operation
+
+
+def as_agreed(operation: str, changes: Iterable[Change]) -> list[Change]:
+    """Return what an operation has to do: `changes`, and while executing first of all what the plan said of it.
+
+    An earlier operation may have brought some of that about: an account that is made anew may get the number that its
+    files have. The plan tells of the host before and after, so it counts as made, and is made sure of.
+    """
+    found, said = list(changes), _agreed.setdefault(ctx_host.get(), {})
+    if _planning():
+        said[operation] = found
+    agreed = said.get(operation, []) if ctx_host.get().state.is_executing else []
+    return agreed + [change for change in found if all(change.action != one.action for one in agreed)]
 
 
 def _planning() -> bool:

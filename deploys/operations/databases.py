@@ -11,8 +11,8 @@ from pyinfra.context import host
 from deploys.cluster import Cluster
 from deploys.facts.cluster import Answer
 from deploys.facts.database import DatabaseState
-from deploys.operations.change import Change, Commands, announce
-from deploys.operations.roles import is_unknown
+from deploys.operations.change import Change, Commands
+from deploys.operations.roles import is_unknown, tell
 
 _STATEMENTS = """\\set VERBOSITY terse
 select 'create database "{database}" owner "{owner}" template template0 encoding ''UTF8'''
@@ -43,8 +43,7 @@ def database(cluster: Cluster, database: str, owner: str, user: str) -> Commands
     if not changes:
         host.noop(f"{database} is as it should be")
         return
-    for change in changes:
-        announce(change)
+    tell(cluster, *changes)
     statements = _STATEMENTS.format(database=database, owner=owner, user=user)
     yield StringCommand("sh", "-c", QuoteString(f"{cluster.psql} postgres -f -"), _stdin=statements)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-import posixpath
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
@@ -12,13 +11,14 @@ from pyinfra.context import host
 
 from deploys.component import Text
 from deploys.facts.path import FileText, Path, PathState
-from deploys.operations.change import Change, Commands, announce, was_missing
+from deploys.operations.change import Change, Commands, announce, as_agreed, was_missing
 from deploys.operations.redacted import what_differs
 
 # $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place.
 # The temporary file lies in a directory of its own beside the target, so that the rename is atomic and tests see
 # the final name. The size is compared because a connection that breaks looks like the end of the content.
 # The time of the last modification tells services what they have to take up: it stays when only the mode changes.
+# A directory in the way goes if it is empty; else rmdir says so, for nobody knows what is in it.
 _WRITE = """set -eu; umask 077
 path=$1 dir=$(dirname -- "$1")
 tmp=$(mktemp -d -- "$dir/.healthv1.XXXXXXXX"); trap 'rm -rf -- "$tmp"' EXIT; trap 'exit 1' HUP INT TERM
@@ -27,10 +27,22 @@ new=$tmp/$(basename -- "$path"); cat > "$new"
 chown -- "$4:$5" "$new"; chmod -- "$3" "$new"
 if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s -- "$path" "$new"; then touch -r "$path" -- "$new"; fi
 [ -z "$6" ] || sh -c "$6" test "$new" >&2
+[ -L "$path" ] || [ ! -d "$path" ] || rmdir -- "$path"
 if [ -z "$7" ]; then mv -fT -- "$new" "$path"; exit; fi
 [ ! -e "$path" ] || cp -a -- "$path" "$tmp/old"
 mv -fT -- "$new" "$path"
 sh -c "$7" >&2 || { if [ -e "$tmp/old" ]; then mv -fT -- "$tmp/old" "$path"; else rm -f -- "$path"; fi; exit 1; }"""
+
+
+# What a link leads to stays where it is: it may be another disk.
+_MAKE_DIRECTORY = """set -eu
+if [ -L "$1" ] || [ -f "$1" ]; then rm -f -- "$1"; fi
+install -d -o "$3" -g "$4" -m "$2" -- "$1\""""
+
+_LINK = """set -eu; new=$(dirname -- "$1")/.$(basename -- "$1").healthv1
+ln -sfnT -- "$2" "$new"
+[ -L "$1" ] || [ ! -d "$1" ] || rmdir -- "$1"
+mv -fT -- "$new" "$1\""""
 
 
 @operation()
@@ -55,20 +67,26 @@ def file(
     data = text.encode()
     wanted = Path("regular file", mode, user, group, hashlib.sha256(data).hexdigest())
     found = host.get_fact(PathState, path=path)
-    if found == wanted:
-        host.noop(f"{path} is as it should be")
-        return
     same_content = found is not None and found.content == wanted.content
     before = None if was_missing("file", path) else found
-    readable = before is not None and before.kind == wanted.kind
-    content_differs = ("" if not readable else what_differs(path, text)) if secret else ""
-    diff = "" if secret or (before and same_content) else _diff(path, text, exists=readable)
-    announce(_change("file", path, before, wanted, content_differs, diff), foreseeable=not same_content)
+    changes = as_agreed(f"file {path}", [_of_file(before, wanted, path, text, secret)] if found != wanted else [])
+    if not changes:
+        host.noop(f"{path} is as it should be")
+        return
+    announce(changes[0], foreseeable=not same_content)
     yield StringCommand(
         *("sh", "-c", QuoteString(_WRITE), "write"),
         *(QuoteString(part) for part in (path, str(len(data)), mode, user, group, test, test_in_place)),
         _stdin=text,
     )
+
+
+def _of_file(found: Path | None, wanted: Path, path: str, text: str, secret: bool) -> Change:
+    readable = found is not None and found.kind == wanted.kind
+    differs = what_differs(path, text) if readable and secret else ""
+    same_content = found is not None and found.content == wanted.content
+    diff = "" if secret or same_content else _diff(path, text, exists=readable)
+    return _change("file", path, found, wanted, differs, diff)
 
 
 def _change(kind: str, path: str, found: Path | None, wanted: Path, differs: str = "", diff: str = "") -> Change:
@@ -105,23 +123,15 @@ def directory(path: str, mode: str = "0755", user: str = "root", group: str = "r
     """Make `path` a directory with this owner and mode, its parents included."""
     wanted = Path("directory", mode, user, group, "")
     found = host.get_fact(PathState, path=path)
-    if found == wanted:
+    before = None if was_missing("directory", path) else found
+    changes = as_agreed(f"directory {path}", [_change("directory", path, before, wanted)] if found != wanted else [])
+    if not changes:
         host.noop(f"{path} is as it should be")
         return
-    announce(_change("directory", path, None if was_missing("directory", path) else found, wanted))
+    announce(changes[0])
     yield StringCommand(
-        *(
-            "install",
-            "-d",
-            "-o",
-            QuoteString(user),
-            "-g",
-            QuoteString(group),
-            "-m",
-            mode,
-            "--",
-            QuoteString(path),
-        )
+        *("sh", "-c", QuoteString(_MAKE_DIRECTORY), "directory"),
+        *(QuoteString(part) for part in (path, mode, user, group)),
     )
 
 
@@ -134,11 +144,7 @@ def link(path: str, target: str) -> Commands:
         return
     was = (found.content or f"a {found.kind}") if found else ""
     announce(Change("link", path, "update" if found else "create", was=was, becomes=target))
-    temporary = posixpath.join(posixpath.dirname(path), f".{posixpath.basename(path)}.healthv1")
-    yield StringCommand(
-        *("ln", "-sfnT", "--", QuoteString(target), QuoteString(temporary), "&&"),
-        *("mv", "-fT", "--", QuoteString(temporary), QuoteString(path)),
-    )
+    yield StringCommand("sh", "-c", QuoteString(_LINK), "link", QuoteString(path), QuoteString(target))
 
 
 @operation()

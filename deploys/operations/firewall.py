@@ -15,12 +15,14 @@ from pyinfra.context import host
 from deploys.facts.firewall import ROLLBACK, Family, FirewallState, Rules, named
 from deploys.operations.change import Change, Commands, announce
 
+RIGHTS = "0640 root:root"
 USER_RULES: dict[Family, str] = {4: "/etc/ufw/user.rules", 6: "/etc/ufw/user6.rules"}
 
 # $1 and $2: the text of both files. They are tried before they are put in place. Loading empties and fills ufw's own
 # chains in one transaction of the kernel; where nothing is in force yet, it waits for the operation that starts it.
 _WRITE = """set -eu; umask 027; PATH=$PATH:/usr/sbin:/sbin
-put() { new=$(mktemp -- "$1.XXXXXXXX"); printf %s "$2" > "$new"; chmod 0640 "$new"; mv -fT -- "$new" "$1"; }
+put() { new=$(mktemp -- "$1.XXXXXXXX"); printf %s "$2" > "$new"
+  chown root:root "$new"; chmod 0640 "$new"; mv -fT -- "$new" "$1"; }
 has() { "$1" -S "$2" >/dev/null 2>&1; }
 printf %s "$1" | iptables-restore --test -n
 ! has ip6tables INPUT || printf %s "$2" | ip6tables-restore --test -n
@@ -67,10 +69,16 @@ def ruled(texts: Mapping[Family, str]) -> Commands:
         dict.fromkeys(change for family, text in texts.items() for change in _of(found.families[family], text))
     )
     wrong = [USER_RULES[family] for family, text in texts.items() if found.families[family].text != text]
-    if not changes and not wrong:
+    open_files = [
+        Change("file", USER_RULES[family], "update", "mode or owner", was=rules.rights, becomes=RIGHTS)
+        for family, rules in found.families.items()
+        if rules.rights not in {RIGHTS, ""}
+    ]
+    if not changes and not wrong and not open_files:
         host.noop("the rules are as they should be")
         return
-    for change in changes or [Change("file", path, "update", "ufw's rules are written otherwise") for path in wrong]:
+    changes = changes or [Change("file", path, "update", "ufw's rules are written otherwise") for path in wrong]
+    for change in (*changes, *open_files):
         announce(change)
     yield StringCommand(
         "sh",

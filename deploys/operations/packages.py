@@ -7,7 +7,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.facts.packages import CandidateVersions, InstalledPackages, InterruptedPackages
-from deploys.operations.change import Change, Commands, announce, as_planned
+from deploys.operations.change import Change, Commands, announce, as_planned, falls_to
 
 # Lists are refreshed only when something is to be installed: a converged host is never "changed" by their age.
 # HEALTHV1_INSTALLING keeps services from being started before they are configured (templates/preflight/policy-rc.d).
@@ -34,7 +34,8 @@ _MEND = _APT + "dpkg --configure -a --force-confdef --force-confold || true; apt
 def packages(names: tuple[str, ...]) -> Commands:
     """Have each package installed, in whatever version the distribution has."""
     found = host.get_fact(InstalledPackages, packages=names)
-    missing = [name for name in names if name not in found]
+    # Another component may bring it, or the end of an installation that was cut short.
+    missing = [name for name in names if name not in found and falls_to(" ".join(names), f"package {name}")]
     if not missing:
         host.noop("all packages are installed")
         return
@@ -52,5 +53,7 @@ def mended() -> Commands:
         host.noop("no package is half-installed")
         return
     why = "an earlier installation was cut short"
-    announce(Change("package", ", ".join(broken), "configure", why, was="half-installed", becomes="installed"))
+    for name in broken:
+        falls_to("mended", f"package {name}")
+        announce(Change("package", name, "configure", why, was="half-installed", becomes="installed"))
     yield StringCommand("sh", "-c", QuoteString(_MEND), "mend")

@@ -16,7 +16,7 @@ from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.faults import Fault, Refused
 from deploys.logins import Login, accepted, logins, names
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands, announce, foresee, promised
 
 PLAIN = {
     "superuser": False,
@@ -72,7 +72,7 @@ def role(cluster: Cluster, role: str, password: Secret) -> Commands:
     if not mended:
         host.noop(f"{role} is as it should be")
     for change, statements in mended:
-        announce(change)
+        tell(cluster, change)
         yield _psql(cluster, statements)
 
 
@@ -89,7 +89,7 @@ def holder(cluster: Cluster, role: str) -> Commands:
     if role in found and not wrong:
         host.noop(f"{role} is as it should be")
         return
-    announce(_change(role, found.get(role), PLAIN, wrong, "holds rights"))
+    tell(cluster, _change(role, found.get(role), PLAIN, wrong, "holds rights"))
     yield _psql(cluster, _CREATE.format(role=role) + _MEND.format(role=role, more=""))
 
 
@@ -103,8 +103,7 @@ def members(cluster: Cluster, role: str, password: Secret) -> Commands:
     mended = [one for login in wanted for one in _mended(login, found.get(login.role), [role])]
     if not mended:
         host.noop("each login is as it should be")
-    for change, _ in mended:
-        announce(change)
+    tell(cluster, *(change for change, _ in mended))
     for _, statements in mended:
         yield _psql(cluster, statements)
 
@@ -125,11 +124,10 @@ def only_logins(cluster: Cluster, role: str, password: Secret, database: str, ow
         host.noop("nobody else logs in")
     if itself:
         logins = {"was": "login on", "becomes": "login off", "effect": CUT_OFF}
-        announce(Change("role", role, "update", "its members log in, not it", **logins))
+        tell(cluster, Change("role", role, "update", "its members log in, not it", **logins))
     for name in stale:
-        announce(
-            Change("role", name, "remove", "its password is not accepted any more", was="login on", effect=CUT_OFF)
-        )
+        why = "its password is not accepted any more"
+        tell(cluster, Change("role", name, "remove", why, was="login on", effect=CUT_OFF))
     if itself:
         yield _psql(cluster, _RETIRE.format(role=role))
     for name in stale:
@@ -148,11 +146,27 @@ def _found(cluster: Cluster, roles: tuple[str, ...]) -> dict[str, dict[str, Any]
 def is_unknown(answer: Answer, cluster: Cluster) -> bool:
     """Whether the plan has to leave open what the cluster holds, for it is down. Raises `Refused` while executing."""
     if not host.state.is_executing:
+        if answer.state == "down":
+            foresee(_unseen(cluster))
         return answer.state == "down"
     if answer.state != "up":
         hint = f"read: journalctl -u {cluster.unit}, and the end of /var/log/postgresql/*.log"
         raise Refused(Fault(host.name, f"{cluster.unit} does not answer.", hint))
     return False
+
+
+def tell(cluster: Cluster, *changes: Change) -> None:
+    """Announce what is about to change in a cluster. Raises `Refused` where it was down when that was planned."""
+    if changes and host.state.is_executing and promised(_unseen(cluster)):
+        named = ", ".join(dict.fromkeys(change.target for change in changes))
+        what = f"{named} is not as it should be, which no plan could see while {cluster.unit} was down."
+        raise Refused(Fault(host.name, what, "it is up now: look at the plan, and apply again"))
+    for change in changes:
+        announce(change)
+
+
+def _unseen(cluster: Cluster) -> str:
+    return f"{cluster.unit} is not seen into"
 
 
 def _mended(login: Login, found: dict[str, Any] | None, member_of: list[str]) -> Iterator[tuple[Change, str]]:

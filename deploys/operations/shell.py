@@ -9,23 +9,33 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.facts.probe import Prints, Succeeds
-from deploys.operations.change import Change, Commands, announce, promised
+from deploys.operations.change import Change, Commands, announce, as_agreed, foreseen, promised
 
 
 @operation()
 def ensure(
-    change: Change, test: str, command: str, after: tuple[str, ...] = (), stdin: str = "", was: str = ""
+    change: Change,
+    test: str,
+    command: str,
+    after: tuple[str, ...] = (),
+    settled_by: tuple[str, ...] = (),
+    stdin: str = "",
+    was: str = "",
 ) -> Commands:
     """Run `command` unless `test` succeeds, and fail unless `test` succeeds afterwards.
 
     + change: what a plan says of it.
     + test: a shell command without side effects, that also answers before anything is installed.
     + after: targets of earlier changes that make it necessary even while `test` still succeeds.
+    + settled_by: targets of earlier changes that bring it about.
     + was: a shell command that prints in a few words what is there before, for the plan.
     """
-    if host.get_fact(Succeeds, test=test) and not promised(*after):
+    needed = not host.get_fact(Succeeds, test=test) or promised(*after)
+    due = [replace(change, was=host.get_fact(Prints, asked=was)) if was else change] if needed else []
+    changes = [] if foreseen(*settled_by) else as_agreed(f"{change.kind} {change.target}: {test}", due)
+    if not changes:
         host.noop(f"{change.target} is as it should be")
         return
-    announce(replace(change, was=host.get_fact(Prints, asked=was)) if was else change)
+    announce(changes[0])
     script = f'set -eu\n{command}\nsh -c "$1" >/dev/null 2>&1 || {{ echo "it ran, yet is not true: $1" >&2; exit 1; }}'
     yield StringCommand("sh", "-c", QuoteString(script), "ensure", QuoteString(test), _stdin=stdin)

@@ -15,7 +15,7 @@ from pyinfra.context import host
 
 from deploys.facts.probe import Succeeds
 from deploys.facts.unit import Unit, UnitState, state_script
-from deploys.operations.change import Change, Commands, announce, foreseen
+from deploys.operations.change import Change, Commands, announce, as_agreed, foresee, foreseen
 from deploys.stamps import APPLIED
 
 # systemctl returns 0 for a process that dies right after its start: what counts is that it is still there,
@@ -58,12 +58,16 @@ def unit(
     reload = [path for path in reload_on if path in (*found.reload_on, *foreseen(path))]
     if reload and reloadable and not host.get_fact(Succeeds, test=reloadable):
         restart, reload = [*restart, *reload], []
-    steps = list(_steps(unit, found, restart, reload, {"restart": effect, "reload": reload_effect}))
+    due = _steps(unit, found, restart, reload, {"restart": effect, "reload": reload_effect})
+    # An earlier unit may have had systemd read this one's definition: it still runs with the old one.
+    steps = as_agreed(f"unit {unit}", due)
     if not steps:
         host.noop(f"{unit} is as it should be")
         return
-    for step in steps:
+    for step in _told(steps):
         announce(step)
+    if any(step.action in {"start", "restart"} for step in steps):
+        foresee(begun(unit))
     yield StringCommand(
         "sh",
         "-c",
@@ -71,19 +75,32 @@ def unit(
     )
 
 
+def begun(unit: str) -> str:
+    """Return what is foreseen when `unit` is started or restarted."""
+    return f"{unit} begins anew"
+
+
 def _steps(
     unit: str, found: Unit, restart_on: list[str], reload_on: list[str], effects: dict[str, str]
 ) -> Iterator[Change]:
+    if found.masked:
+        yield Change("unit", unit, "unmask", "nothing could start it", was="masked", becomes="enabled")
     if not found.active:  # it is enabled with its start
         yield Change("unit", unit, "start", "it is not running", was=found.state, becomes="active")
         return
-    if not found.enabled:
+    if not found.enabled and not found.masked:
         yield Change("unit", unit, "enable", "it would not start with the host", was="disabled", becomes="enabled")
-    if restart_on or found.stale_definition:
+    if restart_on or (found.stale_definition and not found.masked):
         why = _taking_up(restart_on) or "systemd has not read its definition"
         yield Change("unit", unit, "restart", why, effect=effects["restart"])
     elif reload_on:
         yield Change("unit", unit, "reload", _taking_up(reload_on), effect=effects["reload"])
+
+
+def _told(steps: list[Change]) -> list[Change]:
+    """Leave out what goes without saying: what started by itself since the plan was made may have to be restarted."""
+    starts = any(step.action == "start" for step in steps)
+    return [step for step in steps if not starts or step.action in {"unmask", "start"}]
 
 
 def _taking_up(paths: list[str]) -> str:
@@ -104,13 +121,14 @@ def _script(
         f"set -eu\nunit={quoted} probe={shlex.quote(probe)} wait={wait}",
         f"sh -c {shlex.quote(test)} >&2",
     ]
+    lines += ["systemctl unmask -- $unit"] * ("unmask" in steps)
     lines.append("systemctl daemon-reload")
     lines += ["systemctl reset-failed -- $unit 2>/dev/null || true"] * ("start" in steps or "restart" in steps)
     # Noted ahead of the step: a change that comes while the unit starts is then not taken for applied.
     for effect, paths in (("restart", restart_on), ("reload", reload_on)):
         lines.append(state_script(unit, effect, paths) + f"; {effect}_now=$now {effect}_stamp=$stamp")
     lines += ["systemctl is-enabled --quiet -- $unit || systemctl enable -- $unit"]
-    lines += [f"systemctl {step} -- $unit" for step in steps if step != "enable"]
+    lines += [f"systemctl {step} -- $unit" for step in steps if step not in {"enable", "unmask"}]
     lines += [_SETTLE, f"install -d -m 0700 {APPLIED}"]
     lines += [f'printf "%s\\n" "${effect}_now" > "${effect}_stamp"' for effect in ("restart", "reload")]
     return "\n".join(lines)

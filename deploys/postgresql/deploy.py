@@ -155,6 +155,13 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
         user="postgres",
         group="postgres",
     )
+    file(
+        name="Have systemd start it with the host",  # by Debian's generator, which reads this
+        path=f"{at}/start.conf",
+        content=template("postgresql/start.conf"),
+        user="postgres",
+        group="postgres",
+    )
     directory(name="Make a place for the unit's drop-ins", path=drop_in)
     file(name="Start after the network", path=network, content=template("postgresql/network.conf"))
     file(name="Keep its memory out of core dumps", path=hardening, content=template("postgresql/hardening.conf"))

@@ -7,6 +7,7 @@ import pytest
 
 from healthv1.sandbox.requirements import requirements
 from healthv1.sandbox.snapshots import reset
+from tests.hosts.driven import Driver
 from tests.hosts.world import CONVERGED, REPOSITORY, World
 
 _FAILED = pytest.StashKey()
@@ -59,6 +60,13 @@ def mended(request, _deployed):
     yield _deployed
     if request.node.stash.get(_FAILED, True):
         reset(_deployed.sandbox, CONVERGED)
+
+
+@pytest.fixture(scope="session")
+def driver(_deployed):
+    """Applies to the deployed host in a process that is started once."""
+    with Driver(_deployed) as driver:
+        yield driver
 
 
 @pytest.fixture

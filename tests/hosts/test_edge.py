@@ -25,15 +25,15 @@ def _serial(world):
     return shown.stdout.strip()
 
 
-def test_a_renewed_certificate_is_served_without_anybody_reloading(broken):
-    before = _serial(broken)
-    broken.shell(
+def test_a_renewed_certificate_is_served_without_anybody_reloading(mended, driver):
+    before = _serial(mended)
+    mended.shell(
         "systemctl cat certbot.timer >/dev/null && certbot renew --force-renewal --no-random-sleep-on-renew -q"
     )
-    after = _serial(broken)
+    after = _serial(mended)
     assert after != before
-    assert broken.curl().returncode == 0
-    assert broken.json("plan", "sandbox")[1]["steps"] == []
+    assert mended.curl().returncode == 0
+    assert driver.apply().planned == []
 
 
 def test_the_timers_own_run_renews_too(broken):
@@ -44,41 +44,16 @@ def test_the_timers_own_run_renews_too(broken):
     assert broken.curl().returncode == 0
 
 
-PLACE = "/etc/nginx/tls/health-v1.pem"
-PLACEHOLDER = (
-    "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=by.hand -keyout /root/k -out /root/c 2>/dev/null && "
-    f"cat /root/c /root/k > {PLACE} && systemctl reload nginx"
-)
-LINEAGE = "/etc/letsencrypt/live/api.sandbox.test /etc/letsencrypt/renewal/api.sandbox.test.conf"
-CERTIFICATE_DRIFTS = [
-    ("another one in its place", PLACEHOLDER, "install"),
-    ("half of what certbot keeps", "truncate -s 0 /etc/letsencrypt/renewal/api.sandbox.test.conf", "create"),
-    ("nothing at all", f"rm -r {LINEAGE} {PLACE}", "create"),
-]
-
-
-@pytest.mark.parametrize(("drift", "command", "action"), CERTIFICATE_DRIFTS, ids=[one[0] for one in CERTIFICATE_DRIFTS])
-def test_a_lost_or_exchanged_certificate_is_named_and_mended(broken, drift, command, action):
-    broken.shell(command)
-    plan = broken.json("plan", "sandbox")[1]
-    changes = [change for step in plan["steps"] if step["component"] == "Certbot" for change in step["changes"]]
-    assert [(change["kind"], change["action"]) for change in changes] == [("certificate", action)]
-    broken.must("apply", "sandbox", "--yes")
-    assert broken.curl().returncode == 0
-    assert broken.json("plan", "sandbox")[1]["steps"] == []
-
-
-def test_a_broken_file_beside_ours_fails_the_apply_in_nginxs_words_and_stops_no_visitor(broken):
-    broken.shell(
+def test_a_broken_file_beside_ours_fails_the_apply_in_nginxs_words_and_stops_no_visitor(mended, driver):
+    mended.shell(
         "echo no_such_directive on\\; > /etc/nginx/conf.d/broken.conf; echo '# edited' >> /etc/nginx/nginx.conf"
     )
-    done = broken.cli("apply", "sandbox", "--yes")
+    done = mended.cli("apply", "sandbox", "--yes")
     assert done.returncode == 1
     assert "/etc/nginx/conf.d/broken.conf" in done.stdout + done.stderr
-    assert broken.curl().returncode == 0
-    broken.shell("rm /etc/nginx/conf.d/broken.conf")
-    broken.must("apply", "sandbox", "--yes")
-    assert broken.json("plan", "sandbox")[1]["steps"] == []
+    assert mended.curl().returncode == 0
+    mended.shell("rm /etc/nginx/conf.d/broken.conf")
+    driver.apply().assert_faithful()
 
 
 def _answer(world, *arguments, url):

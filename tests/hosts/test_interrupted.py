@@ -8,6 +8,8 @@ import time
 
 import pytest
 
+from tests.hosts.driven import Driver
+from tests.hosts.matrix import at_rest
 from tests.hosts.world import REPOSITORY
 
 KILLS = 10
@@ -47,7 +49,8 @@ def test_a_first_apply_stopped_by_ctrl_c_and_killed_at_ten_random_moments_is_men
     chance = random.Random(seed)
     killed = [_stopped_after(bare, chance.uniform(1.5, 9.0), signal.SIGKILL)[0] for _ in range(KILLS)]
     assert killed.count(-signal.SIGKILL) >= KILLS // 2, "it was too quick to be killed"
-    bare.must("apply", "sandbox", "--yes")
-    assert bare.json("plan", "sandbox")[1]["steps"] == [], f"seed {seed}"
+    at_rest(bare)
+    with Driver(bare) as driver:
+        driver.apply().assert_faithful()
     code, report = bare.json("verify", "sandbox")
     assert code == 0, (seed, [one for one in report["findings"] if not one["holds"]])

@@ -142,3 +142,46 @@ def test_what_services_take_up_is_a_new_content_and_not_a_new_mode(converge, pat
     assert path.stat().st_mtime == 1000
     path.write_text("changed\n")
     assert [change.kind for change in converge(body).planned] == ["file", "unit"]
+
+
+@pytest.mark.parametrize("way", ["file", "link"])
+def test_what_is_in_a_directorys_way_goes_and_what_a_link_leads_to_stays(converge, path, owner, way):
+    elsewhere = path.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "kept").touch()
+    path.symlink_to(elsewhere) if way == "link" else path.touch()
+
+    def body():
+        directory(name="Make", path=str(path), mode="0750", **owner)
+
+    run = converge(body)
+    assert run.made == run.planned
+    assert (path.is_symlink(), path.is_dir(), (elsewhere / "kept").exists()) == (False, True, True)
+    assert converge(body).planned == []
+
+
+@pytest.mark.parametrize("kind", [file, link])
+def test_an_empty_directory_makes_room_and_one_with_something_in_it_does_not(converge, path, owner, kind):
+    def body():
+        if kind is link:
+            link(name="Lead", path=str(path), target="/etc/hostname")
+        else:
+            file(name="Write", path=str(path), content="text\n", **owner)
+
+    path.mkdir()
+    (path / "something").touch()
+    assert "not empty" in converge(body).faults[0].what
+    (path / "something").unlink()
+    run = converge(body)
+    assert run.made == run.planned
+    assert not path.is_dir()
+    assert converge(body).planned == []
+
+
+def test_what_came_right_since_the_plan_is_made_sure_of_and_told_as_planned(converge, path, owner):
+    run = converge(
+        lambda: file(name="Write", path=str(path), content="text\n", mode="0640", **owner),
+        between=lambda: (path.write_text("text\n"), path.chmod(0o640)),
+    )
+    assert [change.action for change in run.planned] == ["create"]
+    assert run.made == run.planned

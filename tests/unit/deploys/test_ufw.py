@@ -30,7 +30,8 @@ def _text(found, family, logging="low"):
 
 
 def _state(text4="", text6="", kernel4=(), kernel6=(), pending=""):
-    output = ["== user", *text4.splitlines(), "== user6", *text6.splitlines()]
+    output = ["== user", *text4.splitlines(), "== user rights"]
+    output += ["== user6", *text6.splitlines(), "== user6 rights"]
     output += ["== iptables", *kernel4, "== ip6tables", *kernel6, "== pending", *pending.split()]
     return FirewallState().process(output)
 

@@ -1,0 +1,52 @@
+"""Whatever state a host is in: the changes that a plan names are those that an apply makes, and then none is left."""
+
+import time
+
+import pytest
+
+from tests.hosts.drifts import DRIFTS
+from tests.hosts.matrix import mends, several, takes_up, upgraded
+from tests.hosts.world import REPOSITORY
+
+SEED = time.time_ns()
+
+
+def test_there_are_thirty_drifts_and_every_component_has_one():
+    components = {path.parent.name for path in (REPOSITORY / "deploys").glob("*/deploy.py")}
+    assert {drift.component for drift in DRIFTS} == components
+    assert len(DRIFTS) >= 30
+
+
+def test_a_plan_of_a_converged_host_is_empty_and_an_apply_makes_nothing(deployed, driver):
+    outcome = driver.apply()
+    outcome.assert_faithful()
+    assert outcome.planned == []
+
+
+@pytest.mark.parametrize("drift", DRIFTS, ids=str)
+def test_a_drift_is_named_by_the_plan_and_mended_as_planned(mended, driver, drift):
+    mends(mended, driver, drift)
+
+
+@pytest.mark.parametrize("seed", [SEED, SEED + 1, SEED + 2], ids=["once", "twice", "thrice"])
+def test_several_drifts_at_once_are_mended_as_planned(mended, driver, seed):
+    drifts = several(seed)
+    print(f"seed {seed}:", *drifts, sep="\n  ")  # noqa: T201 - pytest shows it beside a failure
+    mends(mended, driver, *drifts)
+
+
+def test_other_settings_are_taken_up_as_planned_also_after_a_killed_apply(mended, driver, project):
+    print(f"seeds {SEED}, {SEED + 1}")  # noqa: T201
+    takes_up(mended, driver, upgraded(project), SEED, SEED + 1)
+
+
+def test_what_no_plan_could_see_is_not_changed_before_one_does(mended, driver):
+    hidden = next(drift for drift in DRIFTS if drift.name == "a powerful role that is a member of another")
+    mended.shell(f"{hidden.command}; systemctl stop 'postgresql@*'")
+    first = driver.apply()
+    assert [change["action"] for *_, change in first.planned] == ["start"]
+    assert first.made == first.planned
+    assert "health_user is not as it should be, which no plan could see" in first.faults[0]["what"]
+    assert hidden.names in " ".join(change["target"] for *_, change in first.left)
+    driver.apply().assert_faithful()
+    mended.shell(hidden.holds)
