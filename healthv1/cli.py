@@ -11,6 +11,8 @@ import click
 
 from healthv1 import commands, output, terminal
 from healthv1.access.cli import db
+from healthv1.errors import Refused
+from healthv1.plan.cli import Form, forms, show
 from healthv1.sandbox.cli import sandbox
 from healthv1.secrets.cli import secrets
 
@@ -36,17 +38,18 @@ def cli(debug: bool) -> None:
 @cli.command()
 @environment
 @limit
-@as_json
-def plan(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
+@forms
+def plan(environment: str, limit: tuple[str, ...], form: Form) -> None:
     """Show what apply would change. Exit 0: nothing; 2: changes; 1: a fault."""
-    made = commands.plan(environment, limit)
-    if as_json:
-        _print_json(made.as_json())
-    else:
-        terminal.show_plan(made)
-        terminal.show_faults(made.faults)
-        if not made.faults:
-            terminal.say_next(f"healthv1 apply {environment}" if made.steps else f"healthv1 verify {environment}")
+    try:
+        made = commands.plan(environment, limit)
+    except Refused as refusal:
+        form.say_why(environment, refusal)
+        raise
+    form.show(made)
+    terminal.show_faults(made.faults if form.name != "json" else ())
+    if not form.name and not made.faults:
+        terminal.say_next(f"healthv1 apply {environment}" if made.steps else f"healthv1 verify {environment}")
     sys.exit(FAILED if made.faults else CHANGES if made.steps else DONE)
 
 
@@ -102,6 +105,7 @@ def facts(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
 cli.add_command(db)
 cli.add_command(sandbox)
 cli.add_command(secrets)
+cli.add_command(show)
 
 
 def _print_json(document: dict[str, Any]) -> None:

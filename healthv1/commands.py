@@ -105,4 +105,4 @@ def facts(environment: str, limit: tuple[str, ...]) -> dict[str, Any]:
         session.on_each(measure)
         faults = [asdict(fault) for faults in session.faults.values() for fault in faults]
         hosts = {host.name: found[host.name] for host in session.hosts}
-    return {"schema": SCHEMA, "environment": environment, "hosts": hosts, "faults": faults}
+    return {"schema": 1, "environment": environment, "hosts": hosts, "faults": faults}

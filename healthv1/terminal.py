@@ -16,6 +16,7 @@ import gevent
 from healthv1 import plan as plans
 from healthv1.commands import Applied, Report
 from healthv1.errors import Fault, Refused
+from healthv1.plan import text
 from healthv1.redaction import RedactingStream, redactor
 from healthv1.verify import finding
 
@@ -88,13 +89,9 @@ def say_next(command: str) -> None:
     click.echo(f"Next: {command}")
 
 
-COLOURS = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
-
-
-def show_plan(plan: plans.Plan) -> None:
-    for line in plans.lines(plan.steps):
-        click.secho(line, fg=COLOURS.get(line.strip()[:1]) if line.startswith("    ") else None)
-    click.secho(plans.total(plan), bold=True)
+def show_plan(plan: plans.Plan, *, full: bool = False) -> None:
+    for line in text.lines(plan, full=full):
+        click.secho(line.text, fg=line.colour, bold=line.bold)
 
 
 def show_outcome(applied: Applied) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shlex
 from dataclasses import dataclass
 
@@ -39,12 +40,15 @@ class PathState(FactBase[Path | None]):
 
 
 class FileText(FactBase[str]):
-    """The text of a file that holds no secret; empty when it is missing."""
+    """The text of a file that holds no secret; empty when it is missing. What is no UTF-8 in it is spelled out.
+
+    It travels in base64: of output that is no text, the rest would be lost on the way.
+    """
 
     default = str
 
     def command(self, path: str) -> StringCommand:
-        return StringCommand("cat", "--", QuoteString(path), "2>/dev/null", "||", "true")
+        return StringCommand("base64", "-w0", "--", QuoteString(path), "2>/dev/null", "||", "true")
 
     def process(self, output: list[str]) -> str:
-        return "".join(f"{line}\n" for line in output)
+        return base64.b64decode("".join(output)).decode("utf-8", "backslashreplace")

@@ -112,10 +112,14 @@ def _shown(path: Path) -> str:
 
 def _diff(path: str, wanted: str, exists: bool) -> str:
     found = host.get_fact(FileText, path=path) if exists else ""
-    lines = difflib.unified_diff(
-        found.splitlines(), wanted.splitlines(), f"{path} (host)", f"{path} (wanted)", lineterm=""
-    )
-    return "\n".join(lines)
+    names = f"{path} (host)", f"{path} (wanted)"
+    return "\n".join(difflib.unified_diff(_lines(found), _lines(wanted), *names, lineterm=""))
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines as they are, carriage returns among them, and say what is missing at the end."""
+    *lines, last = text.split("\n")
+    return [*lines, last, "\\ No newline at end of file"] if last else lines
 
 
 @operation()

@@ -20,7 +20,7 @@ def what_differs(path: str, wanted: str) -> str:
     """Return the names of the values that the host has otherwise than `wanted`: "JWT_SECRET rotated"."""
     lines: list[tuple[str, str]] = host.get_fact(LineDigests, path=path, key=_KEY)
     there = dict(lines)
-    here = dict(_digests(wanted.splitlines()))
+    here = dict(_digests(wanted.rstrip("\n").split("\n")))
     return ", ".join(_differences(there, here)) or "order or comments"
 
 

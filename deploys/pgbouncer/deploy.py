@@ -66,7 +66,7 @@ def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> N
     unit(
         name="Run the pooler",
         unit="pgbouncer.service",
-        effect="requests that use the database at that moment fail; the next ones wait a moment",
+        effect="requests wait a moment; one that is at the database just then may be answered 503",
         restart_on=(INI, f"{DROP_IN}/hardening.conf"),
         reload_on=(USERLIST,),
         test=valid(INI),

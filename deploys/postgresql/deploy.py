@@ -30,7 +30,7 @@ RESTART = "/var/lib/health-v1/postgresql.restart"
 """Touched when something that only a restart takes back was taken back."""
 
 
-EFFECT = "sessions end, and requests under way fail; PgBouncer holds the next ones meanwhile"
+EFFECT = "sessions end; requests wait at PgBouncer meanwhile, and some are answered 503"
 
 
 @deploy("PostgreSQL")

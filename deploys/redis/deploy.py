@@ -25,6 +25,7 @@ DROP_IN = f"/etc/systemd/system/{UNIT}.d"
 def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
     maxmemory = settings.maxmemory(host.get_fact(MachineState).memory)
     addresses = (LOOPBACK, topology.own) if topology.remote(topology.api) else (LOOPBACK,)
+    held = "what it held comes back" if settings.persist else "it begins empty"
     packages(name="Install Redis", names=("redis-server",))
     file(
         name="Write redis.conf",
@@ -59,7 +60,7 @@ def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
     unit(
         name="Run Redis",
         unit=UNIT,
-        effect="requests that ask it at that moment fail; it comes back with what it held",
+        effect=f"a request that asks it just then may be answered 503; {held}",
         restart_on=(CONFIGURATION, f"{DROP_IN}/health-v1.conf"),
         reload_on=(USERS,),
         reloadable=reloadable(stack),

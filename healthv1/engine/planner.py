@@ -7,9 +7,11 @@ from pyinfra.api.state import StateOperationHostData
 
 from deploys.operations.barrier import STAGE
 from deploys.operations.change import Change, listening, unheard
+from healthv1 import project
 from healthv1.engine.connector import FastSSH, Unanswered
 from healthv1.engine.session import Session
 from healthv1.plan import Plan, Step
+from healthv1.plan.origin import origin
 
 
 def plan(session: Session) -> Plan:
@@ -37,6 +39,7 @@ def plan(session: Session) -> Plan:
             if (host, operation) in heard
         ),
         faults=tuple(fault for faults in session.faults.values() for fault in faults),
+        **origin(project.root()),
     )
 
 

@@ -73,6 +73,13 @@ def test_of_a_secret_file_the_names_of_what_differs_are_told_and_no_value(conver
     assert converge(body).planned == []
 
 
+def test_a_diff_shows_what_is_no_text_and_what_ends_without_a_newline(converge, path, owner):
+    path.write_bytes(b"same\ncaf\xe9\r\nmore")
+    (change,) = converge(lambda: file(name="Write", path=str(path), content="same\n", mode="0644", **owner)).planned
+    assert change.diff.splitlines()[4:] == ["-caf\\xe9", "-more", "-\\ No newline at end of file"]
+    assert "\\xe9\r\n" in change.diff
+
+
 def test_a_created_file_shows_all_that_it_will_hold(converge, path, owner):
     (change,) = converge(lambda: file(name="Write", path=str(path), content="one\ntwo\n", **owner)).planned
     assert change.diff.splitlines()[3:] == ["+one", "+two"]

@@ -3,18 +3,11 @@
 import json
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
-
-
-def _healthv1(*arguments, cwd=REPOSITORY):
-    argv = [sys.executable, "-m", "healthv1", *arguments]
-    return subprocess.run(argv, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+from tests.unit.command import REPOSITORY
+from tests.unit.command import healthv1 as _healthv1
 
 
 @pytest.fixture
@@ -22,13 +15,6 @@ def project(tmp_path):
     for name in ("inventories", "group_data"):
         shutil.copytree(REPOSITORY / name, tmp_path / name)
     return tmp_path
-
-
-@pytest.fixture(scope="module")
-def recorded():
-    done = _healthv1("plan", "recorded", "--json")
-    assert done.returncode == 2, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_every_supported_distribution_is_planned_from_bare(recorded):

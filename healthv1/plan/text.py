@@ -1,0 +1,59 @@
+"""A plan on a terminal, or in a log: what repeats is said once, what is long is folded and says how long it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from deploys.operations.change import Change
+from healthv1.plan.data import Plan
+from healthv1.plan.redacting import redacted
+from healthv1.plan.sections import sections
+from healthv1.plan.words import counted, diff_lines, headline, mark, readable, total, value
+
+LONG = 20
+"""Lines of a diff; more are folded. A created file is folded whole."""
+_COLOURS = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
+
+
+class Line(NamedTuple):
+    text: str
+    colour: str | None = None
+    bold: bool = False
+
+
+def lines(plan: Plan, *, full: bool = False) -> Iterator[Line]:
+    """Yield what people read. Colours help, and nothing is lost without them."""
+    plan, folded = redacted(plan), False
+    for section in sections(plan.steps):
+        yield Line(readable(f"{', '.join(section.hosts)} · {section.stage}"), bold=True)
+        for component in section.components:
+            yield Line(f"  {readable(component.name)}")
+            for change in component.changes:
+                yield from _of_change(change, full=full)
+                folded = folded or (not full and _is_folded(change))
+    if folded:
+        yield Line("With --full, plan and show print created files and long diffs whole.")
+    yield Line(total(plan), bold=True)
+
+
+def announced(change: Change) -> str:
+    """Return one line: what is done to what, what was and becomes, and why."""
+    parts = [f"{mark(change)} {headline(change)}", value(change), f"({readable(change.why)})" if change.why else ""]
+    return "  ".join(part for part in parts if part)
+
+
+def _of_change(change: Change, *, full: bool) -> Iterator[Line]:
+    diff = diff_lines(change)
+    length = f"  {counted(len(diff), 'line')}" if change.action == "create" and diff else ""
+    yield Line(f"    {announced(change)}{length}", _COLOURS[mark(change)])
+    if change.effect:
+        yield Line(f"        effect: {readable(change.effect)}")
+    shown = diff if full else diff[: 0 if change.action == "create" else LONG]
+    yield from (Line(f"        {line}", _COLOURS.get(line[:1])) for line in shown)
+    if len(diff) > len(shown) and change.action != "create":
+        yield Line(f"        … {counted(len(diff) - len(shown), 'more line')}")
+
+
+def _is_folded(change: Change) -> bool:
+    return len(diff_lines(change)) > (0 if change.action == "create" else LONG)

@@ -1,0 +1,81 @@
+"""How a plan is put into words, whatever it is shown on; no text of a host's does more than be read."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+
+from deploys.operations.change import Change
+from healthv1.plan.data import Plan
+
+MARKS = {
+    **dict.fromkeys(("create", "install", "generate"), "+"),
+    **dict.fromkeys(("remove", "stop", "disable"), "-"),
+}
+_ORDER = ("create", "install", "generate", "update", "configure", "reset", "remove", "enable", "start", "stop")
+_LAST = ("reload", "restart")
+
+
+def mark(change: Change) -> str:
+    return MARKS.get(change.action, "~")
+
+
+def headline(change: Change) -> str:
+    return readable(f"{change.action} {change.kind} {change.target}")
+
+
+def value(change: Change) -> str:
+    """Return what was and what becomes, as far as it is said."""
+    parts = dict.fromkeys(part for part in (change.was, change.becomes) if part)
+    return readable(" → ".join(parts))
+
+
+def total(plan: Plan) -> str:
+    if not plan.hosts:
+        return "No host could be planned."
+    hosts = counted(len(plan.hosts), "host")
+    if not plan.steps:
+        return f"Nothing to do: {counted(plan.considered, 'operation')} on {hosts}, all as they should be."
+    touched = len({step.host for step in plan.steps})
+    of = "" if touched == len(plan.hosts) else f"{touched} of "
+    actions = ", ".join(f"{number} to {readable(action)}" for action, number in tally(plan).items())
+    return f"Plan: {actions} on {of}{hosts} (of {counted(plan.considered, 'operation')})."
+
+
+def tally(plan: Plan) -> dict[str, int]:
+    """Return how many changes there are of each action; what interrupts comes last."""
+    found = Counter(change.action for step in plan.steps for change in step.changes)
+    return {action: found[action] for action in sorted(found, key=_rank)}
+
+
+def _rank(action: str) -> tuple[int, str]:
+    if action in _LAST:
+        return len(_ORDER) + 1 + _LAST.index(action), action
+    return _ORDER.index(action) if action in _ORDER else len(_ORDER), action
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+def diff_lines(change: Change) -> list[str]:
+    """Return the lines of the diff without those that repeat the path; of a created file, its content."""
+    lines = [readable(line) for line in change.diff.split("\n")] if change.diff else []
+    if lines[:1] and lines[0].startswith("---"):
+        lines = lines[2:]
+    return lines[1:] if change.action == "create" and lines[:1] and lines[0].startswith("@@") else lines
+
+
+def readable(text: str) -> str:
+    """Return one line, in which what would steer a terminal or turn the reading is spelled out."""
+    if text.isprintable():  # most are: neither controls, nor what turns the direction, nor half characters
+        return text
+    return "".join(character if _is_plain(character) else _spelled(character) for character in text)
+
+
+def _is_plain(character: str) -> bool:
+    return character == "\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode()

@@ -1,0 +1,15 @@
+"""A plan that was really made, once for all tests."""
+
+import json
+
+import pytest
+
+from tests.unit.command import healthv1
+
+
+@pytest.fixture(scope="session")
+def recorded():
+    """Return the document of a plan of recorded bare hosts, one of each supported distribution."""
+    done = healthv1("plan", "recorded", "--json")
+    assert done.returncode == 2, done.stderr
+    return json.loads(done.stdout)
