@@ -91,7 +91,7 @@ class Topology:
     @classmethod
     def seen_from(cls, own: str, parts: dict[str, Iterable[str]]) -> Topology:
         def local(addresses: Iterable[str]) -> tuple[str, ...]:
-            return tuple(LOOPBACK if address == own else address for address in addresses)
+            return tuple(dict.fromkeys(LOOPBACK if address == own else address for address in addresses))
 
         database = local(parts.get("database", ()))
         others = {address for part in parts.values() for address in part} - {own}

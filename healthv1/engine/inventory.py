@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 
 import pyinfra
-from pyinfra.api.host import Host
+from pyinfra.api.host import Host, HostData
 from pyinfra.api.inventory import Inventory
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.inventory import make_inventory_from_files
@@ -33,6 +33,8 @@ def load(environment: str) -> Inventory:
     if not len(inventory):
         raise Refused(Fault(f"inventories/{path.name}", "It names no host.", "add one to a group"))
     for host in inventory:
+        # Merged once: pyinfra does so at each look, of which every operation and fact takes dozens.
+        host.data = HostData(host, host.data.dict(), host.get_deploy_data)
         if host.connector_cls.__name__ == "SSHConnector":
             host.connector_cls = FastSSH
     return inventory
