@@ -240,10 +240,12 @@ DRIFTS = [
     ),
     Drift(
         "api",
-        "a release that is gone, and another chosen",
+        "a release that lost a file, and another chosen",
         "/opt/health-v1/current",
-        "rm -rf /opt/health-v1/releases/*; ln -sfn releases/none /opt/health-v1/current",
-        "test -x /opt/health-v1/current/venv/bin/healthv1-api && curl -fsS 127.0.0.1:8080/health/ready",
+        "cd /opt/health-v1; rm current/venv/lib/python3*/site-packages/healthv1_api/app.py;"
+        " ln -sfn releases/none current",
+        "test -s /opt/health-v1/current/venv/lib/python3*/site-packages/healthv1_api/app.py"
+        " && curl -fsS 127.0.0.1:8080/health/ready",
     ),
     Drift(
         "api",
