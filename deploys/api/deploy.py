@@ -11,6 +11,7 @@ from deploys.api.settings import PACKAGES, PYTHON, Api
 from deploys.component import Secret, template
 from deploys.facts.machine import MachineState
 from deploys.facts.master_key import ToldMasters
+from deploys.facts.release import COMPLETE
 from deploys.master_key import fingerprints
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
@@ -46,7 +47,7 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, master_key: Secr
             after=(f"{releases}/{version}",),
         )
     link(name="Choose the release", path=stack.current, target=f"releases/{version}")
-    _instances(settings, stack, topology)
+    _instances(settings, stack, topology, f"{releases}/{version}/{COMPLETE}")
     if first and len(master_key.numbers()) > 1:
         _rewrap(stack, version, master_key)
     pruned(
@@ -92,7 +93,7 @@ def _effect(others: list[int]) -> str:
     return f"it ends the requests it has; new ones go to {' and '.join(map(str, others))} meanwhile"
 
 
-def _instances(settings: Api, stack: Stack, topology: Topology) -> None:
+def _instances(settings: Api, stack: Stack, topology: Topology, release: str) -> None:
     listen = "0.0.0.0" if topology.remote(topology.edge) else LOOPBACK  # noqa: S104 - the firewall admits the edge alone
     after = ["pgbouncer.service"] + ["redis-server.service", "postgresql.service"] * (topology.database == LOOPBACK)
     file(
@@ -115,6 +116,6 @@ def _instances(settings: Api, stack: Stack, topology: Topology) -> None:
             name=f"Run instance {port}",
             unit=f"health-v1-api@{port}.service",
             effect=_effect([other for other in stack.instances if other != port]),
-            restart_on=(UNIT, f"{drop_in}/instance.conf", f"{stack.home}/.env", stack.current),
+            restart_on=(UNIT, f"{drop_in}/instance.conf", f"{stack.home}/.env", stack.current, release),
             probe=ready(port),
         )

@@ -12,8 +12,9 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.facts.path import PathState
-from deploys.facts.release import COMPLETE, EnabledInstances, WholeReleases
-from deploys.operations.change import Change, Commands, announce, foreseen
+from deploys.facts.probe import Succeeds
+from deploys.facts.release import COMPLETE, LISTED, EnabledInstances, WholeReleases, intact
+from deploys.operations.change import Change, Commands, announce, foresee, foreseen
 
 # $1 the release's folder, $2 the archive's SHA-256. The folder is made where it stays: a virtual environment knows its
 # own path. What a killed run left there is thrown away. pip runs from the wheel that Debian's ensurepip would install:
@@ -29,16 +30,20 @@ venv=$1/venv
 pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --disable-pip-version-check "$1"/wheels/*.whl
 pip check --disable-pip-version-check
 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >&2 || true
-rm -rf -- "$1/wheels" "$1/wheels.tar.gz"; sync -f "$1"; touch "$1/{COMPLETE}\""""
+rm -rf -- "$1/wheels" "$1/wheels.tar.gz"; sync -f "$1"; cd -- "$1"; listed=$({LISTED}); echo "$listed" > {COMPLETE}"""
 
 
 @operation()
 def installed(releases: str, version: str, archive: Callable[[], Path]) -> Commands:
     """Have the release `version` complete in its folder. `archive` gives its wheels, and is called only if needed."""
-    if version in host.get_fact(WholeReleases, releases=releases):
+    whole = host.get_fact(Succeeds, test=intact(f"{releases}/{version}"))
+    if whole:
         host.noop(f"release {version} is complete")
         return
-    announce(Change("release", f"{releases}/{version}", "install", becomes=version))
+    damaged = version in host.get_fact(WholeReleases, releases=releases)
+    why = "its files are not those that were installed" if damaged else ""
+    announce(Change("release", f"{releases}/{version}", "install", why, becomes=version))
+    foresee(f"{releases}/{version}/{COMPLETE}")
     data = archive().read_bytes() if host.state.is_executing else b""
     digest = hashlib.sha256(data).hexdigest()
     # pyinfra sends text on stdin, and its uploads lie readable under a predictable name for a while.

@@ -86,7 +86,7 @@ DRIFTS = [
         "a jail that is off",
         "/etc/fail2ban/jail.d/health-v1.local",
         "sed -i '0,/enabled = true/s//enabled = false/' /etc/fail2ban/jail.d/health-v1.local;"
-        " systemctl restart fail2ban; until fail2ban-client ping; do sleep 0.2; done",
+        " systemctl restart fail2ban; for i in $(seq 50); do fail2ban-client ping && break; sleep 0.2; done",
         "fail2ban-client status sshd",
     ),
     Drift(
@@ -240,10 +240,12 @@ DRIFTS = [
     ),
     Drift(
         "api",
-        "a release that is gone, and another chosen",
+        "a release that lost a file, and another chosen",
         "/opt/health-v1/current",
-        "rm -rf /opt/health-v1/releases/*; ln -sfn releases/none /opt/health-v1/current",
-        "test -x /opt/health-v1/current/venv/bin/healthv1-api && curl -fsS 127.0.0.1:8080/health/ready",
+        "cd /opt/health-v1; rm current/venv/lib/python3*/site-packages/healthv1_api/app.py;"
+        " ln -sfn releases/none current",
+        "test -s /opt/health-v1/current/venv/lib/python3*/site-packages/healthv1_api/app.py"
+        " && curl -fsS 127.0.0.1:8080/health/ready",
     ),
     Drift(
         "api",

@@ -17,12 +17,6 @@ def test_there_are_thirty_drifts_and_every_component_has_one():
     assert len(DRIFTS) >= 30
 
 
-def test_a_plan_of_a_converged_host_is_empty_and_an_apply_makes_nothing(deployed, driver):
-    outcome = driver.apply()
-    outcome.assert_faithful()
-    assert outcome.planned == []
-
-
 @pytest.mark.parametrize("drift", DRIFTS, ids=str)
 def test_a_drift_is_named_by_the_plan_and_mended_as_planned(mended, driver, drift):
     mends(mended, driver, drift)

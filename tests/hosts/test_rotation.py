@@ -48,15 +48,11 @@ def backend_put_back(world):
             world.openbao("POST", f"data/{world.name}/{name}", {"data": document})
 
 
-def applied(world, cwd):
-    """Plan and apply; both say the same in every word, and nothing is left to do. Returns what was changed."""
-    planned = world.json("plan", "sandbox", cwd=cwd)[1]
-    code, made = world.json("apply", "sandbox", "--yes", cwd=cwd)
-    assert code == 0, made["faults"]
-    assert made["steps"] == planned["steps"]
-    again = world.json("plan", "sandbox", cwd=cwd)[1]
-    assert (again["steps"], again["faults"]) == ([], [])
-    return {(change["action"], change["kind"], change["target"]) for one in made["steps"] for change in one["changes"]}
+def applied(driver, project):
+    """Apply; what was planned is made, and nothing is left to do. Returns what was changed."""
+    outcome = driver.apply(project)
+    outcome.assert_faithful()
+    return {(change["action"], change["kind"], change["target"]) for *_, change in outcome.made}
 
 
 def database_lets_in(world, role, password, port, host=0):
@@ -72,11 +68,11 @@ def redis_lets_in(world, password):
 
 
 @pytest.fixture
-def busy(broken, project, tmp_path):
+def busy(broken, driver, project, tmp_path):
     """The deployed host without rate limits, whose backend is put back as well."""
     with backend_put_back(broken):
         without_rate_limits(broken, project)
-        yield SimpleNamespace(world=broken, project=project, traffic=Traffic(broken, tmp_path))
+        yield SimpleNamespace(world=broken, driver=driver, project=project, traffic=Traffic(broken, tmp_path))
 
 
 PAUSE = 50  # milliseconds: a load that leaves an apply some of the machine
@@ -104,7 +100,7 @@ def test_five_secrets_are_replaced_under_load_and_no_request_fails(busy):
         for reached in (STAGED, PROMOTED, RETIRED):
             with busy.traffic.load(PAUSE) as counts[reached]:
                 step(world, *names, to=reached)
-                changes[reached] = applied(world, busy.project)
+                changes[reached] = applied(busy.driver, busy.project)
     step(world, *names, to="settled")
     assert changes == CHANGES
     assert {reached: counted.pop("answers") > 200 for reached, counted in counts.items()} == dict.fromkeys(counts, True)
