@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -70,7 +71,7 @@ def refuse_stale(session: Session, made: Plan, plan: Saved) -> None:
         *_unlike(plan.settings, _settings(session, under)),
         *moved(plan.operations, looks(session, under)),
     ]
-    if not faults and made.as_json()["steps"] != plan.plan["steps"]:
+    if not faults and json.loads(json.dumps(made.as_json()["steps"])) != plan.plan["steps"]:
         faults = [Fault(plan.environment, f"This healthv1 ({plan.toolkit} saved it) would do something else.", AGAIN)]
     more = len(faults) - SHOWN
     if more > 0:
