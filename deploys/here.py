@@ -41,13 +41,15 @@ def backend() -> Backend:
     return found  # type: ignore[no-any-return]
 
 
-def needed(stack: Stack, environment: Settings, reading: Settings | None = None) -> tuple[Secret, ...]:
+def needed(
+    stack: Stack, environment: Settings, rollout: Settings, reading: Settings | None = None
+) -> tuple[Secret, ...]:
     """Return the secrets that the hosts of this run use: the others need neither be there, nor be readable."""
     inventory = ctx_inventory.get()
     parts = {part for host in inventory if host in inventory.state.active_hosts for part in host.groups}
     data = (stack.database_password, stack.database_owner_password, stack.redis_password)
     whole = stack.secrets() + environment.secrets() if "api" in parts else data if "database" in parts else ()
-    return whole + (reading.secrets() if reading and "database" in parts else ())
+    return rollout.secrets() + whole + (reading.secrets() if reading and "database" in parts else ())
 
 
 def plays(part: str) -> bool:

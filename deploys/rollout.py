@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from deploys.component import Settings
+from deploys.component import Secret, Settings
 
 
 class Rollout(Settings):
@@ -18,3 +18,5 @@ class Rollout(Settings):
     """Seconds after which the lock of an operator who is not heard of any more is free."""
     plan_valid_for: Annotated[int, Field(ge=1, le=24 * 30)] = 24
     """Hours after which a saved plan is refused."""
+    plan_key: Secret = Secret("plan_key", entropy=32, used_by=("saved plans", "drift"))
+    """Seals plans that are saved, and what hosts keep of the last apply. Once it is replaced, neither is believed."""

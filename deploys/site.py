@@ -26,6 +26,7 @@ from deploys.preflight.deploy import deploy_preflight
 from deploys.preflight.settings import Preflight
 from deploys.redis.deploy import deploy_redis
 from deploys.redis.settings import Redis
+from deploys.rollout import Rollout
 from deploys.sshd.deploy import deploy_sshd
 from deploys.sshd.settings import Sshd
 from deploys.stack import Stack
@@ -43,7 +44,7 @@ reading = here.chosen(Reading)
 deploy_preflight(
     settings=here.settings(Preflight),
     backend=here.backend() if here.is_first("all") else None,
-    secrets=here.needed(stack, environment, reading),
+    secrets=here.needed(stack, environment, here.settings(Rollout), reading),
     require_escrow=environment.require_escrow,
 )
 deploy_ufw(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
 from healthv1 import commands, output, terminal
+from healthv1 import drift as drifts
 from healthv1.access.cli import db
 from healthv1.errors import Refused
 from healthv1.plan.cli import Form, forms, show
 from healthv1.sandbox.cli import sandbox
+from healthv1.saved import saving
 from healthv1.secrets.cli import secrets
 
 DONE, FAILED, CHANGES = 0, 1, 2
@@ -39,28 +42,39 @@ def cli(debug: bool) -> None:
 @environment
 @limit
 @forms
-def plan(environment: str, limit: tuple[str, ...], form: Form) -> None:
-    """Show what apply would change. Exit 0: nothing; 2: changes; 1: a fault."""
+@click.option("--out", type=_file, metavar="FILE", help="Also save the plan: `apply ./FILE` applies it exactly.")
+def plan(environment: str, limit: tuple[str, ...], form: Form, out: Path | None) -> None:
+    """Show what apply would change. Exit 0: nothing; 2: changes; 1: a fault. A plan with faults is not saved."""
     try:
-        made = commands.plan(environment, limit)
+        made = commands.plan(environment, limit, out)
     except Refused as refusal:
         form.say_why(environment, refusal)
         raise
     form.show(made)
     terminal.show_faults(made.faults if form.name != "json" else ())
     if not form.name and not made.faults:
-        terminal.say_next(f"healthv1 apply {environment}" if made.steps else f"healthv1 verify {environment}")
+        applied = f"healthv1 apply {_as_file(out) if out else environment}"
+        terminal.say_next(applied if made.steps else f"healthv1 verify {environment}")
     sys.exit(FAILED if made.faults else CHANGES if made.steps else DONE)
 
 
 @cli.command()
-@environment
+@click.argument("environment", metavar="ENV|./PLANFILE")
 @limit
 @as_json
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool) -> None:
-    """Make the hosts what the plan says. Exit 0: they are; 1: a fault."""
-    outcome = commands.apply(environment, limit, terminal.agreement(show=not as_json, ask=not yes))
+    """Make the hosts what the plan says. Exit 0: they are; 1: a fault.
+
+    What has a slash or a dot in it is the file of a plan that was saved: it is applied exactly, or refused, and nobody
+    is asked, for it was agreed to.
+    """
+    saved = None
+    if "/" in environment or "." in environment:
+        saved = saving.trusted(Path(environment), limit)
+        environment, limit = saved.environment, saved.limit
+    agree = terminal.agreement(show=not as_json, ask=not (yes or saved))
+    outcome = commands.apply(environment, limit, agree, saved=saved)
     if as_json:
         _print_json(outcome.as_json())
     else:
@@ -68,6 +82,25 @@ def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool) ->
         if not outcome.faults and not outcome.declined:
             terminal.say_next(f"healthv1 verify {environment}")
     sys.exit(FAILED if outcome.faults or outcome.declined else DONE)
+
+
+@cli.command()
+@environment
+@limit
+@as_json
+@click.option(
+    "--prometheus", type=_file, metavar="FILE", help="Also write FILE for node_exporter's textfile collector."
+)
+def drift(environment: str, limit: tuple[str, ...], as_json: bool, prometheus: Path | None) -> None:
+    """Tell what changed on the hosts from what changed in the repository. Exit 0: nothing; 2: something; 1: a fault."""
+    found = commands.drift(environment, limit)
+    if prometheus:
+        output.write(prometheus, drifts.metrics(found, time.time()), mode=0o644)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        terminal.show_drift(found)
+    sys.exit(FAILED if found.faults else CHANGES if found.drifted else DONE)
 
 
 @cli.command()
@@ -106,6 +139,11 @@ cli.add_command(db)
 cli.add_command(sandbox)
 cli.add_command(secrets)
 cli.add_command(show)
+
+
+def _as_file(path: Path) -> str:
+    """Return `path` as `apply` tells it from an environment's name."""
+    return str(path) if "/" in str(path) else f"./{path}"
 
 
 def _print_json(document: dict[str, Any]) -> None:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pyinfra.api.host import Host
 
 from deploys.facts.machine import MachineState
-from healthv1.engine import planner, rollout
+from deploys.facts.record import Record
+from healthv1 import drift as drifts
+from healthv1 import output
+from healthv1.drift import Drift
+from healthv1.engine import planner, records, rollout
+from healthv1.engine.looks import looks, unmoved
 from healthv1.engine.session import opened
 from healthv1.errors import Fault
 from healthv1.plan import SCHEMA, Plan, Step
 from healthv1.progress import Progress
+from healthv1.saved import saving
+from healthv1.saved.sealed import Saved
 from healthv1.verify import end_to_end, finding, inside, junit, outside, sign_in
 from healthv1.verify.finding import Finding
 
@@ -54,31 +62,60 @@ class Report:
         return junit.document(self.environment, self.findings, self.faults)
 
 
-def plan(environment: str, limit: tuple[str, ...]) -> Plan:
-    """Raises `Refused` when nothing at all can be planned."""
+def plan(environment: str, limit: tuple[str, ...], out: Path | None = None) -> Plan:
+    """Raises `Refused` when nothing at all can be planned, or the plan cannot be saved to `out`."""
     progress = Progress()
     progress.note(f"Planning {environment}")
     with opened(environment, limit) as session:
         made = planner.plan(session)
+        if out and not made.faults:
+            output.write(out, saving.saved(session, made, limit).text())
     progress.finish()
     return made
 
 
+def drift(environment: str, limit: tuple[str, ...]) -> Drift:
+    """Raises `Refused` when nothing at all can be planned."""
+    progress = Progress()
+    progress.note(f"Looking for drift of {environment}")
+    with opened(environment, limit) as session:
+        made = planner.plan(session, besides=(Record,))
+        records.read(session)
+        under = saving.digests(session)
+        found = drifts.drift(made, looks(session, under), session.known, under.name)
+    progress.finish()
+    return found
+
+
 def apply(
-    environment: str, limit: tuple[str, ...], agree: Callable[[Plan], bool], progress: Progress | None = None
+    environment: str,
+    limit: tuple[str, ...],
+    agree: Callable[[Plan], bool],
+    progress: Progress | None = None,
+    saved: Saved | None = None,
 ) -> Applied:
-    """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault."""
+    """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault.
+
+    + saved: the plan that is to be applied, and none other.
+    """
     progress = progress or Progress()
     progress.note(f"Planning {environment}")
     with opened(environment, limit) as session:
-        made = planner.plan(session)
+        made = planner.plan(session, besides=(Record,))
         session.refuse_faults()
+        records.read(session)
+        if saved:
+            saving.refuse_stale(session, made, saved)
         if not made.steps:
+            records.keep(session, saving.digests(session), saved.id if saved else "", changed=False)
             return Applied(environment, made.hosts, progress.seconds())
         if not agree(made):
             return Applied(environment, made.hosts, progress.seconds(), declined=True)
-        planner.refresh(session)
+        with unmoved(session):
+            planner.learn(session)
         outcome = rollout.apply(session, progress)
+        if not outcome.faults:
+            records.keep(session, saving.digests(session), saved.id if saved else "", changed=True)
     progress.finish()
     return Applied(environment, made.hosts, progress.seconds(), outcome.steps, outcome.faults, outcome.unfinished)
 

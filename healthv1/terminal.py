@@ -13,8 +13,10 @@ from typing import Any
 import click
 import gevent
 
+from healthv1 import drift as drifts
 from healthv1 import plan as plans
 from healthv1.commands import Applied, Report
+from healthv1.drift import Drift
 from healthv1.errors import Fault, Refused
 from healthv1.plan import text
 from healthv1.redaction import RedactingStream, redactor
@@ -122,6 +124,18 @@ def show_report(report: Report, everything: bool) -> None:
         f"All {len(report.findings)} claims hold." if report.holds else "Not every host could be asked.",
         bold=True,
     )  # fmt: skip
+
+
+def show_drift(found: Drift) -> None:
+    for line in drifts.lines(found):
+        click.secho(line, bold=not line.startswith(" "))
+    show_faults(found.faults)
+    changes = sum(len(one.step.changes) for one in found.drifted)
+    if changes:
+        click.secho(f"{plans.counted(changes, 'change')} due.", bold=True)
+        say_next(f"healthv1 plan {found.environment}")
+    elif not found.faults:
+        click.secho(f"No drift on {', '.join(found.hosts)}.", bold=True)
 
 
 def show_facts(found: dict[str, Any]) -> None:

@@ -96,6 +96,12 @@ def promised(*targets: str) -> list[str]:
     return [target for target in targets if target in _foreseen.get(ctx_host.get(), ())]
 
 
+def forget_promises(host: Host) -> None:
+    """Let what is asked from now on be answered by the host alone: what was planned for it has been made."""
+    for memory in (_created, _foreseen, _planned, _brought, _agreed):
+        memory.pop(host, None)
+
+
 def was_missing(kind: str, target: str) -> bool:
     """Whether the plan found nothing there: what a package brought meanwhile is not what this run began with."""
     return (kind, target) in _created.get(ctx_host.get(), ())

@@ -46,6 +46,7 @@ class FastSSH(SSHConnector):
         self._remembered: dict[Question, Output] = {}
         self._reading = 0
         self._gathered: list[Question] | None = None
+        self._learned: dict[Question, Output] = {}
         self._single: set[Question] = set()
         """Questions that failed among others: asked alone, they say why."""
         self.credential: Credential | None = None
@@ -116,10 +117,19 @@ class FastSSH(SSHConnector):
                 self._gathered.append(question)
                 raise Unanswered
             self._remembered[question] = self._heard(super().run_shell_command(command, *args, **arguments))
-        return self._remembered[question]
+        return self._learned.setdefault(question, self._remembered[question])
 
     def forget(self) -> None:
         self._remembered.clear()
+
+    @contextmanager
+    def learning(self) -> Iterator[dict[Question, Output]]:
+        """Collect what is asked in this context, and what the host says to it."""
+        self._learned = {}
+        try:
+            yield self._learned
+        finally:
+            self._learned = {}
 
     @contextmanager
     def gathering(self) -> Iterator[list[Question]]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from pyinfra.api.facts import FactBase
 from pyinfra.api.host import Host
-from pyinfra.api.state import StateOperationHostData
 
 from deploys.operations.barrier import STAGE
 from deploys.operations.change import Change, listening, unheard
@@ -14,14 +19,17 @@ from healthv1.plan import Plan, Step
 from healthv1.plan.origin import origin
 
 
-def plan(session: Session) -> Plan:
-    """Return what an apply would change on the session's hosts. A host with a fault has no steps."""
+def plan(session: Session, besides: tuple[type[FactBase[Any]], ...] = ()) -> Plan:
+    """Return what an apply would change on the session's hosts. A host with a fault has no steps.
+
+    + besides: facts to ask in the same breath, that no operation asks for.
+    """
     heard: dict[tuple[Host, str], tuple[Change, ...]] = {}
 
     def ask(host: Host) -> None:
-        prefetch(session, host)
+        prefetch(session, host, besides)
         for operation in session.state.ops[host]:
-            with listening() as changes:
+            with listening() as changes, _learning(session, host, operation):
                 will_change = session.state.ops[host][operation].operation_meta.will_change
             if will_change:
                 heard[host, operation] = tuple(changes) or (Change("operation", label(session, operation)[1], "run"),)
@@ -43,35 +51,55 @@ def plan(session: Session) -> Plan:
     )
 
 
-def refresh(session: Session) -> None:
-    """Forget what the hosts said, and ask again: they may have changed while somebody read the plan."""
+def learn(session: Session) -> None:
+    """Ask every host anew what its operations ask: it may have changed since. Nothing is planned, and nothing run."""
 
     def ask(host: Host) -> None:
         if isinstance(host.connector, FastSSH):
             host.connector.forget()
         prefetch(session, host)
+        for operation, evaluate in session.operations[host].items():
+            with _learning(session, host, operation), unheard(), suppress(Exception):
+                next(evaluate(), None)
 
     session.on_each(ask)
 
 
-def prefetch(session: Session, host: Host) -> None:
+@contextmanager
+def _learning(session: Session, host: Host, operation: str) -> Iterator[None]:
+    if not isinstance(host.connector, FastSSH):
+        yield
+        return
+    with host.connector.learning() as learned:
+        yield
+    session.learned[host, operation] = learned
+
+
+def prefetch(session: Session, host: Host, besides: tuple[type[FactBase[Any]], ...] = ()) -> None:
     """Learn, in a few round trips, every fact that the host's operations ask for.
 
     Each round evaluates the operations up to the first fact that is not known yet, then asks for all of those at once.
     """
     if not isinstance(host.connector, FastSSH):
         return
-    waiting = list(session.state.ops[host].values())
+    waiting: list[Callable[[], Iterator[Any]]] = [
+        *(partial(_asked, host, fact) for fact in besides),
+        *session.operations[host].values(),
+    ]
     while waiting:
         with host.connector.gathering() as questions:
-            waiting = [operation for operation in waiting if not _answered(operation)]
+            waiting = [evaluate for evaluate in waiting if not _answered(evaluate)]
         host.connector.ask(questions)
 
 
-def _answered(operation: StateOperationHostData) -> bool:
+def _asked(host: Host, fact: type[FactBase[Any]]) -> Iterator[Any]:
+    yield host.get_fact(fact)
+
+
+def _answered(evaluate: Callable[[], Iterator[Any]]) -> bool:
     try:
         with unheard():
-            next(operation.command_generator(), None)
+            next(evaluate(), None)
     except Unanswered:
         return False
     except Exception:  # noqa: BLE001, S110 - the same comes again, and is reported, when the plan is made

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import gevent
 from pyinfra.api.config import Config
@@ -22,7 +23,8 @@ from deploys.facts.ssh import SshPorts
 from healthv1 import project
 from healthv1.engine import economy
 from healthv1.engine import inventory as inventories
-from healthv1.engine.connector import FastSSH, Unanswered
+from healthv1.engine.connector import FastSSH, Output, Unanswered
+from healthv1.engine.questions import Question
 from healthv1.errors import Fault, HostError, Refused
 
 logging.getLogger("pyinfra").addHandler(logging.NullHandler())  # we report faults ourselves
@@ -46,6 +48,12 @@ class Session:
     state: State
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     """By host. A host with faults takes no further part."""
+    operations: dict[Host, dict[str, Callable[[], Any]]] = field(default_factory=dict)
+    """What pyinfra made of each operation when the site was read, by its hash: evaluated, it asks for its facts."""
+    learned: dict[tuple[Host, str], dict[Question, Output]] = field(default_factory=dict)
+    """What each operation asked its host when it was last looked at, and heard."""
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By host: what it keeps of the last apply."""
 
     @property
     def hosts(self) -> list[Host]:
@@ -111,6 +119,9 @@ def _read_site(session: Session) -> None:
     session.state.set_stage(StateStage.Prepare)
     session.state.current_deploy_filename = site
     session.on_each(lambda _: exec_file(site))
+    for host in session.hosts:
+        found = session.state.ops[host]
+        session.operations[host] = {operation: data.command_generator for operation, data in found.items()}
 
 
 def run(host: Host, command: str, timeout: int = 60) -> tuple[bool, CommandOutput]:

@@ -1,0 +1,26 @@
+"""What a host keeps of the last apply: which plans were applied, and keyed digests of what it was made."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pyinfra.api.facts import FactBase
+
+RECORD = "/var/lib/healthv1/applied.json"
+
+
+class Record(FactBase[dict[str, Any]]):
+    """The document; empty when there is none, or none that can be read."""
+
+    default = dict
+
+    def command(self) -> str:
+        return f"cat {RECORD} 2>/dev/null || true"
+
+    def process(self, output: list[str]) -> dict[str, Any]:
+        try:
+            found = json.loads("\n".join(output))
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
