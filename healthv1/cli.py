@@ -12,6 +12,8 @@ import click
 from healthv1 import commands, output, terminal
 from healthv1.access.cli import db
 from healthv1.errors import Refused
+from healthv1.lock import cli as lock
+from healthv1.lock.claim import Terms
 from healthv1.plan.cli import Form, forms, show
 from healthv1.sandbox.cli import sandbox
 from healthv1.secrets.cli import secrets
@@ -58,9 +60,12 @@ def plan(environment: str, limit: tuple[str, ...], form: Form) -> None:
 @limit
 @as_json
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool) -> None:
-    """Make the hosts what the plan says. Exit 0: they are; 1: a fault."""
-    outcome = commands.apply(environment, limit, terminal.agreement(show=not as_json, ask=not yes))
+@lock.wait
+@lock.reason
+def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool, lock_wait: float, reason: str) -> None:
+    """Make the hosts what the plan says. Exit 0: they are; 1: a fault, or somebody else is deploying."""
+    agree = terminal.agreement(show=not as_json, ask=not yes)
+    outcome = commands.apply(environment, limit, agree, terms=Terms(reason, lock_wait))
     if as_json:
         _print_json(outcome.as_json())
     else:
@@ -103,6 +108,7 @@ def facts(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
 
 
 cli.add_command(db)
+cli.add_command(lock.lock)
 cli.add_command(sandbox)
 cli.add_command(secrets)
 cli.add_command(show)

@@ -12,6 +12,8 @@ from deploys.facts.machine import MachineState
 from healthv1.engine import planner, rollout
 from healthv1.engine.session import opened
 from healthv1.errors import Fault
+from healthv1.lock.claim import Terms
+from healthv1.lock.locking import locked, note_deploys, wait_until_free
 from healthv1.plan import SCHEMA, Plan, Step
 from healthv1.progress import Progress
 from healthv1.verify import end_to_end, finding, inside, junit, outside, sign_in
@@ -60,25 +62,32 @@ def plan(environment: str, limit: tuple[str, ...]) -> Plan:
     progress.note(f"Planning {environment}")
     with opened(environment, limit) as session:
         made = planner.plan(session)
+        note_deploys(session, progress.note)
     progress.finish()
     return made
 
 
 def apply(
-    environment: str, limit: tuple[str, ...], agree: Callable[[Plan], bool], progress: Progress | None = None
+    environment: str,
+    limit: tuple[str, ...],
+    agree: Callable[[Plan], bool],
+    progress: Progress | None = None,
+    terms: Terms = Terms(),  # noqa: B008 - a value
 ) -> Applied:
     """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault."""
     progress = progress or Progress()
     progress.note(f"Planning {environment}")
     with opened(environment, limit) as session:
+        wait_until_free(session, terms, progress.note)
         made = planner.plan(session)
         session.refuse_faults()
         if not made.steps:
             return Applied(environment, made.hosts, progress.seconds())
         if not agree(made):
             return Applied(environment, made.hosts, progress.seconds(), declined=True)
-        planner.refresh(session)
-        outcome = rollout.apply(session, progress)
+        with locked(session, "apply", terms, progress.note):
+            planner.refresh(session)
+            outcome = rollout.apply(session, progress)
     progress.finish()
     return Applied(environment, made.hosts, progress.seconds(), outcome.steps, outcome.faults, outcome.unfinished)
 

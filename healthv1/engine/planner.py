@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from pyinfra.api.host import Host
 from pyinfra.api.state import StateOperationHostData
 
+from deploys.facts.lock import Lock
 from deploys.operations.barrier import STAGE
 from deploys.operations.change import Change, listening, unheard
 from healthv1 import project
@@ -64,6 +67,8 @@ def prefetch(session: Session, host: Host) -> None:
     waiting = list(session.state.ops[host].values())
     while waiting:
         with host.connector.gathering() as questions:
+            with suppress(Unanswered):
+                host.get_fact(Lock)  # no operation asks for it: a plan says who is deploying
             waiting = [operation for operation in waiting if not _answered(operation)]
         host.connector.ask(questions)
 

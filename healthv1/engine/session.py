@@ -46,6 +46,8 @@ class Session:
     state: State
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     """By host. A host with faults takes no further part."""
+    go_on: Callable[[], None] = lambda: None
+    """Called before each operation that runs. Raises `Refused` when the run has to stop there: its lock was lost."""
 
     @property
     def hosts(self) -> list[Host]:

@@ -10,8 +10,9 @@ from typing import Any
 from deploys.secret import Secret
 from healthv1 import commands
 from healthv1.engine.bindings import Bound, bound
-from healthv1.engine.session import opened
 from healthv1.errors import Fault, Refused
+from healthv1.lock.claim import Terms
+from healthv1.lock.locking import locked_alone
 from healthv1.progress import Progress
 from healthv1.secrets import data_keys, register, rotation
 from healthv1.secrets.rotation import Turn
@@ -39,6 +40,7 @@ def rotate(
     *,
     value: str | None,
     at_once: bool,
+    terms: Terms = Terms(),  # noqa: B008 - a value
 ) -> Rotated | None:
     """Rotate without a refused request, and return what came of it; None when `agree` was asked and declined."""
     found = bound(environment)
@@ -49,11 +51,12 @@ def rotate(
         refuse_unusable(turns[0].secret, value)
     if not agree({turn.secret.key: turn.entry.step for turn in turns}):
         return None
-    if all(turn.entry.step == "settled" for turn in turns):
-        _refuse_pending_changes(environment)
     progress = Progress()
-    rotation.begin(turns, value)
-    waiting = rotation.rotate(turns, lambda: _apply(environment, progress), progress.note, at_once=at_once)
+    with locked_alone(environment, "secrets rotate", terms, progress.note):
+        if all(turn.entry.step == "settled" for turn in turns):
+            _refuse_pending_changes(environment)
+        rotation.begin(turns, value)
+        waiting = rotation.rotate(turns, lambda: _apply(environment, progress), progress.note, at_once=at_once)
     return Rotated(
         environment,
         {turn.secret.key: turn.entry.active for turn in turns if turn not in waiting},
@@ -61,10 +64,9 @@ def rotate(
     )
 
 
-def renew_data_keys(environment: str) -> str:
+def renew_data_keys(environment: str, terms: Terms = Terms()) -> str:  # noqa: B008 - a value
     """Seal all that is known of patients anew, under a new data key; return what was done."""
-    with opened(environment, read_site=False) as session:
-        session.refuse_faults()
+    with locked_alone(environment, "secrets rotate data_keys", terms, Progress().note) as session:
         return data_keys.renew(session)
 
 
