@@ -12,6 +12,7 @@ import click
 from healthv1 import commands, output, terminal
 from healthv1.access.cli import db
 from healthv1.errors import Refused
+from healthv1.journal.cli import journal
 from healthv1.lock import cli as lock
 from healthv1.lock.claim import Terms
 from healthv1.plan.cli import Form, forms, show
@@ -108,6 +109,7 @@ def facts(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
 
 
 cli.add_command(db)
+cli.add_command(journal)
 cli.add_command(lock.lock)
 cli.add_command(sandbox)
 cli.add_command(secrets)

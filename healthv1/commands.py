@@ -12,6 +12,7 @@ from deploys.facts.machine import MachineState
 from healthv1.engine import planner, rollout
 from healthv1.engine.session import opened
 from healthv1.errors import Fault
+from healthv1.journal.recording import record, recorded
 from healthv1.lock.claim import Terms
 from healthv1.lock.locking import locked, note_deploys, wait_until_free
 from healthv1.plan import SCHEMA, Plan, Step
@@ -63,6 +64,10 @@ def plan(environment: str, limit: tuple[str, ...]) -> Plan:
     with opened(environment, limit) as session:
         made = planner.plan(session)
         note_deploys(session, progress.note)
+        result = (
+            "not every host could be planned" if made.faults else "changes are due" if made.steps else "nothing to do"
+        )
+        record(session, "plan", progress.note, result, progress.seconds(), made.steps)
     progress.finish()
     return made
 
@@ -82,12 +87,18 @@ def apply(
         made = planner.plan(session)
         session.refuse_faults()
         if not made.steps:
+            record(session, "apply", progress.note, "nothing to do", progress.seconds())
             return Applied(environment, made.hosts, progress.seconds())
         if not agree(made):
+            record(session, "apply", progress.note, "declined", progress.seconds(), made.steps)
             return Applied(environment, made.hosts, progress.seconds(), declined=True)
-        with locked(session, "apply", terms, progress.note):
+        with (
+            locked(session, "apply", terms, progress.note),
+            recorded(session, "apply", progress.note, made.steps) as run,
+        ):
             planner.refresh(session)
             outcome = rollout.apply(session, progress)
+            run.made(outcome.steps, outcome.faults)
     progress.finish()
     return Applied(environment, made.hosts, progress.seconds(), outcome.steps, outcome.faults, outcome.unfinished)
 
@@ -99,8 +110,11 @@ def verify(environment: str, limit: tuple[str, ...]) -> Report:
         kinds = (sign_in, inside, end_to_end, outside)
         found = [one for kind in kinds for one in kind.findings(session)]
         faults = [fault for faults in session.faults.values() for fault in faults]
+        report = Report(environment, found, faults)
+        result = "every claim holds" if report.holds else "not every claim holds"
+        record(session, "verify", progress.note, result, progress.seconds())
     progress.finish()
-    return Report(environment, found, faults)
+    return report
 
 
 def facts(environment: str, limit: tuple[str, ...]) -> dict[str, Any]:

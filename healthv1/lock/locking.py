@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from hashlib import sha256
 from typing import TypeVar
 
 import gevent
@@ -62,6 +63,15 @@ def locked_alone(environment: str, command: str, terms: Terms, note: Note, *, ne
             session.refuse_faults()
         with locked(session, command, terms, note, needed=needed):
             yield session
+
+
+def lock_of(environment: str) -> str:
+    """Return by what a journal knows the lock that this process holds; empty when it holds none."""
+    return known_by(_held[environment].claim.token) if environment in _held else ""
+
+
+def known_by(token: str) -> str:
+    return sha256(token.encode()).hexdigest()[:12]
 
 
 def wait_until_free(session: Session, terms: Terms, note: Note) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from deploys.secret import Secret
 from healthv1.engine.bindings import Bound, bound
 from healthv1.errors import Fault, Refused
+from healthv1.journal.recording import recorded, told
 from healthv1.lock.claim import Terms
 from healthv1.lock.locking import locked_alone
 from healthv1.progress import Progress
@@ -58,8 +59,14 @@ def restore(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     data = file.read_bytes()
     exported = escrow.opened(data, identity)
     # On the day of a disaster there may be no host: those that can be reached are locked.
-    with locked_alone(environment, "secrets restore", Terms(), Progress().note, needed=False):
-        return _restored(found, exported, escrow.digest(data))
+    note, command = Progress().note, "secrets restore"
+    with (
+        locked_alone(environment, command, Terms(), note, needed=False) as session,
+        recorded(session, command, note, needed=False) as run,
+    ):
+        names = _restored(found, exported, escrow.digest(data))
+        run.made([told("restore", name) for name in names], ())
+        return names
 
 
 def _restored(found: Bound, exported: escrow.Escrow, digest: str) -> tuple[str, ...]:

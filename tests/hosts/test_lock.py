@@ -58,6 +58,7 @@ def test_the_second_of_two_applies_is_refused_and_who_loses_the_lock_stops(slow,
         assert slow.shell(f"stat -c '%a %U' {RECORD}") == "600 root\n"
         code, shown = slow.json("lock", "show", "sandbox")
         assert (code, shown["hosts"]["host1"]["state"], shown["hosts"]["host1"]["holder"]) == (0, "held", HOLDER)
+        assert _runs(slow, short)[-1]["state"] == "still running"
         assert "nobody to ask" in slow.cli("lock", "release", "sandbox").stderr
         assert slow.cli("lock", "release", "sandbox", "--force-holder", "eve@elsewhere").returncode == 1
         slow.must("lock", "release", "sandbox", "--force-holder", HOLDER)
@@ -70,6 +71,15 @@ def test_the_second_of_two_applies_is_refused_and_who_loses_the_lock_stops(slow,
     assert slow.shell("systemctl is-active pgbouncer") == "active\n"
     assert slow.shell("systemctl is-active nginx || true") == "inactive\n"
     assert slow.json("lock", "show", "sandbox")[1]["hosts"]["host1"] == {"state": "free"}
+    run = _runs(slow, short)[-1]
+    assert (run["state"], run["result"], run["by"]) == ("ended", "failed", HOLDER)
+    assert [change["target"] for change in run["changes"]] == ["pgbouncer.service"]
+
+
+def _runs(world, cwd):
+    """Return the applies of which the operator's copy knows, the last one at the end."""
+    found = world.json("journal", "show", "sandbox", cwd=cwd)[1]["runs"]
+    return [run for run in found if run["command"] == "apply" and {"operator", "host1"} <= set(run["seen"])]
 
 
 def _planned(world, cwd):
@@ -88,3 +98,7 @@ def test_a_killed_holder_keeps_the_lock_for_its_lease_and_who_waits_then_does_th
     assert max(waited) <= LEASE < taken
     assert slow.shell("systemctl is-active nginx") == "active\n"
     assert slow.json("plan", "sandbox", cwd=short)[1]["steps"] == []
+    died, mended = _runs(slow, short)
+    assert (died["state"], died["ended"], died["count"]) == ("started, never ended", "", 2)
+    assert (mended["state"], mended["result"]) == ("ended", "done")
+    slow.must("journal", "verify", "sandbox", cwd=short)
