@@ -14,6 +14,9 @@ from healthv1 import commands, output, terminal
 from healthv1 import drift as drifts
 from healthv1.access.cli import db
 from healthv1.errors import Refused
+from healthv1.journal.cli import journal
+from healthv1.lock import cli as lock
+from healthv1.lock.claim import Terms
 from healthv1.plan.cli import Form, forms, show
 from healthv1.sandbox.cli import sandbox
 from healthv1.saved import saving
@@ -63,8 +66,10 @@ def plan(environment: str, limit: tuple[str, ...], form: Form, out: Path | None)
 @limit
 @as_json
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool) -> None:
-    """Make the hosts what the plan says. Exit 0: they are; 1: a fault.
+@lock.wait
+@lock.reason
+def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool, lock_wait: float, reason: str) -> None:
+    """Make the hosts what the plan says. Exit 0: they are; 1: a fault, or somebody else is deploying.
 
     What has a slash or a dot in it is the file of a plan that was saved: it is applied exactly, or refused, and nobody
     is asked, for it was agreed to.
@@ -74,7 +79,7 @@ def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool) ->
         saved = saving.trusted(Path(environment), limit)
         environment, limit = saved.environment, saved.limit
     agree = terminal.agreement(show=not as_json, ask=not (yes or saved))
-    outcome = commands.apply(environment, limit, agree, saved=saved)
+    outcome = commands.apply(environment, limit, agree, terms=Terms(reason, lock_wait), saved=saved)
     if as_json:
         _print_json(outcome.as_json())
     else:
@@ -136,6 +141,8 @@ def facts(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
 
 
 cli.add_command(db)
+cli.add_command(journal)
+cli.add_command(lock.lock)
 cli.add_command(sandbox)
 cli.add_command(secrets)
 cli.add_command(show)

@@ -9,6 +9,7 @@ from typing import Any
 
 from pyinfra.api.host import Host
 
+from deploys.facts.lock import Lock
 from deploys.facts.machine import MachineState
 from deploys.facts.record import Record
 from healthv1 import drift as drifts
@@ -18,6 +19,9 @@ from healthv1.engine import planner, records, rollout
 from healthv1.engine.looks import looks, unmoved
 from healthv1.engine.session import opened
 from healthv1.errors import Fault
+from healthv1.journal.recording import record, recorded
+from healthv1.lock.claim import Terms
+from healthv1.lock.locking import locked, note_deploys, wait_until_free
 from healthv1.plan import SCHEMA, Plan, Step
 from healthv1.progress import Progress
 from healthv1.saved import saving
@@ -70,6 +74,11 @@ def plan(environment: str, limit: tuple[str, ...], out: Path | None = None) -> P
         made = planner.plan(session)
         if out and not made.faults:
             output.write(out, saving.saved(session, made, limit).text())
+        note_deploys(session, progress.note)
+        result = (
+            "not every host could be planned" if made.faults else "changes are due" if made.steps else "nothing to do"
+        )
+        record(session, "plan", progress.note, result, progress.seconds(), made.steps)
     progress.finish()
     return made
 
@@ -79,7 +88,7 @@ def drift(environment: str, limit: tuple[str, ...]) -> Drift:
     progress = Progress()
     progress.note(f"Looking for drift of {environment}")
     with opened(environment, limit) as session:
-        made = planner.plan(session, besides=(Record,))
+        made = planner.plan(session, besides=(Lock, Record))
         records.read(session)
         under = saving.digests(session)
         found = drifts.drift(made, looks(session, under), session.known, under.name)
@@ -93,6 +102,7 @@ def apply(
     agree: Callable[[Plan], bool],
     progress: Progress | None = None,
     saved: Saved | None = None,
+    terms: Terms = Terms(),  # noqa: B008 - a value
 ) -> Applied:
     """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault.
 
@@ -101,21 +111,29 @@ def apply(
     progress = progress or Progress()
     progress.note(f"Planning {environment}")
     with opened(environment, limit) as session:
-        made = planner.plan(session, besides=(Record,))
+        wait_until_free(session, terms, progress.note)
+        made = planner.plan(session, besides=(Lock, Record))
         session.refuse_faults()
         records.read(session)
         if saved:
             saving.refuse_stale(session, made, saved)
         if not made.steps:
             records.keep(session, saving.digests(session), saved.id if saved else "", changed=False)
+            record(session, "apply", progress.note, "nothing to do", progress.seconds())
             return Applied(environment, made.hosts, progress.seconds())
         if not agree(made):
+            record(session, "apply", progress.note, "declined", progress.seconds(), made.steps)
             return Applied(environment, made.hosts, progress.seconds(), declined=True)
-        with unmoved(session):
-            planner.learn(session)
-        outcome = rollout.apply(session, progress)
-        if not outcome.faults:
-            records.keep(session, saving.digests(session), saved.id if saved else "", changed=True)
+        with (
+            locked(session, "apply", terms, progress.note),
+            recorded(session, "apply", progress.note, made.steps) as run,
+        ):
+            with unmoved(session):
+                planner.learn(session)
+            outcome = rollout.apply(session, progress)
+            run.made(outcome.steps, outcome.faults)
+            if not outcome.faults:
+                records.keep(session, saving.digests(session), saved.id if saved else "", changed=True)
     progress.finish()
     return Applied(environment, made.hosts, progress.seconds(), outcome.steps, outcome.faults, outcome.unfinished)
 
@@ -127,8 +145,11 @@ def verify(environment: str, limit: tuple[str, ...]) -> Report:
         kinds = (sign_in, inside, end_to_end, outside)
         found = [one for kind in kinds for one in kind.findings(session)]
         faults = [fault for faults in session.faults.values() for fault in faults]
+        report = Report(environment, found, faults)
+        result = "every claim holds" if report.holds else "not every claim holds"
+        record(session, "verify", progress.note, result, progress.seconds())
     progress.finish()
-    return Report(environment, found, faults)
+    return report
 
 
 def facts(environment: str, limit: tuple[str, ...]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploys.faults import Fault, Refused
 
-__all__ = ["Fault", "HostError", "Refused", "ReleaseError", "SandboxError", "SecretsError"]
+__all__ = ["Fault", "HostError", "LockError", "Refused", "ReleaseError", "SandboxError", "SecretsError"]
 
 
 class SandboxError(Refused):
@@ -17,6 +17,10 @@ class SecretsError(Refused):
 
 class HostError(Refused):
     """A host cannot be reached or cannot be used."""
+
+
+class LockError(Refused):
+    """Somebody else is deploying, or the lock was lost."""
 
 
 class ReleaseError(Refused):

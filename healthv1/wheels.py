@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def pack(wheels: Path, path: Path) -> None:
             info.size, info.mode = wheel.stat().st_size, 0o644
             with wheel.open("rb") as content:
                 tar.addfile(info, content)
+            time.sleep(0)  # lets others go on, among them who renews the lock
 
 
 def _pip(verb: str, *arguments: str) -> None:

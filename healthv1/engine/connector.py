@@ -119,6 +119,10 @@ class FastSSH(SSHConnector):
             self._remembered[question] = self._heard(super().run_shell_command(command, *args, **arguments))
         return self._learned.setdefault(question, self._remembered[question])
 
+    def run_aside(self, command: Any, **arguments: Any) -> Any:
+        """Run what is neither a fact nor a write: what the host said of itself is still true afterwards."""
+        return super().run_shell_command(command, **arguments)
+
     def forget(self) -> None:
         self._remembered.clear()
 

@@ -10,6 +10,7 @@ from typing import Any
 from pyinfra.api.facts import FactBase
 from pyinfra.api.host import Host
 
+from deploys.facts.lock import Lock
 from deploys.operations.barrier import STAGE
 from deploys.operations.change import Change, listening, unheard
 from healthv1 import project
@@ -19,10 +20,13 @@ from healthv1.plan import Plan, Step
 from healthv1.plan.origin import origin
 
 
-def plan(session: Session, besides: tuple[type[FactBase[Any]], ...] = ()) -> Plan:
+Besides = tuple[type[FactBase[Any]], ...]
+
+
+def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
     """Return what an apply would change on the session's hosts. A host with a fault has no steps.
 
-    + besides: facts to ask in the same breath, that no operation asks for.
+    + besides: facts to ask in the same breath, that no operation asks for; by default who is deploying.
     """
     heard: dict[tuple[Host, str], tuple[Change, ...]] = {}
 
@@ -75,7 +79,7 @@ def _learning(session: Session, host: Host, operation: str) -> Iterator[None]:
     session.learned[host, operation] = learned
 
 
-def prefetch(session: Session, host: Host, besides: tuple[type[FactBase[Any]], ...] = ()) -> None:
+def prefetch(session: Session, host: Host, besides: Besides = (Lock,)) -> None:
     """Learn, in a few round trips, every fact that the host's operations ask for.
 
     Each round evaluates the operations up to the first fact that is not known yet, then asks for all of those at once.

@@ -68,6 +68,7 @@ def _watched(session: Session, host: Host, operation: str, generator: Any, made:
         acted = False
         with listening() as heard:
             try:
+                session.go_on()
                 for command in generator():
                     acted = True
                     if isinstance(command, FunctionCommand):

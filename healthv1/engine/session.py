@@ -54,6 +54,8 @@ class Session:
     """What each operation asked its host when it was last looked at, and heard."""
     known: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By host: what it keeps of the last apply."""
+    go_on: Callable[[], None] = lambda: None
+    """Called before each operation that runs. Raises `Refused` when the run has to stop there: its lock was lost."""
 
     @property
     def hosts(self) -> list[Host]:

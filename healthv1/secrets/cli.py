@@ -12,6 +12,8 @@ import click
 
 from healthv1 import terminal
 from healthv1.errors import Fault, Refused
+from healthv1.lock import cli as lock
+from healthv1.lock.claim import Terms
 from healthv1.plan import counted
 from healthv1.secrets import commands, data_keys, escrowing, register, rotating
 from healthv1.verify import finding
@@ -100,18 +102,31 @@ def set_(environment: str, name: str) -> None:
 )
 @yes
 @as_json
-def rotate(environment: str, names: tuple[str, ...], from_stdin: bool, at_once: bool, yes: bool, as_json: bool) -> None:
+@lock.wait
+@lock.reason
+def rotate(
+    environment: str,
+    names: tuple[str, ...],
+    from_stdin: bool,
+    at_once: bool,
+    yes: bool,
+    as_json: bool,
+    lock_wait: float,
+    reason: str,
+) -> None:
     """Replace by a new value, step by step: nobody is refused meanwhile. Goes on where a killed run stopped.
 
     NAME `data_keys` renews the keys in the database, and seals every row anew.
     """
+    terms = Terms(reason, lock_wait)
     if data_keys.NAME in names:
-        _renew_data_keys(environment, names, yes, as_json)
+        _renew_data_keys(environment, names, yes, as_json, terms)
         return
     if from_stdin and len(names) > 1:
         raise click.UsageError("--stdin gives one value: name one secret.")
     value = _piped() if from_stdin else None
-    done = rotating.rotate(environment, names, _agreement(environment, yes), value=value, at_once=at_once)
+    agree = _agreement(environment, yes)
+    done = rotating.rotate(environment, names, agree, value=value, at_once=at_once, terms=terms)
     if done is None:
         click.secho("Nothing was changed.", bold=True)
         sys.exit(1)
@@ -180,13 +195,13 @@ def rekey(environment: str) -> None:
     terminal.say_next(f"healthv1 secrets list {environment}")
 
 
-def _renew_data_keys(environment: str, names: tuple[str, ...], yes: bool, as_json: bool) -> None:
+def _renew_data_keys(environment: str, names: tuple[str, ...], yes: bool, as_json: bool, terms: Terms) -> None:
     if len(names) > 1:
         raise click.UsageError(f"{data_keys.NAME} are in the database: rotate them by themselves.")
     if not yes:
         _refuse_without_terminal("give --yes")
         click.confirm("Seal everything known of patients anew? Visitors are served meanwhile.", err=True, abort=True)
-    said = rotating.renew_data_keys(environment)
+    said = rotating.renew_data_keys(environment, terms)
     if as_json:
         _print({"schema": commands.SCHEMA, "environment": environment, "done": said})
     else:

@@ -9,6 +9,10 @@ from pathlib import Path
 from deploys.secret import Secret
 from healthv1.engine.bindings import Bound, bound
 from healthv1.errors import Fault, Refused
+from healthv1.journal.recording import recorded, told
+from healthv1.lock.claim import Terms
+from healthv1.lock.locking import locked_alone
+from healthv1.progress import Progress
 from healthv1.secrets import escrow, register
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.file.replacement import replace
@@ -54,11 +58,23 @@ def restore(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     found = bound(environment)
     data = file.read_bytes()
     exported = escrow.opened(data, identity)
+    # On the day of a disaster there may be no host: those that can be reached are locked.
+    note, command = Progress().note, "secrets restore"
+    with (
+        locked_alone(environment, command, Terms(), note, needed=False) as session,
+        recorded(session, command, note, needed=False) as run,
+    ):
+        names = _restored(found, exported, escrow.digest(data))
+        run.made([told("restore", name) for name in names], ())
+        return names
+
+
+def _restored(found: Bound, exported: escrow.Escrow, digest: str) -> tuple[str, ...]:
     backend = register.kept_by(found)
     lost = [one.key for one in register.found(found, exported.secrets) if backend.entry(one.key) is None]
     for name in lost:
         entry = exported.secrets[name]
-        entry = entry.escrowed(escrow.digest(data), {kept.number for kept in entry.versions})
+        entry = entry.escrowed(digest, {kept.number for kept in entry.versions})
         backend.change(name, partial(_brought_back, entry=entry))
     return tuple(lost)
 

@@ -10,8 +10,10 @@ from typing import Any
 from deploys.secret import Secret
 from healthv1 import commands
 from healthv1.engine.bindings import Bound, bound
-from healthv1.engine.session import opened
 from healthv1.errors import Fault, Refused
+from healthv1.journal.recording import recorded, told
+from healthv1.lock.claim import Terms
+from healthv1.lock.locking import locked_alone
 from healthv1.progress import Progress
 from healthv1.secrets import data_keys, register, rotation
 from healthv1.secrets.rotation import Turn
@@ -39,6 +41,7 @@ def rotate(
     *,
     value: str | None,
     at_once: bool,
+    terms: Terms = Terms(),  # noqa: B008 - a value
 ) -> Rotated | None:
     """Rotate without a refused request, and return what came of it; None when `agree` was asked and declined."""
     found = bound(environment)
@@ -49,11 +52,17 @@ def rotate(
         refuse_unusable(turns[0].secret, value)
     if not agree({turn.secret.key: turn.entry.step for turn in turns}):
         return None
-    if all(turn.entry.step == "settled" for turn in turns):
-        _refuse_pending_changes(environment)
     progress = Progress()
-    rotation.begin(turns, value)
-    waiting = rotation.rotate(turns, lambda: _apply(environment, progress), progress.note, at_once=at_once)
+    steps = [told("rotate", turn.secret.key) for turn in turns]
+    with (
+        locked_alone(environment, "secrets rotate", terms, progress.note) as session,
+        recorded(session, "secrets rotate", progress.note, steps) as run,
+    ):
+        if all(turn.entry.step == "settled" for turn in turns):
+            _refuse_pending_changes(environment)
+        rotation.begin(turns, value)
+        waiting = rotation.rotate(turns, lambda: _apply(environment, progress), progress.note, at_once=at_once)
+        run.made([told("rotate", turn.secret.key) for turn in turns if turn not in waiting], ())
     return Rotated(
         environment,
         {turn.secret.key: turn.entry.active for turn in turns if turn not in waiting},
@@ -61,11 +70,13 @@ def rotate(
     )
 
 
-def renew_data_keys(environment: str) -> str:
+def renew_data_keys(environment: str, terms: Terms = Terms()) -> str:  # noqa: B008 - a value
     """Seal all that is known of patients anew, under a new data key; return what was done."""
-    with opened(environment, read_site=False) as session:
-        session.refuse_faults()
-        return data_keys.renew(session)
+    note, command = Progress().note, "secrets rotate data_keys"
+    with locked_alone(environment, command, terms, note) as session, recorded(session, command, note) as run:
+        said = data_keys.renew(session)
+        run.made([told("renew", data_keys.NAME)], ())
+        return said
 
 
 def _turn(secret: Secret, found: Bound) -> Turn:

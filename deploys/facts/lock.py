@@ -1,0 +1,72 @@
+"""Who holds the deploy lock of a host, judged by the host's own clock: operators' clocks differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+KEPT = "/var/lib/healthv1"
+"""Where a host keeps what the toolkit knows of it: root's alone, and no deploy's."""
+
+# Shell: `record`, `field`, and `tell` with the record's age. Within one boot the kernel's clock counts, which nobody
+# sets; after a reboot the time of day has to do. What cannot be read as a number is as old as can be.
+JUDGED = """set -u
+now=$(date +%s)
+boot=$(cat /proc/sys/kernel/random/boot_id)
+up=$(cut -d. -f1 /proc/uptime)
+read_record() { record=$(cat "$kept/lock" 2>/dev/null); }
+field() { printf '%s\\n' "$record" | sed -n "s/^$1=//p"; }
+number() { value=$(field "$1"); case $value in ''|*[!0-9]*) value=0;; esac; echo "$value"; }
+age() {
+  if [ "$(field boot)" = "$boot" ]; then since=$((up - $(number up))); else since=$((now - $(number beat))); fi
+  [ "$since" -ge 0 ] && echo "$since" || echo 0
+}
+tell() {
+  [ -z "$record" ] || printf '%s\\nage=%s\\nheld=%s\\n' "$record" "$(age)" "$((now - $(number started)))"
+}
+"""
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the record of a lock says."""
+
+    holder: str
+    """user@machine."""
+    command: str
+    reason: str
+    environment: str
+    token: str
+    """Random: whose lock it is, whatever the names are."""
+    lease: int
+    """Seconds."""
+    age: int
+    """Seconds since the holder was last heard of."""
+    held: int
+    """Seconds since it was taken."""
+
+    @property
+    def expired(self) -> bool:
+        return self.age > self.lease
+
+    @classmethod
+    def read(cls, lines: Iterable[str]) -> Held | None:
+        """Return what the host told; None when there is no record, or none that can be read."""
+        found = dict(line.split("=", 1) for line in lines if "=" in line)
+        try:
+            words = {name: found[name] for name in ("holder", "command", "reason", "environment", "token")}
+            return cls(**words, lease=int(found["lease"]), age=int(found["age"]), held=int(found["held"]))
+        except (KeyError, ValueError):
+            return None
+
+
+class Lock(FactBase[Held | None]):
+    default = type(None)
+
+    def command(self) -> str:
+        return f"kept={KEPT}; [ -s $kept/lock ] || exit 0\n{JUDGED}read_record; tell"
+
+    def process(self, output: list[str]) -> Held | None:
+        return Held.read(output)

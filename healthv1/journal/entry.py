@@ -1,0 +1,62 @@
+"""What a line of the journal tells. No diff, no value, and nothing that a host printed: no secret and no patient."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from healthv1 import operator
+from healthv1.plan import Step
+from healthv1.redaction import redactor
+
+MOST = 50
+"""So many changes are listed; of the others the entry has the number."""
+LONGEST = 120  # characters of each
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is the same in all lines of a run."""
+
+    run: str
+    command: str
+    environment: str
+    hosts: tuple[str, ...]
+    lock: str = ""
+    """A digest of the token of the lock it was made under: whether the run still lives is seen from the lock."""
+    by: str = field(default_factory=operator.name)
+    job: str = field(default_factory=operator.job)
+    revision: str = field(default_factory=operator.revision)
+    toolkit: str = field(default_factory=operator.toolkit)
+
+
+def body(told: Told, event: str, steps: Sequence[Step], *, host: str = "", **more: Any) -> dict[str, Any]:
+    """Return an entry: for a host with the changes there, for the operator (no host) with all."""
+    entry = {
+        **{name: _clipped(value) for name, value in vars(told).items()},
+        "event": event,
+        "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
+        "count": sum(len(step.changes) for step in steps),
+        "changes": list(_changes(steps, host))[:MOST],
+        **{name: _clipped(value) for name, value in more.items()},
+    }
+    redacted: dict[str, Any] = json.loads(redactor.redact(json.dumps(entry)))
+    return redacted
+
+
+def _changes(steps: Iterable[Step], host: str) -> Iterable[dict[str, str]]:
+    for step in steps:
+        if step.host in {host, ""} or not host:
+            for change in step.changes:
+                told = (step.host, step.component, step.operation, change.kind, change.target, change.action)
+                names = ("host", "component", "operation", "kind", "target", "action")
+                yield {name: _clipped(value) for name, value in zip(names, told, strict=True) if value}
+
+
+def _clipped(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_clipped(one) for one in value]
+    return f"{value[: LONGEST - 1]}…" if isinstance(value, str) and len(value) > LONGEST else value

@@ -1,0 +1,114 @@
+"""The journals of all hosts and the operator's copy, read, and their lines put together run by run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from deploys.facts.lock import KEPT, Held
+from healthv1.engine.aside import aside, real
+from healthv1.engine.session import opened
+from healthv1.errors import Fault, HostError
+from healthv1.journal import script
+from healthv1.journal.copy import Copy
+from healthv1.lock.locking import known_by
+from healthv1.lock.place import OnHost, ask
+from healthv1.lock.taking import at_once
+
+SCHEMA = 1
+OPERATOR = "operator"
+TIMEOUT = 120.0  # seconds
+ONCE = ("command", "by", "job", "revision", "toolkit", "hosts", "lock")
+AT_THE_END = ("result", "seconds", "faults")
+
+
+@dataclass(frozen=True)
+class Journals:
+    lines: dict[str, list[str]]
+    """By host; the operator's copy under `OPERATOR`."""
+    locks: frozenset[str]
+    """By what journals know them: those whose holder is alive."""
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass
+class Run:
+    run: str
+    told: dict[str, Any] = field(default_factory=dict)
+    started: str = ""
+    """UTC; empty for what has only looked."""
+    ended: str = ""
+    count: int = 0
+    changes: list[dict[str, str]] = field(default_factory=list)
+    seen: list[str] = field(default_factory=list)
+    """In whose journals it stands."""
+
+    def state(self, locks: Iterable[str]) -> str:
+        if self.ended:
+            return "ended"
+        return "still running" if self.told.get("lock") in set(locks) - {""} else "started, never ended"
+
+    def as_json(self, locks: Iterable[str]) -> dict[str, Any]:
+        at = {"state": self.state(locks), "started": self.started, "ended": self.ended}
+        return {"run": self.run, **at, **self.told, "count": self.count, "changes": self.changes, "seen": self.seen}
+
+
+def journals(environment: str, last: int | None = None, host: str = "") -> Journals:
+    """Return the last lines of each, or all of them; of one host only, when it is named."""
+    with opened(environment, (host,) if host else (), read_site=False) as session:
+        hosts = real(session.hosts)
+
+        def of(one: Host) -> list[str]:
+            try:
+                return aside(one, script.read(KEPT, environment, last), TIMEOUT).splitlines()
+            except HostError as error:
+                session.fail(one, *error.faults)
+                return []
+
+        lines = {one.name: found for one, found in at_once(hosts, of).items() if one.name not in session.faults}
+        held = [
+            one.held for one in at_once([OnHost(one) for one in session.hosts], lambda at: ask(at, "show")).values()
+        ]
+        faults = tuple(fault for faults in session.faults.values() for fault in faults)
+    mine = Copy(environment).lines()
+    return Journals(lines if host else {OPERATOR: mine[-last:] if last else mine, **lines}, _alive(held), faults)
+
+
+def _alive(held: Iterable[Held | None]) -> frozenset[str]:
+    return frozenset(known_by(one.token) for one in held if one and not one.expired)
+
+
+def runs(found: Journals) -> list[Run]:
+    """Return them by the time of their first line, the oldest first. A line that cannot be read is left to `verify`."""
+    known: dict[str, Run] = {}
+    for where, lines in found.lines.items():
+        for entry in filter(None, map(_entry, lines)):
+            run = known.setdefault(entry["run"], Run(entry["run"]))
+            run.seen += [where] if where not in run.seen else []
+            _add(run, entry)
+    return sorted(known.values(), key=lambda run: run.started or run.ended)
+
+
+def _add(run: Run, entry: dict[str, Any]) -> None:
+    run.told |= {name: entry[name] for name in ONCE if name in entry}
+    if entry["event"] == "started":
+        run.started = entry["at"]
+        if run.ended:
+            return
+    elif not run.ended:
+        run.ended, run.changes = entry["at"], []  # what was made, instead of what was planned
+        run.told |= {name: entry[name] for name in AT_THE_END if name in entry}
+    run.count = entry["count"]
+    run.changes += [change for change in entry["changes"] if change not in run.changes]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+        return entry if {"run", "event", "at", "count", "changes"} <= entry.keys() else None
+    except (ValueError, AttributeError):
+        return None

@@ -1,0 +1,149 @@
+"""`with recorded(…)`: a run has a line before its first change and one after its last; what only looks has one line.
+
+A run that died has the first alone.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from deploys.facts.lock import KEPT
+from deploys.operations.change import Change
+from healthv1.engine.aside import aside, real
+from healthv1.engine.session import Session
+from healthv1.errors import Fault, HostError, Refused
+from healthv1.journal import chain, script
+from healthv1.journal.chain import Head
+from healthv1.journal.copy import Copy
+from healthv1.journal.entry import Told, body
+from healthv1.lock.locking import lock_of
+from healthv1.lock.taking import at_once
+from healthv1.plan import Step
+
+TIMEOUT = 20.0  # seconds
+Note = Callable[[str], None]
+
+
+@dataclass
+class Run:
+    """What is told of a run when it ends."""
+
+    steps: Sequence[Step]
+    result: str = "done"
+    faults: Sequence[Fault] = ()
+
+    def made(self, steps: Sequence[Step], faults: Sequence[Fault]) -> None:
+        self.steps, self.faults = steps, faults
+        self.result = "failed" if faults else "done"
+
+
+@contextmanager
+def recorded(
+    session: Session, command: str, note: Note, steps: Sequence[Step] = (), *, needed: bool = True
+) -> Iterator[Run]:
+    """Record a run that changes something. Raises `HostError` before it, when a host cannot be written to.
+
+    + steps: what is going to be changed.
+    + needed: without, such a host is noted.
+    """
+    journal = _Journal(session, command, note)
+    run = Run(steps)
+    started = time.monotonic()
+    try:
+        faults = journal.append("started", steps)
+        HostError.unless(faults if needed else ())
+        yield run
+    except BaseException as error:
+        run.result = f"stopped: {_reason(error)}"
+        run.steps = () if run.steps is steps else run.steps
+        raise
+    finally:
+        journal.end(run, time.monotonic() - started)
+
+
+def record(session: Session, command: str, note: Note, result: str, seconds: float, steps: Sequence[Step] = ()) -> None:
+    """Record a run that has changed nothing. A host that cannot be written to is noted, and no fault."""
+    _Journal(session, command, note).end(Run(steps, result), seconds, durable=False)
+
+
+def told(action: str, secret: str) -> Step:
+    """Return what was done to a secret, of which only the name is told, as a step."""
+    return Step("", "", "Secrets", f"secrets {action}", (Change("secret", secret, action),))
+
+
+@dataclass
+class _Journal:
+    session: Session
+    command: str
+    note: Note
+    told: Told = field(init=False)
+    hosts: list[Host] = field(init=False)
+    copy: Copy = field(init=False)
+
+    def __post_init__(self) -> None:
+        environment = self.session.environment
+        self.hosts = real(self.session.hosts)
+        self.copy = Copy(environment)
+        names = tuple(host.name for host in self.session.hosts)
+        self.told = Told(secrets.token_hex(6), self.command, environment, names, lock_of(environment))
+
+    def append(self, event: str, steps: Sequence[Step], *, durable: bool = True, **more: Any) -> list[Fault]:
+        """The operator's copy first, so that the hosts remember its head; return why hosts could not be written to."""
+        self._copied(event, steps, **more)
+        return self._on_hosts(event, steps, durable=durable, **more)[1]
+
+    def end(self, run: Run, seconds: float, *, durable: bool = True) -> None:
+        """The hosts first, so that the operator's copy remembers their heads."""
+        if not self.hosts:
+            return
+        told = {
+            "result": run.result,
+            "seconds": round(seconds, 1),
+            "faults": [fault.where for fault in run.faults][:10],
+        }
+        heads, faults = self._on_hosts("ended", run.steps, durable=durable, **told)
+        for fault in faults:
+            self.note(f"{fault.where}: the journal there lacks this run: {fault.what}")
+        self._copied("ended", run.steps, **told, heads={name: asdict(head) for name, head in heads.items()})
+
+    def _copied(self, event: str, steps: Sequence[Step], **more: Any) -> None:
+        if not self.hosts:
+            return
+        try:
+            self.copy.append(body(self.told, event, steps, **more))
+        except OSError as error:
+            if event == "ended":
+                self.note(f"This run stands in the hosts' journals alone: {self.copy.path}: {error.strerror}")
+
+    def _on_hosts(
+        self, event: str, steps: Sequence[Step], *, durable: bool, **more: Any
+    ) -> tuple[dict[str, Head], list[Fault]]:
+        known = self.copy.head()
+        mirrored = {"copy": known[0], "mirrors": asdict(known[1])} if known else {}
+
+        def append(host: Host) -> Head | HostError:
+            told = chain.fields(body(self.told, event, steps, host=host.name, **more, **mirrored))
+            try:
+                text = script.append(KEPT, self.told.environment, told, durable=durable)
+                line, digest, *_ = aside(host, text, TIMEOUT).split()
+            except HostError as error:
+                return error
+            return Head(int(line), digest)
+
+        found = at_once(self.hosts, append)
+        heads = {host.name: head for host, head in found.items() if isinstance(head, Head)}
+        return heads, [fault for one in found.values() if isinstance(one, HostError) for fault in one.faults]
+
+
+def _reason(error: BaseException) -> str:
+    """Never what a host printed."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return "; ".join(fault.where for fault in error.faults) if isinstance(error, Refused) else type(error).__name__

@@ -1,0 +1,1 @@
+"""One deploy at a time per environment, on all its hosts."""

@@ -1,0 +1,149 @@
+"""`with locked(session, …)`: nobody else changes the environment meanwhile."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from typing import TypeVar
+
+import gevent
+from pyinfra.api.host import Host
+
+from deploys.facts.lock import Lock
+from deploys.rollout import Rollout
+from healthv1 import operator
+from healthv1.engine.aside import others, reach, real
+from healthv1.engine.session import Session, opened
+from healthv1.errors import Fault, HostError
+from healthv1.lock.claim import Claim, HeldBySomebody, Terms, described
+from healthv1.lock.holding import Holding
+from healthv1.lock.place import OnHost, Place, ask
+from healthv1.lock.taking import at_once, take
+
+ASK_AGAIN = 1.0  # seconds
+SAY_AGAIN = 5.0  # seconds
+REACH = 5.0  # seconds, for a host that takes no part
+T = TypeVar("T")
+Note = Callable[[str], None]
+
+_held: dict[str, Holding] = {}
+"""By environment: what this process holds. A rotation holds it over all of its applies."""
+
+
+@contextmanager
+def locked(session: Session, command: str, terms: Terms, note: Note, *, needed: bool = True) -> Iterator[Holding]:
+    """Hold the lock on all hosts of the environment that can be reached. Raises `HeldBySomebody`, or `HostError`.
+
+    The session's run stops before its next operation when the lock is lost.
+    + needed: a host of the session that cannot be locked is a fault, instead of being left out.
+    """
+    environment = session.environment
+    with ExitStack() as stack:
+        if environment not in _held:
+            strangers = others(session)
+            stack.callback(_leave, strangers)
+            places = _places(session, strangers, needed, note)
+            claim = Claim(environment, command, _lease(session), terms.reason or operator.revision())
+            _held[environment] = holding = Holding(claim, _taken(places, claim, terms, note), note)
+            stack.callback(holding.release)
+            stack.callback(_held.pop, environment)
+        session.go_on = _held[environment].check
+        session.go_on()
+        yield _held[environment]
+
+
+@contextmanager
+def locked_alone(environment: str, command: str, terms: Terms, note: Note, *, needed: bool = True) -> Iterator[Session]:
+    """Hold it over connections of its own. With `needed`, raise `HostError` when not every host can be locked."""
+    with opened(environment, read_site=False) as session:
+        if needed:
+            session.refuse_faults()
+        with locked(session, command, terms, note, needed=needed):
+            yield session
+
+
+def lock_of(environment: str) -> str:
+    """Return by what a journal knows the lock that this process holds; empty when it holds none."""
+    return known_by(_held[environment].claim.token) if environment in _held else ""
+
+
+def known_by(token: str) -> str:
+    return sha256(token.encode()).hexdigest()[:12]
+
+
+def wait_until_free(session: Session, terms: Terms, note: Note) -> None:
+    """Wait before planning, so that what is planned is what the other leaves. Takes nothing."""
+
+    def attempt() -> None:
+        for place, answer in at_once(
+            [OnHost(host) for host in real(session.hosts)], lambda one: ask(one, "show")
+        ).items():
+            if answer.held and not answer.held.expired:
+                raise HeldBySomebody(place.name, answer.held)
+
+    if terms.wait and session.environment not in _held:
+        wait(attempt, terms, note)
+
+
+def note_deploys(session: Session, note: Note) -> None:
+    """Say who is deploying meanwhile. Costs no round trip: it was asked among the facts of the plan."""
+    found = [host.get_fact(Lock) for host in real(session.hosts)]
+    for held in {held.token: held for held in found if held and not held.expired}.values():
+        note(f"A deploy is under way, and this plan is what it has not done yet: {described(held)}")
+
+
+def _places(session: Session, strangers: list[Host], needed: bool, note: Note) -> list[OnHost]:
+    """Return what can be locked, in the inventory's order, which is everybody's."""
+    unreachable = {host: fault for host, fault in at_once(real(strangers), _reached).items() if fault}
+    for fault in unreachable.values():
+        note(f"{fault.where} is not locked, and no part of this run: {fault.what}")
+    hosts = [host for host in real(list(session.state.inventory)) if host not in unreachable]
+    return [OnHost(host, needed=needed and host not in strangers) for host in hosts]
+
+
+def _reached(host: Host) -> Fault | None:
+    try:
+        reach(host, REACH)
+    except HostError as error:
+        return error.faults[0]
+    return None
+
+
+def _leave(hosts: list[Host]) -> None:
+    for host in hosts:
+        if host.connected:
+            host.disconnect()
+
+
+def _lease(session: Session) -> int:
+    found = (host.data.get("rollout") for host in session.state.inventory)
+    return next((one for one in found if isinstance(one, Rollout)), Rollout()).lease
+
+
+def _taken(places: list[OnHost], claim: Claim, terms: Terms, note: Note) -> list[Place]:
+    had, left_out = wait(lambda: take(places, claim), terms, note)
+    for place, before in had.items():
+        if before and before.token != claim.token:
+            note(f"{place.name}: the lock had run out; it was held by {described(before)}")
+    for fault in left_out:
+        note(f"{fault.where} is not locked, and no part of this run: {fault.what}")
+    return list(had)
+
+
+def wait(attempt: Callable[[], T], terms: Terms, note: Note) -> T:
+    """Try until it is had, or the time is over; say every few seconds whom it waits for."""
+    until, said = time.monotonic() + terms.wait, 0.0
+    while True:
+        try:
+            return attempt()
+        except HeldBySomebody as refusal:
+            if time.monotonic() >= until:
+                raise
+            if time.monotonic() - said >= SAY_AGAIN:
+                said = time.monotonic()
+                note(f"Waiting for {described(refusal.held)}")
+        # Two who wait for the same do not meet again and again.
+        gevent.sleep(min(ASK_AGAIN * random.uniform(0.5, 1.5), max(0.1, until - time.monotonic())))  # noqa: S311
