@@ -19,7 +19,6 @@ from healthv1.engine.session import Session
 from healthv1.plan import Plan, Step
 from healthv1.plan.origin import origin
 
-
 Besides = tuple[type[FactBase[Any]], ...]
 
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from typing_extensions import Self
+
 from deploys.secret import Secret, Version
 from healthv1.errors import Fault, SecretsError
 from healthv1.secrets.kept import generated
 
 
 class Rehearsal:
-    """A backend that holds nothing."""
+    """A backend that holds nothing beyond this process."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Version] = {}
+
+    def __copy__(self) -> Self:
+        """Stay one: pyinfra copies group_data whenever it is read."""
+        return self
 
     def versions(self, secret: Secret) -> tuple[Version, ...]:
-        return (Version(1, generated(secret.entropy or 32)),)
+        return (self._made.setdefault(secret.key, Version(1, generated(secret.entropy or 32))),)
 
     def missing(self, secrets: tuple[Secret, ...]) -> tuple[Secret, ...]:
         return tuple(secret for secret in secrets if secret.entropy)
