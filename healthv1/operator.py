@@ -8,6 +8,7 @@ import socket
 import subprocess
 from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 
 from healthv1 import project
 
@@ -24,13 +25,21 @@ def name() -> str:
 
 @cache
 def revision() -> str:
-    """Return the project's git revision, with "-dirty" when files differ from it; empty outside git."""
-    argv = ["git", "-C", str(project.root()), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    return revision_of(project.root())
+
+
+def revision_of(folder: Path) -> str:
+    """Return the commit that is checked out, with "+dirty" when anything in `folder` differs; empty outside git."""
+    argv = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--", "."]
+    reading = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    except OSError:
+        done = subprocess.run(argv, env=reading, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except OSError:  # no git here
         return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    lines = done.stdout.splitlines()
+    commit = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), "")
+    differs = any(not line.startswith("#") for line in lines)
+    return f"{commit}{'+dirty' * differs}" if commit not in ("", "(initial)") else ""
 
 
 def job() -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
@@ -13,11 +14,10 @@ from pyinfra.api.host import Host
 from deploys.facts.lock import Lock
 from deploys.operations.barrier import STAGE
 from deploys.operations.change import Change, listening, unheard
-from healthv1 import project
+from healthv1 import operator
 from healthv1.engine.connector import FastSSH, Unanswered
 from healthv1.engine.session import Session
 from healthv1.plan import Plan, Step
-from healthv1.plan.origin import origin
 
 Besides = tuple[type[FactBase[Any]], ...]
 
@@ -50,7 +50,9 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
             if (host, operation) in heard
         ),
         faults=tuple(fault for faults in session.faults.values() for fault in faults),
-        **origin(project.root()),
+        made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        revision=operator.revision(),
+        toolkit=operator.toolkit(),
     )
 
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from jsonschema import Draft202012Validator, ValidationError
 
 from healthv1.errors import Fault, Refused
+from healthv1.operator import revision_of
 from healthv1.plan import SCHEMA, Plan, html, markdown, text
-from healthv1.plan.origin import origin, revision
 from healthv1.plan.reading import read
 from healthv1.plan.schema import as_text, schema
 from tests.unit.command import REPOSITORY, healthv1
@@ -127,12 +127,12 @@ def test_a_plan_says_which_revision_it_is_of(tmp_path):
         )
         return done.stdout.strip()
 
-    assert revision(tmp_path) == ""
+    assert revision_of(tmp_path) == ""
     git("init", "-q")
-    assert revision(tmp_path) == ""
+    assert revision_of(tmp_path) == ""
     (tmp_path / "a").touch()
     git("add", "a")
     git("commit", "-qm", "a")
-    assert revision(tmp_path) == git("rev-parse", "HEAD")
+    assert revision_of(tmp_path) == git("rev-parse", "HEAD")
     (tmp_path / "b").touch()
-    assert origin(tmp_path)["revision"] == f"{git('rev-parse', 'HEAD')}+dirty"
+    assert revision_of(tmp_path) == f"{git('rev-parse', 'HEAD')}+dirty"
