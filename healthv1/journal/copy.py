@@ -25,7 +25,7 @@ class Copy:
 
     def lines(self) -> list[str]:
         """Raise `OSError` when there is a file that cannot be read."""
-        return self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else []
+        return self.path.read_text(encoding="ascii", errors="replace").splitlines() if self.path.exists() else []
 
     def append(self, body: dict[str, Any]) -> tuple[str, Head]:
         """Write a line; return the copy's name and its new head. Raises `OSError`."""
@@ -54,7 +54,7 @@ class Copy:
 
     @contextmanager
     def _alone(self) -> Iterator[IO[str]]:
-        with self.path.open("a+", encoding="utf-8") as file:
+        with self.path.open("a+", encoding="ascii", errors="replace") as file:
             self.path.chmod(0o600)
             while True:
                 try:

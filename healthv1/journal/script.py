@@ -30,8 +30,9 @@ printf '%s ' $((number + 1))
 printf %s "$line" | sha256sum
 """
 
+# Lines are ASCII: what somebody put there that is not would be hard to read, and breaks the chain in this form too.
 _READ = """file=$kept/journal/$environment.jsonl
-[ ! -e "$file" ] || tail -n "$last" "$file"
+[ ! -e "$file" ] || tail -n "$last" "$file" | LC_ALL=C tr '\\000\\200-\\377' '?'
 """
 
 

@@ -90,6 +90,8 @@ def wait_until_free(session: Session, terms: Terms, note: Note) -> None:
 
 def note_deploys(session: Session, note: Note) -> None:
     """Say who is deploying meanwhile. Costs no round trip: it was asked among the facts of the plan."""
+    if session.environment in _held:  # it is we
+        return
     found = [host.get_fact(Lock) for host in real(session.hosts)]
     for held in {held.token: held for held in found if held and not held.expired}.values():
         note(f"A deploy is under way, and this plan is what it has not done yet: {described(held)}")

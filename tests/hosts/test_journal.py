@@ -5,7 +5,7 @@ import pytest
 KEPT = "/var/lib/healthv1/journal"
 FILE = f"{KEPT}/sandbox.jsonl"
 TAMPERINGS = {
-    "edited": ('sed -i \'2s/"plan"/"none"/\'', 2),
+    "edited": ("sed -i 2s/sandbox/sandbux/", 2),
     "deleted": ("sed -i 2d", 2),
     "reordered": ("sed -i '2{h;d};3G'", 2),
     "cut": ("sed -i '$d'", None),

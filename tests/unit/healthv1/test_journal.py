@@ -126,6 +126,15 @@ def test_after_a_torn_line_the_next_begins_anew_and_the_torn_one_is_named(tmp_pa
     assert kinds(journal(tmp_path).read_text().splitlines()) == {(4, "edited")}
 
 
+def test_a_line_that_is_not_even_text_is_named(tmp_path):
+    for number in range(3):
+        appended(tmp_path, {"run": number})
+    journal(tmp_path).write_bytes(journal(tmp_path).read_bytes().replace(b'"run":1', b'"run":\xff\x00'))
+    text = script.read(str(tmp_path), "production").encode()
+    shown = subprocess.run(["sh", "-s"], input=text, capture_output=True, check=True)
+    assert kinds(shown.stdout.decode("ascii").splitlines()) == {(2, "edited")}
+
+
 def told(run="r1", lock=""):
     return Told(run, "apply", "production", ("host1",), lock, by="anna@laptop")
 
