@@ -1,53 +1,67 @@
-"""`make bench`: how long planning takes, beside stock pyinfra on the same deploys and the same host."""
+"""`make bench`: what planning and applying cost, beside others on the same host, in one run.
 
+Figures are ratios within one run: what else this machine does hits all alike. Everything that is made here is gone
+afterwards, but for Ansible in build/.
+"""
+
+import argparse
+import json
 import os
-import statistics
-import subprocess
-import sys
-import time
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
 
+from benchmarks import comparison, distance, fleet, project, throughput
+from benchmarks.measure import HEALTHV1, Contender, Row, Table
 from healthv1.sandbox import Sandbox, lifecycle
 from healthv1.sandbox.lifecycle import Shape
 
-RUNS = 5
-WORLD = Sandbox.named("bench")
-ENVIRONMENT = {**os.environ, "HEALTHV1_SANDBOX": WORLD.name, "NO_COLOR": "1", "PYINFRA_PROGRESS": "off"}
-HEALTHV1 = (sys.executable, "-m", "healthv1")
-PYINFRA = (sys.executable, "-m", "pyinfra")
+WORLD = Sandbox("bench")
 
-CONTENDERS = {
-    "healthv1 --version (process start)": (*HEALTHV1, "--version"),
-    "healthv1 plan": (*HEALTHV1, "plan", "sandbox"),
-    "healthv1 apply, nothing to do": (*HEALTHV1, "apply", "sandbox", "--yes"),
-    "healthv1 verify": (*HEALTHV1, "verify", "sandbox"),
-    "pyinfra --dry (stock, the same deploys)": (*PYINFRA, "--dry", "inventories/sandbox.py", "deploys/site.py"),
+
+def first_apply(_folder: Path) -> list[Table]:
+    name = "healthv1 apply, from a bare host"
+    seconds = Contender(name, (*HEALTHV1, "apply", "sandbox", "--yes"), "").seconds()
+    return [Table("The first apply", (Row(name, seconds, "the whole stack", 1),))]
+
+
+SECTIONS: dict[str, Callable[[Path], list[Table]]] = {
+    "comparison": comparison.tables,
+    "distance": distance.tables,
+    "fleet": fleet.tables,
+    "throughput": throughput.tables,
 }
-REFERENCE = "healthv1 plan"
 
 
-def _seconds(argv: tuple[str, ...]) -> float:
-    started = time.monotonic()
-    subprocess.run(argv, env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, check=True)
-    return time.monotonic() - started
-
-
-def _measure() -> dict[str, float]:
-    """Return each contender's median: taken in turns, so that what else the machine does hits all alike."""
-    rounds = [{name: _seconds(argv) for name, argv in CONTENDERS.items()} for _ in range(RUNS)]
-    return {name: statistics.median(one[name] for one in rounds) for name in CONTENDERS}
+def measured(sections: list[str], folder: Path) -> Iterator[Table]:
+    project.make(folder / "team")
+    yield from first_apply(folder)
+    for section in sections:
+        yield from SECTIONS[section](folder)
+    load = " ".join(f"{load:.1f}" for load in os.getloadavg())
+    yield Table("This machine", (), (f"{os.cpu_count()} processors; load average at the end: {load}",))
 
 
 def main() -> None:
-    lifecycle.down(WORLD)
-    lifecycle.up(WORLD, Shape())
-    try:
-        print(f"{'first apply, from a bare host':<44}{_seconds((*HEALTHV1, 'apply', 'sandbox', '--yes')):8.2f} s")
-        medians = _measure()
-        print(f"\n{f'on the converged host, median of {RUNS}':<44}{'':>10}{f'ratio to {REFERENCE}':>24}")
-        for name, seconds in medians.items():
-            print(f"{name:<44}{seconds:8.2f} s{seconds / medians[REFERENCE]:24.2f}")
-    finally:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else there")
+    parser.add_argument("--only", choices=SECTIONS, action="append", help="this section; repeatable")
+    arguments = parser.parse_args()
+    os.environ["HEALTHV1_SANDBOX"] = WORLD.name
+    tables = []
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="healthv1-bench-")))
         lifecycle.down(WORLD)
+        stack.callback(lifecycle.down, WORLD)
+        lifecycle.up(WORLD, Shape())
+        for table in measured(arguments.only or list(SECTIONS), folder):
+            tables.append(asdict(table))
+            if not arguments.json:
+                print(table, flush=True)
+    if arguments.json:
+        print(json.dumps({"schema": 1, "tables": tables}, indent=2))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """One `healthv1` command in this process, and what it cost: python -m benchmarks.counted FILE ARGUMENT…
 
-Exits as the command does. FILE then holds, as JSON, the seconds that the command took besides the process's start,
-and for each host the SSH channels that were opened, and in how many rounds. A channel that is opened while another
-one to the same host is open belongs to the same round: it waits no longer for the network.
+Exits as the command does. FILE then holds, as JSON, the seconds and the processor's seconds that the command took
+besides the process's start, its peak of memory in bytes, and for each host the SSH channels that were opened, and in
+how many rounds. A channel that is opened while another one to the same host is open belongs to the same round: it
+waits no longer for the network.
 """
 
 # ruff: noqa: E402 - as in healthv1/__main__.py
@@ -63,12 +64,13 @@ def counting() -> Count:
 def main() -> None:
     file, *arguments = sys.argv[1:]
     sys.argv[1:] = arguments
-    count, started = counting(), time.monotonic()
+    count, started, busy = counting(), time.monotonic(), time.process_time()
     try:
         cli.main()
     finally:
         told = {
             "seconds": time.monotonic() - started,
+            "processor": time.process_time() - busy,
             "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             "hosts": {
                 host: {"channels": count.channels[host], "rounds": count.rounds[host]} for host in count.channels

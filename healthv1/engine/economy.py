@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
+from copy import copy
 from functools import cache
 from inspect import Traceback
 from types import FrameType
+from typing import Any
 
 from pyinfra.api import arguments, util
+from pyinfra.api.host import Host, HostData
 
 
 def practise() -> None:
@@ -32,3 +35,17 @@ def stack() -> list[tuple[FrameType]]:
 
 def whereabouts(frame: FrameType) -> Traceback:
     return Traceback(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, None, None)
+
+
+class MergedData(HostData):
+    """A host's data, merged once: pyinfra does so at each look, of which every operation and fact takes dozens."""
+
+    def __init__(self, host: Host) -> None:
+        super().__init__(host, host.data.dict(), host.get_deploy_data)
+
+    def __getattr__(self, key: str) -> Any:
+        overrides, merged, deploy = self.__dict__["datas"]
+        for data in (overrides, merged, deploy()):
+            if key in data:
+                return copy(data[key])
+        raise AttributeError(key)

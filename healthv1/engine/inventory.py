@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 
 import pyinfra
-from pyinfra.api.host import Host, HostData
+from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.inventory import make_inventory_from_files
@@ -15,6 +15,7 @@ from pyinfra_cli.inventory import make_inventory_from_files
 from deploys.component import collecting_faults
 from healthv1 import project
 from healthv1.engine.connector import FastSSH
+from healthv1.engine.economy import MergedData
 from healthv1.errors import Fault, Refused
 
 
@@ -33,8 +34,7 @@ def load(environment: str) -> Inventory:
     if not len(inventory):
         raise Refused(Fault(f"inventories/{path.name}", "It names no host.", "add one to a group"))
     for host in inventory:
-        # Merged once: pyinfra does so at each look, of which every operation and fact takes dozens.
-        host.data = HostData(host, host.data.dict(), host.get_deploy_data)
+        host.data = MergedData(host)
         if host.connector_cls.__name__ == "SSHConnector":
             host.connector_cls = FastSSH
     return inventory
