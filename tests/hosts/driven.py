@@ -24,7 +24,7 @@ class Outcome:
 
     def assert_faithful(self):
         """Assert that the plan was carried out, all of it and nothing else, and that nothing is left to do."""
-        assert not self.faults, _told(self.faults)
+        assert not self.faults, "\n".join(fault["what"] for fault in self.faults)
         assert self.made == self.planned, self._compared()
         assert not self.left, f"left after the apply:\n{_told(self.left)}"
 

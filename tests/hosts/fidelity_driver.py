@@ -10,6 +10,7 @@ monkey.patch_all()
 import json  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
+import traceback  # noqa: E402
 from dataclasses import asdict  # noqa: E402
 
 from healthv1 import commands  # noqa: E402
@@ -19,11 +20,14 @@ from healthv1.errors import Refused  # noqa: E402
 def outcome():
     """Return what a plan said, what an apply made of it, and what a plan says then."""
     agreed = []
+    nothing = {"made": [], "left": []}
     try:
         made = commands.apply("sandbox", (), lambda plan: agreed.append(plan) or True)
         left = commands.plan("sandbox", ())
     except Refused as refusal:
-        return {"planned": _changes(agreed), "made": [], "left": [], "faults": [asdict(one) for one in refusal.faults]}
+        return {"planned": _changes(agreed), **nothing, "faults": [asdict(one) for one in refusal.faults]}
+    except Exception:  # noqa: BLE001 - a test is to show it
+        return {"planned": _changes(agreed), **nothing, "faults": [{"what": traceback.format_exc()}]}
     faults = [asdict(fault) for fault in (*made.faults, *left.faults)]
     return {"planned": _changes(agreed), "made": _changes([made]), "left": _changes([left]), "faults": faults}
 

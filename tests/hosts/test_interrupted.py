@@ -9,7 +9,7 @@ import time
 import pytest
 
 from tests.hosts.driven import Driver
-from tests.hosts.matrix import at_rest
+from tests.hosts.matrix import at_rest, unlock
 from tests.hosts.world import REPOSITORY
 
 KILLS = 10
@@ -36,6 +36,8 @@ def _stopped_after(world, seconds, how):
     except subprocess.TimeoutExpired:
         process.send_signal(how)
         said, _ = process.communicate(timeout=60)
+        if how == signal.SIGKILL:
+            unlock(world)
     return process.returncode, said
 
 

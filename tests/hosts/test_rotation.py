@@ -12,6 +12,7 @@ import pytest
 from healthv1.secrets.kept import generated
 from healthv1.secrets.vault import Token, Vault
 from tests.hosts.clinic import Clinic
+from tests.hosts.matrix import unlock
 from tests.hosts.traffic import NO_ERROR, Traffic, Visitor, without_rate_limits
 from tests.hosts.world import quoted
 
@@ -148,6 +149,7 @@ def _killed_at(world, reached, command, cwd):
             time.sleep(0.2)
         time.sleep(random.uniform(0, 6))  # any moment will do
         process.kill()
+    unlock(world)
 
 
 def test_what_holds_of_secrets_is_found_not_to_hold_when_it_does_not(deployed):
