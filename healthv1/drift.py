@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any
 
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
 from healthv1.errors import Fault
 from healthv1.plan import Plan, Step
 from healthv1.saved.look import Look
@@ -89,25 +91,17 @@ def lines(drift: Drift) -> Iterator[str]:
 
 def metrics(drift: Drift, at: float) -> str:
     """Return a file for node_exporter's textfile collector. `at`: seconds since 1970."""
+    registry = CollectorRegistry()
+
+    def gauge(name: str, told: str, *labels: str) -> Gauge:
+        return Gauge(f"healthv1_drift_{name}", told, ("environment", *labels), registry=registry)
+
     causes = Counter((one.step.host, one.cause) for one in drift.drifted for _ in one.step.changes)
-    gauges: dict[tuple[str, str], Iterable[tuple[dict[str, str], float]]] = {
-        ("healthv1_drift_changes", "Changes that are due, by why."): [
-            ({"host": host, "cause": cause}, causes[host, cause]) for host in drift.hosts for cause in CAUSES
-        ],
-        ("healthv1_drift_faults", "Hosts, settings or secrets that kept drift from being told."): [
-            ({}, len(drift.faults))
-        ],
-        ("healthv1_drift_timestamp_seconds", "When drift was last looked for."): [({}, at)],
-    }
-    found = []
-    for (name, told), samples in gauges.items():
-        found += [f"# HELP {name} {told}", f"# TYPE {name} gauge"]
-        found += [f"{name}{_labels({'environment': drift.environment, **labels})} {n!r}" for labels, n in samples]
-    return "\n".join(found) + "\n"
-
-
-def _labels(labels: Mapping[str, str]) -> str:
-    escaped = {
-        name: text.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n") for name, text in labels.items()
-    }
-    return "{" + ",".join(f'{name}="{text}"' for name, text in escaped.items()) + "}"
+    changes = gauge("changes", "Changes that are due, by why.", "host", "cause")
+    for host in drift.hosts:
+        for cause in CAUSES:
+            changes.labels(drift.environment, host, cause).set(causes[host, cause])
+    faults = gauge("faults", "What of hosts, settings or secrets kept drift from being told.")
+    faults.labels(drift.environment).set(len(drift.faults))
+    gauge("timestamp_seconds", "When drift was last looked for.").labels(drift.environment).set(at)
+    return generate_latest(registry).decode()
