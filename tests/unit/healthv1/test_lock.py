@@ -8,6 +8,8 @@ from pathlib import Path
 import gevent
 import pytest
 
+from deploys.operations.files import file
+from healthv1.engine import rollout
 from healthv1.errors import Fault, HostError, LockError
 from healthv1.lock.claim import Claim, HeldBySomebody, Terms
 from healthv1.lock.holding import Holding
@@ -223,3 +225,25 @@ def test_what_is_no_record_locks_nobody_out(hosts):
     assert ask(hosts[0], "show").held is None
     take(hosts[:1], BELA)
     assert ask(hosts[0], "show").held.holder == "bela@ci"
+
+
+def test_a_run_whose_lock_is_lost_stops_before_its_next_operation(converge, owner, tmp_path, monkeypatch):
+    apply, first, second = rollout.apply, tmp_path / "first", tmp_path / "second"
+
+    def check():
+        if first.exists():
+            raise LockError(Fault("host1", "Somebody released our lock by force."))
+
+    def watched(session, report):
+        session.go_on = check
+        return apply(session, report)
+
+    def body():
+        file(name="Write the first", path=str(first), content="x\n", mode="0640", **owner)
+        file(name="Write the second", path=str(second), content="x\n", mode="0640", **owner)
+
+    monkeypatch.setattr(rollout, "apply", watched)
+    run = converge(body)
+    assert [fault.what for fault in run.faults] == ["Somebody released our lock by force."]
+    assert [change.target for change in run.made] == [str(first)]
+    assert not second.exists()
