@@ -4,20 +4,20 @@ Python's standard library alone, for it is copied there. A question that was not
 """
 
 import json
-import shlex
+import re
 import sys
 from pathlib import Path
 
 PLACE = Path("/var/lib/simulated")
-WORDS = 9  # of one question in a script: sh -c QUESTION 2>/dev/null </dev/null; printf FORM MARK $?
+END = re.compile(r" 2>/dev/null </dev/null; printf '\\n%s %s\\n' ([0-9a-f]{32}) \$\?\n?")
+"""What healthv1/engine/questions.py writes after each question."""
 
 known = json.loads((PLACE / "answers.json").read_text())
-words = shlex.split(sys.stdin.read())
-for start in range(0, len(words), WORDS):
-    question, mark = words[start + 2], words[start + 7]
-    for line in known.get(question, ()):
-        print(line)
-    print(f"\n{mark} {int(question not in known)}")
+parts = END.split(sys.stdin.read())
+said = []
+for question, mark in zip(parts[::2], parts[1::2]):  # noqa: B905 - what follows the last end is empty
+    said += [*known.get(question, ()), "", f"{mark} {int(question not in known)}"]
     if question not in known:
         with (PLACE / "unknown").open("a") as unknown:
             unknown.write(f"{question}\n")
+print("\n".join(said))
