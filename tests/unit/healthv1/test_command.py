@@ -115,7 +115,7 @@ def test_what_is_done_once_falls_to_no_other_host_because_the_first_has_a_fault(
         return [sum(one["kind"] == "secret" for one in found), sum(one["action"] == "migrate" for one in found)]
 
     assert once() == [0, 0]
-    assert once("--limit", "@fake/debian13") == [8, 1]
+    assert once("--limit", "@fake/debian13") == [9, 1]
 
 
 def test_an_apply_with_a_faulty_host_changes_nothing_and_says_how_to_go_on_without_it(faulty):
