@@ -45,8 +45,7 @@ def needed(
     stack: Stack, environment: Settings, rollout: Settings, reading: Settings | None = None
 ) -> tuple[Secret, ...]:
     """Return the secrets that the hosts of this run use: the others need neither be there, nor be readable."""
-    inventory = ctx_inventory.get()
-    parts = {part for host in inventory if host in inventory.state.active_hosts for part in host.groups}
+    parts = {part for host in _chosen_hosts() for part in host.groups}
     data = (stack.database_password, stack.database_owner_password, stack.redis_password)
     whole = stack.secrets() + environment.secrets() if "api" in parts else data if "database" in parts else ()
     return rollout.secrets() + whole + (reading.secrets() if reading and "database" in parts else ())
@@ -71,11 +70,18 @@ def topology() -> Topology:
 
 
 def is_first(part: str) -> bool:
-    """Whether this host is the one that does what is done once among `part` (or "all"): migrations, say."""
+    """Whether this host is the one that does what is done once among `part` (or "all"): migrations, say.
+
+    A fault of that host moves it to no other: only whoever leaves the host out with --limit does.
+    """
+    hosts = [host for host in _chosen_hosts() if part == "all" or part in host.groups]
+    return bool(hosts) and ctx_host.get() is hosts[0]
+
+
+def _chosen_hosts() -> list[Host]:
+    """Return the hosts that this run was asked for, in the inventory's order, also those that have a fault."""
     inventory = ctx_inventory.get()
-    active = inventory.state.active_hosts
-    hosts = [host for host in inventory if host in active and (part == "all" or part in host.groups)]
-    return bool(hosts) and ctx_host.get() == hosts[0]
+    return [host for host in inventory if inventory.state.is_host_in_limit(host)]
 
 
 def _address(host: Host) -> str:

@@ -14,6 +14,10 @@ class Rollout(Settings):
     """So many hosts of each stage go ahead, and have to pass their checks, before any other is touched; 0 for none."""
     at_once: Annotated[int, Field(ge=1)] = 4
     """So many hosts are then changed at a time."""
+    settle: Annotated[int, Field(ge=0, le=600)] = 20
+    """Seconds within which what was changed has to pass its checks: a service may take a moment to be whole again."""
+    connect_timeout: Annotated[int, Field(ge=1, le=300)] = 10
+    """Seconds after which a host that does not answer is given up."""
     lease: Annotated[int, Field(ge=3, le=3600)] = 60
     """Seconds after which the lock of an operator who is not heard of any more is free."""
     plan_valid_for: Annotated[int, Field(ge=1, le=24 * 30)] = 24

@@ -7,7 +7,7 @@ One explicit line per component: pyinfra tells operations apart by the lines tha
 from __future__ import annotations
 
 from deploys import here
-from deploys.api.deploy import deploy_api
+from deploys.api.deploy import deploy_api, rewrap_data_keys
 from deploys.api.settings import Api
 from deploys.certbot.deploy import deploy_certbot
 from deploys.certbot.settings import Certbot
@@ -79,12 +79,13 @@ if here.plays("api"):
         settings=here.settings(Api),
         stack=stack,
         topology=topology,
-        master_key=environment.master_key,
         first=here.is_first("api"),
     )
 barrier("application")
 
-# What nobody uses any more, and what reads what there is.
+# What nobody uses any more, and what reads what there is: every API host has moved on by now.
+if here.is_first("api"):
+    rewrap_data_keys(settings=here.settings(Api), stack=stack, master_key=environment.master_key)
 if here.plays("database"):
     retire_logins(stack=stack)
     deploy_reading(reading=reading, stack=stack)

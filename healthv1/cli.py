@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from healthv1 import commands, output, terminal
+from healthv1 import applying, commands, output, terminal
 from healthv1 import drift as drifts
 from healthv1.access.cli import db
 from healthv1.errors import Refused
@@ -66,9 +66,12 @@ def plan(environment: str, limit: tuple[str, ...], form: Form, out: Path | None)
 @limit
 @as_json
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--resume", is_flag=True, help="Go on with the apply that stopped: what is left of it was agreed to.")
 @lock.wait
 @lock.reason
-def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool, lock_wait: float, reason: str) -> None:
+def apply(
+    environment: str, limit: tuple[str, ...], as_json: bool, yes: bool, resume: bool, lock_wait: float, reason: str
+) -> None:
     """Make the hosts what the plan says. Exit 0: they are; 1: a fault, or somebody else is deploying.
 
     What has a slash or a dot in it is the file of a plan that was saved: it is applied exactly, or refused, and nobody
@@ -78,15 +81,17 @@ def apply(environment: str, limit: tuple[str, ...], as_json: bool, yes: bool, lo
     if "/" in environment or "." in environment:
         saved = saving.trusted(Path(environment), limit)
         environment, limit = saved.environment, saved.limit
-    agree = terminal.agreement(show=not as_json, ask=not (yes or saved))
-    outcome = commands.apply(environment, limit, agree, terms=Terms(reason, lock_wait), saved=saved)
+        applying.refuse_resuming(saved, resume=resume)
+    agree = terminal.agreement(show=not as_json, ask=not (yes or saved or resume))
+    terms = Terms(reason, lock_wait)
+    outcome = applying.apply(environment, limit, agree, saved=saved, terms=terms, resume=resume)
     if as_json:
         _print_json(outcome.as_json())
     else:
         terminal.show_outcome(outcome)
-        if not outcome.faults and not outcome.declined:
+        if outcome.ended_well:
             terminal.say_next(f"healthv1 verify {environment}")
-    sys.exit(FAILED if outcome.faults or outcome.declined else DONE)
+    sys.exit(DONE if outcome.ended_well else terminal.INTERRUPTED if outcome.interrupted else FAILED)
 
 
 @cli.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,38 +14,17 @@ from deploys.facts.record import Record
 from healthv1 import drift as drifts
 from healthv1 import output
 from healthv1.drift import Drift
-from healthv1.engine import planner, records, rollout
-from healthv1.engine.looks import looks, unmoved
+from healthv1.engine import planner, records
+from healthv1.engine.looks import looks
 from healthv1.engine.session import opened
 from healthv1.errors import Fault
-from healthv1.journal.recording import record, recorded
-from healthv1.lock.claim import Terms
-from healthv1.lock.locking import locked, note_deploys, wait_until_free
-from healthv1.plan import SCHEMA, Plan, Step
+from healthv1.journal.recording import record
+from healthv1.lock.locking import note_deploys
+from healthv1.plan import Plan
 from healthv1.progress import Progress
 from healthv1.saved import saving
-from healthv1.saved.sealed import Saved
 from healthv1.verify import end_to_end, finding, inside, junit, outside, sign_in
 from healthv1.verify.finding import Finding
-
-
-@dataclass(frozen=True)
-class Applied:
-    environment: str
-    hosts: tuple[str, ...]
-    seconds: float
-    steps: tuple[Step, ...] = ()
-    faults: tuple[Fault, ...] = ()
-    unfinished: tuple[str, ...] = ()
-    declined: bool = False
-    """The plan was shown and not agreed to."""
-
-    @property
-    def changes(self) -> int:
-        return sum(len(step.changes) for step in self.steps)
-
-    def as_json(self) -> dict[str, Any]:
-        return {"schema": SCHEMA, "changes": self.changes, **asdict(self)}
 
 
 @dataclass(frozen=True)
@@ -79,7 +57,6 @@ def plan(environment: str, limit: tuple[str, ...], out: Path | None = None) -> P
             "not every host could be planned" if made.faults else "changes are due" if made.steps else "nothing to do"
         )
         record(session, "plan", progress.note, result, progress.seconds(), made.steps)
-    progress.finish()
     return made
 
 
@@ -91,51 +68,7 @@ def drift(environment: str, limit: tuple[str, ...]) -> Drift:
         made = planner.plan(session, besides=(Lock, Record))
         records.read(session)
         under = saving.digests(session)
-        found = drifts.drift(made, looks(session, under), session.known, under.name)
-    progress.finish()
-    return found
-
-
-def apply(
-    environment: str,
-    limit: tuple[str, ...],
-    agree: Callable[[Plan], bool],
-    progress: Progress | None = None,
-    saved: Saved | None = None,
-    terms: Terms = Terms(),  # noqa: B008 - a value
-) -> Applied:
-    """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault.
-
-    + saved: the plan that is to be applied, and none other.
-    """
-    progress = progress or Progress()
-    progress.note(f"Planning {environment}")
-    with opened(environment, limit) as session:
-        wait_until_free(session, terms, progress.note)
-        made = planner.plan(session, besides=(Lock, Record))
-        session.refuse_faults()
-        records.read(session)
-        if saved:
-            saving.refuse_stale(session, made, saved)
-        if not made.steps:
-            records.keep(session, saving.digests(session), saved.id if saved else "", changed=False)
-            record(session, "apply", progress.note, "nothing to do", progress.seconds())
-            return Applied(environment, made.hosts, progress.seconds())
-        if not agree(made):
-            record(session, "apply", progress.note, "declined", progress.seconds(), made.steps)
-            return Applied(environment, made.hosts, progress.seconds(), declined=True)
-        with (
-            locked(session, "apply", terms, progress.note),
-            recorded(session, "apply", progress.note, made.steps) as run,
-        ):
-            with unmoved(session):
-                planner.learn(session)
-            outcome = rollout.apply(session, progress)
-            run.made(outcome.steps, outcome.faults)
-            if not outcome.faults:
-                records.keep(session, saving.digests(session), saved.id if saved else "", changed=True)
-    progress.finish()
-    return Applied(environment, made.hosts, progress.seconds(), outcome.steps, outcome.faults, outcome.unfinished)
+        return drifts.drift(made, looks(session, under), session.known, under.name)
 
 
 def verify(environment: str, limit: tuple[str, ...]) -> Report:
@@ -148,7 +81,6 @@ def verify(environment: str, limit: tuple[str, ...]) -> Report:
         report = Report(environment, found, faults)
         result = "every claim holds" if report.holds else "not every claim holds"
         record(session, "verify", progress.note, result, progress.seconds())
-    progress.finish()
     return report
 
 

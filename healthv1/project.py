@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from deploys.faults import Fault, Refused
@@ -26,6 +27,33 @@ def inventory_file(environment: str) -> Path:
         return root() / "inventories" / f"{environment}.py"
     known = ", ".join(environments())
     raise Refused(Fault(environment, "There is no inventory of that name.", f"known: {known}"))
+
+
+def state_folder() -> Path:
+    """Return where this operator's own notes lie. It may not be there yet."""
+    return root() / ".healthv1"
+
+
+def state(name: str) -> Path:
+    """Return the folder `name` for notes of one kind: made, this user's alone, and not for the repository."""
+    folder = state_folder() / name
+    for one in (state_folder(), folder):
+        one.mkdir(mode=0o700, exist_ok=True)
+    ignored = state_folder() / ".gitignore"
+    if not ignored.exists():
+        ignored.write_text("*\n", encoding="utf-8")
+    return folder
+
+
+def digest() -> str:
+    """Return a digest of everything that a plan is made from, but for secrets, releases and what the hosts say."""
+    toolkit = Path(__file__).parents[1]
+    folders = (root() / "inventories", root() / "group_data", toolkit / "deploys", toolkit / "templates")
+    found = hashlib.sha256()
+    for file in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        if "__pycache__" not in file.parts:
+            found.update(f"{file} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()
 
 
 def site_file() -> Path:

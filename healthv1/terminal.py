@@ -15,7 +15,8 @@ import gevent
 
 from healthv1 import drift as drifts
 from healthv1 import plan as plans
-from healthv1.commands import Applied, Report
+from healthv1.applying import Applied
+from healthv1.commands import Report
 from healthv1.drift import Drift
 from healthv1.errors import Fault, Refused
 from healthv1.plan import text
@@ -99,13 +100,12 @@ def show_plan(plan: plans.Plan, *, full: bool = False) -> None:
 def show_outcome(applied: Applied) -> None:
     show_faults(applied.faults)
     changes, hosts = plans.counted(applied.changes, "change"), ", ".join(applied.hosts)
-    if applied.faults:
-        click.echo(f"{changes} made, then it stopped. Not done:")
-        for line in applied.unfinished[:10]:
-            click.echo(f"    {line}")
-        more = len(applied.unfinished) - 10
-        click.echo(f"    … and {more} more\n" * (more > 0), nl=False)
-        click.echo("Mend the cause and run the same command: it goes on from here.")
+    if applied.faults or applied.interrupted:
+        click.echo(f"{'Interrupted: ' * applied.interrupted}{changes} made, then it stopped:")
+        for standing in applied.standings:
+            click.echo(f"    {standing}")
+        cause = "Mend the cause, then go on" if applied.faults else "Go on"
+        click.echo(f"{cause} from here: healthv1 apply {applied.environment} --resume")
     elif applied.declined:
         click.secho("Nothing was changed.", bold=True)
     elif applied.changes:

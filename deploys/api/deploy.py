@@ -26,8 +26,8 @@ UNIT = "/etc/systemd/system/health-v1-api@.service"
 
 
 @deploy("API")
-def deploy_api(settings: Api, stack: Stack, topology: Topology, master_key: Secret, first: bool) -> None:
-    """Run the release. `first` is the one host that migrates, and wraps keys; the others start after it."""
+def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool) -> None:
+    """Run the release. `first` is the one host that migrates; the others start after it."""
     releases, (python, architecture) = f"{stack.home}/releases", _target()
     version = settings.release.version(python, architecture)
     packages(name="Install Python", names=PACKAGES)
@@ -48,8 +48,6 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, master_key: Secr
         )
     link(name="Choose the release", path=stack.current, target=f"releases/{version}")
     _instances(settings, stack, topology, f"{releases}/{version}/{COMPLETE}")
-    if first and len(master_key.numbers()) > 1:
-        _rewrap(stack, version, master_key)
     pruned(
         name="Remove old releases",
         releases=releases,
@@ -60,8 +58,12 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, master_key: Secr
     claim("api", checks(stack, topology, first=first, version=version))
 
 
-def _rewrap(stack: Stack, version: str, master_key: Secret) -> None:
-    """By now every instance accepts both master keys, and wraps what is new under the active one."""
+@deploy("API")
+def rewrap_data_keys(settings: Api, stack: Stack, master_key: Secret) -> None:
+    """By now every instance on every host accepts both master keys, and wraps what is new under the active one."""
+    if len(master_key.numbers()) < 2:
+        return
+    version = settings.release.version(*_target())
     env, active = f"{stack.home}/.env", fingerprints(master_key)[0]
     promoted = host.get_fact(ToldMasters, path=env)[:1] not in ([], [active])
     ensure(

@@ -6,6 +6,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.operations.change import Commands
+from deploys.operations.claims import due_by
 
 STAGE = "End of stage"
 
@@ -22,3 +23,4 @@ def barrier(stage: str) -> None:
     pyinfra orders operations by dependency within each host, so groups without a common operation would interleave.
     """
     _nothing(name=f"{STAGE} {stage}")
+    due_by(stage)

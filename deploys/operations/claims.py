@@ -1,8 +1,9 @@
-"""What a component claims of its host, collected while the deploys are read: `verify` runs exactly these."""
+"""What a component claims of its host, collected while the deploys are read: `verify` and a rollout try it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.host import Host
@@ -10,13 +11,39 @@ from pyinfra.context import ctx_host
 
 from deploys.component import Check
 
-_claims: WeakKeyDictionary[Host, list[tuple[str, Check]]] = WeakKeyDictionary()
+
+@dataclass(frozen=True)
+class Claim:
+    component: str
+    check: Check
+    deploy: str
+    """The name that the component's operations go by in a plan."""
+    stage: str = ""
+    """At whose end it is due: the one in which it was claimed."""
+
+
+_claims: WeakKeyDictionary[Host, list[Claim]] = WeakKeyDictionary()
 
 
 def claim(component: str, checks: Iterable[Check]) -> None:
-    """Claim `checks` of the current host. The last line of each component's deploy."""
-    _claims.setdefault(ctx_host.get(), []).extend((component, check) for check in checks)
+    """Claim `checks` of the current host. The last line of each component's deploy.
+
+    They have to hold once the stage ends: what a later stage makes true is claimed there.
+    """
+    host = ctx_host.get()
+    deploy = host.current_deploy_name or component
+    _claims.setdefault(host, []).extend(Claim(component, check, deploy) for check in checks)
+
+
+def due_by(stage: str) -> None:
+    """Have what the current host claimed since the last stage be due at the end of `stage`."""
+    found = _claims.get(ctx_host.get(), [])
+    found[:] = [one if one.stage else replace(one, stage=stage) for one in found]
+
+
+def claimed(host: Host) -> list[Claim]:
+    return _claims.get(host, [])
 
 
 def claims_of(host: Host) -> list[tuple[str, Check]]:
-    return _claims.get(host, [])
+    return [(one.component, one.check) for one in claimed(host)]

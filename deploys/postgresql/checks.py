@@ -17,8 +17,13 @@ def checks(cluster: Cluster, stack: Stack, topology: Topology, reading: Reading 
         *_cluster(cluster, addresses(topology, reading)),
         *_admission(cluster),
         *_roles(cluster, stack),
-        *_rights(cluster, stack, READER if reading else stack.database_user),
+        *_rights(cluster, stack),
     ]
+
+
+def last_checks(cluster: Cluster, stack: Stack, reading: Reading | None = None) -> list[Check]:
+    """Return what holds once nobody uses any more what is taken away: the last logins, the right to read."""
+    return [_members(cluster, stack), _admitted(cluster, stack, READER if reading else stack.database_user)]
 
 
 def _cluster(cluster: Cluster, where: tuple[str, ...]) -> list[Check]:
@@ -102,17 +107,6 @@ def _roles(cluster: Cluster, stack: Stack) -> list[Check]:
             "run apply",
         ),
         Check(
-            f"Nobody but {' and '.join(logins)} has the rights of {stack.database_user}, which does not log in itself",
-            cluster.holds(
-                f"array_agg(rolname::text order by rolname) = array[{quoted}]"
-                f" from pg_roles where rolname <> '{stack.database_user}' and not rolsuper"
-                f" and pg_has_role(oid, '{stack.database_user}', 'member')"
-            )
-            + " && "
-            + cluster.holds(f"not rolcanlogin from pg_roles where rolname = '{stack.database_user}'"),
-            "run apply; a role that somebody made a member, they revoke it from",
-        ),
-        Check(
             "Only postgres is a superuser",
             cluster.holds("not exists(select from pg_roles where rolsuper and rolname <> 'postgres')"),
             "find out who made it one, then: alter role … nosuperuser",
@@ -120,7 +114,37 @@ def _roles(cluster: Cluster, stack: Stack) -> list[Check]:
     ]
 
 
-def _rights(cluster: Cluster, stack: Stack, reader: str) -> list[Check]:
+def _members(cluster: Cluster, stack: Stack) -> Check:
+    logins = accepted(stack.database_user, stack.database_password)
+    quoted = ", ".join(f"'{name}'" for name in sorted(logins))
+    return Check(
+        f"Nobody but {' and '.join(logins)} has the rights of {stack.database_user}, which does not log in itself",
+        cluster.holds(
+            f"array_agg(rolname::text order by rolname) = array[{quoted}]"
+            f" from pg_roles where rolname <> '{stack.database_user}' and not rolsuper"
+            f" and pg_has_role(oid, '{stack.database_user}', 'member')"
+        )
+        + " && "
+        + cluster.holds(f"not rolcanlogin from pg_roles where rolname = '{stack.database_user}'"),
+        "run apply; a role that somebody made a member, they revoke it from",
+    )
+
+
+def _admitted(cluster: Cluster, stack: Stack, reader: str) -> Check:
+    return Check(
+        f"Nobody but its roles may connect to {stack.database}",
+        cluster.holds(
+            "not exists(select from pg_roles where not rolsuper and has_database_privilege(oid, current_database(),"
+            f" 'connect') and rolname <> '{stack.database_owner}'"
+            f" and not pg_has_role(oid, '{stack.database_user}', 'member')"
+            f" and not pg_has_role(oid, '{reader}', 'member'))",
+            stack.database,
+        ),
+        f"revoke connect on database {stack.database} from whom it lists in \\l",
+    )
+
+
+def _rights(cluster: Cluster, stack: Stack) -> list[Check]:
     at = stack.database
     create = "begin; set local role {}; create table public.healthv1_check(); rollback"
     return [
@@ -133,16 +157,5 @@ def _rights(cluster: Cluster, stack: Stack, reader: str) -> list[Check]:
             f"{stack.database_user} cannot create tables",
             f"{cluster.sql('select 1', at)} && ! {{ {cluster.sql(create.format(stack.database_user), at)}; }}",
             "run apply",
-        ),
-        Check(
-            f"Nobody but its roles may connect to {at}",
-            cluster.holds(
-                "not exists(select from pg_roles where not rolsuper and has_database_privilege(oid, current_database(),"
-                f" 'connect') and rolname <> '{stack.database_owner}'"
-                f" and not pg_has_role(oid, '{stack.database_user}', 'member')"
-                f" and not pg_has_role(oid, '{reader}', 'member'))",
-                at,
-            ),
-            f"revoke connect on database {at} from whom it lists in \\l",
         ),
     ]

@@ -18,7 +18,7 @@ from deploys.operations.packages import packages
 from deploys.operations.roles import holder, members, only_logins, role
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
-from deploys.postgresql.checks import checks
+from deploys.postgresql.checks import checks, last_checks
 from deploys.postgresql.commands import acceptable, admissible, certificate, certified, made, make, serving, valid
 from deploys.postgresql.configuration import parameters, peers, reloading, restarting, sources
 from deploys.postgresql.reading import readable, reading_checks, unread
@@ -80,6 +80,7 @@ def deploy_reading(reading: Reading | None, stack: Stack) -> None:
     cluster = _here(stack)
     if reading is None:
         unread(cluster, stack)
+        claim("postgresql", last_checks(cluster, stack))
         return
     holder(name="Have the role that may read", cluster=cluster, role=READER)
     role(
@@ -89,7 +90,7 @@ def deploy_reading(reading: Reading | None, stack: Stack) -> None:
         password=reading.database_engine_password,
     )
     readable(cluster, stack, reading)
-    claim("postgresql", reading_checks(cluster, stack, reading))
+    claim("postgresql", [*last_checks(cluster, stack, reading), *reading_checks(cluster, stack, reading)])
 
 
 def _here(stack: Stack) -> Cluster:

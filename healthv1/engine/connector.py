@@ -16,6 +16,7 @@ from pyinfra.api.host import Host
 from pyinfra.connectors import ssh
 from pyinfra.connectors.ssh import SSHConnector
 
+from deploys.rollout import Rollout
 from healthv1.engine.questions import Question, alike, answers, script, shares
 
 if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made cooperative, and only by who uses it
@@ -96,6 +97,10 @@ class FastSSH(SSHConnector):
         logging.getLogger("healthv1").warning("%s Hint: apply makes sshd trust who signs it; compare clocks", what)
 
     def make_paramiko_kwargs(self) -> dict[str, Any]:
+        patience = (self.host.data.get("rollout") or Rollout()).connect_timeout
+        return {**self._sign_in_with(), "timeout": patience, "banner_timeout": patience}
+
+    def _sign_in_with(self) -> dict[str, Any]:
         if self.credential is None:
             return super().make_paramiko_kwargs()
         everything = self.data

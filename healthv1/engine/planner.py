@@ -113,8 +113,12 @@ def _answered(evaluate: Callable[[], Iterator[Any]]) -> bool:
 
 
 def staged(session: Session) -> list[tuple[str, str]]:
-    """Return each operation's stage and hash, in the order in which they run."""
-    order = session.state.get_op_order()
+    """Return the stage and hash of each operation of whole hosts, in the order in which they run.
+
+    A host with a fault may have stopped short of a stage's end.
+    """
+    theirs = {operation for host in session.hosts for operation in session.state.ops[host]}
+    order = [operation for operation in session.state.get_op_order() if operation in theirs]
     return list(zip(_stages(session, order), order, strict=True))
 
 

@@ -1,144 +1,231 @@
-"""A plan carried out: stage by stage, every step reported, one host's failure never another's."""
+"""A plan carried out: stage by stage, in each a few hosts at a time, which have to be whole before others are begun.
+
+The hosts of a batch take each operation together. Where one fails, the batch stops at that operation: what comes after
+may rest on it, as an API does on the migration of its database.
+"""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Protocol, TypeVar
 
-from pyinfra.api.command import FunctionCommand
-from pyinfra.api.exceptions import PyinfraError
 from pyinfra.api.host import Host
-from pyinfra.api.operation import OperationMeta
-from pyinfra.api.operations import run_ops
-from pyinfra.api.state import BaseStateCallback, State, StateStage
+from pyinfra.api.state import StateStage
 
-from deploys.operations.change import Change, listening
+from deploys.operations.claims import Claim, claimed
+from deploys.rollout import Rollout
+from healthv1.engine import gate
+from healthv1.engine.execution import Made, execute, watch
 from healthv1.engine.planner import label, staged
-from healthv1.engine.session import Session, faults_of
-from healthv1.errors import Fault
-from healthv1.plan import Step
+from healthv1.engine.session import Session
+from healthv1.errors import Refused
+from healthv1.outcome import Outcome, Standing
+from healthv1.plan import Plan, Step
 
-Made = dict[tuple[Host, str], tuple[Change, ...]]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    steps: tuple[Step, ...]
-    """What was changed, in the plan's own words."""
-    faults: tuple[Fault, ...]
-    unfinished: tuple[str, ...]
-    """Operations that were due and did not run, as "host: component, sentence"."""
-
-    @property
-    def changes(self) -> int:
-        return sum(len(step.changes) for step in self.steps)
+Anything = TypeVar("Anything")
+Unproven = Collection[tuple[str, str, str]]
+"""Host, stage and component of what an earlier apply may have changed, and did not prove."""
 
 
 class Report(Protocol):
-    """Hears of every operation as it starts and ends."""
+    """Hears of every stage, operation and gate as it begins and ends."""
+
+    def stage_begun(self, stage: str, operations: Mapping[str, int]) -> None:
+        """`operations` is how many each host has, of those that have something to change in this stage."""
 
     def started(self, host: str, stage: str, component: str, sentence: str) -> None: ...
 
     def ended(self, host: str, stage: str, component: str, sentence: str, *, changed: bool) -> None: ...
 
+    def trying(self, stage: str, claims: Mapping[str, int]) -> None:
+        """`claims` is how many are tried on each host."""
 
-def apply(session: Session, report: Report) -> Outcome:
-    """Run every operation of the prepared session. Raises `KeyboardInterrupt` when the user stops it."""
-    state = session.state
-    made: Made = {}
-    for host in session.hosts:
-        for operation, data in state.ops[host].items():
-            data.command_generator = _watched(session, host, operation, data.command_generator, made)
-    state.set_stage(StateStage.Execute)
-    state.add_callback_handler(_Reporter(session, report, made))
-    with contextlib.suppress(PyinfraError):  # a host failed; the outcome says which and why
-        run_ops(state)
-    return _outcome(session, made)
+    def stage_ended(self, stage: str) -> None: ...
 
 
-def _watched(session: Session, host: Host, operation: str, generator: Any, made: Made) -> Callable[[], Iterator[Any]]:
-    """Note what the operation announces, and turn its exception into its own host's failure.
+class Ledger(Protocol):
+    """Notes what is under way, for whoever goes on if this stops."""
 
-    Without this, an exception inside one host's operation ends the run of all hosts (pyinfra 3.10).
+    def begun(self, stage: str, hosts: Sequence[str]) -> None: ...
+
+    def proven(self, stage: str, hosts: Sequence[str]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Nowhere:
+    """The ledger of a run that nobody goes on with."""
+
+    def begun(self, stage: str, hosts: Sequence[str]) -> None: ...
+
+    def proven(self, stage: str, hosts: Sequence[str]) -> None: ...
+
+
+def _never() -> bool:
+    return False
+
+
+def apply(
+    session: Session,
+    plan: Plan,
+    report: Report,
+    ledger: Ledger = Nowhere(),
+    stopping: Callable[[], bool] = _never,
+    unproven: Unproven = (),
+) -> Outcome:
+    """Carry out `plan`, which the session has just made, and stop before the next operation once `stopping` says so.
+
+    + unproven: what has to pass the gates although this plan may not change it any more.
     """
-
-    def commands() -> Iterator[Any]:
-        acted = False
-        with listening() as heard:
-            try:
-                session.go_on()
-                for command in generator():
-                    acted = True
-                    if isinstance(command, FunctionCommand):
-                        command.function = _explained(session, host, command.function)
-                    yield command
-            except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
-                yield FunctionCommand(_explained(session, host, _raising(error)), (), {})
-        if acted:
-            made[host, operation] = tuple(heard) or (Change("operation", label(session, operation)[1], "run"),)
-
-    return commands
+    run = _Run(session, plan, report, ledger, stopping, unproven)
+    try:
+        run.go()
+    except Refused as refusal:  # what is under way cannot be noted
+        session.faults.setdefault("", []).extend(refusal.faults)
+    except KeyboardInterrupt:  # somebody does not even wait for the running operation
+        return run.outcome(interrupted=True)
+    return run.outcome(interrupted=stopping())
 
 
-def _explained(session: Session, host: Host, function: Callable[..., None]) -> Callable[..., None]:
-    """Return the same function, whose exception becomes the host's fault: pyinfra only logs it."""
-
-    def call(*args: Any, **kwargs: Any) -> None:
-        try:
-            function(*args, **kwargs)
-        except Exception as error:
-            session.faults.setdefault(host.name, []).extend(faults_of(host, error))
-            raise
-
-    return call
+def batches(hosts: Sequence[Anything], busy: Collection[Anything], settings: Rollout) -> list[list[Anything]]:
+    """Return the hosts in the order in which they are changed: the canaries, the others, and who has nothing to do."""
+    due = [host for host in hosts if host in busy]
+    rest = due[settings.canary :]
+    found = [due[: settings.canary]]
+    found += [rest[start : start + settings.at_once] for start in range(0, len(rest), settings.at_once)]
+    found.append([host for host in hosts if host not in busy])
+    return [batch for batch in found if batch]
 
 
-def _raising(error: Exception) -> Callable[[], None]:
-    def call() -> None:
-        raise error
+@dataclass
+class _Course:
+    """How far one host has come."""
 
-    return call
-
-
-class _Reporter(BaseStateCallback):
-    """Passes on what pyinfra tells."""
-
-    # ruff: noqa: ARG002 - the signatures are pyinfra's
-
-    def __init__(self, session: Session, report: Report, made: Made) -> None:
-        self._session = session
-        self._made = made
-        self._report = report
-        self._stages = {operation: stage for stage, operation in staged(session)}
-
-    def operation_host_start(self, state: State, host: Host, op_hash: str) -> None:
-        self._report.started(host.name, self._stages[op_hash], *label(self._session, op_hash))
-
-    def operation_host_success(self, state: State, host: Host, op_hash: str, retry_count: int = 0) -> None:
-        names = label(self._session, op_hash)
-        self._report.ended(host.name, self._stages[op_hash], *names, changed=(host, op_hash) in self._made)
+    proven: list[str] = field(default_factory=list)
+    stage: str = ""
+    ran: int = 0
+    of: int = 0
 
 
-def _outcome(session: Session, made: Made) -> Outcome:
-    steps, unfinished = [], []
-    for stage, operation in staged(session):
-        for host, operations in session.state.ops.items():
-            if operation not in operations:
-                continue
-            meta = operations[operation].operation_meta
-            names = label(session, operation)
-            if not meta.is_complete() or not meta.did_succeed():
-                unfinished.append(f"{host.name}: {names[0]}, {names[1]}")
-            elif meta.did_change():
-                steps.append(Step(host.name, stage, *names, made[host, operation]))
-            if meta.is_complete() and not meta.did_succeed() and host.name not in session.faults:
-                session.fail(host, _failure(host, names, meta))
-    faults = tuple(fault for faults in session.faults.values() for fault in faults)
-    return Outcome(tuple(steps), faults, tuple(unfinished))
+class _Run:
+    def __init__(
+        self,
+        session: Session,
+        plan: Plan,
+        report: Report,
+        ledger: Ledger,
+        stopping: Callable[[], bool],
+        unproven: Unproven,
+    ) -> None:
+        self._session, self._report, self._ledger, self._stopping = session, report, ledger, stopping
+        self._hosts = session.hosts
+        self._stages = {
+            stage: [operation for _, operation in some] for stage, some in groupby(staged(session), lambda one: one[0])
+        }
+        self._due = {(step.host, step.stage) for step in plan.steps} | {(host, stage) for host, stage, _ in unproven}
+        self._changed = {(host, stage, component) for host, stage, component in unproven}
+        self._settings = next((found for host in self._hosts if (found := host.data.get("rollout"))), None) or Rollout()
+        self._course = {host: _Course() for host in self._hosts}
+        self._made: Made = watch(session)
 
+    @property
+    def _halted(self) -> bool:
+        return bool(self._session.faults) or self._stopping()
 
-def _failure(host: Host, names: tuple[str, str], meta: OperationMeta) -> Fault:
-    said = "\n".join((meta.stderr_lines or meta.stdout_lines)[-25:]) or "it said nothing (the connection may be lost)"
-    return Fault(f"{host.name}: {names[0]}", f'"{names[1]}" failed:\n{said}', "mend the cause and apply again")
+    def go(self) -> None:
+        state = self._session.state
+        state.set_stage(StateStage.Execute)
+        state.is_executing = True
+        for stage, operations in self._stages.items():
+            busy = [host for host in self._hosts if (host.name, stage) in self._due]
+            self._report.stage_begun(stage, {host.name: len(self._of(host, operations)) for host in busy})
+            for batch in batches(self._hosts, busy, self._settings):
+                self._batch(stage, operations, batch)
+                if self._halted:
+                    return
+            self._report.stage_ended(stage)
+
+    def _of(self, host: Host, operations: Sequence[str]) -> list[str]:
+        return [operation for operation in operations if operation in self._session.state.ops[host]]
+
+    def _batch(self, stage: str, operations: Sequence[str], hosts: Sequence[Host]) -> None:
+        for host in hosts:
+            course = self._course[host]
+            course.stage, course.ran, course.of = stage, 0, len(self._of(host, operations))
+        self._ledger.begun(stage, [host.name for host in hosts])
+        for operation in operations:
+            if self._halted:
+                return
+            self._operation(stage, operation, [host for host in hosts if operation in self._session.state.ops[host]])
+        if not self._halted:
+            self._gate(stage, hosts)
+
+    def _operation(self, stage: str, operation: str, hosts: Sequence[Host]) -> None:
+        names = label(self._session, operation)
+        for host in hosts:
+            self._report.started(host.name, stage, *names)
+        execute(self._session, operation, hosts)
+        for host in self._whole(hosts):
+            changed = (host, operation) in self._made
+            self._course[host].ran += 1
+            self._changed |= {(host.name, stage, names[0])} if changed else set()
+            self._report.ended(host.name, stage, *names, changed=changed)
+
+    def _whole(self, hosts: Sequence[Host]) -> list[Host]:
+        return [host for host in hosts if host in self._session.state.active_hosts]
+
+    def _gate(self, stage: str, hosts: Sequence[Host]) -> None:
+        due = {host: found for host in hosts if (found := list(self._claims(stage, host)))}
+        red = {}
+        if due:
+            self._report.trying(stage, {host.name: len(claims) for host, claims in due.items()})
+            red = gate.shut(self._session, due, self._settings.settle, self._stopping)
+        if not self._stopping():  # else it may not have had the time to settle
+            for host, findings in red.items():
+                self._session.fail(host, *(gate.fault(finding) for finding in findings))
+        whole = [host for host in self._whole(hosts) if host not in red]
+        for host in whole:
+            self._course[host].proven.append(stage)
+        self._ledger.proven(stage, [host.name for host in whole])
+
+    def _claims(self, stage: str, host: Host) -> Iterator[Claim]:
+        """Yield what components claim that changed something in this stage, or earlier and have until now to hold."""
+        known = list(self._stages)
+        until = known[: known.index(stage) + 1]
+        for claim in claimed(host):
+            here = (host.name, stage, claim.deploy) in self._changed
+            before = claim.stage == stage and any((host.name, past, claim.deploy) in self._changed for past in until)
+            if before or (here and claim.stage in until):
+                yield claim
+
+    def outcome(self, *, interrupted: bool) -> Outcome:
+        steps, unfinished = [], []
+        for stage, operations in self._stages.items():
+            for operation in operations:
+                for host in self._hosts:
+                    if operation not in self._session.state.ops[host]:
+                        continue
+                    meta, names = (
+                        self._session.state.ops[host][operation].operation_meta,
+                        label(self._session, operation),
+                    )
+                    if not meta.is_complete() or not meta.did_succeed():
+                        unfinished.append(f"{host.name}: {', '.join(names)}")
+                    elif (host, operation) in self._made:
+                        steps.append(Step(host.name, stage, *names, self._made[host, operation]))
+        faults = tuple(fault for faults in self._session.faults.values() for fault in faults)
+        standings = tuple(self._standing(host) for host in self._hosts)
+        stopped = any(standing.state != "done" for standing in standings)
+        return Outcome(tuple(steps), faults, tuple(unfinished), standings, interrupted=interrupted and stopped)
+
+    def _standing(self, host: Host) -> Standing:
+        course = self._course[host]
+        due = [stage for stage in self._stages if (host.name, stage) in self._due]
+        done = tuple(stage for stage in due if stage in course.proven)
+        begun = (course.ran and course.stage in due) or host.name in self._session.faults
+        if begun and course.stage not in course.proven:
+            return Standing(host.name, "stopped", course.stage, course.ran, course.of, done)
+        if len(done) < len(due):
+            return Standing(host.name, "not begun", due[len(done)], 0, 0, done)
+        return Standing(host.name, "done", done=done)

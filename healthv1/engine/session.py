@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,17 +62,35 @@ class Session:
         """Return the hosts that are still whole, in the inventory's order."""
         return [host for host in self.state.inventory if host in self.state.active_hosts]
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Return where each of these hosts is."""
+        return {host.name: str(host.data.get("ssh_hostname") or host.name) for host in self.hosts}
+
     def fail(self, host: Host, *faults: Fault) -> None:
         self.faults.setdefault(host.name, []).extend(faults)
         self.state.active_hosts.discard(host)
         self.state.failed_hosts.add(host)
 
-    def on_each(self, work: Callable[[Host], None]) -> None:
-        """Do `work` on all hosts at once. What goes wrong on one is that host's fault alone."""
-        gevent.joinall([gevent.spawn(self._isolated, host, work) for host in self.hosts], raise_error=True)
+    def on_each(self, work: Callable[[Host], None], hosts: Iterable[Host] | None = None) -> None:
+        """Do `work` on all hosts, or these, at once. What goes wrong on one is that host's fault alone."""
+        chosen = self.hosts if hosts is None else hosts
+        gevent.joinall([gevent.spawn(self._isolated, host, work) for host in chosen], raise_error=True)
+
+    @contextmanager
+    def on(self, host: Host) -> Iterator[None]:
+        """Let pyinfra's operations and facts mean `host` in this context."""
+        # pyinfra's own context manager leaves the context set after an exception
+        ctx_config.set(self.state.config.copy())
+        ctx_host.set(host)
+        try:
+            yield
+        finally:
+            ctx_host.reset()
+            ctx_config.reset()
 
     def _isolated(self, host: Host, work: Callable[[Host], None]) -> None:
-        with _on(self.state, host):
+        with self.on(host):
             try:
                 work(host)
             except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this host alone
@@ -151,18 +169,6 @@ def _greeted(host: Host, connector: FastSSH) -> list[str] | None:
 def _tried(host: Host) -> list[str] | None:
     succeeded, output = run(host, "true", timeout=20)
     return None if succeeded else output.stderr_lines
-
-
-@contextmanager
-def _on(state: State, host: Host) -> Iterator[None]:
-    # pyinfra's own context manager leaves the context set after an exception
-    ctx_config.set(state.config.copy())
-    ctx_host.set(host)
-    try:
-        yield
-    finally:
-        ctx_host.reset()
-        ctx_config.reset()
 
 
 def faults_of(host: Host, error: BaseException) -> list[Fault]:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from deploys.secret import Secret
-from healthv1 import commands
+from healthv1 import applying, commands
 from healthv1.engine.bindings import Bound, bound
 from healthv1.errors import Fault, Refused
 from healthv1.journal.recording import recorded, told
@@ -94,8 +94,10 @@ def _refuse_pending_changes(environment: str) -> None:
 
 
 def _apply(environment: str, progress: Progress) -> None:
-    applied = commands.apply(environment, (), lambda _plan: True, progress)
+    applied = applying.apply(environment, (), lambda _plan: True, progress)
     Refused.unless(applied.faults)
+    if applied.interrupted:
+        raise KeyboardInterrupt
 
 
 def _awaited(turn: Turn, environment: str) -> str:

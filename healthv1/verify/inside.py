@@ -24,13 +24,13 @@ def findings(session: Session) -> list[Finding]:
     found: dict[str, list[Finding]] = {}
 
     def on(host: Host) -> None:
-        found[host.name] = _of_host(host, claims_of(host))
+        found[host.name] = tried(host, claims_of(host))
 
     session.on_each(on)
     return [finding for host in session.hosts for finding in found[host.name]]
 
 
-def _of_host(host: Host, claims: list[Claim]) -> list[Finding]:
+def tried(host: Host, claims: list[Claim]) -> list[Finding]:
     """Try the claims in a few batches, and each that is left without an answer once more, alone."""
     batches = [claims[way::AT_ONCE] for way in range(min(AT_ONCE, len(claims)))]
     tried = [gevent.spawn(_try_all, host, some) for some in batches]

@@ -13,7 +13,7 @@ import sys  # noqa: E402
 import traceback  # noqa: E402
 from dataclasses import asdict  # noqa: E402
 
-from healthv1 import commands  # noqa: E402
+from healthv1 import applying, commands  # noqa: E402
 from healthv1.errors import Refused  # noqa: E402
 
 
@@ -22,7 +22,7 @@ def outcome():
     agreed = []
     nothing = {"made": [], "left": []}
     try:
-        made = commands.apply("sandbox", (), lambda plan: agreed.append(plan) or True)
+        made = applying.apply("sandbox", (), lambda plan: agreed.append(plan) or True)
         left = commands.plan("sandbox", ())
     except Refused as refusal:
         return {"planned": _changes(agreed), **nothing, "faults": [asdict(one) for one in refusal.faults]}

@@ -1,6 +1,7 @@
 """A first apply that is interrupted and killed again and again still ends in a host that is as it should be."""
 
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -15,10 +16,10 @@ from tests.hosts.world import REPOSITORY
 KILLS = 10
 
 
-def _started(world):
+def _started(world, *options):
     return subprocess.Popen(
         # What a shell starts in the background ignores SIGINT, and what starts there inherits that.
-        ["env", "--default-signal=INT", sys.executable, "-m", "healthv1", "apply", "sandbox", "--yes"],
+        ["env", "--default-signal=INT", sys.executable, "-m", "healthv1", "apply", "sandbox", "--yes", *options],
         cwd=REPOSITORY,
         env=world.environment,
         stdin=subprocess.DEVNULL,
@@ -28,9 +29,9 @@ def _started(world):
     )
 
 
-def _stopped_after(world, seconds, how):
+def _stopped_after(world, seconds, how, *options):
     """Return the exit code and what was said."""
-    process = _started(world)
+    process = _started(world, *options)
     try:
         said, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -43,10 +44,15 @@ def _stopped_after(world, seconds, how):
 
 @pytest.mark.long
 def test_a_first_apply_stopped_by_ctrl_c_and_killed_at_ten_random_moments_is_mended_by_the_next(bare):
-    code, said = _stopped_after(bare, 6, signal.SIGINT)
-    assert code == 130, said
-    assert "Interrupted" in said
-    assert "Traceback" not in said
+    for how, options in ((signal.SIGINT, ()), (signal.SIGTERM, ("--resume",))):
+        code, said = _stopped_after(bare, 6, how, *options)
+        assert code == 130, said
+        assert re.search(
+            r"Interrupted: \d+ changes? made, then it stopped:\n    host1: stopped in stage \w+ after", said
+        )
+        assert "Go on from here: healthv1 apply sandbox --resume" in said
+        assert "Traceback" not in said
+        assert not bare.shell("pgrep -x apt-get || true"), "the running operation was not waited for"
     seed = time.time_ns()
     chance = random.Random(seed)
     killed = [_stopped_after(bare, chance.uniform(1.5, 9.0), signal.SIGKILL)[0] for _ in range(KILLS)]

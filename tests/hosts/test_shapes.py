@@ -57,6 +57,7 @@ def test_a_deploy_converges_holds_and_serves(shaped, project, subtests):
     _what_was_typed_opens_everything(shaped)
     if shaped.shape.hosts == 2:
         _only_the_database_host_has_data(shaped)
+        _a_red_gate_stops_ahead_of_the_second_host(shaped, project)
 
 
 def _whatever_drifts_is_mended_as_planned(world, driver, project, subtests):
@@ -97,3 +98,25 @@ def _only_the_database_host_has_data(world):
         "using (pid) where a.client_addr is not null and not s.ssl'"
     )
     assert sessions.strip() == "0", "a connection between the hosts is not encrypted"
+
+
+def _a_red_gate_stops_ahead_of_the_second_host(world, project):
+    settings = project / "group_data/all.py"
+    settings.write_text(settings.read_text().replace("Rollout()", "Rollout(settle=1)"))
+    for host in (0, 1):
+        world.shell("echo '# edited' >> /etc/default/ufw", host)
+    world.shell("systemctl enable nftables")  # ufw's claim, which no operation mends
+    stopped = world.cli("apply", "sandbox", "--yes", cwd=project)
+    assert stopped.returncode == 1
+    assert "Nothing else rewrites the firewall" in stopped.stderr
+    assert "host1: stopped at the end of stage base" in stopped.stdout
+    assert "host2: stage base not begun" in stopped.stdout
+    assert "healthv1 apply sandbox --resume" in stopped.stdout
+    assert "# edited" in world.shell("cat /etc/default/ufw", 1)
+    code, document = world.json("apply", "sandbox", "--resume", cwd=project)
+    assert (code, document["steps"]) == (1, []), "a host that was not proven is not passed by"
+    world.shell("systemctl disable nftables")
+    code, document = world.json("apply", "sandbox", "--resume", cwd=project)
+    assert (code, [step["host"] for step in document["steps"]]) == (0, ["host2"])
+    assert "# edited" not in world.shell("cat /etc/default/ufw", 1)
+    assert world.cli("apply", "sandbox", "--resume", cwd=project).returncode == 1, "there is nothing left to resume"

@@ -30,10 +30,19 @@ ME = {"user": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
 
 
 class Silent:
+    def stage_begun(self, *_args):
+        pass
+
     def started(self, *_args):
         pass
 
     def ended(self, *_args, **_kwargs):
+        pass
+
+    def trying(self, *_args):
+        pass
+
+    def stage_ended(self, *_args):
         pass
 
 
@@ -70,7 +79,7 @@ def converge():
             session.on_each(lambda _host: (body(), barrier("end")))
             plan = planner.plan(session)
             between()
-            outcome = rollout.apply(session, Silent()) if not plan.faults else None
+            outcome = rollout.apply(session, plan, Silent()) if not plan.faults else None
         finally:
             ctx_state.reset()
             ctx_inventory.reset()

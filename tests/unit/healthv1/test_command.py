@@ -75,3 +75,59 @@ def test_a_command_typed_wrongly_ends_with_1_for_2_means_changes():
         assert done.returncode == 1, arguments
         assert "Error:" in done.stderr
         assert "Traceback" not in done.stderr
+
+
+def _edited(project, old, new):
+    path = project / "inventories/recorded.py"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+@pytest.fixture
+def faulty(project):
+    """Four hosts, of which the first runs what is not supported and the third has a full disk."""
+    _edited(project, 'os="debian", release="12"', 'os="debian", release="11"')
+    found = 'responses["/etc/os-release"]'
+    full = f'    if name == "ubuntu2204":\n        {found} = {found}.replace("free=98784247808", "free=0")\n'
+    _edited(project, "    # Each stands", f"{full}    # Each stands")
+    return project
+
+
+def test_of_four_hosts_the_two_with_a_fault_are_explained_and_the_others_planned(faulty):
+    done = _healthv1("plan", "recorded", "--json", cwd=faulty)
+    plan = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert plan["hosts"] == ["@fake/debian13", "@fake/ubuntu2404"]
+    assert {step["host"] for step in plan["steps"]} == set(plan["hosts"])
+    assert {step["stage"] for step in plan["steps"]} == {"base", "data", "application", "edge"}
+    wrong, full = plan["faults"]
+    assert (wrong["where"], wrong["what"]) == ("@fake/debian12", "debian 11 is not supported.")
+    assert (full["where"], full["what"]) == ("@fake/ubuntu2204", "0 GB of free disk, 2 are wanted.")
+    assert wrong["hint"]
+    assert full["hint"]
+
+
+def test_what_is_done_once_falls_to_no_other_host_because_the_first_has_a_fault(faulty):
+    def once(*limit):
+        plan = json.loads(_healthv1("plan", "recorded", "--json", *limit, cwd=faulty).stdout)
+        found = [change for step in plan["steps"] for change in step["changes"]]
+        return [sum(one["kind"] == "secret" for one in found), sum(one["action"] == "migrate" for one in found)]
+
+    assert once() == [0, 0]
+    assert once("--limit", "@fake/debian13") == [9, 1]
+
+
+def test_an_apply_with_a_faulty_host_changes_nothing_and_says_how_to_go_on_without_it(faulty):
+    done = _healthv1("apply", "recorded", "--yes", cwd=faulty)
+    assert done.returncode == 1
+    assert "debian 11 is not supported" in done.stderr
+    assert "Nothing was changed on any host." in done.stderr
+    assert "--limit @fake/debian13 --limit @fake/ubuntu2404" in done.stderr
+    assert "Stage" not in done.stderr
+
+
+def test_with_nothing_to_resume_that_is_said():
+    done = _healthv1("apply", "production", "--resume")
+    assert done.returncode == 1
+    assert "No apply is left to go on with." in done.stderr

@@ -1,0 +1,159 @@
+"""An apply from its plan to its end: everything is looked at and agreed to before the first change is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deploys.facts.lock import Lock
+from deploys.facts.record import Record
+from healthv1 import agreed
+from healthv1.agreed import Agreement
+from healthv1.engine import planner, records, rollout
+from healthv1.engine.looks import unmoved
+from healthv1.engine.session import Session, opened
+from healthv1.errors import Fault, HostError, Refused
+from healthv1.interruption import cancelled_as_interrupted, postponed
+from healthv1.journal.recording import record, recorded
+from healthv1.lock.claim import Terms
+from healthv1.lock.locking import locked, wait_until_free
+from healthv1.outcome import Outcome, Standing
+from healthv1.plan import SCHEMA, Plan, Step
+from healthv1.progress import Progress
+from healthv1.saved import saving
+from healthv1.saved.sealed import Saved
+
+WAITING = "Stopping as soon as the running operation has ended. Once more stops at once."
+
+
+@dataclass(frozen=True)
+class Applied:
+    environment: str
+    hosts: tuple[str, ...]
+    seconds: float
+    steps: tuple[Step, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    declined: bool = False
+    """The plan was shown and not agreed to."""
+    standings: tuple[Standing, ...] = ()
+    """How far each host came."""
+    interrupted: bool = False
+    """Somebody stopped it."""
+
+    @classmethod
+    def of(cls, plan: Plan, outcome: Outcome, seconds: float) -> Applied:
+        return cls(
+            plan.environment,
+            plan.hosts,
+            seconds,
+            outcome.steps,
+            outcome.faults,
+            outcome.unfinished,
+            standings=outcome.standings,
+            interrupted=outcome.interrupted,
+        )
+
+    @property
+    def changes(self) -> int:
+        return sum(len(step.changes) for step in self.steps)
+
+    @property
+    def ended_well(self) -> bool:
+        return not (self.faults or self.declined or self.interrupted)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, "changes": self.changes, **asdict(self)}
+
+
+def apply(
+    environment: str,
+    limit: tuple[str, ...],
+    agree: Callable[[Plan], bool],
+    progress: Progress | None = None,
+    saved: Saved | None = None,
+    terms: Terms = Terms(),  # noqa: B008 - a value
+    *,
+    resume: bool = False,
+) -> Applied:
+    """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault.
+
+    + saved: the plan that is to be applied, and none other.
+    + resume: go on with what was agreed to and did not end; `agree` is only shown what is left of it.
+    """
+    progress = progress or Progress()
+    left = agreed.to_resume(environment, limit) if resume else agreed.left(environment)
+    limit = left.limit if resume and left else limit
+    progress.note(f"Planning {environment}")
+    with cancelled_as_interrupted(), opened(environment, limit) as session:
+        wait_until_free(session, terms, progress.note)
+        made = planner.plan(session, besides=(Lock, Record))
+        _refuse_faults(session)
+        records.read(session)
+        if saved:
+            saving.refuse_stale(session, made, saved)
+        agreement = _agreement(Agreement.on(made, limit, session.addresses), made, left, resume=resume)
+        if not made.steps and not (resume and agreement.unproven):
+            agreed.forget(environment)
+            _keep(session, saved, changed=False)
+            record(session, "apply", progress.note, "nothing to do", progress.seconds())
+            return Applied(environment, made.hosts, progress.seconds())
+        if not agree(made):
+            record(session, "apply", progress.note, "declined", progress.seconds(), made.steps)
+            return Applied(environment, made.hosts, progress.seconds(), declined=True)
+        with (
+            locked(session, "apply", terms, progress.note),
+            recorded(session, "apply", progress.note, made.steps) as run,
+        ):
+            with unmoved(session):
+                planner.learn(session)
+            outcome = _carried_out(session, made, agreement, progress)
+            run.made(outcome.steps, outcome.faults)
+            run.result = "interrupted" if outcome.interrupted else run.result
+            if outcome.ended_well:
+                _keep(session, saved, changed=True)
+    return Applied.of(made, outcome, progress.seconds())
+
+
+def _keep(session: Session, saved: Saved | None, *, changed: bool) -> None:
+    records.keep(session, saving.digests(session), saved.id if saved else "", changed=changed)
+
+
+def refuse_resuming(saved: Saved, *, resume: bool) -> None:
+    """A saved plan is applied from its beginning; what is left of it is no longer that plan."""
+    if resume:
+        what = "A saved plan is applied from its beginning, or not at all."
+        raise Refused(Fault("apply --resume", what, f"healthv1 apply {saved.environment} --resume"))
+
+
+def _refuse_faults(session: Session) -> None:
+    """One host's fault stops all, until somebody says that the others are to go on without it."""
+    faults = [fault for some in session.faults.values() for fault in some]
+    whole = [host.name for host in session.hosts]
+    if faults and whole:
+        them = agreed.options(whole)
+        hint = f"to go on without {', '.join(session.faults)}: healthv1 apply {session.environment} {them}"
+        faults.append(Fault(f"apply {session.environment}", "Nothing was changed on any host.", hint))
+    if faults:
+        raise HostError(*faults)
+
+
+def _agreement(new: Agreement, made: Plan, left: Agreement | None, *, resume: bool) -> Agreement:
+    """Return what is agreed to; what an apply that stopped left unproven is proven by the next."""
+    if left and resume:
+        left.refuse_more(new, made)
+        return left
+    if left and (left.limit, left.hosts) == (new.limit, new.hosts):
+        new.unproven |= left.unproven
+    return new
+
+
+def _carried_out(session: Session, made: Plan, agreement: Agreement, progress: Progress) -> Outcome:
+    unproven = frozenset(agreement.unproven)
+    with progress, postponed(lambda: progress.note(WAITING)) as stopping:
+        agreement.write()
+        outcome = rollout.apply(session, made, progress, agreement, stopping, unproven)
+    if outcome.ended_well:
+        agreement.forget()
+    return outcome

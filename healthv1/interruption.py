@@ -1,0 +1,58 @@
+"""Ctrl-C, and SIGTERM, which is how a CI job is cancelled: they mean the same.
+
+A change that has begun on a host is not cut short: it is waited for, unless somebody insists.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+import gevent
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def cancelled_as_interrupted() -> Iterator[None]:
+    """Have SIGTERM raise `KeyboardInterrupt`, as Ctrl-C does."""
+    with _handling((signal.SIGTERM,), _interrupt):
+        yield
+
+
+@contextmanager
+def postponed(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Yield what tells whether somebody wants it to stop, which calls `say` too. Twice raises `KeyboardInterrupt`."""
+    asked = False
+
+    def ask() -> None:
+        nonlocal asked
+        if asked:
+            _interrupt()
+        asked = True
+        gevent.spawn(say)  # a signal may come while something is being printed
+
+    with _handling(SIGNALS, ask):
+        yield lambda: asked
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _handling(signals: tuple[signal.Signals, ...], react: Callable[[], None]) -> Iterator[None]:
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        react()
+
+    # What the shell or nohup told this process to ignore stays ignored.
+    before = {one: found for one in signals if (found := signal.getsignal(one)) is not signal.SIG_IGN}
+    for one in before:
+        signal.signal(one, handler)
+    try:
+        yield
+    finally:
+        for one, found in before.items():
+            signal.signal(one, found)

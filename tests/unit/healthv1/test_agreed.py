@@ -1,0 +1,117 @@
+"""What was agreed to is noted for its owner alone, and covers what an interruption makes of it, but nothing new."""
+
+import pytest
+
+from deploys.operations.change import Change
+from healthv1 import agreed
+from healthv1.agreed import Agreement
+from healthv1.errors import Refused
+from healthv1.plan import Plan, Step
+
+HOSTS = {"web1": "192.0.2.10"}
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path, monkeypatch):
+    for name in ("inventories", "group_data"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "group_data/all.py").write_text("x = 1\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _plan(*changes, host="web1", operation="Run nginx"):
+    return Plan("production", (host,), 9, (Step(host, "edge", "Nginx", operation, changes),) if changes else ())
+
+
+FILE = Change("file", "/etc/nginx/nginx.conf", "create")
+START = Change("unit", "nginx.service", "start", "it is not running")
+
+
+def _noted(*changes, limit=()):
+    agreement = Agreement.on(_plan(*changes), limit, HOSTS)
+    agreement.write()
+    return agreement
+
+
+def test_the_note_is_for_its_owner_alone_and_not_for_the_repository(project):
+    _noted(FILE)
+    path = project / ".healthv1/apply/production.json"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+    assert (project / ".healthv1/.gitignore").read_text() == "*\n"
+    agreed.forget("production")
+    assert not path.exists()
+
+
+def test_what_is_under_way_is_unproven_until_it_passed_its_gate():
+    agreement = _noted(FILE)
+    agreement.begun("base", ["web1"])
+    assert agreed.left("production").unproven == set()
+    agreement.begun("edge", ["web1"])
+    assert agreed.left("production").unproven == {("web1", "edge", "Nginx")}
+    agreement.proven("edge", ["web1"])
+    assert agreed.left("production") == agreement
+
+
+@pytest.mark.parametrize(
+    ("was", "now"),
+    [
+        (FILE, FILE),
+        (FILE, Change("file", "/etc/nginx/nginx.conf", "update")),
+        (START, Change("unit", "nginx.service", "restart")),
+        (Change("package", "nginx", "install"), Change("package", "nginx, nginx-common", "configure")),
+    ],
+)
+def test_what_an_interruption_made_of_it_was_agreed_to(was, now):
+    _noted(was)
+    plan = _plan(now)
+    agreed.to_resume("production", ()).refuse_more(Agreement.on(plan, (), HOSTS), plan)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        _plan(Change("file", "/etc/nginx/nginx.conf", "remove")),
+        _plan(Change("file", "/etc/nginx/other.conf", "create")),
+        _plan(FILE, host="web2"),
+        _plan(FILE, operation="Write it"),
+        _plan(Change("package", "nginx", "configure")),
+    ],
+    ids=["action", "target", "host", "operation", "packages"],
+)
+def test_what_is_new_is_refused_and_named(plan):
+    _noted(FILE, START)
+    with pytest.raises(Refused) as refusal:
+        agreed.to_resume("production", ()).refuse_more(Agreement.on(plan, (), HOSTS), plan)
+    assert plan.steps[0].changes[0].target in refusal.value.faults[0].what
+    assert "healthv1 apply production" in refusal.value.faults[0].hint
+
+
+def test_other_settings_or_other_hosts_are_not_what_was_agreed_to(project):
+    _noted(FILE)
+    plan = _plan(FILE)
+    left = agreed.to_resume("production", ())
+    with pytest.raises(Refused, match="not what they were"):
+        left.refuse_more(Agreement.on(plan, (), {"web1": "192.0.2.99"}), plan)
+    (project / "group_data/all.py").write_text("x = 2\n")
+    with pytest.raises(Refused, match="not what they were"):
+        left.refuse_more(Agreement.on(plan, (), HOSTS), plan)
+
+
+def test_without_an_apply_that_stopped_there_is_nothing_to_resume():
+    with pytest.raises(Refused, match="No apply is left"):
+        agreed.to_resume("production", ())
+
+
+def test_a_resume_takes_the_limit_it_was_agreed_to_with_and_refuses_another():
+    _noted(FILE, limit=("web1",))
+    assert agreed.to_resume("production", ()).limit == ("web1",)
+    with pytest.raises(Refused, match="--limit web1"):
+        agreed.to_resume("production", ("web2",))
+
+
+def test_a_note_that_cannot_be_read_is_none(project):
+    _noted(FILE)
+    (project / ".healthv1/apply/production.json").write_text('{"schema": 1')
+    assert agreed.left("production") is None

@@ -1,0 +1,42 @@
+"""Ctrl-C and a cancelled CI job let the running operation end; who insists is heard."""
+
+import os
+import signal
+
+import gevent
+import pytest
+
+from healthv1.interruption import cancelled_as_interrupted, postponed
+
+
+def _sent(number):
+    os.kill(os.getpid(), number)
+    gevent.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_remembered_and_said_and_the_second_is_raised(number):
+    before, said = signal.getsignal(number), []
+    with postponed(lambda: said.append("wait")) as stopping:
+        assert not stopping()
+        _sent(number)
+        assert stopping()
+        assert said == ["wait"]
+        with pytest.raises(KeyboardInterrupt):
+            _sent(number)
+    assert signal.getsignal(number) is before
+
+
+def test_a_cancelled_job_is_an_interrupted_one():
+    with cancelled_as_interrupted(), pytest.raises(KeyboardInterrupt):
+        _sent(signal.SIGTERM)
+
+
+def test_what_is_to_be_ignored_stays_ignored():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with postponed(lambda: None) as stopping:
+            _sent(signal.SIGINT)
+            assert not stopping()
+    finally:
+        signal.signal(signal.SIGINT, before)
