@@ -96,7 +96,7 @@ def apply(
         agreement = _agreement(Agreement.on(made, limit, session.addresses), made, left, resume=resume)
         if not made.steps and not (resume and agreement.unproven):
             agreed.forget(environment)
-            _keep(session, saved, changed=False)
+            _keep(session, saved, progress, changed=False)
             record(session, "apply", progress.note, "nothing to do", progress.seconds())
             return Applied(environment, made.hosts, progress.seconds())
         if not agree(made):
@@ -112,12 +112,15 @@ def apply(
             run.made(outcome.steps, outcome.faults)
             run.result = "interrupted" if outcome.interrupted else run.result
             if outcome.ended_well:
-                _keep(session, saved, changed=True)
+                _keep(session, saved, progress, changed=True)
     return Applied.of(made, outcome, progress.seconds())
 
 
-def _keep(session: Session, saved: Saved | None, *, changed: bool) -> None:
+def _keep(session: Session, saved: Saved | None, progress: Progress, *, changed: bool) -> None:
+    """Have the hosts remember it. What was applied is applied, whether or not one can."""
     records.keep(session, saving.digests(session), saved.id if saved else "", changed=changed)
+    for fault in (fault for some in session.faults.values() for fault in some):
+        progress.note(f"{fault.where} does not remember this apply, so drift will not know it: {fault.what}")
 
 
 def refuse_resuming(saved: Saved, *, resume: bool) -> None:
