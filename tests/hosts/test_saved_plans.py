@@ -53,7 +53,9 @@ def _tells_host_from_repository(world, folder):
     causes = {(one["cause"], one["step"]["component"]) for one in found["drifted"]}
     assert causes >= {("host", "Fail2ban"), ("repository", "Nginx")}
     assert not {("repository", "Fail2ban"), ("host", "Nginx")} & causes
-    assert re.search(r'^healthv1_drift_changes\{.*cause="host".*\} [1-9]', (folder / "drift.prom").read_text(), re.MULTILINE)
+    assert re.search(
+        r'^healthv1_drift_changes\{.*cause="host".*\} [1-9]', (folder / "drift.prom").read_text(), re.MULTILINE
+    )
 
 
 def test_altered_or_overtaken_by_settings_or_for_others_it_is_refused(deployed, bigger):
