@@ -39,7 +39,7 @@ nginx = Nginx(worker_connections=2048)
 def mends(world, driver, *drifts):
     """Break the world, apply, and see that the plan told what was mended, and that it is."""
     for drift in drifts:
-        world.shell(f"{drift.command}\n! {{ {drift.holds}\n}} >/dev/null 2>&1")
+        world.shell(f"{drift.command}\n! ( {drift.holds}\n) >/dev/null 2>&1")
     outcome = driver.apply()
     outcome.assert_faithful()
     for drift in drifts:

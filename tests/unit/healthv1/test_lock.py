@@ -234,9 +234,9 @@ def test_a_run_whose_lock_is_lost_stops_before_its_next_operation(converge, owne
         if first.exists():
             raise LockError(Fault("host1", "Somebody released our lock by force."))
 
-    def watched(session, report):
+    def watched(session, *arguments):
         session.go_on = check
-        return apply(session, report)
+        return apply(session, *arguments)
 
     def body():
         file(name="Write the first", path=str(first), content="x\n", mode="0640", **owner)
