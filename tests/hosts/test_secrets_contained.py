@@ -28,6 +28,7 @@ SIZES = {
     "jwt_secret": 64,
     "session_secret": 64,
     "master_key": 32,
+    "plan_key": 32,
     "smtp_password": 24,
 }
 MEANT_FOR_THEM = {

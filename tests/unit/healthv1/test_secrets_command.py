@@ -27,6 +27,7 @@ NAMES = {
     "redis_password",
     "admin_password",
     "verification_password",
+    "plan_key",
 }
 NEXT_KEY = base64.b64encode(secrets.token_bytes(32)).decode()
 STRONG = "a passphrase of many different letters, 0123456789 and more than enough of them: WQXZJKVB"
