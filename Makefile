@@ -20,8 +20,15 @@ demo: setup ## From nothing to a verified deployment on a disposable host
 	@$(BIN)/python -m healthv1.demo
 
 test: setup ## Every test: ours, the API's own, and those on real hosts
-	@$(BIN)/python -m pytest tests/unit
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target .unit-hosts .unit-operator
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 healthv1_api/tests tests/hosts
+
+# Two processes, not pytest-xdist's workers: gevent, which the engine needs, makes those hang.
+.PHONY: .unit-hosts .unit-operator
+.unit-hosts:
+	@$(BIN)/python -m pytest tests/unit/deploys tests/unit/healthv1/backends
+.unit-operator:
+	@$(BIN)/python -m pytest tests/unit/healthv1 --ignore tests/unit/healthv1/backends
 
 check: .venv/.done ## Formatting, lint, types and layering
 	@$(BIN)/ruff format --check .
