@@ -132,10 +132,12 @@ class _Journal:
             told = chain.fields(body(self.told, event, steps, host=host.name, **more, **mirrored))
             try:
                 text = script.append(KEPT, self.told.environment, told, durable=durable)
-                line, digest, *_ = aside(host, text, TIMEOUT).split()
+                said = aside(host, text, TIMEOUT).split()
             except HostError as error:
                 return error
-            return Head(int(line), digest)
+            if len(said) < 2 or not said[0].isdigit():  # noqa: PLR2004 - a number and a digest
+                return HostError(Fault(host.name, "It did not say that the line was written.", "see its disk"))
+            return Head(int(said[0]), said[1])
 
         found = at_once(self.hosts, append)
         heads = {host.name: head for host, head in found.items() if isinstance(head, Head)}

@@ -9,6 +9,14 @@ import pytest
 from healthv1.interruption import cancelled_as_interrupted, postponed
 
 
+@pytest.fixture(autouse=True)
+def _in_the_foreground():
+    """What a shell starts in the background is told to ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def _sent(number):
     os.kill(os.getpid(), number)
     gevent.sleep(0.01)
