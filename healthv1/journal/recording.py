@@ -135,7 +135,7 @@ class _Journal:
                 said = aside(host, text, TIMEOUT).split()
             except HostError as error:
                 return error
-            if len(said) < 2 or not said[0].isdigit():  # noqa: PLR2004 - a number and a digest
+            if len(said) < 2 or not said[0].isdigit():
                 return HostError(Fault(host.name, "It did not say that the line was written.", "see its disk"))
             return Head(int(said[0]), said[1])
 
