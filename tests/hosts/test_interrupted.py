@@ -14,6 +14,7 @@ from tests.hosts.matrix import at_rest, unlock
 from tests.hosts.world import REPOSITORY
 
 KILLS = 10
+AMID = 4  # changes
 
 
 def _started(world, *options):
@@ -42,10 +43,24 @@ def _stopped_after(world, seconds, how, *options):
     return process.returncode, said
 
 
+def _stopped_amid_changes(world, how, *options):
+    """Send `how` once a few changes were made, however long a plan takes; return the exit code and what was said."""
+    process = _started(world, *options)
+    said, made = [], 0
+    for line in process.stdout:
+        said.append(line)
+        made += bool(re.match(r"\[ *[\d.]+ s\]   host1  \w", line))
+        if made == AMID:
+            break
+    process.send_signal(how)
+    rest, _ = process.communicate(timeout=300)  # the installation of a package may be what is waited for
+    return process.returncode, "".join(said) + rest
+
+
 @pytest.mark.long
 def test_a_first_apply_stopped_by_ctrl_c_and_killed_at_ten_random_moments_is_mended_by_the_next(bare):
     for how, options in ((signal.SIGINT, ()), (signal.SIGTERM, ("--resume",))):
-        code, said = _stopped_after(bare, 6, how, *options)
+        code, said = _stopped_amid_changes(bare, how, *options)
         assert code == 130, said
         assert re.search(
             r"Interrupted: \d+ changes? made, then it stopped:\n    host1: stopped in stage \w+ after", said
