@@ -5,7 +5,8 @@ import pytest
 from healthv1.sandbox.lifecycle import Shape
 from tests.hosts.world import World
 
-FULL = ("No space left", "enough free space", "GB of free disk")
+FULL = ("No space left", "enough free space", "A tenth of the disk is free")
+LEAVE = "fallocate -l $(( $(df -B1 --output=avail / | tail -n 1) - {} )) /ballast"
 
 
 @pytest.fixture
@@ -17,7 +18,11 @@ def small():
 
 @pytest.mark.long
 def test_a_full_disk_is_explained_and_once_there_is_room_the_same_command_goes_on(small):
-    small.shell("fallocate -l $(( $(df -B1 --output=avail / | tail -n 1) - 350000000 )) /ballast")
+    small.shell(LEAVE.format(100_000_000))
+    code, plan = small.json("plan", "sandbox")
+    assert (code, plan["steps"]) == (1, [])
+    assert "GB of free disk" in plan["faults"][0]["what"]
+    small.shell(f"rm /ballast; {LEAVE.format(350_000_000)}")
     done = small.cli("apply", "sandbox", "--yes")
     printed = done.stdout + done.stderr
     assert done.returncode == 1, printed
