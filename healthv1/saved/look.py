@@ -26,7 +26,10 @@ class Look:
         return f"{self.component} | {self.operation}"
 
     def is_answered_otherwise(self, before: dict[str, str]) -> bool:
-        """Whether the host says something else to a question that was asked before."""
+        """Whether the host says something else to a question that was asked before.
+
+        What is asked besides follows from such answers, and from what is planned ahead of it.
+        """
         return any(before.get(question, answer) != answer for question, answer in self.asked.items())
 
 
@@ -44,7 +47,7 @@ def _moved(then: Look | None, now: Look) -> Fault | None:
         return _fault(now, f'"{now.operation}" is new.')
     if now.desired != then.desired:
         return _fault(now, f'"{now.operation}" would bring about something else: a setting, template or secret moved.')
-    if now.asked != then.asked:
+    if now.is_answered_otherwise(then.asked):
         return _fault(now, f"{now.target} is not as it was.")
     return None
 

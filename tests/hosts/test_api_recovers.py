@@ -77,7 +77,9 @@ def test_a_wrong_master_key_stops_the_start_of_one_instance_and_an_apply_mends(b
     assert wrong not in "".join(said)
     assert "Traceback" not in "".join(said)
     assert _asked(broken)[0] == {200}, "the other instance does not serve"
-    assert "MASTER_KEY" not in broken.must("apply", "sandbox", "--yes").stdout
+    said = broken.must("apply", "sandbox", "--yes").stdout
+    assert "MASTER_KEY rotated" in said
+    assert wrong not in said
     assert _state(broken, "health-v1-api@8080")["ActiveState"] == "active"
     assert _becomes(broken, 200) == {"status": "ready"}
     assert broken.json("plan", "sandbox")[1]["steps"] == []

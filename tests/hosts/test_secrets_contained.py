@@ -203,8 +203,8 @@ def _fails_to_make_a_role(planted):
     """What sets a password fails, and psql repeats everything that it was told."""
     with _replaced(
         planted.world,
-        "/usr/bin/psql",
-        'case " $* " in *" -f - "*) cat >&2; exit 1;; esac; exec /usr/lib/postgresql/17/bin/psql "$@"',
+        "/usr/lib/postgresql/17/bin/psql",
+        'case " $* " in *" -f - "*) cat >&2; exit 1;; esac; exec "$0.real" "$@"',
     ):
         planted.world.shell("cd / && runuser -u postgres -- psql -qc \"alter role health_owner password 'x'\"")
         for ours in (True, False):
