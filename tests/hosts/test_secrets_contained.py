@@ -212,12 +212,15 @@ def _fails_to_make_a_role(planted):
 
 
 def _fails_to_migrate_and_shows_all(planted):
-    """A program that shows its secrets when it fails: the redactor is all that is left."""
-    api = planted.world.shell("readlink -f /opt/health-v1/current").strip() + "/venv/bin/healthv1-api"
+    """A program that shows its secrets when it fails: the redactor is all that is left.
+
+    Python itself is replaced: a program of the release would be noticed, and installed again.
+    """
     with _replaced(
         planted.world,
-        api,
-        'case "$1" in seed|migrate) cat "$CREDENTIALS_DIRECTORY"/* >&2; exit 3;; esac; exec "$0.real" "$@"',
+        "/usr/bin/python3.13",
+        'case " $* " in *" seed "*|*" migrate "*) cat "$CREDENTIALS_DIRECTORY"/* >&2; exit 3;; esac\n'
+        'exec -a "$0" /usr/bin/python3.13.real "$@"',
     ):
         assert planted.applied(ours=True) == 1, "the forced failure of a migration did not happen"
         assert "[redacted]" in planted.printed[-1]
@@ -225,7 +228,7 @@ def _fails_to_migrate_and_shows_all(planted):
 
 @contextmanager
 def _replaced(world, program, script):
-    text = base64.b64encode(f"#!/bin/sh\n{script}\n".encode()).decode()
+    text = base64.b64encode(f"#!/bin/bash\n{script}\n".encode()).decode()
     world.shell(f"mv {program} {program}.real; echo {text} | base64 -d > {program}; chmod 755 {program}")
     try:
         yield
