@@ -6,7 +6,6 @@ The note is removed when the apply ends well. It holds no secret, nor what files
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from deploys.operations.change import Change
 from healthv1 import project
 from healthv1.errors import Fault, Refused
 from healthv1.plan import Plan, Step
+from healthv1.replacement import replace
 
 SCHEMA = 1
 # What an interruption makes of an agreed change: a package brought the file meanwhile, a unit runs already or died.
@@ -71,10 +71,8 @@ class Agreement:
         )
         path = _file(self.environment)
         try:
-            new = project.state("apply") / f".{path.name}.{os.getpid()}"
-            new.touch(mode=0o600)
-            new.write_text(text, encoding="utf-8")
-            new.replace(path)
+            project.state("apply")
+            replace(path, text)
         except OSError as error:
             what = f"What was agreed to cannot be noted ({error.strerror})."
             raise Refused(Fault(str(path), what, "make the folder writable, or make room there")) from error

@@ -52,6 +52,8 @@ def plan(environment: str, limit: tuple[str, ...], out: Path | None = None) -> P
         made = planner.plan(session)
         if out and not made.faults:
             output.write(out, saving.saved(session, made, limit).text())
+        elif out:
+            progress.note(f"A plan with faults is not saved: {out} was not written")
         note_deploys(session, progress.note)
         result = (
             "not every host could be planned" if made.faults else "changes are due" if made.steps else "nothing to do"

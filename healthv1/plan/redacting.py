@@ -14,7 +14,12 @@ from healthv1.redaction import redactor
 def redacted(plan: Plan) -> Plan:
     """Return the same plan. All its texts are looked through at once: there are many, and many forms of a secret."""
     texts: list[str] = []
-    _each(plan, lambda text: texts.append(text) or text)  # type: ignore[func-returns-value]
+
+    def gathered(text: str) -> str:
+        texts.append(text)
+        return text
+
+    _each(plan, gathered)
     between = f"\0{secrets.token_hex(8)}\0"
     clean = iter(redactor.redact(between.join(texts)).split(between))
     found: Plan = _each(plan, lambda _: next(clean))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -61,8 +61,8 @@ def _object(value: object) -> Any:
         return canonical(dict(value))
     if is_dataclass(value) and not isinstance(value, type):
         return canonical({one.name: getattr(value, one.name) for one in fields(value)})
-    if isinstance(value, Callable):  # type: ignore[arg-type]
-        return canonical(value())  # type: ignore[operator]
+    if callable(value):
+        return canonical(value())
     return [type(value).__qualname__, str(value)]
 
 

@@ -17,6 +17,7 @@ from healthv1.engine.looks import looks
 from healthv1.engine.session import Session
 from healthv1.errors import Fault, Refused
 from healthv1.plan import Plan
+from healthv1.plan.redacting import redacted
 from healthv1.saved.digests import Digests, named
 from healthv1.saved.look import moved
 from healthv1.saved.sealed import AGAIN, Saved, clock, now, read
@@ -58,7 +59,7 @@ def saved(session: Session, made: Plan, limit: tuple[str, ...]) -> Saved:
         key=under.name,
         settings=_settings(session, under),
         operations=looks(session, under),
-        plan=made.as_json(),
+        plan=redacted(made).as_json(),  # a file that is redacted after it was sealed is an altered one
     ).sealed(under)
 
 
@@ -69,7 +70,7 @@ def refuse_stale(session: Session, made: Plan, plan: Saved) -> None:
         *_unlike(plan.settings, _settings(session, under)),
         *moved(plan.operations, looks(session, under)),
     ]
-    if not faults and json.loads(json.dumps(made.as_json()["steps"])) != plan.plan["steps"]:
+    if not faults and json.loads(json.dumps(redacted(made).as_json()["steps"])) != plan.plan["steps"]:
         faults = [Fault(plan.environment, f"This healthv1 ({plan.toolkit} saved it) would do something else.", AGAIN)]
     more = len(faults) - SHOWN
     if more > 0:

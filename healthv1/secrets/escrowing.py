@@ -13,9 +13,9 @@ from healthv1.journal.recording import recorded, told
 from healthv1.lock.claim import Terms
 from healthv1.lock.locking import locked_alone
 from healthv1.progress import Progress
+from healthv1.replacement import replace
 from healthv1.secrets import escrow, register
 from healthv1.secrets.entry import Entry
-from healthv1.secrets.file.replacement import replace
 
 
 def export(environment: str, recipients: Sequence[str], out: Path, *, everything: bool) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from typing import Any
 from healthv1 import project
 from healthv1.errors import Fault, SecretsError
 from healthv1.redaction import redactor
+from healthv1.replacement import alone, replace
 from healthv1.secrets import age
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.file.document import NAME, Document, MalformedError
 from healthv1.secrets.file.opening import NEW_PASSPHRASE, Door, new
-from healthv1.secrets.file.replacement import alone, replace
 from healthv1.secrets.kept import Kept
 
 

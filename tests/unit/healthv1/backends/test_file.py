@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from deploys.secret import Secret
+from healthv1 import replacement
 from healthv1.redaction import redactor
 from healthv1.secrets import age
 from healthv1.secrets.entry import Entry
-from healthv1.secrets.file import EncryptedFile, opening, replacement
+from healthv1.secrets.file import EncryptedFile, opening
 from healthv1.secrets.file.document import Document
 
 SECRETS = (Secret("jwt", 64), Secret("master_key", 32))

@@ -26,8 +26,11 @@ def alone(path: Path) -> Iterator[None]:
         os.close(folder)
 
 
-def replace(path: Path, text: str) -> None:
-    """Write `text` beside `path`, on the disk for sure, and rename it. Only while `alone`. Raises `OSError`."""
+def replace(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write `text` beside `path`, on the disk for sure, and rename it. Raises `OSError`.
+
+    What others read and write as well is to be replaced only while `alone`.
+    """
     path = path.resolve()
     for left in path.parent.glob(f".{escape(path.name)}.*.new"):  # by a process that was killed
         left.unlink(missing_ok=True)
@@ -37,6 +40,7 @@ def replace(path: Path, text: str) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
+            os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         beside.replace(path)
     except BaseException:
