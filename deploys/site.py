@@ -20,7 +20,7 @@ from deploys.nginx.settings import Nginx
 from deploys.operations.barrier import barrier
 from deploys.pgbouncer.deploy import deploy_pgbouncer
 from deploys.pgbouncer.settings import Pgbouncer
-from deploys.postgresql.deploy import deploy_postgresql, deploy_reading, retire_logins
+from deploys.postgresql.deploy import cluster_here, deploy_postgresql, deploy_reading, retire_logins
 from deploys.postgresql.settings import Postgresql, Reading
 from deploys.preflight.deploy import deploy_preflight
 from deploys.preflight.settings import Preflight
@@ -80,6 +80,7 @@ if here.plays("api"):
         stack=stack,
         topology=topology,
         first=here.is_first("api"),
+        cluster=cluster_here(stack) if here.plays("database") else None,
     )
 barrier("application")
 

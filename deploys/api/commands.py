@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from deploys.cluster import Cluster
 from deploys.stack import Stack
+
+NOTED = "/var/lib/health-v1/prepared"
+"""A digest of all that `seed --check` looks at, from when it was content: that starts Python, which takes a second."""
+# Of the admin only whether there is one: whoever that is may change the password.
+_LOOKED_AT = """select version_num, (select array_agg(name order by name) from health.roles),
+  (select array_agg(slug order by slug) from health.organizations),
+  (select array_agg(coalesce(nullif(username, 'admin') || password_hash, username) order by username)
+   from health.users where username in ('admin', 'verification')) from health.alembic_version"""
 
 
 def _as_owner(stack: Stack, version: str, arguments: str) -> str:
@@ -17,9 +26,28 @@ def _with_its_files(stack: Stack, release: str, arguments: str) -> str:
     return f"systemd-run --quiet --wait --pipe --collect {identity} {files} {command}"
 
 
-def prepare(stack: Stack, version: str) -> str:
-    """Return shell that moves the database to `version` and adds the rows that every deployment has."""
-    return f"{_as_owner(stack, version, 'migrate run')}\n{_as_owner(stack, version, 'seed')}"
+def prepare(stack: Stack, version: str, cluster: Cluster | None = None) -> str:
+    """Return shell that moves the database to `version` and adds the rows that every deployment has.
+
+    + cluster: where the database is on this host; what was looked at is noted then.
+    """
+    done = f"{_as_owner(stack, version, 'migrate run')}\n{_as_owner(stack, version, 'seed')}"
+    return f"{done}\n{{ {_looked(stack, version, cluster)} || true; }} > {NOTED}" if cluster else done
+
+
+def _looked(stack: Stack, version: str, cluster: Cluster) -> str:
+    """Return shell that prints a digest of what `seed --check` looks at; nothing when the database says nothing.
+
+    That is the rows, what the release wants of them, and the password of the user who verifies.
+    """
+    code = f"{stack.home}/releases/{version}/venv/lib/python3*/site-packages/healthv1_api"
+    password = f"grep ^VERIFICATION_PASSWORD= {stack.home}/.env.owner"
+    rows = cluster.sql(_LOOKED_AT, stack.database)
+    return (
+        f'{{ rows=$({{ {rows}; }} 2>/dev/null) && [ -n "$rows" ] &&'
+        f" wanted=$(cat {code}/seed.py {code}/migrations/versions/r*.py) &&"
+        f' printf "%s\\n" "$rows" "$wanted" "$({password})" | sha256sum; }}'
+    )
 
 
 def prepared(stack: Stack, version: str) -> str:
@@ -27,9 +55,12 @@ def prepared(stack: Stack, version: str) -> str:
     return _as_owner(stack, version, "seed --check")
 
 
-def nothing_due(stack: Stack, version: str) -> str:
+def nothing_due(stack: Stack, version: str, cluster: Cluster | None = None) -> str:
     """Return the same test, which also succeeds while nothing can be told: the database may be about to start."""
-    return f"code=0; {prepared(stack, version)} || code=$?; test $code -ne 3"
+    told = f"code=0; {prepared(stack, version)} || code=$?; test $code -ne 3"
+    if cluster is None:
+        return told
+    return f'{{ test -s {NOTED} && test "$({_looked(stack, version, cluster)})" = "$(cat {NOTED})"; }} || {{ {told}; }}'
 
 
 def rewrap(stack: Stack, version: str) -> str:

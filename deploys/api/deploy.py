@@ -8,6 +8,7 @@ from pyinfra.context import host
 from deploys.api.checks import checks
 from deploys.api.commands import nothing_due, nothing_to_rewrap, prepare, ready, rewrap
 from deploys.api.settings import PACKAGES, PYTHON, Api
+from deploys.cluster import Cluster
 from deploys.component import Secret, template
 from deploys.facts.machine import MachineState
 from deploys.facts.master_key import ToldMasters
@@ -26,8 +27,11 @@ UNIT = "/etc/systemd/system/health-v1-api@.service"
 
 
 @deploy("API")
-def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool) -> None:
-    """Run the release. `first` is the one host that migrates; the others start after it."""
+def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool, cluster: Cluster | None) -> None:
+    """Run the release. `first` is the one host that migrates; the others start after it.
+
+    + cluster: where the database is on the same host.
+    """
     releases, (python, architecture) = f"{stack.home}/releases", _target()
     version = settings.release.version(python, architecture)
     packages(name="Install Python", names=PACKAGES)
@@ -42,8 +46,8 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool) -> 
             name="Migrate the database",
             change=Change("database", stack.database, "migrate", becomes=version, effect="requests go on meanwhile"),
             was=f'basename "$(readlink {stack.current})"',
-            test=nothing_due(stack, version),
-            command=prepare(stack, version),
+            test=nothing_due(stack, version, cluster),
+            command=prepare(stack, version, cluster),
             after=(f"{releases}/{version}",),
         )
     link(name="Choose the release", path=stack.current, target=f"releases/{version}")

@@ -8,22 +8,23 @@ from dataclasses import dataclass
 from pyinfra.api.facts import FactBase
 
 # A renewal's configuration counts only together with a certificate and its key: certbot, when killed, leaves one
-# without the other.
-_STATE = """alternatives() { openssl x509 -in "$at/cert.pem" -noout -ext subjectAltName; }
-at=/etc/letsencrypt/live/$name renewal=/etc/letsencrypt/renewal/$name.conf
+# without the other. What is served is compared by its base64: each start of openssl costs.
+_STATE = r"""at=/etc/letsencrypt/live/$name renewal=/etc/letsencrypt/renewal/$name.conf
 command -v openssl >/dev/null || exit 0
-seconds() { date -d "$(openssl x509 -in "$at/cert.pem" -noout "-$1" | cut -d= -f2)" +%s; }
-key="$(openssl x509 -in "$at/fullchain.pem" -noout -pubkey)"
+told=$(openssl x509 -in "$at/fullchain.pem" -noout -pubkey -ext subjectAltName -dates)
+key=$(printf "%s\n" "$told" | sed -n '/^-----BEGIN/,/^-----END/p')
 if [ -s "$renewal" ] && [ -n "$key" ] && [ "$key" = "$(openssl pkey -in "$at/privkey.pem" -pubout)" ]; then
-  sed -n 's/^\\(server\\|authenticator\\) = /\\1=/p' "$renewal"
-  echo "names=$(alternatives | grep -o 'DNS:[^, ]*' | cut -d: -f2 | xargs)"
-  echo "begins=$(seconds startdate)"; echo "ends=$(seconds enddate)"; echo "now=$(date +%s)"
+  sed -n 's/^\(server\|authenticator\) = /\1=/p' "$renewal"
+  echo "names=$(printf "%s\n" "$told" | grep -o 'DNS:[^, ]*' | cut -d: -f2 | xargs)"
+  printf "%s\n" "$told" | sed -n 's/^not[BA][a-z]*=//p' | { date -f - +%s; date +%s; } | {
+    read -r begins; read -r ends; read -r now; printf "begins=%s\nends=%s\nnow=%s\n" "$begins" "$ends" "$now"; }
   echo "kept=$(cat "$at/fullchain.pem" "$at/privkey.pem" | sha256sum | cut -c1-64)"
 fi
 [ ! -f "$file" ] || echo "placed=$(sha256sum < "$file" | cut -c1-64)"
-print() { openssl x509 -noout -fingerprint -sha256 | cut -d= -f2; }
-echo "placed_print=$(print < "$file")"
-echo "served_print=$(timeout 5 openssl s_client -connect 127.0.0.1:443 -servername "$name" </dev/null | print)\""""
+first() { sed -n '/^-----BEGIN CERT/,/^-----END CERT/{/^-----/!p; /^-----END/q}' | tr -d '\n'; }
+echo "placed_first=$(first < "$file")"
+echo "served_first=$(timeout 5 openssl s_client -connect 127.0.0.1:443 -servername "$name" </dev/null | first)"
+"""
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,12 @@ class CertificateState(FactBase[Certificate]):
     default = Certificate
 
     def command(self, certificate: str, file: str) -> str:
-        return f"name={shlex.quote(certificate)} file={shlex.quote(file)}\n({_STATE}\n) 2>/dev/null || true"
+        return f"name={shlex.quote(certificate)} file={shlex.quote(file)}\n({_STATE}) 2>/dev/null || true"
 
     def process(self, output: list[str]) -> Certificate:
         found = dict(line.split("=", 1) for line in output if "=" in line)
         begins, ends, now = (int(found.get(key) or 0) for key in ("begins", "ends", "now"))
-        served = found.get("served_print", "")
+        served = found.get("served_first", "")
         return Certificate(
             whole="kept" in found,
             server=found.get("server", ""),
@@ -66,5 +67,5 @@ class CertificateState(FactBase[Certificate]):
             life=ends - begins,
             placed="kept" in found and found["kept"] == found.get("placed"),
             file="placed" in found,
-            stale=bool(served) and served != found.get("placed_print"),
+            stale=bool(served) and served != found.get("placed_first"),
         )

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
+from deploys.facts.path import SEEN
 from deploys.stamps import APPLIED
 
 # The time of the last modification counts: a file that was edited, taken up by hand and then put back is not what
 # the unit runs with, though its content is what it was at the last apply.
-_STATE = """state() { for p; do digest=$({ stat -c %.Y -- "$p" 2>/dev/null || true
-if [ -L "$p" ]; then readlink "$p"; elif [ -f "$p" ]; then sha256sum < "$p"; else echo absent; fi
-} | sha256sum); printf "%s %s\\n" "$p" "${digest%% *}"; done; }"""
-# Prints the paths whose line is not in the stamp.
-_CHANGED = """| while IFS= read -r line; do case "
-$(cat "$stamp" 2>/dev/null)
+_STATE = rf"""{SEEN}
+state() {{ for p; do [ -e "$p" ] || [ -L "$p" ] || printf "%s\tabsent\n" "$p"; done; seen %.Y "$@"; }}"""
+# Prints the paths of which a line is not in the stamp.
+_CHANGED = """| {{ kept=$(cat "$stamp" 2>/dev/null); while IFS= read -r line; do case "
+$kept
 " in *"
 $line
-"*) ;; *) echo "{effect}=${{line% *}}";; esac; done"""
+"*) ;; *) echo "{effect}=${{line%%\t*}}";; esac; done; }}"""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class UnitState(FactBase[Unit]):
         return f"systemctl show {show} -- {shlex.quote(unit)} 2>/dev/null || true\n{changed}\ntrue"
 
     def process(self, output: list[str]) -> Unit:
-        pairs = [(name, value) for name, _, value in (line.partition("=") for line in output)]
+        pairs = [(name, value) for name, _, value in (line.partition("=") for line in dict.fromkeys(output))]
         found = dict(pairs)
         return Unit(
             state=found.get("ActiveState") or "inactive",

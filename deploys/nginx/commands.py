@@ -7,8 +7,7 @@ ACCEPTED = "nginx -t -q"
 
 def usable(path: str) -> str:
     """Return a test that succeeds when the file holds a certificate and its key."""
-    key = f"openssl pkey -in {path}"
-    return f'{key} -noout && test "$(openssl x509 -in {path} -noout -pubkey)" = "$({key} -pubout)"'
+    return f'key=$(openssl pkey -in {path} -pubout) && test "$(openssl x509 -in {path} -noout -pubkey)" = "$key"'
 
 
 def make_placeholder(path: str) -> str:

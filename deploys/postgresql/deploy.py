@@ -38,7 +38,7 @@ def deploy_postgresql(
     settings: Postgresql, stack: Stack, topology: Topology, master_key: Secret, reading: Reading | None = None
 ) -> None:
     """Run the cluster. `master_key` is not told to it: it has to be the one that opens what is stored."""
-    machine, cluster = host.get_fact(MachineState), _here(stack)
+    machine, cluster = host.get_fact(MachineState), cluster_here(stack)
     opens_what_is_stored(
         name="Try the master key on what is stored",
         cluster=cluster,
@@ -66,7 +66,7 @@ def retire_logins(stack: Stack) -> None:
     """Refuse passwords that no version accepts any more. The API has moved on by now."""
     only_logins(
         name="Drop logins that are not accepted",
-        cluster=_here(stack),
+        cluster=cluster_here(stack),
         role=stack.database_user,
         password=stack.database_password,
         database=stack.database,
@@ -77,7 +77,7 @@ def retire_logins(stack: Stack) -> None:
 @deploy("PostgreSQL")
 def deploy_reading(reading: Reading | None, stack: Stack) -> None:
     """Let Vault make logins that read, or take away what once let it. What there is to read, migrations have made."""
-    cluster = _here(stack)
+    cluster = cluster_here(stack)
     if reading is None:
         unread(cluster, stack)
         claim("postgresql", last_checks(cluster, stack))
@@ -93,7 +93,8 @@ def deploy_reading(reading: Reading | None, stack: Stack) -> None:
     claim("postgresql", [*last_checks(cluster, stack, reading), *reading_checks(cluster, stack, reading)])
 
 
-def _here(stack: Stack) -> Cluster:
+def cluster_here(stack: Stack) -> Cluster:
+    """Return the cluster of a host that has the database."""
     machine = host.get_fact(MachineState)
     return Cluster(VERSION[machine.os, machine.release], stack.postgresql_port)
 

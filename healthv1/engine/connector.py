@@ -17,7 +17,7 @@ from pyinfra.connectors import ssh
 from pyinfra.connectors.ssh import SSHConnector
 
 from deploys.rollout import Rollout
-from healthv1.engine.questions import Question, alike, answers, script, shares
+from healthv1.engine.questions import Asked, Question, alike, answers, script, shares, together
 
 if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made cooperative, and only by who uses it
     from healthv1.access.signing import Credential
@@ -152,25 +152,25 @@ class FastSSH(SSHConnector):
     def ask(self, questions: list[Question], timeout: int | None = None) -> bool:
         """Ask all of them in one round trip, over a few channels at once. Returns whether the host let us ask."""
 
-        def tried(some: list[Question]) -> bool | Exception:
+        def tried(some: list[Asked]) -> bool | Exception:
             try:
                 return self._ask(some, timeout)
             except Exception as error:  # noqa: BLE001 - raised below: out of a greenlet gevent would also print it
                 return error
 
-        said = [gevent.spawn(tried, some) for group in alike(questions) for some in shares(group, AT_ONCE)]
+        said = [gevent.spawn(tried, some) for group in alike(questions) for some in shares(together(group), AT_ONCE)]
         outcomes = [one.get() for one in said]
         for error in outcomes:
             if isinstance(error, Exception):
                 raise error
         return all(outcomes)
 
-    def _ask(self, questions: list[Question], timeout: int | None) -> bool:
-        text, mark = script(questions)
+    def _ask(self, asked: list[Asked], timeout: int | None) -> bool:
+        text, mark = script(asked)
+        questions = [question for one in asked for question in one.questions]
         arguments = questions[0].arguments | {"_stdin": text} | ({"_timeout": timeout} if timeout else {})
         succeeded, output = self._heard(super().run_shell_command(StringCommand("sh", "-s"), **arguments))
-        found = dict(zip(questions, answers(output.stdout_lines, mark), strict=False))
-        self._remembered |= {question: answer for question, answer in found.items() if answer[0]}
+        self._remembered |= {question: (True, said) for question, said in answers(asked, output.stdout_lines, mark)}
         self._single |= {question for question in questions if question not in self._remembered}
         return bool(succeeded)
 

@@ -12,7 +12,9 @@ from typing import Any
 
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
-WORTH_A_CHANNEL = 8  # questions: another shell and another sudo take about as long
+from deploys.facts.each import Each, about
+
+WORTH_A_CHANNEL = 8  # commands: another shell and another sudo take about as long
 
 
 @dataclass(frozen=True)
@@ -23,11 +25,42 @@ class Question:
     privileges: str
     """The connector's arguments, written down so that they can be compared."""
     arguments: dict[str, Any] = field(default_factory=dict, compare=False)
+    each: Each | None = field(default=None, compare=False)
+    """It is one of several that can be asked at once."""
 
     @classmethod
     def of(cls, command: Any, arguments: dict[str, Any]) -> Question:
         text = command if isinstance(command, str) else command.get_raw_value()
-        return cls(text, repr(sorted(arguments.items())), arguments)
+        each = command if isinstance(command, Each) else None
+        return cls(text, repr(sorted(arguments.items())), arguments, each)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked with one command: a question, or several that are one for the host."""
+
+    questions: tuple[Question, ...]
+
+    @property
+    def command(self) -> str:
+        first = self.questions[0]
+        if first.each is None:
+            return first.command
+        return about(first.each.command, (one.each.thing for one in self.questions if one.each))
+
+    def answered(self, lines: list[str]) -> Iterator[tuple[Question, CommandOutput]]:
+        for question in self.questions:
+            each = question.each
+            own = [line for line in lines if each is None or line.startswith(f"{each.thing}\t")]
+            yield question, CommandOutput([OutputLine("stdout", one) for one in own])
+
+
+def together(questions: Iterable[Question]) -> list[Asked]:
+    """Return as few to ask as there can be."""
+    found: dict[object, list[Question]] = {}
+    for question in questions:
+        found.setdefault(question.each.command if question.each else question, []).append(question)
+    return [Asked(tuple(some)) for some in found.values()]
 
 
 def alike(questions: Iterable[Question]) -> Iterator[list[Question]]:
@@ -37,32 +70,37 @@ def alike(questions: Iterable[Question]) -> Iterator[list[Question]]:
         yield list(group)
 
 
-def shares(questions: list[Question], ways: int) -> list[list[Question]]:
+def shares(asked: list[Asked], ways: int) -> list[list[Asked]]:
     """Return them in at most so many shares that take about as long: what is longer to say takes longer to do."""
-    parts: list[list[Question]] = [[] for _ in range(min(ways, math.ceil(len(questions) / WORTH_A_CHANNEL)))]
-    for question in sorted(questions, key=lambda question: -len(question.command)):
-        min(parts, key=lambda part: sum(len(one.command) for one in part)).append(question)
+    parts: list[list[Asked]] = [[] for _ in range(min(ways, math.ceil(len(asked) / WORTH_A_CHANNEL)))]
+    for one in sorted(asked, key=lambda one: -len(one.command)):
+        min(parts, key=lambda part: sum(len(one.command) for one in part)).append(one)
     return parts
 
 
-def script(questions: list[Question]) -> tuple[str, str]:
-    """Return a script for `sh`, and the mark that nothing on the host can know beforehand."""
+def script(asked: list[Asked]) -> tuple[str, str]:
+    """Return a script for `sh`, and the mark that nothing on the host can know beforehand.
+
+    A shell of its own would keep commands apart as well, but its start costs.
+    """
     mark = secrets.token_hex(16)
-    asked = (
-        f"sh -c {shlex.quote(question.command)} 2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?"
-        for question in questions
+    commands = (
+        f"( eval {shlex.quote(one.command)} ) 2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?" for one in asked
     )
-    return "\n".join(asked), mark
+    return "\n".join(commands), mark
 
 
-def answers(lines: Iterable[str], mark: str) -> Iterator[tuple[bool, CommandOutput]]:
-    """Yield, in the order of the questions, whether each command succeeded and what it printed."""
+def answers(asked: list[Asked], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
+    """Yield what was printed for each question whose command succeeded."""
     said: list[str] = []
+    waiting = iter(asked)
     for line in lines:
         if not line.startswith(mark):
             said.append(line)
             continue
         if said and not said[-1]:  # the line break that stands before every mark
             said.pop()
-        yield line == f"{mark} 0", CommandOutput([OutputLine("stdout", one) for one in said])
+        one = next(waiting)
+        if line == f"{mark} 0":
+            yield from one.answered(said)
         said = []

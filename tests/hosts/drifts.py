@@ -257,6 +257,13 @@ DRIFTS = [
         "! systemctl is-active health-v1-api@8085 && ! systemctl is-enabled health-v1-api@8085",
     ),
     Drift(
+        "api",
+        "a row that every deployment has is gone",
+        "health_v1_prod",
+        f"{PSQL} -d health_v1_prod -c \"delete from health.users where username = 'verification'\"",
+        f"{PSQL} -d health_v1_prod -c \"select username from health.users\" | grep -qx verification",
+    ),
+    Drift(
         "nginx",
         "a purged package",
         "nginx",

@@ -11,17 +11,16 @@ import pytest
 
 from tests.hosts.driven import Driver
 from tests.hosts.matrix import at_rest, unlock
-from tests.hosts.world import REPOSITORY
 
 KILLS = 10
 AMID = 4  # changes
 
 
-def _started(world, *options):
+def _started(world, project, *options):
     return subprocess.Popen(
         # What a shell starts in the background ignores SIGINT, and what starts there inherits that.
         ["env", "--default-signal=INT", sys.executable, "-m", "healthv1", "apply", "sandbox", "--yes", *options],
-        cwd=REPOSITORY,
+        cwd=project,
         env=world.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -30,9 +29,9 @@ def _started(world, *options):
     )
 
 
-def _stopped_after(world, seconds, how, *options):
+def _stopped_after(world, project, seconds, how):
     """Return the exit code and what was said."""
-    process = _started(world, *options)
+    process = _started(world, project)
     try:
         said, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
@@ -43,9 +42,9 @@ def _stopped_after(world, seconds, how, *options):
     return process.returncode, said
 
 
-def _stopped_amid_changes(world, how, *options):
+def _stopped_amid_changes(world, project, how, *options):
     """Send `how` once a few changes were made, however long a plan takes; return the exit code and what was said."""
-    process = _started(world, *options)
+    process = _started(world, project, *options)
     said, made = [], 0
     for line in process.stdout:
         said.append(line)
@@ -58,9 +57,10 @@ def _stopped_amid_changes(world, how, *options):
 
 
 @pytest.mark.long
-def test_a_first_apply_stopped_by_ctrl_c_and_killed_at_ten_random_moments_is_mended_by_the_next(bare):
+def test_a_first_apply_stopped_by_ctrl_c_and_killed_at_ten_random_moments_is_mended_by_the_next(bare, project):
+    """In a copy of the team's files: what was agreed to is noted there, and other workers apply to their sandboxes."""
     for how, options in ((signal.SIGINT, ()), (signal.SIGTERM, ("--resume",))):
-        code, said = _stopped_amid_changes(bare, how, *options)
+        code, said = _stopped_amid_changes(bare, project, how, *options)
         assert code == 130, said
         assert re.search(
             r"Interrupted: \d+ changes? made, then it stopped:\n    host1: stopped in stage \w+ after", said
@@ -70,7 +70,7 @@ def test_a_first_apply_stopped_by_ctrl_c_and_killed_at_ten_random_moments_is_men
         assert not bare.shell("pgrep -x apt-get || true"), "the running operation was not waited for"
     seed = time.time_ns()
     chance = random.Random(seed)
-    killed = [_stopped_after(bare, chance.uniform(1.5, 9.0), signal.SIGKILL)[0] for _ in range(KILLS)]
+    killed = [_stopped_after(bare, project, chance.uniform(1.5, 9.0), signal.SIGKILL)[0] for _ in range(KILLS)]
     assert killed.count(-signal.SIGKILL) >= KILLS // 2, "it was too quick to be killed"
     at_rest(bare)
     with Driver(bare) as driver:

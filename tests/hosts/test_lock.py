@@ -26,13 +26,12 @@ def short(project):
 
 
 @pytest.fixture
-def slow(mended):
+def slow(broken):
     """A host that is mended no sooner than the test lets it: a unit waits while GATE is there, and another is next."""
     waits = f"[Service]\\nTimeoutStartSec=300\\nExecStartPre=/bin/sh -c 'while [ -e {GATE} ]; do sleep 0.2; done'\\n"
-    mended.shell(f'touch {GATE}; mkdir -p {SLOW}; printf "{waits}" > {SLOW}/slow.conf; systemctl daemon-reload')
-    mended.shell("systemctl stop pgbouncer nginx")
-    yield mended
-    mended.shell(f"rm -rf {GATE} {SLOW} {RECORD}; systemctl daemon-reload")
+    broken.shell(f'touch {GATE}; mkdir -p {SLOW}; printf "{waits}" > {SLOW}/slow.conf; systemctl daemon-reload')
+    broken.shell("systemctl stop pgbouncer nginx")
+    return broken
 
 
 def _deploying(world, cwd):

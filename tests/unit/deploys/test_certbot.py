@@ -85,8 +85,8 @@ ends=5000
 now=2000
 kept=abc
 placed=abc
-placed_print=AA:BB
-served_print=CC:DD"""
+placed_first=MIIA
+served_first=MIIB"""
     assert CertificateState().process(said.splitlines()) == Certificate(
         whole=True,
         server="https://a.test/dir",
@@ -101,7 +101,7 @@ served_print=CC:DD"""
 
 
 def test_a_server_that_does_not_answer_is_not_stale():
-    found = CertificateState().process(["kept=abc", "placed=abc", "placed_print=AA:BB", "served_print="])
+    found = CertificateState().process(["kept=abc", "placed=abc", "placed_first=MIIA", "served_first="])
     assert not found.stale
 
 
