@@ -128,6 +128,11 @@ class FastSSH(SSHConnector):
         """Run what is neither a fact nor a write: what the host said of itself is still true afterwards."""
         return super().run_shell_command(command, **arguments)
 
+    @property
+    def knows_nothing(self) -> bool:
+        """Whether nothing was asked since the last write."""
+        return not self._remembered
+
     def forget(self) -> None:
         self._remembered.clear()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import gevent
@@ -12,7 +12,7 @@ from pyinfra.api.operation import OperationMeta
 from pyinfra.api.operations import run_host_op
 
 from deploys.operations.change import Change, listening
-from healthv1.engine.planner import label
+from healthv1.engine.planner import label, look_ahead
 from healthv1.engine.session import Session, faults_of
 from healthv1.errors import Fault
 
@@ -28,9 +28,12 @@ def watch(session: Session) -> Made:
     return made
 
 
-def execute(session: Session, operation: str, hosts: Sequence[Host]) -> None:
-    """Run the operation on `hosts` at once, and wait for all of them. A host on which it fails has a fault then."""
-    running = [gevent.spawn(_run, session, host, operation) for host in hosts]
+def execute(session: Session, operation: str, hosts: Mapping[Host, Sequence[str]]) -> None:
+    """Run the operation on `hosts` at once, and wait for all of them. A host on which it fails has a fault then.
+
+    + hosts: each with the operations, from this one on, that are expected to find it as it is now.
+    """
+    running = [gevent.spawn(_run, session, host, operation, alike) for host, alike in hosts.items()]
     try:
         gevent.joinall(running, raise_error=True)
     except BaseException:
@@ -42,9 +45,10 @@ def execute(session: Session, operation: str, hosts: Sequence[Host]) -> None:
             session.fail(host, *([] if host.name in session.faults else [_failure(session, host, operation, meta)]))
 
 
-def _run(session: Session, host: Host, operation: str) -> None:
+def _run(session: Session, host: Host, operation: str, alike: Sequence[str]) -> None:
     with session.on(host):
         try:
+            look_ahead(session, host, alike)
             run_host_op(session.state, host, operation)
         except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
             session.faults.setdefault(host.name, []).extend(faults_of(host, error))

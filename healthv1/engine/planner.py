@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime, timezone
 from functools import partial
@@ -20,6 +20,8 @@ from healthv1.engine.session import Session
 from healthv1.plan import Plan, Step
 
 Besides = tuple[type[FactBase[Any]], ...]
+Evaluation = Callable[[], Iterator[Any]]
+"""What pyinfra made of an operation: until its first command it asks for facts, and changes nothing."""
 
 
 def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
@@ -30,7 +32,7 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
     heard: dict[tuple[Host, str], tuple[Change, ...]] = {}
 
     def ask(host: Host) -> None:
-        prefetch(session, host, besides)
+        prefetch(host, [*(partial(_asked, host, fact) for fact in besides), *session.operations[host].values()])
         for operation in session.state.ops[host]:
             with listening() as changes, _learning(session, host, operation):
                 will_change = session.state.ops[host][operation].operation_meta.will_change
@@ -62,7 +64,7 @@ def learn(session: Session) -> None:
     def ask(host: Host) -> None:
         if isinstance(host.connector, FastSSH):
             host.connector.forget()
-        prefetch(session, host)
+        prefetch(host, session.operations[host].values())
         for operation, evaluate in session.operations[host].items():
             with _learning(session, host, operation), unheard(), suppress(Exception):
                 next(evaluate(), None)
@@ -80,17 +82,20 @@ def _learning(session: Session, host: Host, operation: str) -> Iterator[None]:
     session.learned[host, operation] = learned
 
 
-def prefetch(session: Session, host: Host, besides: Besides = (Lock,)) -> None:
-    """Learn, in a few round trips, every fact that the host's operations ask for.
+def look_ahead(session: Session, host: Host, operations: Iterable[str]) -> None:
+    """Once a write has made the host unknown, learn all at once what these operations ask for."""
+    if isinstance(host.connector, FastSSH) and host.connector.knows_nothing:
+        prefetch(host, [session.operations[host][operation] for operation in operations])
+
+
+def prefetch(host: Host, evaluations: Iterable[Evaluation]) -> None:
+    """Learn, in a few round trips, every fact that is asked for.
 
     Each round evaluates the operations up to the first fact that is not known yet, then asks for all of those at once.
     """
     if not isinstance(host.connector, FastSSH):
         return
-    waiting: list[Callable[[], Iterator[Any]]] = [
-        *(partial(_asked, host, fact) for fact in besides),
-        *session.operations[host].values(),
-    ]
+    waiting = list(evaluations)
     while waiting:
         with host.connector.gathering() as questions:
             waiting = [evaluate for evaluate in waiting if not _answered(evaluate)]
@@ -101,7 +106,7 @@ def _asked(host: Host, fact: type[FactBase[Any]]) -> Iterator[Any]:
     yield host.get_fact(fact)
 
 
-def _answered(evaluate: Callable[[], Iterator[Any]]) -> bool:
+def _answered(evaluate: Evaluation) -> bool:
     try:
         with unheard():
             next(evaluate(), None)

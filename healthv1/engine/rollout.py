@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Protocol, TypeVar
 
 from pyinfra.api.host import Host
@@ -123,6 +123,8 @@ class _Run:
         self._stages = {
             stage: [operation for _, operation in some] for stage, some in groupby(staged(session), lambda one: one[0])
         }
+        self._order = [operation for operations in self._stages.values() for operation in operations]
+        self._planned = {(step.host, step.component, step.operation) for step in plan.steps}
         self._due = {(step.host, step.stage) for step in plan.steps} | {(host, stage) for host, stage, _ in unproven}
         self._changed = {(host, stage, component) for host, stage, component in unproven}
         self._settings = next((found for host in self._hosts if (found := host.data.get("rollout"))), None) or Rollout()
@@ -165,12 +167,18 @@ class _Run:
         names = label(self._session, operation)
         for host in hosts:
             self._report.started(host.name, stage, *names)
-        execute(self._session, operation, hosts)
+        execute(self._session, operation, {host: self._alike(host, operation) for host in hosts})
         for host in self._whole(hosts):
             changed = (host, operation) in self._made
             self._course[host].ran += 1
             self._changed |= {(host.name, stage, names[0])} if changed else set()
             self._report.ended(host.name, stage, *names, changed=changed)
+
+    def _alike(self, host: Host, operation: str) -> list[str]:
+        """Return the operations from this one to the next that is to change something: all find the host alike."""
+        later = self._of(host, self._order[self._order.index(operation) :])
+        unchanged = list(takewhile(lambda one: (host.name, *label(self._session, one)) not in self._planned, later))
+        return later[: len(unchanged) + 1]
 
     def _whole(self, hosts: Sequence[Host]) -> list[Host]:
         return [host for host in hosts if host in self._session.state.active_hosts]

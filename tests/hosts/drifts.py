@@ -261,7 +261,7 @@ DRIFTS = [
         "a row that every deployment has is gone",
         "health_v1_prod",
         f"{PSQL} -d health_v1_prod -c \"delete from health.users where username = 'verification'\"",
-        f"{PSQL} -d health_v1_prod -c \"select username from health.users\" | grep -qx verification",
+        f'{PSQL} -d health_v1_prod -c "select username from health.users" | grep -qx verification',
     ),
     Drift(
         "nginx",
