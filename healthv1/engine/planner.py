@@ -32,7 +32,7 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
     heard: dict[tuple[Host, str], tuple[Change, ...]] = {}
 
     def ask(host: Host) -> None:
-        prefetch(host, [*(partial(_asked, host, fact) for fact in besides), *session.operations[host].values()])
+        prefetch(host, [*(partial(_asked, host, fact) for fact in besides), *session.operations.get(host, {}).values()])
         for operation in session.state.ops[host]:
             with listening() as changes, _learning(session, host, operation):
                 will_change = session.state.ops[host][operation].operation_meta.will_change

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import gevent
 from gevent.pool import Pool
 from pyinfra.api.command import QuoteString, StringCommand
@@ -14,6 +16,7 @@ from healthv1.verify import batch
 from healthv1.verify.finding import Finding
 
 AT_ONCE = 6  # sessions per host; sshd takes ten sessions on one connection
+WORTH_A_SESSION = 6  # claims: another sudo takes about as long
 TIMEOUT = 30  # seconds
 UNANSWERED = f"no answer within {TIMEOUT} s"
 Claim = tuple[str, Check]
@@ -32,7 +35,8 @@ def findings(session: Session) -> list[Finding]:
 
 def tried(host: Host, claims: list[Claim]) -> list[Finding]:
     """Try the claims in a few batches, and each that is left without an answer once more, alone."""
-    batches = [claims[way::AT_ONCE] for way in range(min(AT_ONCE, len(claims)))]
+    ways = min(AT_ONCE, math.ceil(len(claims) / WORTH_A_SESSION))
+    batches = [claims[way::ways] for way in range(ways)]
     tried = [gevent.spawn(_try_all, host, some) for some in batches]
     gevent.joinall(tried, raise_error=True)
     known = {claim: finding for one in tried for claim, finding in one.value.items()}

@@ -18,6 +18,13 @@ def test_the_plan_after_an_apply_is_empty_another_apply_changes_nothing_and_both
     assert count["hosts"]["host1"]["rounds"] <= 3, count
 
 
+def test_an_apply_of_one_change_asks_at_once_what_the_operations_after_it_ask(mended, counted):
+    mended.shell("chmod 666 /etc/ufw/user.rules")
+    code, applied, count = counted("apply", "sandbox", "--yes")
+    assert (code, applied["changes"]) == (0, 1)
+    assert count["hosts"]["host1"]["rounds"] <= 20, count
+
+
 @pytest.fixture
 def counted(deployed, tmp_path):
     """Return a function that runs a command: its exit code, its document, and the SSH channels that it took."""
