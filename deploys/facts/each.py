@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import Any
 
 from pyinfra.api.command import StringCommand
 
 
 class Each(StringCommand):
-    """A shell command that takes things as its arguments, asked about one.
+    """A shell command about one thing.
 
-    Every line that it prints begins with the thing it tells of, and a tab: so the answers can be told apart.
+    Every line that it prints begins with the thing and a tab: so it can tell of several, and be taken apart again.
     """
 
-    def __init__(self, command: str, thing: str) -> None:
-        super().__init__(about(command, [thing]))
-        self.command, self.thing = command, thing
+    def __init__(self, thing: str) -> None:
+        self.thing = thing
+        super().__init__(self.together([self]))
 
-
-def about(command: str, things: Iterable[str]) -> str:
-    return f"{command} {' '.join(map(shlex.quote, things))}"
+    @classmethod
+    def together(cls, some: Sequence[Any]) -> str:
+        """Return shell that tells of all of these, which are of this class."""
+        raise NotImplementedError

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyinfra.api.command import QuoteString, StringCommand
@@ -30,11 +32,17 @@ class Path:
     """The SHA-256 of a file, the target of a link, else empty."""
 
 
+class OfPath(Each):
+    @classmethod
+    def together(cls, some: Sequence[OfPath]) -> str:
+        return f"{SEEN}\nseen '%F|%a|%U|%G' {' '.join(shlex.quote(one.thing) for one in some)}"
+
+
 class PathState(FactBase[Path | None]):
     """A `Path`, or None when nothing is there."""
 
-    def command(self, path: str) -> Each:
-        return Each(f"{SEEN}\nseen '%F|%a|%U|%G'", path)
+    def command(self, path: str) -> StringCommand:
+        return OfPath(path)
 
     def process(self, output: list[str]) -> Path | None:
         output = [told for _, _, told in (line.partition("\t") for line in output)]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pyinfra.api.command import StringCommand
 from pyinfra.api.facts import FactBase
 
+from deploys.facts.each import Each
 from deploys.facts.path import SEEN
 from deploys.stamps import APPLIED
 
@@ -15,12 +17,19 @@ from deploys.stamps import APPLIED
 # the unit runs with, though its content is what it was at the last apply.
 _STATE = rf"""{SEEN}
 state() {{ for p; do [ -e "$p" ] || [ -L "$p" ] || printf "%s\tabsent\n" "$p"; done; seen %.Y "$@"; }}"""
-# Prints the paths of which a line is not in the stamp.
-_CHANGED = """| {{ kept=$(cat "$stamp" 2>/dev/null); while IFS= read -r line; do case "
-$kept
-" in *"
-$line
-"*) ;; *) echo "{effect}=${{line%%\t*}}";; esac; done; }}"""
+_SHOWN = ("LoadState", "UnitFileState", "ActiveState", "NeedDaemonReload")
+# systemctl shows units in the order in which they were asked for, with an empty line between them.
+_NAMED = (
+    """awk -v units="$*" 'BEGIN { split(units, unit, " "); i = 1 } $0 == "" { i++; next } { print unit[i] "\\t" $0 }'"""
+)
+# Reads what is watched (unit, effect, stamp, path), an empty line, and what is there; prints what is not in the stamp.
+_CHANGED = r"""awk -F '\t' '!there && $0 == "" { there = 1; next }
+!there { watched[$4] = watched[$4] $1 "\t" $2 "\t" $3 "\n"
+  if (!($3 in stamps)) { stamps[$3]; while ((getline line < $3) > 0) kept[$3, line] }
+  next }
+{ n = split(watched[$1], watches, "\n")
+  for (i = 1; i < n; i++) {
+    split(watches[i], one, "\t"); if (!((one[3], $0) in kept)) print one[1] "\t" one[2] "=" $1 } }'"""
 
 
 @dataclass(frozen=True)
@@ -43,8 +52,36 @@ class Unit:
 
 def state_script(unit: str, effect: str, paths: Sequence[str]) -> str:
     """Return shell that sets `stamp` to the file that keeps what the unit runs with, and `now` to what is on disk."""
-    quoted = " ".join(shlex.quote(path) for path in paths)
-    return f"{_STATE}\nstamp={shlex.quote(f'{APPLIED}/{unit}.{effect}')} now=$(state {quoted})"
+    return f"{_STATE}\nstamp={shlex.quote(_stamp(unit, effect))} now=$(state {_quoted(paths)})"
+
+
+def _stamp(unit: str, effect: str) -> str:
+    return f"{APPLIED}/{unit}.{effect}"
+
+
+def _quoted(words: Iterable[str]) -> str:
+    return " ".join(map(shlex.quote, words))
+
+
+class OfUnit(Each):
+    def __init__(self, unit: str, restart_on: Sequence[str], reload_on: Sequence[str]) -> None:
+        self.watched = [("restart", path) for path in restart_on] + [("reload", path) for path in reload_on]
+        super().__init__(unit)
+
+    @classmethod
+    def together(cls, some: Sequence[OfUnit]) -> str:
+        show = " ".join(f"-p {name}" for name in _SHOWN)
+        told = f'set -- {_quoted(one.thing for one in some)}; systemctl show {show} -- "$@" 2>/dev/null | {_NAMED}'
+        watched = [
+            "\t".join((one.thing, effect, _stamp(one.thing, effect), path))
+            for one in some
+            for effect, path in one.watched
+        ]
+        if not watched:
+            return told
+        paths = dict.fromkeys(path for one in some for _, path in one.watched)
+        known = f"printf '%s\\n' {_quoted(watched)} ''"
+        return f"{told}\n{_STATE}\n{{ {known}; state {_quoted(paths)}; }} | {_CHANGED}"
 
 
 class UnitState(FactBase[Unit]):
@@ -52,17 +89,12 @@ class UnitState(FactBase[Unit]):
 
     default = Unit
 
-    def command(self, unit: str, restart_on: Sequence[str], reload_on: Sequence[str]) -> str:
-        show = " ".join(f"-p {name}" for name in ("LoadState", "UnitFileState", "ActiveState", "NeedDaemonReload"))
-        changed = "\n".join(
-            f'{state_script(unit, effect, paths)}\necho "$now" {_CHANGED.format(effect=effect)}'
-            for effect, paths in (("restart", restart_on), ("reload", reload_on))
-            if paths
-        )
-        return f"systemctl show {show} -- {shlex.quote(unit)} 2>/dev/null || true\n{changed}\ntrue"
+    def command(self, unit: str, restart_on: Sequence[str], reload_on: Sequence[str]) -> StringCommand:
+        return OfUnit(unit, restart_on, reload_on)
 
     def process(self, output: list[str]) -> Unit:
-        pairs = [(name, value) for name, _, value in (line.partition("=") for line in dict.fromkeys(output))]
+        lines = (line.partition("\t")[2] for line in output)
+        pairs = [(name, value) for name, _, value in (line.partition("=") for line in dict.fromkeys(lines))]
         found = dict(pairs)
         return Unit(
             state=found.get("ActiveState") or "inactive",

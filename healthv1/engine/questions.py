@@ -12,7 +12,7 @@ from typing import Any
 
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
-from deploys.facts.each import Each, about
+from deploys.facts.each import Each
 
 WORTH_A_CHANNEL = 8  # commands: another shell and another sudo take about as long
 
@@ -43,10 +43,8 @@ class Asked:
 
     @property
     def command(self) -> str:
-        first = self.questions[0]
-        if first.each is None:
-            return first.command
-        return about(first.each.command, (one.each.thing for one in self.questions if one.each))
+        each = [question.each for question in self.questions if question.each]
+        return type(each[0]).together(each) if each else self.questions[0].command
 
     def answered(self, lines: list[str]) -> Iterator[tuple[Question, CommandOutput]]:
         for question in self.questions:
@@ -56,11 +54,14 @@ class Asked:
 
 
 def together(questions: Iterable[Question]) -> list[Asked]:
-    """Return as few to ask as there can be."""
-    found: dict[object, list[Question]] = {}
+    """Return as few to ask as there can be. What is asked twice about one thing is asked apart."""
+    found: dict[object, dict[object, Question]] = {}
     for question in questions:
-        found.setdefault(question.each.command if question.each else question, []).append(question)
-    return [Asked(tuple(some)) for some in found.values()]
+        each, turn = question.each, 0
+        while each and each.thing in found.get((type(each), turn), ()):
+            turn += 1
+        found.setdefault((type(each), turn) if each else question, {})[each.thing if each else ""] = question
+    return [Asked(tuple(some.values())) for some in found.values()]
 
 
 def alike(questions: Iterable[Question]) -> Iterator[list[Question]]:

@@ -1,0 +1,78 @@
+"""What a unit runs with is compared with what is on disk, for one unit as for several at once."""
+
+import os
+import subprocess
+
+import pytest
+
+from deploys.facts import unit
+from deploys.facts.unit import OfUnit, UnitState, state_script
+
+
+def _sh(command):
+    return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def taken_up(monkeypatch, tmp_path):
+    """Return a function that notes, as a start of the unit does, what is on disk now."""
+    monkeypatch.setattr(unit, "APPLIED", str(tmp_path))
+
+    def note(name, effect, *paths):
+        _sh(f'set -eu; {state_script(name, effect, paths)}; printf "%s\\n" "$now" > "$stamp"')
+
+    return note
+
+
+def _found(*asked):
+    """Return what is said of each unit, which has to be what is said of it alone."""
+    lines = _sh(OfUnit.together(asked)).splitlines()
+    found = {one.thing: [line for line in lines if line.startswith(f"{one.thing}\t")] for one in asked}
+    assert found == {one.thing: _sh(OfUnit.together([one])).splitlines() for one in asked}
+    return {name: UnitState().process(said) for name, said in found.items()}
+
+
+def _write(text, *paths):
+    """At one moment, and of one length: only the text tells."""
+    for path in paths:
+        path.write_text(text)
+        os.utime(path, (1, 1))
+
+
+def test_a_unit_is_to_take_up_what_changed_appeared_or_went_since_its_start(tmp_path, taken_up):
+    same, edited, touched, gone, new, link, odd = everything = [
+        tmp_path / name for name in ("same", "edited", "touched", "gone", "new", "link", "it's one")
+    ]
+    _write("before", same, edited, touched, gone, odd)
+    link.symlink_to(same)
+    taken_up("one.service", "restart", *map(str, everything))
+    taken_up("two.service", "restart", str(same))
+    taken_up("two.service", "reload", str(edited))
+    _write("after!", edited, new, odd)
+    os.utime(touched, (2, 2))
+    gone.unlink()
+    link.unlink()
+    link.symlink_to(edited)
+    found = _found(
+        OfUnit("one.service", [str(path) for path in everything], ()),
+        OfUnit("two.service", (str(same),), (str(edited),)),
+        OfUnit("none.service", (str(same),), ()),
+        OfUnit("bare.service", (), ()),
+    )
+    changed = {str(path) for path in everything if path != same}
+    assert set(found["one.service"].restart_on) == changed
+    assert (found["two.service"].restart_on, found["two.service"].reload_on) == ((), (str(edited),))
+    assert found["none.service"].restart_on == (str(same),), "it was never started by us"
+    assert found["bare.service"].restart_on == ()
+
+
+def test_systemd_is_asked_about_several_units_at_once():
+    shown = "LoadState=masked\nActiveState=inactive\n\nLoadState=loaded\nUnitFileState=enabled\nActiveState=active\n"
+    command = OfUnit.together([OfUnit("a.service", (), ()), OfUnit("b@1.service", (), ())])
+    lines = _sh(f"systemctl() {{ printf '%s' '{shown}'; }}\n{command}").splitlines()
+    first, second = (
+        UnitState().process([line for line in lines if line.startswith(f"{name}\t")])
+        for name in ("a.service", "b@1.service")
+    )
+    assert (first.masked, first.active, first.enabled) == (True, False, False)
+    assert (second.masked, second.active, second.enabled) == (False, True, True)
