@@ -6,20 +6,31 @@ from gevent import monkey
 monkey.patch_all()
 
 import json
-import shlex
+from collections.abc import Iterable, Iterator
 
-from healthv1.engine import planner
+from pyinfra.connectors.util import CommandOutput
+
+from healthv1.engine import connector, planner
+from healthv1.engine.questions import Asked, Question, answers, apart
 from healthv1.engine.session import opened
+
+heard: dict[str, list[str]] = {}
+
+
+def heeded(asked: list[Asked], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
+    found = dict(answers(asked, lines, mark))
+    for one in asked:
+        heard[apart(one.command)] = [line for question in one.questions for line in found[question].stdout_lines]
+    yield from found.items()
 
 
 def main() -> None:
+    vars(connector).update(answers=heeded)
     with opened("sandbox") as session:
         made = planner.plan(session)
         if made.steps or made.faults:
             raise SystemExit("The host is not converged: what it answers is no measure.")
-        heard = session.hosts[0].connector._remembered  # noqa: SLF001 - of no interest to anybody else
-        answers = {question: output.stdout_lines for question, (_, output) in heard.items()}
-        print(json.dumps({f"sh -c {shlex.quote(one.command)}": lines for one, lines in answers.items()}))
+        print(json.dumps(heard))
 
 
 if __name__ == "__main__":

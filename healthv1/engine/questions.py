@@ -80,15 +80,15 @@ def shares(asked: list[Asked], ways: int) -> list[list[Asked]]:
 
 
 def script(asked: list[Asked]) -> tuple[str, str]:
-    """Return a script for `sh`, and the mark that nothing on the host can know beforehand.
-
-    A shell of its own would keep commands apart as well, but its start costs.
-    """
+    """Return a script for `sh`, and the mark that nothing on the host can know beforehand."""
     mark = secrets.token_hex(16)
-    commands = (
-        f"( eval {shlex.quote(one.command)} ) 2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?" for one in asked
-    )
-    return "\n".join(commands), mark
+    ends = f"2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?"
+    return "\n".join(f"{apart(one.command)} {ends}" for one in asked), mark
+
+
+def apart(command: str) -> str:
+    """Return the command as it harms no other. A shell of its own would do that as well, but its start costs."""
+    return f"( eval {shlex.quote(command)} )"
 
 
 def answers(asked: list[Asked], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
