@@ -15,9 +15,10 @@ from deploys.facts.each import Each
 SEEN = r"""seen() { form=$1; shift; stat --printf "%n\t$form\n" -- "$@" 2>/dev/null || true
 for p; do shift; if [ -L "$p" ]; then printf "%s\t%s\n" "$p" "$(readlink -- "$p")"
 elif [ -f "$p" ]; then set -- "$@" "$p"; fi; done
-[ $# = 0 ] || sha256sum -- "$@" | sed -E "s/^([0-9a-f]+)  (.*)/\2\t\1/"; }"""
+[ $# = 0 ] || sha256sum -z -- "$@" | tr "\0" "\n" | sed -E "s/^([0-9a-f]+)  (.*)/\2\t\1/"; }"""
 """Shell that tells of paths: each line begins with one and a tab. First what stat prints of those that are there, in
-its format; then the SHA-256 of files, and where links lead. Each program is started once for all paths."""
+its format; then the SHA-256 of files, and where links lead. Each program is started once for all paths. With -z,
+sha256sum leaves names as they are: systemd's hold backslashes."""
 
 
 @dataclass(frozen=True)

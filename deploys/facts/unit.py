@@ -19,9 +19,8 @@ _STATE = rf"""{SEEN}
 state() {{ for p; do [ -e "$p" ] || [ -L "$p" ] || printf "%s\tabsent\n" "$p"; done; seen %.Y "$@"; }}"""
 _SHOWN = ("LoadState", "UnitFileState", "ActiveState", "NeedDaemonReload")
 # systemctl shows units in the order in which they were asked for, with an empty line between them.
-_NAMED = (
-    """awk -v units="$*" 'BEGIN { split(units, unit, " "); i = 1 } $0 == "" { i++; next } { print unit[i] "\\t" $0 }'"""
-)
+_NAMED = r"""units="$*" awk 'BEGIN { split(ENVIRON["units"], unit, " "); i = 1 }
+$0 == "" { i++; next } { print unit[i] "\t" $0 }'"""
 # Reads what is watched (unit, effect, stamp, path), an empty line, and what is there; prints what is not in the stamp.
 _CHANGED = r"""awk -F '\t' '!there && $0 == "" { there = 1; next }
 !there { watched[$4] = watched[$4] $1 "\t" $2 "\t" $3 "\n"

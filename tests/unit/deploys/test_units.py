@@ -8,6 +8,8 @@ import pytest
 from deploys.facts import unit
 from deploys.facts.unit import OfUnit, UnitState, state_script
 
+ESCAPED = r"srv-a\x2db.mount"
+
 
 def _sh(command):
     return subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True).stdout
@@ -41,7 +43,7 @@ def _write(text, *paths):
 
 def test_a_unit_is_to_take_up_what_changed_appeared_or_went_since_its_start(tmp_path, taken_up):
     same, edited, touched, gone, new, link, odd = everything = [
-        tmp_path / name for name in ("same", "edited", "touched", "gone", "new", "link", "it's one")
+        tmp_path / name for name in ("same", "edited", "touched", "gone", "new", "link", r"it's \x2d one")
     ]
     _write("before", same, edited, touched, gone, odd)
     link.symlink_to(same)
@@ -68,11 +70,10 @@ def test_a_unit_is_to_take_up_what_changed_appeared_or_went_since_its_start(tmp_
 
 def test_systemd_is_asked_about_several_units_at_once():
     shown = "LoadState=masked\nActiveState=inactive\n\nLoadState=loaded\nUnitFileState=enabled\nActiveState=active\n"
-    command = OfUnit.together([OfUnit("a.service", (), ()), OfUnit("b@1.service", (), ())])
+    command = OfUnit.together([OfUnit("a.service", (), ()), OfUnit(ESCAPED, (), ())])
     lines = _sh(f"systemctl() {{ printf '%s' '{shown}'; }}\n{command}").splitlines()
     first, second = (
-        UnitState().process([line for line in lines if line.startswith(f"{name}\t")])
-        for name in ("a.service", "b@1.service")
+        UnitState().process([line for line in lines if line.startswith(f"{name}\t")]) for name in ("a.service", ESCAPED)
     )
     assert (first.masked, first.active, first.enabled) == (True, False, False)
     assert (second.masked, second.active, second.enabled) == (False, True, True)

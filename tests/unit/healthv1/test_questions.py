@@ -55,12 +55,13 @@ def test_output_that_looks_like_another_batchs_mark_is_only_output():
 
 def test_what_is_asked_of_many_paths_at_once_is_what_each_path_answers_alone(tmp_path):
     (tmp_path / "a file").write_text("text")
+    (tmp_path / r"srv-a\x2db.mount").write_text("")
     (tmp_path / "empty").touch()
     (tmp_path / "folder").mkdir()
     (tmp_path / "it's").symlink_to("a file")
     (tmp_path / "dangling").symlink_to("nowhere")
     fact = PathState()
-    names = ("a file", "empty", "folder", "it's", "dangling", "absent", "a")
+    names = ("a file", r"srv-a\x2db.mount", "empty", "folder", "it's", "dangling", "absent", "a")
     questions = {name: Question.of(fact.command(f"{tmp_path}/{name}"), {}) for name in names}
     assert len(together(questions.values())) == 1
     found = _ask(*questions.values())
@@ -69,6 +70,7 @@ def test_what_is_asked_of_many_paths_at_once_is_what_each_path_answers_alone(tmp
     said = {name: fact.process(lines) for name, lines in alone.items() if lines}
     assert {name: (path.kind, path.content) for name, path in said.items()} == {
         "a file": ("regular file", hashlib.sha256(b"text").hexdigest()),
+        r"srv-a\x2db.mount": ("regular file", hashlib.sha256(b"").hexdigest()),
         "empty": ("regular file", hashlib.sha256(b"").hexdigest()),
         "folder": ("directory", ""),
         "it's": ("symbolic link", "a file"),
