@@ -107,7 +107,7 @@ def apply(
             recorded(session, "apply", progress.note, made.steps) as run,
         ):
             with unmoved(session):
-                planner.learn(session)
+                planner.learn(session, anew=True)
             outcome = _carried_out(session, made, agreement, progress)
             run.made(outcome.steps, outcome.faults)
             run.result = "interrupted" if outcome.interrupted else run.result

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import gevent
 from paramiko import SSHException
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
+from pyinfra.connectors.util import CommandOutput
 
 from healthv1.engine.connector import FastSSH
 from healthv1.engine.session import Session, faults_of
@@ -39,6 +42,13 @@ def aside(host: Host, script: str, timeout: float) -> str:
         hint = next((hint for words, hint in HINTS.items() if words in said), "")
         raise HostError(Fault(host.name, f"{said}.", hint))
     return str(output.stdout)
+
+
+def looking(host: Host, command: StringCommand, **arguments: Any) -> tuple[bool, CommandOutput]:
+    """Run a command that changes nothing, as pyinfra does, only that what is known of the host stays known."""
+    run = host.connector.run_aside if isinstance(host.connector, FastSSH) else host.run_shell_command
+    done, output = run(command, **arguments)
+    return bool(done), output
 
 
 def others(session: Session) -> list[Host]:

@@ -9,6 +9,7 @@ import gevent
 from pyinfra.api.host import Host
 
 from deploys.operations.claims import Claim
+from healthv1.engine.connector import FastSSH
 from healthv1.engine.session import Session
 from healthv1.errors import Fault
 from healthv1.verify import inside
@@ -38,6 +39,9 @@ def shut(
         if not red or time.monotonic() + pause > deadline or stopping():
             return red
         gevent.sleep(pause)
+        for host in red:
+            if isinstance(host.connector, FastSSH):
+                host.connector.forget()  # it is still becoming what it is to be
         pause = min(2 * pause, 4)
 
 

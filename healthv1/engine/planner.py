@@ -58,11 +58,14 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
     )
 
 
-def learn(session: Session) -> None:
-    """Ask every host anew what its operations ask: it may have changed since. Nothing is planned, and nothing run."""
+def learn(session: Session, *, anew: bool) -> None:
+    """Ask every host what its operations ask. Nothing is planned, and nothing run.
+
+    + anew: also what was asked since the last write: somebody else may have changed it.
+    """
 
     def ask(host: Host) -> None:
-        if isinstance(host.connector, FastSSH):
+        if anew and isinstance(host.connector, FastSSH):
             host.connector.forget()
         prefetch(host, session.operations[host].values())
         for operation, evaluate in session.operations[host].items():

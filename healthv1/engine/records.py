@@ -37,12 +37,12 @@ def read(session: Session) -> None:
 def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool) -> None:
     """Have each host keep what is true of it now. Where nothing is new, nothing is written.
 
-    + changed: operations ran, so that hosts have to be asked anew.
+    + changed: operations ran, so that hosts have to be asked what was not asked since.
     """
     if changed:
         for host in session.hosts:
             forget_promises(host)
-        learn(session)
+        learn(session, anew=False)
     found = looks(session, digests)
 
     def write(host: Host) -> None:

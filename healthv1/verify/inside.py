@@ -11,6 +11,7 @@ from pyinfra.api.host import Host
 
 from deploys.component import Check
 from deploys.operations.claims import claims_of
+from healthv1.engine.aside import looking
 from healthv1.engine.session import Session
 from healthv1.verify import batch
 from healthv1.verify.finding import Finding
@@ -51,7 +52,7 @@ def _try_all(host: Host, claims: list[Claim]) -> dict[Claim, Finding]:
     text, mark = batch.script([check for _, check in claims], TIMEOUT)
     command = StringCommand("sh", "-s")
     try:
-        _, output = host.run_shell_command(command, _sudo=True, _stdin=text, _timeout=2 * TIMEOUT)
+        _, output = looking(host, command, _sudo=True, _stdin=text, _timeout=2 * TIMEOUT)
     except TimeoutError:
         return {}
     found = batch.answers(output.stdout_lines, mark)
@@ -68,7 +69,7 @@ def _finding(host: Host, claim: Claim, answer: batch.Answer) -> Finding:
 def _try(host: Host, component: str, check: Check) -> Finding:
     command = StringCommand("sh", "-c", QuoteString(check.command))
     try:
-        holds, output = host.run_shell_command(command, _sudo=True, _timeout=TIMEOUT)
+        holds, output = looking(host, command, _sudo=True, _timeout=TIMEOUT)
     except TimeoutError:
         return Finding(host.name, component, check.claim, False, UNANSWERED, check.hint)
     return Finding(host.name, component, check.claim, holds, "" if holds else output.output, check.hint)
