@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
+# Hundreds of tests start the command: without bytecode each compiles it anew.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests on hosts mostly wait: two processors keep three workers going. Each has a host of its own, which takes about 1 GB.
 WORKERS ?= 3
 APT := python3-venv mmdebstrap systemd-container pebble nftables iproute2 openssh-client e2fsprogs util-linux curl \

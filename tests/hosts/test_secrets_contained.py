@@ -80,7 +80,13 @@ def _found_on_host(world, needles):
 
 
 class _ProcessWatch(threading.Thread):
-    """Samples the command lines and environments of everything on this machine, its hosts included, while it runs."""
+    """Samples the command lines and environments of everything on this machine, its hosts included, while it runs.
+
+    A process is looked at when it is new, a few times, for it may become another program; and now and then after that.
+    """
+
+    WHILE_NEW = 8  # looks
+    EVERY = 100  # samples
 
     def __init__(self, needles):
         super().__init__(daemon=True)
@@ -98,13 +104,16 @@ class _ProcessWatch(threading.Thread):
         self.join()
 
     def run(self):
+        seen = {}
         while not self.stop.is_set():
-            for process in os.listdir("/proc"):  # noqa: PTH208 - quicker, many times a second
-                if process.isdecimal():
+            running = [entry for entry in os.listdir("/proc") if entry.isdecimal()]  # noqa: PTH208 - quicker
+            for process in running:
+                if seen.get(process, 0) < self.WHILE_NEW or self.samples % self.EVERY == 0:
                     self._look(process, "cmdline")
                     self._look(process, "environ")
+            seen = {process: seen.get(process, 0) + 1 for process in running}
             self.samples += 1
-            time.sleep(0.02)
+            time.sleep(0.01)
 
     def _look(self, process, what):
         try:

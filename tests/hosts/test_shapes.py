@@ -1,6 +1,7 @@
 """The same deploys on the other Debian, and over two hosts, with the most awkward secrets that can be typed."""
 
 import json
+import random
 import string
 import time
 
@@ -61,11 +62,12 @@ def test_a_deploy_converges_holds_and_serves(shaped, project, subtests):
 
 
 def _whatever_drifts_is_mended_as_planned(world, driver, project, subtests):
-    """Try on this Debian what test_fidelity.py tries on the other."""
+    """Try on this Debian what test_fidelity.py tries on the other: of the drifts each time another half, by chance."""
     snapshot(world.sandbox, CONVERGED)
     seed = time.time_ns()
+    half = random.Random(seed).sample(DRIFTS, len(DRIFTS) // 2)
     cases = {
-        **{str(drift): lambda drift=drift: mends(world, driver, drift) for drift in DRIFTS},
+        **{str(drift): lambda drift=drift: mends(world, driver, drift) for drift in half},
         f"several at once, seed {seed}": lambda: mends(world, driver, *several(seed)),
         f"other settings, seed {seed}": lambda: takes_up(world, driver, upgraded(project), seed),
     }
