@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gevent
@@ -28,12 +28,12 @@ def watch(session: Session) -> Made:
     return made
 
 
-def execute(session: Session, operation: str, hosts: Mapping[Host, Sequence[str]]) -> None:
+def execute(session: Session, operation: str, hosts: Sequence[Host], alike: Callable[[Host], Sequence[str]]) -> None:
     """Run the operation on `hosts` at once, and wait for all of them. A host on which it fails has a fault then.
 
-    + hosts: each with the operations, from this one on, that are expected to find it as it is now.
+    + alike: which operations, from this one on, are expected to find a host as it is now.
     """
-    running = [gevent.spawn(_run, session, host, operation, alike) for host, alike in hosts.items()]
+    running = [gevent.spawn(_run, session, host, operation, alike) for host in hosts]
     try:
         gevent.joinall(running, raise_error=True)
     except BaseException:
@@ -45,7 +45,7 @@ def execute(session: Session, operation: str, hosts: Mapping[Host, Sequence[str]
             session.fail(host, *([] if host.name in session.faults else [_failure(session, host, operation, meta)]))
 
 
-def _run(session: Session, host: Host, operation: str, alike: Sequence[str]) -> None:
+def _run(session: Session, host: Host, operation: str, alike: Callable[[Host], Sequence[str]]) -> None:
     with session.on(host):
         try:
             look_ahead(session, host, alike)

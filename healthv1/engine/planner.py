@@ -85,10 +85,10 @@ def _learning(session: Session, host: Host, operation: str) -> Iterator[None]:
     session.learned[host, operation] = learned
 
 
-def look_ahead(session: Session, host: Host, operations: Iterable[str]) -> None:
-    """Once a write has made the host unknown, learn all at once what these operations ask for."""
+def look_ahead(session: Session, host: Host, alike: Callable[[Host], Iterable[str]]) -> None:
+    """Once a write has made the host unknown, learn all at once what the operations that find it alike ask for."""
     if isinstance(host.connector, FastSSH) and host.connector.knows_nothing:
-        prefetch(host, [session.operations[host][operation] for operation in operations])
+        prefetch(host, [session.operations[host][operation] for operation in alike(host)])
 
 
 def prefetch(host: Host, evaluations: Iterable[Evaluation]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby, takewhile
 from typing import Protocol, TypeVar
 
@@ -167,14 +168,14 @@ class _Run:
         names = label(self._session, operation)
         for host in hosts:
             self._report.started(host.name, stage, *names)
-        execute(self._session, operation, {host: self._alike(host, operation) for host in hosts})
+        execute(self._session, operation, hosts, partial(self._alike, operation))
         for host in self._whole(hosts):
             changed = (host, operation) in self._made
             self._course[host].ran += 1
             self._changed |= {(host.name, stage, names[0])} if changed else set()
             self._report.ended(host.name, stage, *names, changed=changed)
 
-    def _alike(self, host: Host, operation: str) -> list[str]:
+    def _alike(self, operation: str, host: Host) -> list[str]:
         """Return the operations from this one to the next that is to change something: all find the host alike."""
         later = self._of(host, self._order[self._order.index(operation) :])
         unchanged = list(takewhile(lambda one: (host.name, *label(self._session, one)) not in self._planned, later))
