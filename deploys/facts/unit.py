@@ -78,7 +78,7 @@ class OfUnit(Each):
         ]
         if not watched:
             return told
-        paths = dict.fromkeys(path for one in some for _, path in one.watched)
+        paths = sorted({path for one in some for _, path in one.watched})  # told in one order, whoever is asked beside
         known = f"printf '%s\\n' {_quoted(watched)} ''"
         return f"{told}\n{_STATE}\n{{ {known}; state {_quoted(paths)}; }} | {_CHANGED}"
 

@@ -58,6 +58,7 @@ def test_a_unit_is_to_take_up_what_changed_appeared_or_went_since_its_start(tmp_
     found = _found(
         OfUnit("one.service", [str(path) for path in everything], ()),
         OfUnit("two.service", (str(same),), (str(edited),)),
+        OfUnit("late.service", tuple(str(path) for path in reversed(everything)), ()),
         OfUnit("none.service", (str(same),), ()),
         OfUnit("bare.service", (), ()),
     )
