@@ -15,7 +15,7 @@ from deploys.operations.change import Change
 from healthv1 import project
 from healthv1.errors import Fault, Refused
 from healthv1.plan import Plan, Step
-from healthv1.replacement import replace
+from healthv1.replacement import alone, replace
 
 SCHEMA = 1
 # What an interruption makes of an agreed change: a package brought the file meanwhile, a unit runs already or died.
@@ -72,7 +72,8 @@ class Agreement:
         path = _file(self.environment)
         try:
             project.state("apply")
-            replace(path, text)
+            with alone(path):  # another sandbox of the same checkout has the same environment
+                replace(path, text)
         except OSError as error:
             what = f"What was agreed to cannot be noted ({error.strerror})."
             raise Refused(Fault(str(path), what, "make the folder writable, or make room there")) from error

@@ -1,5 +1,8 @@
 """What was agreed to is noted for its owner alone, and covers what an interruption makes of it, but nothing new."""
 
+import subprocess
+import sys
+
 import pytest
 
 from deploys.operations.change import Change
@@ -32,6 +35,20 @@ def _noted(*changes, limit=()):
     agreement = Agreement.on(_plan(*changes), limit, HOSTS)
     agreement.write()
     return agreement
+
+
+WRITES = """
+from healthv1.agreed import Agreement
+for _ in range(50): Agreement("sandbox", (), "", {}, set()).write()
+"""
+
+
+def test_two_sandboxes_of_one_checkout_note_what_was_agreed_to_at_the_same_time(project):
+    argv = [sys.executable, "-c", WRITES]
+    running = [subprocess.Popen(argv, cwd=project, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in running:
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode == 0, said
 
 
 def test_the_note_is_for_its_owner_alone_and_not_for_the_repository(project):
