@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
 from pyinfra.api.command import StringCommand
 
 
-class Each(StringCommand):
+class Each(StringCommand, ABC):
     """A shell command about one thing.
 
     Every line that it prints begins with the thing and a tab: so it can tell of several, and be taken apart again.
@@ -19,6 +20,6 @@ class Each(StringCommand):
         super().__init__(self.together([self]))
 
     @classmethod
+    @abstractmethod
     def together(cls, some: Sequence[Any]) -> str:
         """Return shell that tells of all of these, which are of this class."""
-        raise NotImplementedError
