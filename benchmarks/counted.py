@@ -7,9 +7,9 @@ waits no longer for the network.
 """
 
 # ruff: noqa: E402 - as in healthv1/__main__.py
-from gevent import monkey
+from healthv1 import cooperation
 
-monkey.patch_all()
+cooperation.begin()
 
 import json
 import resource

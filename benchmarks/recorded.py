@@ -1,9 +1,9 @@
 """What the sandbox's host answers to a plan, by question as a script words it: python -m benchmarks.recorded."""
 
 # ruff: noqa: E402 - as in healthv1/__main__.py
-from gevent import monkey
+from healthv1 import cooperation
 
-monkey.patch_all()
+cooperation.begin()
 
 import json
 from collections.abc import Iterable, Iterator

@@ -5,6 +5,11 @@ from __future__ import annotations
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
+# While somebody renews the lists, apt fails halfway through them ("Cache is out of sync"): that is no answer.
+_POLICY = """for i in 1 2 3 4; do
+  said=$(LC_ALL=C apt-cache policy -- "$@" 2>/dev/null) && printf '%s\\n' "$said" && exit; sleep 0.5
+done"""
+
 
 class InstalledPackages(FactBase[dict[str, str]]):
     """Package name to version, of those that are wholly installed."""
@@ -14,7 +19,8 @@ class InstalledPackages(FactBase[dict[str, str]]):
     def command(self, packages: tuple[str, ...]) -> StringCommand:
         form = "${db:Status-Abbrev}|${Package}|${Version}\\n"
         quoted = (QuoteString(package) for package in packages)
-        return StringCommand("dpkg-query", "-W", "-f", QuoteString(form), *quoted, "2>/dev/null", "||", "true")
+        # 1: some of them are unknown. dpkg-query(1), "Exit status"
+        return StringCommand("dpkg-query", "-W", "-f", QuoteString(form), *quoted, "2>/dev/null", "||", "[ $? -eq 1 ]")
 
     def process(self, output: list[str]) -> dict[str, str]:
         rows = (line.split("|") for line in output)
@@ -28,7 +34,7 @@ class CandidateVersions(FactBase[dict[str, str]]):
 
     def command(self, packages: tuple[str, ...]) -> StringCommand:
         quoted = (QuoteString(package) for package in packages)
-        return StringCommand("LC_ALL=C", "apt-cache", "policy", "--", *quoted, "2>/dev/null", "||", "true")
+        return StringCommand("sh", "-c", QuoteString(_POLICY), "policy", *quoted)
 
     def process(self, output: list[str]) -> dict[str, str]:
         found, package = {}, ""

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,6 +34,7 @@ AT_HAND = (
 )
 """What the deploys install: downloaded here, installed there."""
 
+FRESH_FOR = 12 * 3600  # seconds: half of what a deploy leaves lists alone for
 ADMIN = "admin"
 ADMIN_ID = 1000
 
@@ -88,6 +90,10 @@ def _build(recipe: list[str], tree: Path) -> None:
 
 
 def _freshen(tree: Path) -> None:
-    """Date the package lists to now: they fit the packages at hand, so a deploy need not refresh them."""
+    """Date the package lists to now: they fit the packages at hand, so a deploy need not refresh them.
+
+    Only when that is nearly due: apt fails on a running host while its lists' dates change.
+    """
     for path in (tree / "var/lib/apt/lists").glob("*_Packages*"):
-        os.utime(path)
+        if path.stat().st_mtime < time.time() - FRESH_FOR:
+            os.utime(path)

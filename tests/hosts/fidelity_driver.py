@@ -3,9 +3,9 @@
 A process of its own, for it needs the engine: gevent, which that needs, makes a worker of pytest-xdist hang.
 """
 
-from gevent import monkey
+from healthv1 import cooperation
 
-monkey.patch_all()
+cooperation.begin()
 
 import json  # noqa: E402
 import os  # noqa: E402
