@@ -14,6 +14,7 @@ import gevent
 from typing_extensions import Self
 
 from healthv1.plan import counted
+from healthv1.readable import readable_lines
 
 TICK = 1.0
 """Seconds after which the times on a terminal are brought up to date."""
@@ -64,7 +65,7 @@ class Progress:
 
     def note(self, sentence: str) -> None:
         self._erase()
-        click.echo(f"[{self.seconds():6.1f} s] {sentence}", err=True)
+        click.echo(f"[{self.seconds():6.1f} s] {readable_lines(sentence)}", err=True)
         self._draw()
 
     def stage_begun(self, stage: str, operations: Mapping[str, int]) -> None:

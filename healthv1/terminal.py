@@ -20,6 +20,7 @@ from healthv1.commands import Report
 from healthv1.drift import Drift
 from healthv1.errors import Fault, Refused
 from healthv1.plan import text
+from healthv1.readable import readable, readable_lines
 from healthv1.redaction import RedactingStream, redactor
 from healthv1.verify import finding
 
@@ -70,7 +71,12 @@ def _refuse(error: Exception, faults: tuple[Fault, ...], wants_json: bool) -> in
 
 def show_faults(faults: Iterable[Fault]) -> None:
     for fault in faults:
-        click.echo(f"{click.style('Error:', fg='red', bold=True)} {fault}", err=True)
+        click.echo(f"{click.style('Error:', fg='red', bold=True)} {readable_lines(str(fault))}", err=True)
+
+
+def say(line: str, **style: Any) -> None:
+    """Print a line that may have words of a host's or of somebody else's in it. `style`: as of `click.style`."""
+    click.secho(readable(line), **style)
 
 
 def agreement(*, show: bool, ask: bool) -> Callable[[plans.Plan], bool]:
@@ -103,7 +109,7 @@ def show_outcome(applied: Applied) -> None:
     if applied.faults or applied.interrupted:
         click.echo(f"{'Interrupted: ' * applied.interrupted}{changes} made, then it stopped:")
         for standing in applied.standings:
-            click.echo(f"    {standing}")
+            say(f"    {standing}")
         cause = "Mend the cause, then go on" if applied.faults else "Go on"
         click.echo(f"{cause} from here: healthv1 apply {applied.environment} --resume")
     elif applied.declined:
@@ -116,7 +122,7 @@ def show_outcome(applied: Applied) -> None:
 
 def show_report(report: Report, everything: bool) -> None:
     for line in finding.lines(report.findings, everything):
-        click.secho(line, fg={"✓": "green", "✗": "red"}.get(line.strip()[:1]))
+        say(line, fg={"✓": "green", "✗": "red"}.get(line.strip()[:1]))
     show_faults(report.faults)
     broken = sum(not one.holds for one in report.findings)
     click.secho(
@@ -128,7 +134,7 @@ def show_report(report: Report, everything: bool) -> None:
 
 def show_drift(found: Drift) -> None:
     for line in drifts.lines(found):
-        click.secho(line, bold=not line.startswith(" "))
+        say(line, bold=not line.startswith(" "))
     show_faults(found.faults)
     changes = sum(len(one.step.changes) for one in found.drifted)
     if changes:
@@ -142,5 +148,5 @@ def show_facts(found: dict[str, Any]) -> None:
     for host, facts in found["hosts"].items():
         click.secho(host, bold=True)
         for name, value in facts.items():
-            click.echo(f"    {name:<14}{value}")
+            say(f"    {name:<14}{value}")
     show_faults(Fault(**fault) for fault in found["faults"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from deploys.cluster import Cluster
 from deploys.stack import Stack
 
@@ -12,6 +14,10 @@ _LOOKED_AT = """select version_num, (select array_agg(name order by name) from h
   (select array_agg(slug order by slug) from health.organizations),
   (select array_agg(coalesce(nullif(username, 'admin') || password_hash, username) order by username)
    from health.users where username in ('admin', 'verification')) from health.alembic_version"""
+
+_ASK = """import sys, urllib.request
+try: urllib.request.urlopen(sys.argv[1], timeout=5)
+except OSError as error: sys.exit(f"{error}: {getattr(error, 'read', bytes)().decode()[:300]}".rstrip(": "))"""
 
 
 def _as_owner(stack: Stack, version: str, arguments: str) -> str:
@@ -80,5 +86,4 @@ def renew_data_keys(stack: Stack) -> str:
 
 def ready(port: int) -> str:
     """Return a test that succeeds when the instance says that it is ready. Python is there; curl may not be."""
-    url = f"http://127.0.0.1:{port}/health/ready"
-    return f"python3 -c \"import urllib.request as u; u.urlopen('{url}', timeout=5)\""
+    return f"python3 -c {shlex.quote(_ASK)} http://127.0.0.1:{port}/health/ready"

@@ -8,20 +8,23 @@ from deploys.stack import Stack
 
 INI, USERLIST = "/etc/pgbouncer/pgbouncer.ini", "/etc/pgbouncer/userlist.txt"
 SOCKET = "/run/pgbouncer"
+PATIENCE = 10  # seconds
 
 
 def query(stack: Stack, user: str, statement: str, told: str = "") -> str:
     """Return shell that asks through the pooler as the API does when it logs in as `user`, and prints the answer.
 
     The password goes from the file to psql through a pipe: it is in no argument, environment or temporary file.
-    Without a terminal psql reads what it prompts for from there, to the end of the line, blanks included.
+    Without a terminal psql reads what it prompts for from there, to the end of the line, blanks included. While
+    PostgreSQL is down, the pooler may let it wait.
 
     + told: a shell command that prints another password than the right one.
     """
     told = told or f"""sed -n 's/^"{user}" "\\(.*\\)"$/\\1/p' {USERLIST} | sed 's/""/"/g'"""
     where = f"host=127.0.0.1 port={stack.pooler_port} dbname={stack.database} user={user} sslmode=disable"
-    psql = "PGCONNECT_TIMEOUT=10 setsid -w psql -XAtqW -v ON_ERROR_STOP=1"
-    return f"{{ {told}; }} | {psql} -d '{where}' -c {shlex.quote(statement)}"
+    psql = f"PGCONNECT_TIMEOUT={PATIENCE} setsid -w timeout {PATIENCE} psql -XAtqW -v ON_ERROR_STOP=1"
+    late = f"{{ test $? -ne 124 || echo 'no answer within {PATIENCE} s' >&2; false; }}"
+    return f"{{ {told}; }} | {psql} -d '{where}' -c {shlex.quote(statement)} || {late}"
 
 
 def console(stack: Stack, statement: str) -> str:

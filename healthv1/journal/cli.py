@@ -42,7 +42,7 @@ def show(environment: str, as_json: bool, last: int, host: str) -> None:
     else:
         for run in runs:
             for line in lines(run, run.state(found.locks)):
-                click.secho(line, fg={"✗": "red", "…": "yellow"}.get(line[0]))
+                terminal.say(line, fg={"✗": "red", "…": "yellow"}.get(line[0]))
         terminal.show_faults(found.faults)
     sys.exit(1 if found.faults else 0)
 
@@ -64,7 +64,7 @@ def verify(environment: str, as_json: bool) -> None:
             word = "broken" if any(one.journal == where for one in broken) else "whole"
             click.echo(f"{where}: {counted(count, 'line')}, {word}")
         for one in broken:
-            click.secho(f"✗ {one}", fg="red")
+            terminal.say(f"✗ {one}", fg="red")
         terminal.show_faults(found.faults)
     sys.exit(1 if broken or found.faults else 0)
 

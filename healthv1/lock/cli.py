@@ -40,7 +40,7 @@ def show(environment: str, as_json: bool) -> None:
         click.echo(json.dumps(shown.as_json(), indent=2, ensure_ascii=False))
     else:
         for name, held in shown.hosts.items():
-            click.echo(commands.line(name, held))
+            terminal.say(commands.line(name, held))
         terminal.show_faults(shown.faults)
     sys.exit(1 if shown.faults else 0)
 
@@ -58,7 +58,7 @@ def release(environment: str, force_holder: str | None, as_json: bool) -> None:
         click.echo(json.dumps(released.as_json(), indent=2, ensure_ascii=False))
     else:
         for name, held in released.hosts.items():
-            click.echo(f"{name}: {f'released, it was held by {described(held)}' if held else 'it was free'}")
+            terminal.say(f"{name}: {f'released, it was held by {described(held)}' if held else 'it was free'}")
         terminal.show_faults(released.faults)
     sys.exit(1 if released.faults else 0)
 
@@ -66,5 +66,5 @@ def release(environment: str, force_holder: str | None, as_json: bool) -> None:
 def _asked(held: Held) -> bool:
     if not sys.stdin.isatty():
         raise LockError(Fault("lock", "There is nobody to ask.", f"give --force-holder {held.holder}"))
-    click.echo(f"Held by {described(held)}. What runs there stops before its next operation.", err=True)
+    terminal.say(f"Held by {described(held)}. What runs there stops before its next operation.", err=True)
     return str(click.prompt(f"Type {held.holder} to release it", err=True)) == held.holder

@@ -18,7 +18,8 @@ from healthv1.plan.pieces import Piece, fold
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import Component, Section, sections
 from healthv1.plan.text import announced
-from healthv1.plan.words import counted, diff_lines, readable, total
+from healthv1.plan.words import counted, diff_lines, total
+from healthv1.readable import readable
 
 LIMIT = 65_000
 """Characters. GitHub takes 65 536 (GitLab takes a million)."""

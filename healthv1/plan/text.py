@@ -9,7 +9,8 @@ from deploys.operations.change import Change
 from healthv1.plan.data import Plan
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import sections
-from healthv1.plan.words import counted, diff_lines, headline, mark, readable, total, value
+from healthv1.plan.words import counted, diff_lines, headline, mark, total, value
+from healthv1.readable import readable
 
 LONG = 20
 """Lines of a diff; more are folded. A created file is folded whole."""

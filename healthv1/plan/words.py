@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections import Counter
 
 from deploys.operations.change import Change
 from healthv1.plan.data import Plan
+from healthv1.readable import readable
 
 MARKS = {
     **dict.fromkeys(("create", "install", "generate"), "+"),
@@ -64,18 +64,3 @@ def diff_lines(change: Change) -> list[str]:
     if lines[:1] and lines[0].startswith("---"):
         lines = lines[2:]
     return lines[1:] if change.action == "create" and lines[:1] and lines[0].startswith("@@") else lines
-
-
-def readable(text: str) -> str:
-    """Return one line, in which what would steer a terminal or turn the reading is spelled out."""
-    if text.isprintable():  # most are: neither controls, nor what turns the direction, nor half characters
-        return text
-    return "".join(character if _is_plain(character) else _spelled(character) for character in text)
-
-
-def _is_plain(character: str) -> bool:
-    return character == "\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-
-
-def _spelled(character: str) -> str:
-    return character.encode("unicode_escape").decode()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
-from itertools import groupby
 from typing import Any
 
 from healthv1.errors import Fault
@@ -35,12 +34,21 @@ def as_json(environment: str, findings: list[Finding], faults: Iterable[Fault]) 
 
 def lines(findings: list[Finding], everything: bool) -> Iterator[str]:
     """Yield the findings by host and component: those that do not hold, or `everything`."""
-    for (host, component), group in groupby(findings, key=lambda one: (one.host, one.component)):
-        some = list(group)
+    for (host, component), some in _by(findings, lambda one: (one.host, one.component)).items():
         broken = [one for one in some if not one.holds]
         yield f"{'✗' if broken else '✓'} {host}  {component}: {len(some) - len(broken)} of {len(some)} hold"
-        for one in some if everything else broken:
-            yield f"    {'✓' if one.holds else '✗'} {one.claim}"
-            if not one.holds:
-                yield from (f"        {line}" for line in one.evidence.splitlines()[-5:])
-                yield f"        Hint: {one.hint}"
+        if everything:
+            yield from (f"    ✓ {one.claim}" for one in some if one.holds)
+        # What is seen of many was seen for one cause, and that is said once. Nothing seen has nothing in common.
+        for alike in _by(broken, lambda one: one.evidence or one.claim).values():
+            yield from (f"    ✗ {one.claim}" for one in alike)
+            yield from (f"        {line}" for line in alike[0].evidence.splitlines()[-5:])
+            yield f"        Hint: {alike[0].hint}"
+
+
+def _by(findings: Iterable[Finding], what: Callable[[Finding], Any]) -> dict[Any, list[Finding]]:
+    """Return the findings in groups, in the order of each one's first."""
+    found: dict[Any, list[Finding]] = {}
+    for one in findings:
+        found.setdefault(what(one), []).append(one)
+    return found

@@ -1,5 +1,6 @@
 """The pooler's files: what it is told, and that an awkward password survives them."""
 
+import os
 import subprocess
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from deploys.component import template
 from deploys.faults import Refused
 from deploys.logins import Login
+from deploys.pgbouncer import commands
 from deploys.pgbouncer.commands import USERLIST, query, serving
 from deploys.pgbouncer.settings import PREPARES, Pgbouncer
 from deploys.pgbouncer.userlist import userlist
@@ -88,3 +90,18 @@ def test_the_list_is_the_same_whichever_login_is_active():
 
 def test_every_accepted_login_is_tried():
     assert serving(STACK, ("health_user_b", "health_user_a")).count("select current_user") == 2
+
+
+@pytest.mark.parametrize(("does", "said"), [("sleep 9", "no answer within 0.2 s\n"), ("exit 2", ""), ("exit 0", None)])
+def test_a_pooler_that_lets_one_wait_is_waited_for_a_while(tmp_path, monkeypatch, does, said):
+    monkeypatch.setattr(commands, "PATIENCE", 0.2)
+    (tmp_path / "psql").write_text(f"#!/bin/sh\n{does}\n")
+    (tmp_path / "psql").chmod(0o755)
+    done = subprocess.run(
+        ["sh", "-c", f"{query(STACK, 'someone', 'select 1', told='echo secret')} && echo yes"],
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr, done.stdout) == ((0, "", "yes\n") if said is None else (1, said, ""))

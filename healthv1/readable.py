@@ -1,0 +1,25 @@
+"""Text that a host, a file or somebody else wrote, as a person may read it: it steers no terminal."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def readable(text: str) -> str:
+    """Return one line, in which what would steer a terminal or turn the reading is spelled out."""
+    if text.isprintable():  # most are: neither controls, nor what turns the direction, nor half characters
+        return text
+    return "".join(character if _is_plain(character) else _spelled(character) for character in text)
+
+
+def readable_lines(text: str) -> str:
+    """Return the same of each line."""
+    return "\n".join(readable(line) for line in text.split("\n"))
+
+
+def _is_plain(character: str) -> bool:
+    return character == "\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+def _spelled(character: str) -> str:
+    return character.encode("unicode_escape").decode()
