@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 
 from healthv1 import applying, commands, output, terminal
 from healthv1 import drift as drifts
 from healthv1.access.cli import db
+from healthv1.arguments import as_json, environment, limit
 from healthv1.errors import Refused
 from healthv1.journal.cli import journal
 from healthv1.lock import cli as lock
@@ -24,10 +23,7 @@ from healthv1.secrets.cli import secrets
 
 DONE, FAILED, CHANGES = 0, 1, 2
 
-environment = click.argument("environment", metavar="ENV")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
 _file = click.Path(dir_okay=False, writable=True, path_type=Path)
-limit = click.option("--limit", multiple=True, metavar="HOST", help="Only this host, pattern or group. Repeatable.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -86,7 +82,7 @@ def apply(
     terms = Terms(reason, lock_wait)
     outcome = applying.apply(environment, limit, agree, saved=saved, terms=terms, resume=resume)
     if as_json:
-        _print_json(outcome.as_json())
+        terminal.show_document(outcome.as_json())
     else:
         terminal.show_outcome(outcome)
         if outcome.ended_well:
@@ -107,7 +103,7 @@ def drift(environment: str, limit: tuple[str, ...], as_json: bool, prometheus: P
     if prometheus:
         output.write(prometheus, drifts.metrics(found, time.time()), mode=0o644)
     if as_json:
-        _print_json(found.as_json())
+        terminal.show_document(found.as_json())
     else:
         terminal.show_drift(found)
     sys.exit(FAILED if found.faults else CHANGES if found.drifted else DONE)
@@ -125,7 +121,7 @@ def verify(environment: str, limit: tuple[str, ...], as_json: bool, everything: 
     if junit:
         output.write(junit, report.as_junit(), mode=0o644)
     if as_json:
-        _print_json(report.as_json())
+        terminal.show_document(report.as_json())
     else:
         terminal.show_report(report, everything)
     sys.exit(DONE if report.holds else FAILED)
@@ -139,7 +135,7 @@ def facts(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
     """Show what the hosts are made of and what runs on them."""
     found = commands.facts(environment, limit)
     if as_json:
-        _print_json(found)
+        terminal.show_document(found)
     else:
         terminal.show_facts(found)
     sys.exit(FAILED if found["faults"] else DONE)
@@ -156,10 +152,6 @@ cli.add_command(show)
 def _as_file(path: Path) -> str:
     """Return `path` as `apply` tells it from an environment's name."""
     return str(path) if "/" in str(path) else f"./{path}"
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def main() -> None:

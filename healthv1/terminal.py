@@ -62,11 +62,16 @@ def guarded(command: Callable[[], Any], wants_json: bool) -> int:
 
 def _refuse(error: Exception, faults: tuple[Fault, ...], wants_json: bool) -> int:
     if wants_json:
-        click.echo(json.dumps({"schema": 1, "faults": [asdict(fault) for fault in faults]}, indent=2))
+        show_document({"schema": 1, "faults": [asdict(fault) for fault in faults]})
     show_faults(faults)
     if _debug:
         traceback.print_exception(error)
     return 1
+
+
+def show_document(document: dict[str, Any]) -> None:
+    """Print what a machine reads: one JSON document."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
 
 
 def show_faults(faults: Iterable[Fault]) -> None:

@@ -9,8 +9,7 @@ import click
 from healthv1 import terminal
 from healthv1.access import commands
 from healthv1.access.leases import Lease
-
-environment = click.argument("environment", metavar="ENV")
+from healthv1.arguments import environment
 
 
 @click.group()

@@ -6,11 +6,11 @@ may rest on it, as an API does on the migration of its database.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, takewhile
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from pyinfra.api.host import Host
 from pyinfra.api.state import StateStage
@@ -21,6 +21,7 @@ from healthv1.engine import gate
 from healthv1.engine.execution import Made, execute, watch
 from healthv1.engine.planner import label, staged
 from healthv1.engine.session import Session
+from healthv1.engine.witnesses import Ledger, Nowhere, Report
 from healthv1.errors import Refused
 from healthv1.outcome import Outcome, Standing
 from healthv1.plan import Plan, Step
@@ -28,39 +29,6 @@ from healthv1.plan import Plan, Step
 Anything = TypeVar("Anything")
 Unproven = Collection[tuple[str, str, str]]
 """Host, stage and component of what an earlier apply may have changed, and did not prove."""
-
-
-class Report(Protocol):
-    """Hears of every stage, operation and gate as it begins and ends."""
-
-    def stage_begun(self, stage: str, operations: Mapping[str, int]) -> None:
-        """`operations` is how many each host has, of those that have something to change in this stage."""
-
-    def started(self, host: str, stage: str, component: str, sentence: str) -> None: ...
-
-    def ended(self, host: str, stage: str, component: str, sentence: str, *, changed: bool) -> None: ...
-
-    def trying(self, stage: str, claims: Mapping[str, int]) -> None:
-        """`claims` is how many are tried on each host."""
-
-    def stage_ended(self, stage: str) -> None: ...
-
-
-class Ledger(Protocol):
-    """Notes what is under way, for whoever goes on if this stops."""
-
-    def begun(self, stage: str, hosts: Sequence[str]) -> None: ...
-
-    def proven(self, stage: str, hosts: Sequence[str]) -> None: ...
-
-
-@dataclass(frozen=True)
-class Nowhere:
-    """The ledger of a run that nobody goes on with."""
-
-    def begun(self, stage: str, hosts: Sequence[str]) -> None: ...
-
-    def proven(self, stage: str, hosts: Sequence[str]) -> None: ...
 
 
 def _never() -> bool:
@@ -71,7 +39,7 @@ def apply(
     session: Session,
     plan: Plan,
     report: Report,
-    ledger: Ledger = Nowhere(),
+    ledger: Ledger = Nowhere(),  # noqa: B008 - a value
     stopping: Callable[[], bool] = _never,
     unproven: Unproven = (),
 ) -> Outcome:
@@ -215,10 +183,8 @@ class _Run:
                 for host in self._hosts:
                     if operation not in self._session.state.ops[host]:
                         continue
-                    meta, names = (
-                        self._session.state.ops[host][operation].operation_meta,
-                        label(self._session, operation),
-                    )
+                    meta = self._session.state.ops[host][operation].operation_meta
+                    names = label(self._session, operation)
                     if not meta.is_complete() or not meta.did_succeed():
                         unfinished.append(f"{host.name}: {', '.join(names)}")
                     elif (host, operation) in self._made:

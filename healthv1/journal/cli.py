@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -11,15 +10,13 @@ from typing import Any
 import click
 
 from healthv1 import terminal
+from healthv1.arguments import as_json, environment
 from healthv1.journal import reading, verifying
 from healthv1.journal.reading import Run
 from healthv1.plan import counted
 
 SHOWN = 5  # changes of each run
 LINES = 4  # of a journal, for each run that is asked for: two are its own, and others' may stand between
-
-environment = click.argument("environment", metavar="ENV")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
 
 
 @click.group()
@@ -88,4 +85,4 @@ def lines(run: Run, state: str) -> Iterator[str]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    click.echo(json.dumps({"schema": reading.SCHEMA, **document}, indent=2, ensure_ascii=False))
+    terminal.show_document({"schema": reading.SCHEMA, **document})

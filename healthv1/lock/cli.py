@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 
 import click
 
 from deploys.facts.lock import Held
 from healthv1 import terminal
+from healthv1.arguments import as_json, environment
 from healthv1.errors import Fault, LockError
 from healthv1.lock import commands
 from healthv1.lock.claim import described
 
-environment = click.argument("environment", metavar="ENV")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
 wait = click.option(
     "--lock-wait",
     type=click.FloatRange(min=0),
@@ -37,7 +35,7 @@ def show(environment: str, as_json: bool) -> None:
     """Say of each host who holds its lock. Exit 0: every host answered, be it free or held; 1: one did not."""
     shown = commands.show(environment)
     if as_json:
-        click.echo(json.dumps(shown.as_json(), indent=2, ensure_ascii=False))
+        terminal.show_document(shown.as_json())
     else:
         for name, held in shown.hosts.items():
             terminal.say(commands.line(name, held))
@@ -55,7 +53,7 @@ def release(environment: str, force_holder: str | None, as_json: bool) -> None:
         environment, _asked if force_holder is None else lambda held: held.holder == force_holder
     )
     if as_json:
-        click.echo(json.dumps(released.as_json(), indent=2, ensure_ascii=False))
+        terminal.show_document(released.as_json())
     else:
         for name, held in released.hosts.items():
             terminal.say(f"{name}: {f'released, it was held by {described(held)}' if held else 'it was free'}")

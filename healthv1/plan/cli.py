@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -12,13 +11,14 @@ from typing import Any
 import click
 
 from healthv1 import terminal
+from healthv1.arguments import as_json
 from healthv1.errors import Refused
 from healthv1.plan import html, markdown
 from healthv1.plan.data import Plan
 from healthv1.plan.reading import read
 
 _OPTIONS = (
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there."),
+    as_json,
     click.option("--markdown", is_flag=True, help="Print it for the comment on a merge request."),
     click.option("--html", is_flag=True, help="Print it as one page to look at."),
     click.option("--full", is_flag=True, help="On a terminal, fold nothing."),
@@ -42,7 +42,7 @@ class Form:
 
     def show(self, plan: Plan) -> None:
         if self.name == "json":
-            click.echo(json.dumps(plan.as_json(), indent=2, ensure_ascii=False))
+            terminal.show_document(plan.as_json())
         elif self.name == "markdown":
             click.echo(markdown.document(plan, self.size), nl=False)
         elif self.name == "html":

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from dataclasses import asdict
 
 import click
 
+from healthv1 import terminal
+from healthv1.arguments import as_json
 from healthv1.sandbox import lifecycle
 from healthv1.sandbox.description import load
 from healthv1.sandbox.lifecycle import Shape
@@ -38,23 +39,23 @@ def up(hosts: int | None, suite: str | None) -> None:
     running = lifecycle.up(Sandbox.named(), asked, _say)
     names = ", ".join(f"{host.name} ({host.address})" for host in running.hosts)
     click.echo(f"{names} on {running.suite}, up in {time.monotonic() - started:.1f} s.")
-    click.echo("Next: healthv1 apply sandbox")
+    terminal.say_next("healthv1 apply sandbox")
 
 
 @sandbox.command()
 def down() -> None:
     """Take it down and remove everything it made. The caches stay."""
     lifecycle.down(Sandbox.named(), _say)
-    click.echo("Next: healthv1 sandbox up")
+    terminal.say_next("healthv1 sandbox up")
 
 
 @sandbox.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
+@as_json
 def status(as_json: bool) -> None:
     """Show what runs."""
     found = status_of(Sandbox.named())
     if as_json:
-        click.echo(json.dumps(asdict(found), indent=2))
+        terminal.show_document(asdict(found))
         return
     for line in found.lines():
         click.echo(line)

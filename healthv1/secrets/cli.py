@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 
 from healthv1 import terminal
+from healthv1.arguments import as_json, environment
 from healthv1.errors import Fault, Refused
 from healthv1.lock import cli as lock
 from healthv1.lock.claim import Terms
@@ -18,9 +17,7 @@ from healthv1.plan import counted
 from healthv1.secrets import commands, data_keys, escrowing, register, rotating
 from healthv1.verify import finding
 
-environment = click.argument("environment", metavar="ENV")
 name = click.argument("name", metavar="NAME")
-as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
 yes = click.option("--yes", is_flag=True, help="Do not ask.")
 file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 identity = click.option(
@@ -43,7 +40,7 @@ def init(environment: str, as_json: bool) -> None:
     """Generate what is missing. What is there is never overwritten."""
     done = commands.init(environment)
     if as_json:
-        _print(done.as_json())
+        terminal.show_document(done.as_json())
         return
     for key in done.generated:
         click.secho(f"+ generated {key}", fg="green")
@@ -60,7 +57,9 @@ def list_(environment: str, as_json: bool) -> None:
     """Show names, versions, ages and who uses them."""
     rows = commands.listing(environment)
     if as_json:
-        _print({"schema": commands.SCHEMA, "environment": environment, "secrets": [row.as_json() for row in rows]})
+        terminal.show_document(
+            {"schema": commands.SCHEMA, "environment": environment, "secrets": [row.as_json() for row in rows]}
+        )
         return
     for line in register.table(rows):
         click.echo(line)
@@ -131,7 +130,7 @@ def rotate(
         click.secho("Nothing was changed.", bold=True)
         sys.exit(1)
     if as_json:
-        _print(done.as_json())
+        terminal.show_document(done.as_json())
         return
     for key, number in done.done.items():
         click.secho(f"{key} is version {number} now, and nothing accepts the one before.", bold=True)
@@ -203,7 +202,7 @@ def _renew_data_keys(environment: str, names: tuple[str, ...], yes: bool, as_jso
         click.confirm("Seal everything known of patients anew? Visitors are served meanwhile.", err=True, abort=True)
     said = rotating.renew_data_keys(environment, terms)
     if as_json:
-        _print({"schema": commands.SCHEMA, "environment": environment, "done": said})
+        terminal.show_document({"schema": commands.SCHEMA, "environment": environment, "done": said})
     else:
         click.echo(said)
         terminal.say_next(f"healthv1 verify {environment}")
@@ -243,11 +242,7 @@ def _typed(name: str) -> str:
 def _report(environment: str, findings: list[finding.Finding], as_json: bool) -> None:
     holds = all(one.holds for one in findings)
     if as_json:
-        _print(finding.as_json(environment, findings, ()))
+        terminal.show_document(finding.as_json(environment, findings, ()))
     else:
         terminal.show_report(commands.report(environment, findings), everything=False)
     sys.exit(0 if holds else 1)
-
-
-def _print(document: dict[str, Any]) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
