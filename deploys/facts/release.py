@@ -12,6 +12,11 @@ COMPLETE = "COMPLETE"
 # Names, sizes and times, not contents: a plan would take seconds to read them all.
 LISTED = f"find . ! -type d ! -path ./{COMPLETE} -printf '%P %y %s %T@ %m %l\\n' | LC_ALL=C sort | sha256sum"
 
+# Of the same instance, the second line counts.
+_INSTANCES = """{ systemctl list-unit-files --no-legend 'health-v1-api@*.service' | awk '{print $1, "inactive"}'
+systemctl list-units --no-legend --plain 'health-v1-api@*.service' | awk '{print $1, ($3 == "failed" ? $3 : "active")}'
+} 2>/dev/null | sed -nE 's/^health-v1-api@([0-9]+)[.]service /\\1 /p' || true"""
+
 
 def intact(release: str) -> str:
     """Return a test that succeeds when the files in the folder are those that were installed."""
@@ -31,17 +36,16 @@ class WholeReleases(FactBase[list[str]]):
         return output
 
 
-class EnabledInstances(FactBase[list[int]]):
-    """The ports of all instances of the API that are enabled or running."""
+class Instances(FactBase[dict[int, str]]):
+    """Port to "active", "failed" or "inactive", of the API's instances that are enabled or not at rest.
 
-    default = list
+    One that is on its way up or down is active: where it is on its way changes from moment to moment.
+    """
+
+    default = dict
 
     def command(self) -> str:
-        return (
-            "{ systemctl list-unit-files --no-legend 'health-v1-api@*.service';"
-            " systemctl list-units --all --no-legend --plain 'health-v1-api@*.service'; } 2>/dev/null"
-            " | grep -oE '^health-v1-api@[0-9]+' | cut -d@ -f2 | sort -un || true"
-        )
+        return _INSTANCES
 
-    def process(self, output: list[str]) -> list[int]:
-        return [int(line) for line in output]
+    def process(self, output: list[str]) -> dict[int, str]:
+        return {int(port): state for port, state in (line.split() for line in output)}

@@ -13,7 +13,7 @@ from pyinfra.context import host
 
 from deploys.facts.path import PathState
 from deploys.facts.probe import Succeeds
-from deploys.facts.release import COMPLETE, LISTED, EnabledInstances, WholeReleases, intact
+from deploys.facts.release import COMPLETE, LISTED, Instances, WholeReleases, intact
 from deploys.operations.change import Change, Commands, announce, foresee, foreseen
 
 # $1 the release's folder, $2 the archive's SHA-256. The folder is made where it stays: a virtual environment knows its
@@ -73,15 +73,17 @@ def pruned(releases: str, current: str, version: str, keep: int) -> Commands:
 @operation()
 def only_instances(ports: tuple[int, ...]) -> Commands:
     """Stop and disable the instances of the API that are on other ports."""
-    enabled = host.get_fact(EnabledInstances)
-    others = [port for port in enabled if port not in ports]
+    found = host.get_fact(Instances)
+    others = {f"health-v1-api@{port}.service": state for port, state in found.items() if port not in ports}
     if not others:
         host.noop("no other instance is there")
         return
-    units = [f"health-v1-api@{port}.service" for port in others]
-    stay = " and ".join(str(port) for port in ports if port in enabled)
+    stay = " and ".join(str(port) for port in ports if port in found)
     effect = f"requests go to {stay} instead" if stay else "the API on this host is away until the next instance runs"
-    for unit in units:
+    for unit, state in others.items():
         why = "it is no longer among the instances"
-        announce(Change("unit", unit, "stop", why, was="active", becomes="inactive", effect=effect))
-    yield StringCommand("systemctl", "disable", "--now", "--", *(QuoteString(unit) for unit in units))
+        announce(Change("unit", unit, "stop", why, was=state, becomes="inactive", effect=effect))
+    units = [QuoteString(unit) for unit in others]
+    yield StringCommand("systemctl", "disable", "--now", "--", *units)
+    # One that had failed, or that had to be killed, is else still known as failed.
+    yield StringCommand("systemctl", "reset-failed", "--", *units, "2>/dev/null", "||", "true")

@@ -259,6 +259,15 @@ DRIFTS = [
     ),
     Drift(
         "api",
+        "an instance on another port that failed",
+        "health-v1-api@8085",
+        "d=/run/systemd/system/health-v1-api@8085.service.d; mkdir -p $d;"
+        " printf '[Service]\\nExecStart=\\nExecStart=/bin/false\\nRestart=no\\n' > $d/fails.conf;"
+        " systemctl daemon-reload; ! systemctl start health-v1-api@8085; rm -r $d; systemctl daemon-reload",
+        "! systemctl is-failed health-v1-api@8085",
+    ),
+    Drift(
+        "api",
         "a row that every deployment has is gone",
         "health_v1_prod",
         f"{PSQL} -d health_v1_prod -c \"delete from health.users where username = 'verification'\"",
