@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from importlib import metadata
 from typing import Any
 
 
 def begin() -> None:
     """Replace those of the standard library. Call this before anything that uses them is imported."""
-    from gevent import monkey
+    from gevent import events, monkey
 
-    # It tells each of its steps to whoever is installed and listens. Nobody does, and asking takes a fifth of a second.
-    entry_points, metadata.entry_points = metadata.entry_points, lambda **_: ()  # type: ignore[assignment]
+    # It also looks through all that is installed for who listens. Nobody does, and that takes a fifth of a second.
+    events.notify_and_call_entry_points = events.notify
     monkey.patch_all()
-    metadata.entry_points = entry_points
     from gevent.subprocess import Popen
 
     Popen.send_signal = _send_signal
