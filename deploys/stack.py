@@ -49,6 +49,8 @@ class Stack(Settings):
     """One API process per port; ports, metrics and the upstream follow."""
     metrics_offset: Annotated[int, Field(ge=1, le=10000)] = 1000
     """An instance on port P gives its metrics on the loopback port P + offset."""
+    adopt: tuple[str, ...] = ()
+    """What was on the hosts before us and may be taken over, as a plan names it: "file /etc/nginx/nginx.conf"."""
 
     @property
     def current(self) -> str:

@@ -50,7 +50,7 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool, clu
             command=prepare(stack, version, cluster),
             after=(f"{releases}/{version}",),
         )
-    link(name="Choose the release", path=stack.current, target=f"releases/{version}")
+    link(name="Choose the release", path=stack.current, target=f"releases/{version}", ours=True)
     _instances(settings, stack, topology, f"{releases}/{version}/{COMPLETE}")
     pruned(
         name="Remove old releases",

@@ -25,6 +25,7 @@ def deploy_environment(settings: Environment, stack: Stack, topology: Topology) 
         user=stack.user,
         group=stack.user,
         secret=True,
+        ours=True,
     )
     file(
         name="Write .env.owner",
@@ -32,5 +33,6 @@ def deploy_environment(settings: Environment, stack: Stack, topology: Topology) 
         content=lambda: env_file(literal(owner_variables(stack, topology))),
         mode="0600",
         secret=True,
+        ours=True,
     )
     claim("environment", checks(stack))

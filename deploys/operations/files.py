@@ -4,42 +4,53 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+from dataclasses import replace
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from deploys.before import keep_aside
 from deploys.component import Text
 from deploys.facts.path import FileText, Path, PathState
+from deploys.facts.whose import HARMLESS, Whose
+from deploys.foreign import Foreign
+from deploys.marks import note_written
 from deploys.operations.change import Change, Commands, announce, as_agreed, was_missing
+from deploys.operations.foreign import refuse_foreign
 from deploys.operations.redacted import what_differs
 
-# $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place.
+# $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place,
+# $8 shell that copies what is not ours aside, $9 whether the place is known to be ours.
 # The temporary file lies in a directory of its own beside the target, so that the rename is atomic and tests see
 # the final name. The size is compared because a connection that breaks looks like the end of the content.
 # The time of the last modification tells services what they have to take up: it stays when only the mode changes.
 # A directory in the way goes if it is empty; else rmdir says so, for nobody knows what is in it.
-_WRITE = """set -eu; umask 077
+_WRITE = f"""set -eu; umask 077
+[ -n "$9" ] || {note_written('"$1"')}
 path=$1 dir=$(dirname -- "$1")
 tmp=$(mktemp -d -- "$dir/.healthv1.XXXXXXXX"); trap 'rm -rf -- "$tmp"' EXIT; trap 'exit 1' HUP INT TERM
 new=$tmp/$(basename -- "$path"); cat > "$new"
-[ "$(wc -c < "$new")" -eq "$2" ] || { echo "$path: the content did not arrive whole" >&2; exit 1; }
+[ "$(wc -c < "$new")" -eq "$2" ] || {{ echo "$path: the content did not arrive whole" >&2; exit 1; }}
 chown -- "$4:$5" "$new"; chmod -- "$3" "$new"
 if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s -- "$path" "$new"; then touch -r "$path" -- "$new"; fi
 [ -z "$6" ] || sh -c "$6" test "$new" >&2
+[ -z "$8" ] || sh -c "$8" >&2
 [ -L "$path" ] || [ ! -d "$path" ] || rmdir -- "$path"
 if [ -z "$7" ]; then mv -fT -- "$new" "$path"; exit; fi
 [ ! -e "$path" ] || cp -a -- "$path" "$tmp/old"
 mv -fT -- "$new" "$path"
-sh -c "$7" >&2 || { if [ -e "$tmp/old" ]; then mv -fT -- "$tmp/old" "$path"; else rm -f -- "$path"; fi; exit 1; }"""
+sh -c "$7" >&2 || {{ if [ -e "$tmp/old" ]; then mv -fT -- "$tmp/old" "$path"; else rm -f -- "$path"; fi; exit 1; }}"""
 
 
 # What a link leads to stays where it is: it may be another disk.
 _MAKE_DIRECTORY = """set -eu
+[ -z "$5" ] || sh -c "$5" >&2
 if [ -L "$1" ] || [ -f "$1" ]; then rm -f -- "$1"; fi
 install -d -o "$3" -g "$4" -m "$2" -- "$1\""""
 
-_LINK = """set -eu; new=$(dirname -- "$1")/.$(basename -- "$1").healthv1
+_LINK = """set -eu; [ -z "$3" ] || sh -c "$3" >&2
+new=$(dirname -- "$1")/.$(basename -- "$1").healthv1
 ln -sfnT -- "$2" "$new"
 [ -L "$1" ] || [ ! -d "$1" ] || rmdir -- "$1"
 mv -fT -- "$new" "$1\""""
@@ -55,6 +66,7 @@ def file(
     secret: bool = False,
     test: str = "",
     test_in_place: str = "",
+    ours: bool = False,
 ) -> Commands:
     """Make `path` a regular file with exactly this content, owner and mode.
 
@@ -62,6 +74,8 @@ def file(
     + secret: never show the content, in no diff; the names of the values that differ are told.
     + test: a shell command that must accept the new file at `$1` before the rename.
     + test_in_place: a shell command that must succeed after the rename, or the old file comes back.
+    + ours: the place around it is known to be ours, whatever lies there; else a file that is neither ours nor as its
+      package brought it is refused, or kept aside first where it was adopted.
     """
     text = content if isinstance(content, str) else content()
     data = text.encode()
@@ -73,12 +87,30 @@ def file(
     if not changes:
         host.noop(f"{path} is as it should be")
         return
-    announce(changes[0], foreseeable=not same_content)
+    aside = "" if ours else _aside(path, before, "replace it")
+    announce(replace(changes[0], why=_and_kept(changes[0].why, aside)), foreseeable=not same_content)
     yield StringCommand(
         *("sh", "-c", QuoteString(_WRITE), "write"),
-        *(QuoteString(part) for part in (path, str(len(data)), mode, user, group, test, test_in_place)),
+        *(
+            QuoteString(part)
+            for part in (path, str(len(data)), mode, user, group, test, test_in_place, aside, "ours" * ours)
+        ),
         _stdin=text,
     )
+
+
+def _aside(path: str, before: Path | None, follows: str) -> str:
+    """Return shell that copies aside what lies at `path`, if that is foreign and adopted. Raises `Refused` if not."""
+    if before is None or host.get_fact(Whose, path=path) in HARMLESS:
+        return ""
+    what, lost = f"A {before.kind} of the host's owner lies there.", f"An apply would {follows}."
+    thing = Foreign(f"file {path}", what, lost, "move it elsewhere", adoptable=before.kind != "directory")
+    refuse_foreign([thing])
+    return keep_aside(thing.thing, [path])
+
+
+def _and_kept(why: str, aside: str) -> str:
+    return ", ".join(part for part in (why, "the owner's is kept aside" if aside else "") if part)
 
 
 def _of_file(found: Path | None, wanted: Path, path: str, text: str, secret: bool) -> Change:
@@ -123,8 +155,11 @@ def _lines(text: str) -> list[str]:
 
 
 @operation()
-def directory(path: str, mode: str = "0755", user: str = "root", group: str = "root") -> Commands:
-    """Make `path` a directory with this owner and mode, its parents included."""
+def directory(path: str, mode: str = "0755", user: str = "root", group: str = "root", ours: bool = False) -> Commands:
+    """Make `path` a directory with this owner and mode, its parents included.
+
+    + ours: as of `file`; what is in the way of a directory.
+    """
     wanted = Path("directory", mode, user, group, "")
     found = host.get_fact(PathState, path=path)
     before = None if was_missing("directory", path) else found
@@ -132,31 +167,39 @@ def directory(path: str, mode: str = "0755", user: str = "root", group: str = "r
     if not changes:
         host.noop(f"{path} is as it should be")
         return
-    announce(changes[0])
+    in_the_way = before if before and before.kind != "directory" and not ours else None
+    aside = _aside(path, in_the_way, "put a directory in its place")
+    announce(replace(changes[0], why=_and_kept(changes[0].why, aside)))
     yield StringCommand(
         *("sh", "-c", QuoteString(_MAKE_DIRECTORY), "directory"),
-        *(QuoteString(part) for part in (path, mode, user, group)),
+        *(QuoteString(part) for part in (path, mode, user, group, aside)),
     )
 
 
 @operation()
-def link(path: str, target: str) -> Commands:
-    """Make `path` a symbolic link to `target`, switched by one rename."""
+def link(path: str, target: str, ours: bool = False) -> Commands:
+    """Make `path` a symbolic link to `target`, switched by one rename.
+
+    + ours: as of `file`.
+    """
     found = host.get_fact(PathState, path=path)
     if found and found.kind == "symbolic link" and found.content == target:
         host.noop(f"{path} leads to {target}")
         return
     was = (found.content or f"a {found.kind}") if found else ""
-    announce(Change("link", path, "update" if found else "create", was=was, becomes=target))
-    yield StringCommand("sh", "-c", QuoteString(_LINK), "link", QuoteString(path), QuoteString(target))
+    aside = "" if ours else _aside(path, found, "put a link in its place")
+    why = _and_kept("", aside)
+    announce(Change("link", path, "update" if found else "create", why, was=was, becomes=target))
+    parts = (path, target, aside)
+    yield StringCommand("sh", "-c", QuoteString(_LINK), "link", *(QuoteString(part) for part in parts))
 
 
 @operation()
 def absent(path: str) -> Commands:
-    """Remove the file or link at `path`."""
+    """Remove our file or link at `path`; somebody else's stays."""
     found = host.get_fact(PathState, path=path)
-    if found is None:
-        host.noop(f"{path} is absent")
+    if found is None or host.get_fact(Whose, path=path) not in HARMLESS:
+        host.noop(f"nothing of ours is at {path}")
         return
     announce(Change("file", path, "remove", was=_shown(found)))
     yield StringCommand("rm", "-f", "--", QuoteString(path))

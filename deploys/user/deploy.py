@@ -17,7 +17,7 @@ from deploys.user.settings import User
 def deploy_user(settings: User, stack: Stack) -> None:
     account(name="Create the deployment account", account=stack.user, home=stack.home, shell=settings.shell)
     # root owns the home: the API may write its data, never its own code or settings.
-    directory(name="Create the home", path=stack.home, mode="0755")
+    directory(name="Create the home", path=stack.home, mode="0755", ours=True)
     for sub in host.loop(settings.owned):
         directory(
             name=f"Create {sub}",
@@ -25,7 +25,8 @@ def deploy_user(settings: User, stack: Stack) -> None:
             mode="0750",
             user=stack.user,
             group=stack.user,
+            ours=True,
         )
     for sub in host.loop(settings.shared):
-        directory(name=f"Create {sub}", path=f"{stack.home}/{sub}", mode="0755")
+        directory(name=f"Create {sub}", path=f"{stack.home}/{sub}", mode="0755", ours=True)
     claim("user", checks(settings, stack))

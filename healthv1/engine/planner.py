@@ -17,6 +17,7 @@ from deploys.operations.change import Change, listening, unheard
 from healthv1 import operator
 from healthv1.engine.connector import FastSSH, Unanswered
 from healthv1.engine.session import Session
+from healthv1.errors import Fault, Refused
 from healthv1.plan import Plan, Step
 
 Besides = tuple[type[FactBase[Any]], ...]
@@ -33,11 +34,17 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
 
     def ask(host: Host) -> None:
         prefetch(host, [*(partial(_asked, host, fact) for fact in besides), *session.operations.get(host, {}).values()])
+        refusals: list[Fault] = []
         for operation in session.state.ops[host]:
-            with listening() as changes, _learning(session, host, operation):
-                will_change = session.state.ops[host][operation].operation_meta.will_change
+            try:
+                with listening() as changes, _learning(session, host, operation):
+                    will_change = session.state.ops[host][operation].operation_meta.will_change
+            except Refused as refusal:  # what else is refused is told as well
+                refusals.extend(refusal.faults)
+                continue
             if will_change:
                 heard[host, operation] = tuple(changes) or (Change("operation", label(session, operation)[1], "run"),)
+        Refused.unless(dict.fromkeys(refusals))
 
     session.on_each(ask)
     hosts = session.hosts

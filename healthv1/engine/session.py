@@ -19,6 +19,7 @@ from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.util import exec_file
 
 from deploys.facts.machine import MachineState
+from deploys.facts.marks import Marks
 from deploys.facts.ssh import SshPorts
 from healthv1 import project
 from healthv1.engine import economy
@@ -38,7 +39,7 @@ CONNECT_HINTS = {
     "connect": "check that the host is up and that SSH is reachable from here",
 }
 
-READ_WITH_THE_SITE = (MachineState, SshPorts)
+READ_WITH_THE_SITE = (MachineState, SshPorts, Marks)
 """The facts that deploys ask for while they are read; what operations ask for comes later, and all at once."""
 
 

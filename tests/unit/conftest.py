@@ -26,7 +26,8 @@ from healthv1.engine.session import Session
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
-ME = {"user": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name}
+# Ours: nothing is noted of it on this machine.
+ME = {"user": getpass.getuser(), "group": grp.getgrgid(os.getgid()).gr_name, "ours": True}
 
 
 class Silent:

@@ -118,12 +118,12 @@ def test_a_link_is_switched_and_a_directory_gets_its_mode(converge, tmp_path, ow
     at = tmp_path / "current"
 
     def body():
-        link(name="Switch", path=str(at), target="releases/2")
+        link(name="Switch", path=str(at), target="releases/2", ours=True)
         directory(name="Make", path=str(tmp_path / "data"), mode="0750", **owner)
         absent(name="Remove", path=str(tmp_path / "old"))
 
     at.symlink_to("releases/1")
-    (tmp_path / "old").touch()
+    (tmp_path / "old").write_text("# Managed by healthv1\n")
     run = converge(body)
     assert [change.action for change in run.planned] == ["update", "create", "remove"]
     assert run.made == run.planned
@@ -171,7 +171,7 @@ def test_what_is_in_a_directorys_way_goes_and_what_a_link_leads_to_stays(converg
 def test_an_empty_directory_makes_room_and_one_with_something_in_it_does_not(converge, path, owner, kind):
     def body():
         if kind is link:
-            link(name="Lead", path=str(path), target="/etc/hostname")
+            link(name="Lead", path=str(path), target="/etc/hostname", ours=True)
         else:
             file(name="Write", path=str(path), content="text\n", **owner)
 
