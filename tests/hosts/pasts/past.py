@@ -15,7 +15,7 @@ class Past:
     refused: tuple[str, ...] = ()
     """What a plan with the settings of a fresh host refuses, by the names that `stack.adopt` knows."""
     settings: str = ""
-    """Lines for the end of group_data/sandbox.py with which it is deployed beside, or takes over what `adopts` names."""
+    """Lines for the end of group_data/sandbox.py with which it is deployed beside, or `adopts` is taken over."""
     adopts: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
     """Targets of changes that the plan with those settings names."""
