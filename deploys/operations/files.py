@@ -24,23 +24,26 @@ from deploys.operations.redacted import what_differs
 # $8 shell that copies what is not ours aside, $9 whether the place is known to be ours.
 # The temporary file lies in a directory of its own beside the target, so that the rename is atomic and tests see
 # the final name. The size is compared because a connection that breaks looks like the end of the content.
+# The old file comes back unless the test in place has passed, whatever ends this script: a reboot sends SIGTERM.
 # The time of the last modification tells services what they have to take up: it stays when only the mode changes.
 # A directory in the way goes if it is empty; else rmdir says so, for nobody knows what is in it.
 _WRITE = f"""set -eu; umask 077
-[ -n "$9" ] || {note_written('"$1"')}
 path=$1 dir=$(dirname -- "$1")
-tmp=$(mktemp -d -- "$dir/.healthv1.XXXXXXXX"); trap 'rm -rf -- "$tmp"' EXIT; trap 'exit 1' HUP INT TERM
+tmp=$(mktemp -d -- "$dir/.healthv1.XXXXXXXX") untested=
+back() {{ if [ -e "$tmp/old" ]; then mv -fT -- "$tmp/old" "$path"; else rm -f -- "$path"; fi; }}
+trap '[ -z "$untested" ] || back; rm -rf -- "$tmp"' EXIT; trap 'exit 1' HUP INT TERM
 new=$tmp/$(basename -- "$path"); cat > "$new"
 [ "$(wc -c < "$new")" -eq "$2" ] || {{ echo "$path: the content did not arrive whole" >&2; exit 1; }}
 chown -- "$4:$5" "$new"; chmod -- "$3" "$new"
 if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s -- "$path" "$new"; then touch -r "$path" -- "$new"; fi
 [ -z "$6" ] || sh -c "$6" test "$new" >&2
 [ -z "$8" ] || sh -c "$8" >&2
+[ -n "$9" ] || {note_written('"$path"')}
 [ -L "$path" ] || [ ! -d "$path" ] || rmdir -- "$path"
 if [ -z "$7" ]; then mv -fT -- "$new" "$path"; exit; fi
 [ ! -e "$path" ] || cp -a -- "$path" "$tmp/old"
-mv -fT -- "$new" "$path"
-sh -c "$7" >&2 || {{ if [ -e "$tmp/old" ]; then mv -fT -- "$tmp/old" "$path"; else rm -f -- "$path"; fi; exit 1; }}"""
+untested=yes; mv -fT -- "$new" "$path"
+sh -c "$7" >&2; untested="""
 
 
 # What a link leads to stays where it is: it may be another disk.

@@ -1,9 +1,10 @@
 import os
 import stat
+import subprocess
 
 import pytest
 
-from deploys.operations.files import absent, directory, file, link
+from deploys.operations.files import _WRITE, absent, directory, file, link
 
 
 @pytest.fixture
@@ -103,6 +104,19 @@ def test_a_full_disk_leaves_the_old_file(converge, owner):
     """/dev/full stands for it: the write fails, as on a full disk."""
     run = converge(lambda: file(name="Write", path="/dev/full/x", content="new\n", mode="0644", **owner))
     assert run.faults
+
+
+@pytest.mark.parametrize("signal", ["TERM", "HUP", "INT"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_file_that_was_not_tested_does_not_stay_when_the_host_goes_down(path, owner, signal, there):
+    if there:
+        path.write_text("good\n")
+    # The program that writes is the parent of the test.
+    arguments = (path, "4", "0644", owner["user"], owner["group"], "", f"kill -{signal} $PPID; sleep 0.2", "", "ours")
+    done = subprocess.run(["sh", "-c", _WRITE, "write", *arguments], input=b"new\n", check=False)
+    assert done.returncode == 1
+    assert list(path.parent.iterdir()) == [path] * there
+    assert not there or path.read_text() == "good\n"
 
 
 def test_content_that_changes_between_plan_and_apply_is_still_made_right(converge, path, owner):
