@@ -6,7 +6,7 @@ The note is removed when the apply ends well. It holds no secret, nor what files
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,8 +78,22 @@ class Agreement:
             what = f"What was agreed to cannot be noted ({error.strerror})."
             raise Refused(Fault(str(path), what, "make the folder writable, or make room there")) from error
 
-    def forget(self) -> None:
-        forget(self.environment)
+    def is_about(self, hosts: Mapping[str, str]) -> bool:
+        """Whether it means these hosts: names with the same addresses, and perhaps others besides."""
+        return all(self.hosts.get(host, address) == address for host, address in hosts.items())
+
+    def due_on(self, hosts: Collection[str]) -> frozenset[tuple[str, str, str]]:
+        """Return what is unproven on these hosts."""
+        return frozenset(one for one in self.unproven if one[0] in hosts)
+
+    def settle(self, hosts: Collection[str]) -> None:
+        """Note that nothing is left to do or to prove on these hosts; what is left on others stays noted."""
+        self.changes = {one for one in self.changes if one[0] not in hosts}
+        self.unproven = {one for one in self.unproven if one[0] not in hosts}
+        if self.changes or self.unproven:
+            self.write()
+        else:
+            forget(self.environment)
 
     def refuse_more(self, new: Agreement, plan: Plan) -> None:
         """Raise `Refused` with everything in `plan`, which needs the agreement `new`, that was not agreed to."""

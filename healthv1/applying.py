@@ -93,9 +93,10 @@ def apply(
         records.read(session)
         if saved:
             saving.refuse_stale(session, made, saved)
+        left = left if left and (resume or left.is_about(session.addresses)) else None
         agreement = _agreement(Agreement.on(made, limit, session.addresses), made, left, resume=resume)
-        if not made.steps and not (resume and agreement.unproven):
-            agreed.forget(environment)
+        if not made.steps and not agreement.due_on(made.hosts):
+            (left or agreement).settle(made.hosts)
             _keep(session, saved, progress, changed=False)
             record(session, "apply", progress.note, "nothing to do", progress.seconds())
             return Applied(environment, made.hosts, progress.seconds())
@@ -109,6 +110,8 @@ def apply(
             with unmoved(session):
                 planner.learn(session, anew=True)
             outcome = _carried_out(session, made, agreement, progress)
+            if outcome.ended_well:
+                (left or agreement).settle(made.hosts)
             run.made(outcome.steps, outcome.faults)
             run.result = "interrupted" if outcome.interrupted else run.result
             if outcome.ended_well:
@@ -143,20 +146,17 @@ def _refuse_faults(session: Session) -> None:
 
 
 def _agreement(new: Agreement, made: Plan, left: Agreement | None, *, resume: bool) -> Agreement:
-    """Return what is agreed to; what an apply that stopped left unproven is proven by the next."""
+    """Return what is agreed to; what an apply that stopped left unproven is proven by the next on those hosts."""
     if left and resume:
         left.refuse_more(new, made)
         return left
-    if left and (left.limit, left.hosts) == (new.limit, new.hosts):
+    if left:
         new.unproven |= left.unproven
     return new
 
 
 def _carried_out(session: Session, made: Plan, agreement: Agreement, progress: Progress) -> Outcome:
-    unproven = frozenset(agreement.unproven)
+    unproven = agreement.due_on(made.hosts)
     with progress, postponed(lambda: progress.note(WAITING)) as stopping:
         agreement.write()
-        outcome = rollout.apply(session, made, progress, agreement, stopping, unproven)
-    if outcome.ended_well:
-        agreement.forget()
-    return outcome
+        return rollout.apply(session, made, progress, agreement, stopping, unproven)

@@ -2,13 +2,17 @@
 
 import subprocess
 import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 
 from deploys.operations.change import Change
-from healthv1 import agreed
+from healthv1 import agreed, applying
 from healthv1.agreed import Agreement
-from healthv1.errors import Refused
+from healthv1.errors import Fault, Refused
+from healthv1.outcome import Outcome
 from healthv1.plan import Plan, Step
 
 HOSTS = {"web1": "192.0.2.10"}
@@ -132,3 +136,77 @@ def test_a_note_that_cannot_be_read_is_none(project):
     _noted(FILE)
     (project / ".healthv1/apply/production.json").write_text('{"schema": 1')
     assert agreed.left("production") is None
+
+
+def _left_unproven(**hosts):
+    """Note an apply to `hosts` that stopped at its last gate."""
+    steps = tuple(Step(host, "edge", "Nginx", "Run nginx", (START,)) for host in hosts)
+    agreement = Agreement.on(Plan("production", tuple(hosts), 9, steps), (), hosts)
+    agreement.begun("edge", list(hosts))
+    return agreement
+
+
+@dataclass
+class Hosts:
+    """A session as far as an apply asks it; nothing has to be changed on its hosts."""
+
+    addresses: dict
+    faults: dict = field(default_factory=dict)
+
+
+@pytest.fixture
+def apply(monkeypatch):
+    """Return a function that applies to hosts on which nothing is to be changed; it returns what its gates tried."""
+
+    def run(*, red=(), **addresses):
+        tried = []
+
+        def rollout(session, plan, report, ledger, stopping, unproven):
+            tried.extend(unproven)
+            faults = tuple(Fault(host, "It does not hold.") for host, *_ in unproven if host in red)
+            return Outcome((), faults, (), ())
+
+        @contextmanager
+        def given(*_args, **_kwargs):
+            yield SimpleNamespace(made=lambda *_: None, result="")
+
+        @contextmanager
+        def opened(*_args, **_kwargs):
+            yield Hosts(addresses)
+
+        plan = Plan("production", tuple(addresses), 9, ())
+        for name, stub in {
+            "opened": opened,
+            "wait_until_free": lambda *_: None,
+            "planner": SimpleNamespace(plan=lambda *_, **__: plan, learn=lambda *_, **__: None),
+            "records": SimpleNamespace(read=lambda *_: None),
+            "_refuse_faults": lambda _session: None,
+            "_keep": lambda *_args, **_kwargs: None,
+            "record": lambda *_: None,
+            "locked": given,
+            "recorded": given,
+            "unmoved": given,
+            "rollout": SimpleNamespace(apply=rollout),
+        }.items():
+            monkeypatch.setattr(applying, name, stub)
+        applying.apply("production", (), lambda _plan: True)
+        return tried
+
+    return run
+
+
+def test_an_apply_with_nothing_to_change_tries_what_was_left_unproven_on_its_hosts_and_forgets_only_that(apply):
+    _left_unproven(web1="192.0.2.10", web2="192.0.2.11")
+    assert apply(web1="192.0.2.10") == [("web1", "edge", "Nginx")]
+    assert agreed.left("production").unproven == {("web2", "edge", "Nginx")}
+    assert apply(web3="192.0.2.12") == []
+    assert agreed.left("production").unproven == {("web2", "edge", "Nginx")}, "web3's apply has not tried it"
+    assert apply(red=["web2"], web2="192.0.2.11") == [("web2", "edge", "Nginx")]
+    assert agreed.left("production").unproven == {("web2", "edge", "Nginx")}, "it was tried, and does not hold"
+    apply(web1="192.0.2.10", web2="192.0.2.11")
+    assert agreed.left("production") is None
+
+
+def test_what_was_left_on_hosts_of_the_same_names_elsewhere_is_no_matter(apply):
+    _left_unproven(web1="192.0.2.10")
+    assert apply(web1="198.51.100.1") == []
