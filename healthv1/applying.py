@@ -14,7 +14,7 @@ from healthv1.engine import planner, records, rollout
 from healthv1.engine.looks import unmoved
 from healthv1.engine.session import Session, opened
 from healthv1.errors import Fault, HostError, Refused
-from healthv1.interruption import cancelled_as_interrupted, postponed
+from healthv1.interruption import NothingChanged, cancelled_as_interrupted, postponed
 from healthv1.journal.recording import record, recorded
 from healthv1.lock.claim import Terms
 from healthv1.lock.locking import locked, wait_until_free
@@ -100,13 +100,15 @@ def apply(
             _keep(session, saved, progress, changed=False)
             record(session, "apply", progress.note, "nothing to do", progress.seconds())
             return Applied(environment, made.hosts, progress.seconds())
-        if not agree(made):
-            record(session, "apply", progress.note, "declined", progress.seconds(), made.steps)
+        if not _agreed(session, made, agree, progress):
+            record(session, "apply", progress.note, "declined", progress.seconds())
             return Applied(environment, made.hosts, progress.seconds(), declined=True)
         with (
             locked(session, "apply", terms, progress.note),
             recorded(session, "apply", progress.note, made.steps) as run,
         ):
+            if saved:
+                saving.refuse_expired(saved)
             with unmoved(session):
                 planner.learn(session, anew=True)
             outcome = _carried_out(session, made, agreement, progress)
@@ -117,6 +119,15 @@ def apply(
             if outcome.ended_well:
                 _keep(session, saved, progress, changed=True)
     return Applied.of(made, outcome, progress.seconds())
+
+
+def _agreed(session: Session, made: Plan, agree: Callable[[Plan], bool], progress: Progress) -> bool:
+    """Ask. Raises `NothingChanged` when it is interrupted there."""
+    try:
+        return agree(made)
+    except KeyboardInterrupt:
+        record(session, "apply", progress.note, "interrupted before the first change", progress.seconds())
+        raise NothingChanged from None
 
 
 def _keep(session: Session, saved: Saved | None, progress: Progress, *, changed: bool) -> None:

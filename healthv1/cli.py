@@ -26,15 +26,18 @@ DONE, FAILED, CHANGES = 0, 1, 2
 _file = click.Path(dir_okay=False, writable=True, path_type=Path)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show tracebacks and what is sent to the hosts, secrets redacted.")
 @click.version_option(package_name="healthv1")
-def cli(debug: bool) -> None:
+@click.pass_context
+def cli(context: click.Context, debug: bool) -> None:
     """Put the Health V1 backend onto your own servers, and keep it there.
 
     ENV is the name of an inventory in inventories/.
     """
     terminal.set_debug(debug)
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
 
 
 @cli.command()

@@ -15,6 +15,10 @@ import gevent
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+class NothingChanged(KeyboardInterrupt):
+    """Somebody stopped it before its first change."""
+
+
 @contextmanager
 def cancelled_as_interrupted() -> Iterator[None]:
     """Have SIGTERM raise `KeyboardInterrupt`, as Ctrl-C does."""

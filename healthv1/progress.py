@@ -15,6 +15,7 @@ from typing_extensions import Self
 
 from healthv1.plan import counted
 from healthv1.readable import readable_lines
+from healthv1.redaction import redactor
 
 TICK = 1.0
 """Seconds after which the times on a terminal are brought up to date."""
@@ -116,7 +117,7 @@ class Progress:
         if len(lines) > room:
             lines = [*lines[: room - 1], f"… and {len(lines) - room + 1} hosts more"]
         for line in lines:
-            click.echo(line[: columns - 1], err=True)
+            click.echo(redactor.redact(line)[: columns - 1], err=True)  # half a secret is not known again
         self._drawn = len(lines)
 
     def _erase(self) -> None:

@@ -12,6 +12,7 @@ from glob import escape
 from pathlib import Path
 
 PATIENCE = 10  # seconds that another process may take to write
+LEFT = 3600  # seconds after which nobody is writing a temporary file any more
 
 
 @contextlib.contextmanager
@@ -32,8 +33,7 @@ def replace(path: Path, text: str, mode: int = 0o600) -> None:
     What others read and write as well is to be replaced only while `alone`.
     """
     path = path.resolve()
-    for left in path.parent.glob(f".{escape(path.name)}.*.new"):  # by a process that was killed
-        left.unlink(missing_ok=True)
+    _sweep(path)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
     beside = Path(name)
     try:
@@ -47,6 +47,14 @@ def replace(path: Path, text: str, mode: int = 0o600) -> None:
         beside.unlink(missing_ok=True)
         raise
     _sync(path.parent)
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left; a younger file may be another process's, which is writing it now."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.new"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > LEFT:
+                left.unlink()
 
 
 def _lock(folder: int) -> None:

@@ -19,6 +19,7 @@ from healthv1.applying import Applied
 from healthv1.commands import Report
 from healthv1.drift import Drift
 from healthv1.errors import Fault, Refused
+from healthv1.interruption import NothingChanged
 from healthv1.plan import text
 from healthv1.readable import readable, readable_lines
 from healthv1.redaction import RedactingStream, redactor
@@ -49,8 +50,10 @@ def guarded(command: Callable[[], Any], wants_json: bool) -> int:
         return _refuse(refusal, refusal.faults, wants_json)
     except click.ClickException as error:
         return _refuse(error, (Fault("", error.format_message(), "healthv1 --help"),), wants_json)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("\nInterrupted. What was done stays done; the same command goes on from here.", err=True)
+    except (KeyboardInterrupt, click.Abort) as stop:
+        done = "What was done stays done; the same command goes on from here."
+        said = "Nothing was changed." if isinstance(stop, NothingChanged) else done
+        click.echo(f"\nInterrupted. {said}", err=True)
         return INTERRUPTED
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
@@ -94,7 +97,10 @@ def agreement(*, show: bool, ask: bool) -> Callable[[plans.Plan], bool]:
             return True
         if not sys.stdin.isatty():
             raise Refused(Fault("apply", "There is nobody to ask.", "look at the plan and give --yes"))
-        return click.confirm("Apply this?", err=True)
+        try:
+            return click.confirm("Apply this?", err=True)
+        except click.Abort:
+            raise KeyboardInterrupt from None
 
     return agree
 
@@ -111,6 +117,7 @@ def show_plan(plan: plans.Plan, *, full: bool = False) -> None:
 def show_outcome(applied: Applied) -> None:
     show_faults(applied.faults)
     changes, hosts = plans.counted(applied.changes, "change"), ", ".join(applied.hosts)
+    changed = ", ".join(dict.fromkeys(step.host for step in applied.steps))
     if applied.faults or applied.interrupted:
         click.echo(f"{'Interrupted: ' * applied.interrupted}{changes} made, then it stopped:")
         for standing in applied.standings:
@@ -120,7 +127,7 @@ def show_outcome(applied: Applied) -> None:
     elif applied.declined:
         click.secho("Nothing was changed.", bold=True)
     elif applied.changes:
-        click.secho(f"{changes} made on {hosts} in {applied.seconds:.1f} s.", bold=True)
+        click.secho(f"{changes} made on {changed} in {applied.seconds:.1f} s.", bold=True)
     else:
         click.secho(f"Nothing to do on {hosts}: all is as it should be.", bold=True)
 

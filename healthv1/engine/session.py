@@ -113,6 +113,7 @@ def opened(environment: str, limit: tuple[str, ...] = (), *, read_site: bool = T
     economy.practise()
     state = State(check_for_changes=False)
     state.cwd = str(project.root())
+    before = [(context, context.get()) for context in (ctx_state, ctx_inventory)]
     ctx_state.set(state)  # pyinfra reads inventories in the context of a state
     try:
         inventory = inventories.load(environment)
@@ -131,8 +132,8 @@ def opened(environment: str, limit: tuple[str, ...] = (), *, read_site: bool = T
         for host in getattr(state, "activated_hosts", ()):
             if host.connected:
                 host.disconnect()
-        ctx_state.reset()
-        ctx_inventory.reset()
+        for context, outer in before:  # one session may stand inside another
+            context.set(outer)
 
 
 def _read_site(session: Session) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -35,7 +34,7 @@ class Told:
 
 def body(told: Told, event: str, steps: Sequence[Step], *, host: str = "", **more: Any) -> dict[str, Any]:
     """Return an entry: for a host with the changes there, for the operator (no host) with all."""
-    entry = {
+    return {
         **{name: _clipped(value) for name, value in vars(told).items()},
         "event": event,
         "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
@@ -43,8 +42,6 @@ def body(told: Told, event: str, steps: Sequence[Step], *, host: str = "", **mor
         "changes": list(_changes(steps, host))[:MOST],
         **{name: _clipped(value) for name, value in more.items()},
     }
-    redacted: dict[str, Any] = json.loads(redactor.redact(json.dumps(entry)))
-    return redacted
 
 
 def _changes(steps: Iterable[Step], host: str) -> Iterable[dict[str, str]]:
@@ -57,6 +54,12 @@ def _changes(steps: Iterable[Step], host: str) -> Iterable[dict[str, str]]:
 
 
 def _clipped(value: Any) -> Any:
+    """Redacted first: of a secret that was clipped nothing would be known again."""
     if isinstance(value, (tuple, list)):
         return [_clipped(one) for one in value]
-    return f"{value[: LONGEST - 1]}…" if isinstance(value, str) and len(value) > LONGEST else value
+    if isinstance(value, dict):
+        return {name: _clipped(one) for name, one in value.items()}
+    if not isinstance(value, str):
+        return value
+    text = redactor.redact(value)
+    return f"{text[: LONGEST - 1]}…" if len(text) > LONGEST else text

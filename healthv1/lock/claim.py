@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from deploys.facts.lock import Held
 from healthv1 import operator
 from healthv1.errors import Fault, LockError
+from healthv1.redaction import redactor
 
 LONGEST = 200  # characters of a reason
 
@@ -56,4 +57,5 @@ def described(held: Held) -> str:
 
 
 def _line(text: str) -> str:
+    text = redactor.redact(text)  # ahead of clipping: half a secret is not known again
     return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:LONGEST]

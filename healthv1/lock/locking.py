@@ -18,6 +18,7 @@ from healthv1 import operator
 from healthv1.engine.aside import others, reach, real
 from healthv1.engine.session import Session, opened
 from healthv1.errors import Fault, HostError
+from healthv1.interruption import cancelled_as_interrupted
 from healthv1.lock.claim import Claim, HeldBySomebody, Terms, described
 from healthv1.lock.holding import Holding
 from healthv1.lock.place import OnHost, Place, ask
@@ -43,6 +44,7 @@ def locked(session: Session, command: str, terms: Terms, note: Note, *, needed: 
     environment = session.environment
     with ExitStack() as stack:
         if environment not in _held:
+            stack.enter_context(cancelled_as_interrupted())  # SIGTERM gives the lock back as Ctrl-C does
             strangers = others(session)
             stack.callback(_leave, strangers)
             places = _places(session, strangers, needed, note)

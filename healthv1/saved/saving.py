@@ -63,6 +63,14 @@ def saved(session: Session, made: Plan, limit: tuple[str, ...]) -> Saved:
     ).sealed(under)
 
 
+def refuse_expired(plan: Saved) -> None:
+    """Raise `Refused` when `plan` has expired meanwhile: others may have been waited for."""
+    if plan.expires <= now():
+        raise Refused(
+            Fault(plan.environment, f"The plan expired at {clock(plan.expires)}, before its turn came.", AGAIN)
+        )
+
+
 def refuse_stale(session: Session, made: Plan, plan: Saved) -> None:
     """Raise `Refused`, naming all that moved since `plan` was saved, unless `made` is that very plan."""
     under = digests(session)

@@ -131,3 +131,9 @@ def test_with_nothing_to_resume_that_is_said():
     done = _healthv1("apply", "production", "--resume")
     assert done.returncode == 1
     assert "No apply is left to go on with." in done.stderr
+
+
+def test_the_command_alone_prints_its_help():
+    done = _healthv1()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Commands:" in done.stdout

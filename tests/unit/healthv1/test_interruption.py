@@ -2,11 +2,14 @@
 
 import os
 import signal
+import sys
 
 import gevent
 import pytest
 
-from healthv1.interruption import cancelled_as_interrupted, postponed
+from healthv1 import applying, terminal
+from healthv1.interruption import NothingChanged, cancelled_as_interrupted, postponed
+from healthv1.progress import Progress
 
 
 @pytest.fixture(autouse=True)
@@ -20,6 +23,23 @@ def _in_the_foreground():
 def _sent(number):
     os.kill(os.getpid(), number)
     gevent.sleep(0.01)
+
+
+def test_nothing_changed_is_said_of_an_apply_that_was_stopped_at_its_question(monkeypatch, capsys):
+    def interrupted(_plan):
+        raise KeyboardInterrupt
+
+    results = []
+    monkeypatch.setattr(applying, "record", lambda *told: results.append(told[3:4] + told[5:]))
+    with pytest.raises(NothingChanged):
+        applying._agreed(None, None, interrupted, Progress())
+    assert results == [("interrupted before the first change",)]
+    streams = sys.stdout, sys.stderr
+    try:
+        assert terminal.guarded(lambda: applying._agreed(None, None, interrupted, Progress()), wants_json=False) == 130
+    finally:
+        sys.stdout, sys.stderr = streams
+    assert capsys.readouterr().err == "\nInterrupted. Nothing was changed.\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

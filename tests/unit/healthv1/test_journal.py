@@ -244,6 +244,14 @@ def test_an_entry_holds_no_diff_and_no_secret():
     assert "password" not in entry
 
 
+def test_of_a_secret_that_is_cut_off_nothing_stays():
+    redactor.add("a-secret-that-is-longer-than-the-rest")
+    for before in range(80, 125):
+        change = Change("file", f"{'x' * before}a-secret-that-is-longer-than-the-rest", "update")
+        entry = fields(body(told(), "ended", [Step("host1", "base", "Nginx", "Write", (change,))], host="host1"))
+        assert "xa-" not in entry
+
+
 def test_a_host_is_told_of_its_own_changes_and_of_the_number_of_all():
     others = Step("host2", "base", "Redis", "Write", (Change("file", "/etc/redis", "update"),))
     entry = body(told(), "ended", [*steps(1), others], host="host1")

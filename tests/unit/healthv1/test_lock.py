@@ -16,6 +16,7 @@ from healthv1.lock.holding import Holding
 from healthv1.lock.locking import wait
 from healthv1.lock.place import ask
 from healthv1.lock.taking import give_back, take
+from healthv1.redaction import redactor
 
 
 @dataclass(frozen=True)
@@ -217,6 +218,12 @@ def test_a_reason_of_several_lines_is_one_line_and_quotes_are_text(hosts):
     assert held.reason == "it's $(touch /tmp/never) token=mine lease=1 [31m"
     assert (held.token, held.lease) == (odd.token, 60)
     assert len(claim("eve@x", reason="x" * 5000).text) < 1000
+
+
+def test_a_reason_tells_no_secret_whole_or_in_part():
+    redactor.add("a-secret-in-a-reason")
+    for before in (0, 190):
+        assert "xa-" not in claim("eve@x", reason=f"{'x' * before}xa-secret-in-a-reason").text
 
 
 def test_what_is_no_record_locks_nobody_out(hosts):

@@ -9,6 +9,7 @@ import pytest
 
 from healthv1 import progress as module
 from healthv1.progress import Progress
+from healthv1.redaction import RedactingStream, redactor
 
 
 class Terminal(io.StringIO):
@@ -26,9 +27,10 @@ def on_terminal(monkeypatch):
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(module, "_size", lambda: os.terminal_size((60, 6)))
-        monkeypatch.setattr(sys, "stderr", Terminal())
+        terminal = Terminal()
+        monkeypatch.setattr(sys, "stderr", RedactingStream(terminal, redactor))
         _one_stage(Progress(), hosts)
-        return sys.stderr.getvalue()
+        return terminal.getvalue()
 
     return show
 
@@ -80,6 +82,12 @@ def test_of_many_hosts_no_more_are_shown_than_the_terminal_has_lines(on_terminal
     drawn = [line for line in re.sub(r"\x1b\[\d*[AJ]|\r", "", shown).splitlines() if "operations  " in line]
     assert drawn
     assert all(len(line) < 60 for line in drawn)
+
+
+def test_of_a_secret_that_has_no_room_on_the_terminal_nothing_is_shown(on_terminal):
+    redactor.add("a-secret-that-is-longer-than-what-is-left-of-the-line")
+    for before in range(0, 60, 7):
+        assert "xa-" not in on_terminal([f"{'x' * before}a-secret-that-is-longer-than-what-is-left-of-the-line"])
 
 
 def test_what_was_drawn_is_taken_back_at_the_end(on_terminal):
