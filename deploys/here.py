@@ -14,6 +14,8 @@ from deploys.stack import Stack, Topology
 
 Model = TypeVar("Model", bound=Settings)
 PARTS = ("database", "api", "edge", "monitoring")
+KEYS = ("secrets", "private_address", "address6")
+"""What is read of a host besides settings and what pyinfra reads. Whoever reads another key names it here."""
 
 
 def settings(model: type[Model]) -> Model:

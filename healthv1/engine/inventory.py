@@ -5,17 +5,23 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
 
 import pyinfra
 from pyinfra.api.host import Host
 from pyinfra.api.inventory import Inventory
+from pyinfra.context import ctx_inventory
+from pyinfra_cli import inventory as pyinfra_inventory
 from pyinfra_cli.exceptions import UnexpectedExternalError
+from pyinfra_cli.inventory import _get_group_data as _read_group_data
 from pyinfra_cli.inventory import make_inventory_from_files
 
 from deploys.component import collecting_faults
 from healthv1 import project
 from healthv1.engine.connector import FastSSH
 from healthv1.engine.economy import MergedData
+from healthv1.engine.known_names import unknown_names
 from healthv1.errors import Fault, Refused
 
 
@@ -23,6 +29,7 @@ def load(environment: str) -> Inventory:
     """Return the hosts of `environment`, each with our connector. Nothing has been connected yet."""
     path = project.inventory_file(environment)
     pyinfra.is_cli = True  # group_data lies beside the inventory, and operations are told apart by their lines
+    vars(pyinfra_inventory).update(_get_group_data=_group_data)
     with collecting_faults() as faults:
         try:
             inventory: Inventory = make_inventory_from_files(str(path), {}, cwd=str(project.root()))
@@ -33,11 +40,19 @@ def load(environment: str) -> Inventory:
     Refused.unless(dict.fromkeys(faults))
     if not len(inventory):
         raise Refused(Fault(f"inventories/{path.name}", "It names no host.", "add one to a group"))
+    Refused.unless(unknown_names(inventory, environment))
     for host in inventory:
         host.data = MergedData(host)
         if host.connector_cls.__name__ == "SSHConnector":
             host.connector_cls = FastSSH
     return inventory
+
+
+def _group_data(folder: str) -> dict[str, dict[str, Any]]:
+    """Read the files of the groups that the inventory has: a fault in another environment's is no matter."""
+    groups = {"all", *ctx_inventory.get().groups}
+    files = sorted(path for path in Path(folder).glob("*.py") if path.stem in groups)
+    return {group: values for path in files for group, values in _read_group_data(str(path)).items()}
 
 
 def chosen(inventory: Inventory, limit: tuple[str, ...]) -> list[Host]:
@@ -64,7 +79,9 @@ def _faults_of(error: UnexpectedExternalError) -> Iterator[Fault]:
     if isinstance(cause, Refused):
         yield from cause.faults
     else:
-        line = traceback.extract_tb(cause.__traceback__)[-1].lineno if cause.__traceback__ else None
+        # What failed may be a library that the file called: the user's own line is the one to be looked at.
+        frames = [frame for frame in traceback.extract_tb(cause.__traceback__) if frame.filename == error.filename]
+        line = frames[-1].lineno if frames else None
         yield _fault_in(str(error.filename), line, f"{type(cause).__name__}: {cause}.")
 
 

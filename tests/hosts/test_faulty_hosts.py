@@ -33,7 +33,8 @@ def among_faulty(mended, project, tmp_path):
     path = project / "inventories/sandbox.py"
     path.write_text(path.read_text() + _INVENTORY % {"gone": gone, "known": tmp_path / "known"})
     path = project / "group_data/all.py"
-    path.write_text(path.read_text().replace("Rollout()", "Rollout(connect_timeout=2)"))
+    settings = path.read_text().replace("Rollout()", "Rollout(connect_timeout=2)")
+    path.write_text(f'{settings}\nown_names = ("others",)\n')
     mended.shell("useradd -m nosudo; cp -r ~admin/.ssh ~nosudo; chown -R nosudo: ~nosudo; systemctl stop redis-server")
     yield mended
     mended.shell("userdel -rf nosudo 2>/dev/null; systemctl start redis-server")

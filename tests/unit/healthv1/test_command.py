@@ -137,3 +137,58 @@ def test_the_command_alone_prints_its_help():
     done = _healthv1()
     assert (done.returncode, done.stderr) == (0, "")
     assert "Commands:" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("file", "line", "where", "hint"),
+    [
+        ("inventories/recorded.py", "databse = _hosts", "inventories/recorded.py: databse", "did you mean database?"),
+        (
+            "inventories/recorded.py",
+            "berlin = _hosts",
+            "recorded.py: berlin",
+            'add own_names = ("berlin",)',
+        ),
+        (
+            "group_data/all.py",
+            "postgres = Postgresql()",
+            "all.py: postgres",
+            "did you mean postgresql?",
+        ),
+        ("group_data/recorded.py", 'ssh_usr = "admin"', "recorded.py: ssh_usr", "did you mean ssh_user?"),
+        (
+            "inventories/recorded.py",
+            "_hosts[0][1]['privat_address'] = '10.0.0.1'",
+            "inventories/recorded.py: @fake/debian12: privat_address",
+            "did you mean private_address?",
+        ),
+    ],
+)
+def test_a_name_that_nobody_reads_is_refused_with_the_one_that_was_meant(project, file, line, where, hint):
+    path = project / file
+    path.write_text(f"{path.read_text()}\n{line}\n")
+    done = _healthv1("plan", "recorded", cwd=project)
+    assert done.returncode == 1
+    assert f"{where}: " in done.stderr
+    assert hint in done.stderr
+
+
+def test_a_team_may_have_names_of_its_own(project):
+    for file, line in (("inventories/recorded.py", "berlin = _hosts[:1]"), ("group_data/all.py", "rack = 7")):
+        path = project / file
+        path.write_text(f"{path.read_text()}\n{line}\n")
+    assert _healthv1("plan", "recorded", cwd=project).returncode == 1
+    path.write_text(path.read_text() + 'own_names = ("berlin", "rack")\n')
+    done = _healthv1("plan", "recorded", "--limit", "berlin", cwd=project)
+    assert done.returncode == 2, done.stderr
+
+
+def test_a_faulty_file_of_another_environment_stops_nobody_and_of_this_one_names_the_users_line(project):
+    (project / "group_data/other.py").write_text("import nothing_of_that_name\n")
+    assert _healthv1("plan", "recorded", cwd=project).returncode == 2
+    path = project / "group_data/recorded.py"
+    path.write_text(path.read_text() + '\nimport json\njson.loads("{")\n')
+    done = _healthv1("plan", "recorded", cwd=project)
+    line = len(path.read_text().splitlines())
+    assert done.returncode == 1
+    assert f"Error: group_data/recorded.py:{line}: JSONDecodeError" in done.stderr

@@ -1,0 +1,58 @@
+"""Names in inventories and group_data that nobody would read: refused, for a typo is else silently without effect."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from pyinfra.api.inventory import Inventory
+from pyinfra.connectors.base import BaseConnector
+from pyinfra.connectors.ssh import SSHConnector
+
+from deploys.component import Settings
+from deploys.here import KEYS, PARTS
+from healthv1.errors import Fault
+
+OWN = "own_names"
+"""The setting in group_data that lists names of a team's own: groups, and keys that its own deploys read."""
+
+
+def unknown_names(inventory: Inventory, environment: str) -> Iterator[Fault]:
+    """Yield a fault for each group, host key and setting that has no reader."""
+    data = [(f"inventories/{environment}.py: {host.name}", host.host_data) for host in inventory]
+    data += [("group_data/all.py", inventory.get_data())]
+    data += [(f"group_data/{group}.py", inventory.get_group_data(group)) for group in inventory.groups]
+    own = {name for _, values in data for name in values.get(OWN, ())}
+    connectors: list[type[BaseConnector]] = [SSHConnector, *(host.connector_cls for host in inventory)]
+    known = {*KEYS, OWN, *(key for connector in connectors for key in connector.data_cls.__annotations__)}
+    yield from _groups(inventory, environment, own)
+    for where, values in data:
+        for name, value in values.items():
+            yield from _setting(where, name, value) if isinstance(value, Settings) else _key(where, name, known | own)
+
+
+def _groups(inventory: Inventory, environment: str, own: set[str]) -> Iterator[Fault]:
+    for group, hosts in inventory.groups.items():
+        known = group in {*PARTS, environment, *own} or group.startswith("@")
+        if hosts and not known:
+            yield _fault(f"inventories/{environment}.py: {group}", "It is no part of a deployment.", group, PARTS)
+
+
+def _setting(where: str, name: str, value: Settings) -> Iterator[Fault]:
+    read_as = type(value).__name__.lower()
+    if name != read_as:
+        what = f"Nobody reads {type(value).__name__} under this name."
+        yield Fault(f"{where}: {name}", what, f"did you mean {read_as}?")
+
+
+def _key(where: str, name: str, known: set[str]) -> Iterator[Fault]:
+    # pyinfra's own arguments begin with an underscore, and so does what is private to a file.
+    if not name.startswith("_") and name not in known:
+        yield _fault(f"{where}: {name}", "Nobody reads this name.", name, known)
+
+
+def _fault(where: str, what: str, name: str, known: Iterable[Any]) -> Fault:
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+    own = f'a name of your own: add {OWN} = ("{name}",) to group_data'
+    return Fault(where, what, f"did you mean {close[0]}?" if close else own)
