@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pyrage
 from pyrage import ssh, x25519
 
 from healthv1.errors import Fault, SecretsError
+from healthv1.secrets import passphrase as _passphrase
 
 BEGIN, END = "-----BEGIN AGE ENCRYPTED FILE-----", "-----END AGE ENCRYPTED FILE-----"
 Identity = Any  # of pyrage, which describes no types
@@ -62,7 +64,8 @@ def sealed(plain: bytes, recipients: Sequence[str]) -> str:
 
 def locked(plain: bytes, passphrase: str) -> str:
     """Encrypt with a passphrase. Takes a second or two, so that guessing does as well."""
-    return _text(pyrage.passphrase.encrypt(plain, passphrase, armored=True))
+    encoded = base64.b64encode(_passphrase.encrypt(plain, passphrase)).decode()
+    return "\n".join((BEGIN, *textwrap.wrap(encoded, 64), END))
 
 
 def is_locked(armored: str) -> bool:
@@ -83,12 +86,14 @@ def opened(armored: str, identities: Sequence[Identity]) -> bytes:
 
 def unlocked(armored: str, passphrase: str) -> bytes:
     """Decrypt with a passphrase. Raises `AgeError`."""
-    _header(armored)
     try:
-        return bytes(pyrage.passphrase.decrypt(armored.encode(), passphrase))
-    except pyrage.DecryptError as error:
-        if str(error) == "Decryption failed":
-            raise AgeError("The passphrase is wrong") from None
+        return _passphrase.decrypt(_content(armored), passphrase)
+    except _passphrase.WrongPassphrase:
+        raise AgeError("The passphrase is wrong") from None
+    except _passphrase.TooDear as factor:
+        what = f"Its work factor is {factor}: more than {_passphrase.HIGHEST} would keep this machine busy for long"
+        raise AgeError(what) from None
+    except _passphrase.Damaged:
         raise AgeError("It is damaged or was tampered with") from None
 
 
@@ -129,14 +134,18 @@ def _x25519(private: str) -> Any:
 
 
 def _header(armored: str) -> bytes:
-    """Return what stands before the ciphertext; what is cut off is told from what no key opens."""
+    """Return what stands before the ciphertext. Raises `AgeError`."""
+    return _content(armored).partition(b"\n---")[0]
+
+
+def _content(armored: str) -> bytes:
+    """Return the file without its armor; what is cut off is told from what no key opens. Raises `AgeError`."""
     lines = armored.strip().splitlines()
     if not lines or lines[0] != BEGIN:
         raise AgeError("It is no age file")
     if lines[-1] != END:
         raise AgeError("Its end is missing")
     try:
-        content = base64.b64decode("".join(lines[1:-1]), validate=True)
+        return base64.b64decode("".join(lines[1:-1]), validate=True)
     except ValueError:
         raise AgeError("It is damaged or was tampered with") from None
-    return content.partition(b"\n---")[0]

@@ -31,7 +31,7 @@ class EncryptedFile(Kept[str]):
         self._path = path
         self._door = Door(str(self), key_file, tuple(one.strip() for one in recipients))
         self._one = Lock()  # those who read side by side ask for one passphrase
-        self._keys: dict[str, str] = {}
+        self._keys = _opened_keys
         self._refused: dict[str, tuple[Fault, ...]] = {}
         self._passphrase = ""
 
@@ -172,6 +172,10 @@ class EncryptedFile(Kept[str]):
 
     def _absolute(self) -> Path:
         return project.root() / Path(self._path).expanduser()
+
+
+_opened_keys: dict[str, str] = {}
+"""What each encrypted key holds, for the whole command: it takes seconds to open one, and may ask for a passphrase."""
 
 
 def _key(document: Document | None) -> str:

@@ -12,12 +12,25 @@ import pytest
 from boto3 import Session
 
 from healthv1.errors import SecretsError
-from healthv1.secrets import age
+from healthv1.secrets import age, passphrase
 from healthv1.secrets.aws import SecretsManager
 from healthv1.secrets.file import EncryptedFile
 from healthv1.secrets.file.document import Document
 from healthv1.secrets.vault import Token, Vault
 from tests.unit.healthv1.backends.servers import BAO, KEYS, ROOT, Moto, OpenBao
+
+
+@pytest.fixture(autouse=True)
+def _each_backend_is_another_command(monkeypatch):
+    """One process stands for several commands, each of which opens the file itself; a passphrase costs little here."""
+    begin = EncryptedFile.__init__
+
+    def begun(backend, *args, **kwargs):
+        begin(backend, *args, **kwargs)
+        backend._keys = {}
+
+    monkeypatch.setattr(EncryptedFile, "__init__", begun)
+    monkeypatch.setattr(passphrase, "WORK_FACTOR", 4)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """What only the encrypted file does: keys and passphrases, merges, damage, locks, disks."""
 
 import io
+import os
 import re
 import resource
 import shutil
@@ -306,7 +307,9 @@ def test_keys_give_way_to_a_passphrase_and_a_passphrase_to_keys(kept, path, key_
 
 
 def test_what_a_killed_process_left_is_removed(kept, path):
-    (path.parent / f".{path.name}.abcd.new").write_text("half of it")
+    left = path.parent / f".{path.name}.abcd.new"
+    left.write_text("half of it")
+    os.utime(left, (0, 0))
     kept().change("alpha", lambda found: found.staged("two"))
     assert [file.name for file in path.parent.iterdir()] == [path.name]
 
