@@ -14,17 +14,20 @@ from pyinfra.api.operations import run_host_op
 from deploys.operations.change import Change, listening
 from healthv1.engine.planner import label, look_ahead
 from healthv1.engine.session import Session, faults_of
-from healthv1.errors import Fault
+from healthv1.errors import Fault, Refused
+from healthv1.plan import Plan
 
 Made = dict[tuple[Host, str], tuple[Change, ...]]
 
 
-def watch(session: Session) -> Made:
-    """Have every operation that the session prepared be noted once it has changed something."""
+def watch(session: Session, plan: Plan) -> Made:
+    """Have every operation that the session prepared be noted once it has changed something, and do only as planned."""
     made: Made = {}
+    planned = {(step.host, step.component, step.operation): step.changes for step in plan.steps}
     for host in session.hosts:
         for operation, data in session.state.ops[host].items():
-            data.command_generator = _watched(session, host, operation, data.command_generator, made)
+            changes = planned.get((host.name, *label(session, operation)), ())
+            data.command_generator = _watched(session, host, operation, data.command_generator, changes, made)
     return made
 
 
@@ -54,8 +57,12 @@ def _run(session: Session, host: Host, operation: str, alike: Callable[[Host], S
             session.faults.setdefault(host.name, []).extend(faults_of(host, error))
 
 
-def _watched(session: Session, host: Host, operation: str, generator: Any, made: Made) -> Callable[[], Iterator[Any]]:
+def _watched(
+    session: Session, host: Host, operation: str, generator: Any, planned: tuple[Change, ...], made: Made
+) -> Callable[[], Iterator[Any]]:
     """Note what the operation announces, and turn its exception into its own host's failure.
+
+    What the plan did not name is not begun: then the operation fails ahead of the command that would do it.
 
     Without this, an exception inside one host's operation ends the run of all hosts (pyinfra 3.10).
     """
@@ -66,6 +73,7 @@ def _watched(session: Session, host: Host, operation: str, generator: Any, made:
             try:
                 session.go_on()
                 for command in generator():
+                    _refuse_unplanned(host, label(session, operation), planned, heard)
                     acted = True
                     if isinstance(command, FunctionCommand):
                         command.function = _explained(session, host, command.function)
@@ -76,6 +84,20 @@ def _watched(session: Session, host: Host, operation: str, generator: Any, made:
             made[host, operation] = tuple(heard) or (Change("operation", label(session, operation)[1], "run"),)
 
     return commands
+
+
+def _refuse_unplanned(host: Host, names: tuple[str, str], planned: Sequence[Change], heard: Sequence[Change]) -> None:
+    """Raise `Refused` when an operation that is about to act announces more than the plan did."""
+    more = [change for change in heard if _told(change) not in map(_told, planned)]
+    if planned and not more:
+        return
+    said = ", ".join(f"{change.action} {change.kind} {change.target}" for change in more) or names[1]
+    what = f"{said}: it is due by now, and no plan named it. It was not done."
+    raise Refused(Fault(f"{host.name}: {names[0]}", what, "look at the plan, and apply again"))
+
+
+def _told(change: Change) -> tuple[str, str, str]:
+    return change.kind, change.target, change.action
 
 
 def _explained(session: Session, host: Host, function: Callable[..., None]) -> Callable[..., None]:

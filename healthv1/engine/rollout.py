@@ -98,7 +98,7 @@ class _Run:
         self._changed = {(host, stage, component) for host, stage, component in unproven}
         self._settings = next((found for host in self._hosts if (found := host.data.get("rollout"))), None) or Rollout()
         self._course = {host: _Course() for host in self._hosts}
-        self._made: Made = watch(session)
+        self._made: Made = watch(session, plan)
 
     @property
     def _halted(self) -> bool:

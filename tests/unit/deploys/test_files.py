@@ -128,6 +128,22 @@ def test_content_that_changes_between_plan_and_apply_is_still_made_right(converg
     assert path.read_text() == "wanted\n"
 
 
+def test_what_no_plan_named_is_not_done_though_it_is_due_by_now(converge, path, owner, tmp_path):
+    other = tmp_path / "other"
+
+    def body():
+        file(name="Write the other", path=str(other), content="wanted\n", mode="0644", **owner)
+        file(name="Write", path=str(path), content="wanted\n", mode="0644", **owner)
+
+    other.write_text("wanted\n")
+    run = converge(body, between=lambda: other.write_text("drifted meanwhile\n"))
+    (fault,) = run.faults
+    assert fault.what == f"update file {other}: it is due by now, and no plan named it. It was not done."
+    assert (run.made, other.read_text(), path.exists()) == ([], "drifted meanwhile\n", False)
+    assert not converge(body).faults
+    assert (other.read_text(), path.read_text()) == ("wanted\n", "wanted\n")
+
+
 def test_a_link_is_switched_and_a_directory_gets_its_mode(converge, tmp_path, owner):
     at = tmp_path / "current"
 
