@@ -27,6 +27,14 @@ class Cluster:
         return f"postgresql@{self.version}-{self.name}.service"
 
     @property
+    def awaited(self) -> str:
+        """The unit that starts ahead of what needs the cluster. Its owner may have `postgresql.service` off.
+
+        Where ours is the distribution's, it is what it was, so that nothing there has to restart.
+        """
+        return self.unit if self.name == NAME else "postgresql.service"
+
+    @property
     def configuration(self) -> str:
         return f"/etc/postgresql/{self.version}/{self.name}"
 

@@ -68,7 +68,9 @@ def _name(cluster: Cluster, there: Clusters) -> Iterator[Foreign]:
             f"cluster {cluster}",
             f"What is not ours has the name of ours: {' and '.join(there.held)}.",
             "An apply would have to replace it.",
-            f"give it another name: pg_renamecluster {cluster.version} {cluster.name} NAME",
+            f"give it another name: pg_renamecluster {cluster.version} {cluster.name} NAME"
+            if there.own
+            else "move it elsewhere",
         )
 
 

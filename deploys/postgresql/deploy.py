@@ -208,7 +208,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
     )
     ensure(
         name="Start the cluster with the host",
-        change=Change("unit", cluster.unit, "enable", "it would not start with the host", "", "disabled", "enabled"),
+        change=Change("unit", cluster.unit, "enable", "postgresql.service alone would start it with the host"),
         test=enabled(cluster),
         command=f"systemctl enable {cluster.unit}",
     )

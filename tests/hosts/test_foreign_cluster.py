@@ -6,16 +6,16 @@ import sys
 
 import pytest
 
-from tests.hosts.matrix import unlock
+from tests.hosts.matrix import at_rest, unlock
 from tests.hosts.pasts.postgresql import AS, BESIDE, MAIN, MAIN_LOOKS
 from tests.hosts.world import World
 
 OURS = "17/health"
-# Whoever makes a cluster meanwhile has begun with it, and waits to be killed.
-SLOW = """mv /usr/lib/postgresql/17/bin/initdb /usr/lib/postgresql/17/bin/initdb.real
-printf '#!/bin/sh\\n/usr/lib/postgresql/17/bin/initdb.real "$@"; rm -f %s/global/pg_control; touch /making; sleep 600\\n' \
-  /var/lib/postgresql/17/health > /usr/lib/postgresql/17/bin/initdb; chmod +x /usr/lib/postgresql/17/bin/initdb"""
-QUICK = "mv /usr/lib/postgresql/17/bin/initdb.real /usr/lib/postgresql/17/bin/initdb; rm /making"
+# What makes a cluster is as good as done, and says whom to kill.
+SLOW = """cd /usr/lib/postgresql/17/bin; mv initdb initdb.real
+printf '#!/bin/sh\\n%s/initdb.real "$@"; echo "$PPID $$" > /tmp/making; exec sleep 600\\n' "$PWD" > initdb
+chmod +x initdb"""
+QUICK = "cd /usr/lib/postgresql/17/bin; mv initdb.real initdb; rm /tmp/making"
 
 
 @pytest.fixture
@@ -30,9 +30,10 @@ def _killed_while_it_makes_the_cluster(world, project):
     argv = [sys.executable, "-m", "healthv1", "apply", "sandbox", "--yes"]
     quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(argv, cwd=project, env=world.environment, **quiet) as process:
-        world.shell("i=0; until [ -e /making ]; do i=$((i + 1)); [ $i -lt 1500 ]; sleep 0.2; done")
+        world.shell("i=0; until [ -s /tmp/making ]; do i=$((i + 1)); [ $i -lt 1500 ]; sleep 0.2; done")
         process.send_signal(signal.SIGKILL)
-    world.shell("pkill -9 -x pg_createcluste; pkill -9 -x initdb; pkill -9 -x sleep; true")
+    world.shell("kill -9 $(cat /tmp/making)")
+    at_rest(world)
     unlock(world)
 
 
@@ -41,8 +42,12 @@ def test_an_apply_that_is_killed_while_it_makes_ours_leaves_the_owners_as_it_was
     lived_in, project
 ):
     world, settings = lived_in, project / "group_data/sandbox.py"
-    before = world.shell(MAIN_LOOKS)
-    settings.write_text(f"{settings.read_text()}\n{BESIDE}\n")
+    before, given = world.shell(MAIN_LOOKS), settings.read_text()
+    settings.write_text(given.replace("Postgresql(memory=1)", "Postgresql()"))
+    faults = {fault["where"]: fault["hint"] for fault in world.json("plan", "sandbox", cwd=project)[1]["faults"]}
+    assert faults.keys() == {"host1: port 5432", "host1: memory"}
+    assert "such as 5433" in faults["host1: port 5432"]
+    settings.write_text(f"{given}\n{BESIDE}\n")
     world.shell(SLOW)
     _killed_while_it_makes_the_cluster(world, project)
     assert world.shell("cat /var/lib/health-v1/postgresql.unfinished").strip() == OURS

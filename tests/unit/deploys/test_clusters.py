@@ -143,6 +143,25 @@ def test_a_former_release_of_the_hosts_left_a_cluster_that_is_brought_over():
     assert not _refused(there, ours=True, memory=None, cluster=main)
 
 
+def test_what_needs_the_cluster_starts_after_what_it_started_after_so_far():
+    assert [Cluster(17, 5432, name).awaited for name in ("health", "main")] == [
+        "postgresql@17-health.service",
+        "postgresql.service",
+    ]
+
+
+@pytest.mark.parametrize("there", ["health", "main", ""])
+def test_nothing_is_asked_of_a_cluster_that_is_not_ours(tmp_path, there):
+    (tmp_path / "lock").write_text(f"1\n{tmp_path}/{there}\n" if there else "")
+    (tmp_path / "health").mkdir()
+    (tmp_path / "main").mkdir()
+    asked = CLUSTER.sql("select 1").replace("/var/run/postgresql/.s.PGSQL.5432.lock", f"{tmp_path}/lock")
+    asked = asked.replace(f" {CLUSTER.data} ", f" {tmp_path}/health ").replace(CLUSTER.as_postgres, "echo asked")
+    done = subprocess.run(["sh", "-c", asked], capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("asked") == (there == "health")
+    assert (done.returncode == 0) == (there == "health")
+
+
 def test_a_cluster_is_ours_by_its_mark_its_stamp_or_its_first_line(host, tmp_path):
     def marks():
         script = Marks().command()
