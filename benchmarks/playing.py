@@ -25,8 +25,8 @@ FILES = (
     "{cluster}/conf.d/zz-health-v1-reload.conf",
     "{cluster}/postgresql.conf",
     "{cluster}/pg_hba.conf",
-    "/etc/systemd/system/postgresql@{version}-main.service.d/network.conf",
-    "/etc/systemd/system/postgresql@{version}-main.service.d/hardening.conf",
+    "/etc/systemd/system/postgresql@{version}-health.service.d/network.conf",
+    "/etc/systemd/system/postgresql@{version}-health.service.d/hardening.conf",
 )
 
 
@@ -57,7 +57,7 @@ class Playbook:
         version = self._must("ls /etc/postgresql").strip()
         self.folder.mkdir(mode=0o700)
         for name in FILES:
-            path = name.format(cluster=f"/etc/postgresql/{version}/main", version=version)
+            path = name.format(cluster=f"/etc/postgresql/{version}/health", version=version)
             copy = Path(f"{self.folder}/wanted{path}")
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.touch(mode=0o600)

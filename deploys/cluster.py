@@ -7,17 +7,32 @@ from dataclasses import dataclass
 
 from deploys.stamps import APPLIED
 
+NAME = "health"
+"""A name of our own: the distribution's `main` is the owner's. With a hyphen the unit would look for another folder."""
+
 
 @dataclass(frozen=True)
 class Cluster:
     version: int
     port: int
-    name: str = "main"
+    name: str = NAME
+    """`main` on hosts that were deployed while ours was the distribution's."""
+
+    def __str__(self) -> str:
+        return f"{self.version}/{self.name}"
 
     @property
     def unit(self) -> str:
         """The unit that is acted on and watched: `postgresql.service` says active while this one is down."""
         return f"postgresql@{self.version}-{self.name}.service"
+
+    @property
+    def awaited(self) -> str:
+        """The unit that starts ahead of what needs the cluster. Its owner may have `postgresql.service` off.
+
+        Where ours is the distribution's, it is what it was, so that nothing there has to restart.
+        """
+        return self.unit if self.name == NAME else "postgresql.service"
 
     @property
     def configuration(self) -> str:
@@ -39,11 +54,15 @@ class Cluster:
 
     @property
     def psql(self) -> str:
-        """The start of a shell command that is followed by a database and more of psql's options."""
+        """The start of a shell command that is followed by a database and more of psql's options.
+
+        It fails where another cluster listens on the port: nothing of ours is asked, or made, in the owner's.
+        """
+        ours = f'[ "$(sed -n 2p /var/run/postgresql/.s.PGSQL.{self.port}.lock 2>/dev/null)" -ef {self.data} ]'
         # "Permission denied" for root's home would be psql's first line. In the path there is only Debian's wrapper,
         # whose start takes twice as long as psql's own.
         psql = f"/usr/lib/postgresql/{self.version}/bin/psql -XAtqw -v ON_ERROR_STOP=1"
-        return f"cd /; {self.as_postgres} {psql} -p {self.port} -d"
+        return f"cd /; {ours} && {self.as_postgres} {psql} -p {self.port} -d"
 
     @property
     def as_postgres(self) -> str:

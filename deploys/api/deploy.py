@@ -51,7 +51,7 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool, clu
             after=(f"{releases}/{version}",),
         )
     link(name="Choose the release", path=stack.current, target=f"releases/{version}", ours=True)
-    _instances(settings, stack, topology, f"{releases}/{version}/{COMPLETE}")
+    _instances(settings, stack, topology, f"{releases}/{version}/{COMPLETE}", cluster)
     pruned(
         name="Remove old releases",
         releases=releases,
@@ -99,9 +99,9 @@ def _effect(others: list[int]) -> str:
     return f"it ends the requests it has; new ones go to {' and '.join(map(str, others))} meanwhile"
 
 
-def _instances(settings: Api, stack: Stack, topology: Topology, release: str) -> None:
+def _instances(settings: Api, stack: Stack, topology: Topology, release: str, cluster: Cluster | None) -> None:
     listen = "0.0.0.0" if topology.remote(topology.edge) else LOOPBACK  # noqa: S104 - the firewall admits the edge alone
-    after = ["pgbouncer.service"] + ["redis-server.service", "postgresql.service"] * (topology.database == LOOPBACK)
+    after = ["pgbouncer.service"] + (["redis-server.service", cluster.awaited] if cluster else [])
     file(
         name="Write the unit",
         path=UNIT,

@@ -10,9 +10,10 @@ from deploys.stamps import APPLIED
 # Up to revision df5e1d9 things had the distribution's names and no marks: stamps and first lines tell that they are
 # ours. A mark that stands is the last to be printed, and counts.
 _STATE = rf"""managed() {{ head -n 2 -- "$1" 2>/dev/null | grep -qF '{MANAGED}'; }}
-for stamp in {APPLIED}/postgresql@*-main.service.restart /var/lib/health-v1/postgresql.unfinished; do
-  [ ! -e "$stamp" ] || echo cluster=main; done
-for file in /etc/postgresql/*/main/conf.d/zz-health-v1-restart.conf; do ! managed "$file" || echo cluster=main; done
+for file in /etc/postgresql/*/*/conf.d/zz-health-v1-restart.conf; do name=${{file%/conf.d/*}}
+  ! managed "$file" || echo "cluster=${{name##*/}}"; done
+for stamp in {APPLIED}/postgresql@*-*.service.restart; do name=${{stamp##*/postgresql@*-}}
+  [ ! -e "$stamp" ] || echo "cluster=${{name%.service.restart}}"; done
 if [ -e {APPLIED}/redis-server.service.restart ] || managed /etc/redis/redis.conf; then echo redis=redis-server; fi
 if [ -e {APPLIED}/pgbouncer.service.restart ] || managed /etc/pgbouncer/pgbouncer.ini; then echo pgbouncer=pgbouncer; fi
 ! managed /etc/nginx/nginx.conf || echo nginx=nginx

@@ -6,7 +6,7 @@ from deploys.cluster import Cluster
 from deploys.component import Check
 from deploys.hardening import undumped
 from deploys.logins import accepted
-from deploys.postgresql.commands import certified, in_force
+from deploys.postgresql.commands import certified, enabled, in_force
 from deploys.postgresql.configuration import addresses
 from deploys.postgresql.settings import READER, Reading
 from deploys.stack import Stack, Topology
@@ -34,7 +34,7 @@ def _cluster(cluster: Cluster, where: tuple[str, ...]) -> list[Check]:
         Check("The cluster runs", f"systemctl is-active --quiet {cluster.unit}", journal),
         Check(
             "The cluster starts with the host",
-            f"systemctl is-enabled --quiet postgresql.service && grep -qx auto {cluster.configuration}/start.conf",
+            f"{enabled(cluster)} && grep -qx auto {cluster.configuration}/start.conf",
             "run apply",
         ),
         Check("PostgreSQL answers", cluster.holds("true"), journal),

@@ -2,33 +2,76 @@
 
 from __future__ import annotations
 
-from deploys.cluster import Cluster
+from deploys.cluster import NAME, Cluster
+from deploys.marks import mark, marked
 
 UNFINISHED = "/var/lib/health-v1/postgresql.unfinished"
-"""Stands while a cluster is being made: what is there then never ran, and may be thrown away."""
+"""Names the cluster that is being made: what is there then never ran, and may be thrown away."""
+
+# The owner's defaults for new clusters are not for ours. It is started with the host once it is whole and configured.
+_CREATE = (
+    "pg_createcluster --createclusterconf=/dev/null -o include_dir=conf.d --locale C.UTF-8 --start-conf manual"
+    " -p {port} {version} {name} -- --data-checksums >&2"
+)
 
 
 def made(cluster: Cluster) -> str:
     """Return a test that succeeds when the cluster was made whole."""
-    return f"test -s {cluster.data}/global/pg_control && test -d {cluster.configuration} && test ! -e {UNFINISHED}"
+    return f"test -s {cluster.data}/global/pg_control && test -d {cluster.configuration} && ! {_unfinished(cluster)}"
+
+
+def _unfinished(cluster: Cluster) -> str:
+    return f'test "$(cat {UNFINISHED} 2>/dev/null)" = {cluster}'
 
 
 def make(cluster: Cluster) -> str:
     """Return shell that makes the cluster; what a killed run left is thrown away, one that still runs is waited for.
 
-    Nothing is thrown away, or made anew, that ever served: a disk may not be mounted.
+    Nothing is thrown away, or made anew, that ever served, for a disk may not be mounted; and nothing that was there
+    before our mark: the mark is written by the run that finds the place vacant.
     """
-    name = f"{cluster.version} {cluster.name}"
+    conf, data = cluster.configuration, cluster.data
+    ours = "true" if cluster.name != NAME else marked("cluster", cluster.name)  # earlier versions left no mark
+    create = _CREATE.format(port=cluster.port, version=cluster.version, name=cluster.name)
     return f"""exec 9>{UNFINISHED}.lock; flock -w 300 9
+refuse() {{ echo "$1" >&2; exit 1; }}
+vacant() {{ [ ! -L "$1" ] && {{ [ ! -e "$1" ] || [ -z "$(ls -A -- "$1")" ]; }}; }}
 if ! {{ {made(cluster)}; }}; then
-if [ -e {cluster.served} ] && {{ [ -e {UNFINISHED} ] || [ ! -s {cluster.data}/global/pg_control ]; }}; then
-echo "{cluster.data} served before and is not whole: mount or restore it; to begin anew, remove {cluster.served}" >&2
-exit 1; fi
-if [ -e {UNFINISHED} ]; then rm -rf -- {cluster.data} {cluster.configuration}; fi
-[ -s {cluster.data}/global/pg_control ] || {{ touch {UNFINISHED}; sync -f {UNFINISHED}; }}
-pg_createcluster --locale C.UTF-8 --start-conf auto {name} -- --data-checksums >&2
-sync -f {cluster.data}; rm -f {UNFINISHED}
+if [ -e {cluster.served} ] && {{ {_unfinished(cluster)} || [ ! -s {data}/global/pg_control ]; }}; then
+refuse "{data} served before and is not whole: mount or restore it; to begin anew, remove {cluster.served}"; fi
+if {ours} && {_unfinished(cluster)}; then
+[ ! -e {data}/postmaster.opts ] || refuse "{cluster} was started before it was whole: if nothing is in it that anybody \
+needs, stop it and remove {data}/postmaster.opts"
+rm -rf --one-file-system -- {data} {conf}; fi
+if {ours} && [ -s {data}/global/pg_control ] && vacant {conf}; then {_configuration(cluster)}
+else
+for at in {data} {conf}; do vacant "$at" || refuse "$at holds what is not ours: move it elsewhere"; done
+echo {cluster} > {UNFINISHED}; sync -f {UNFINISHED}
+{mark("cluster", cluster.name)}
+{create}
+sync -f {data}; rm -f {UNFINISHED}
+fi
 fi"""
+
+
+def _configuration(cluster: Cluster) -> str:
+    """Return shell that makes a place for the lost configuration of a cluster that has its data.
+
+    pg_createcluster would remove both when it fails.
+    """
+    at = cluster.configuration
+    return (
+        f"install -d -o postgres -g postgres {at} {at}/conf.d;"
+        f" install -o postgres -g postgres -m 0640 /dev/null {at}/pg_ident.conf"
+    )
+
+
+def enabled(cluster: Cluster) -> str:
+    """Return a test that succeeds when the cluster starts with the host by itself.
+
+    By way of postgresql.service it would as well, but that starts what its owner stopped, and may be off.
+    """
+    return f'test "$(systemctl is-enabled {cluster.unit} 2>/dev/null)" = enabled'
 
 
 def acceptable(cluster: Cluster) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from deploys.cluster import Cluster
+from deploys.cluster import NAME, Cluster
 from deploys.component import Secret, Text, template
 from deploys.facts.machine import MachineState
+from deploys.facts.marks import Marks
 from deploys.operations.altered import nothing_altered
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
+from deploys.operations.clusters import beside_others
 from deploys.operations.databases import database
 from deploys.operations.files import directory, file
 from deploys.operations.master_key import opens_what_is_stored
@@ -19,7 +21,17 @@ from deploys.operations.roles import holder, members, only_logins, role
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.postgresql.checks import checks, last_checks
-from deploys.postgresql.commands import acceptable, admissible, certificate, certified, made, make, serving, valid
+from deploys.postgresql.commands import (
+    acceptable,
+    admissible,
+    certificate,
+    certified,
+    enabled,
+    made,
+    make,
+    serving,
+    valid,
+)
 from deploys.postgresql.configuration import parameters, peers, reloading, restarting, sources
 from deploys.postgresql.reading import readable, reading_checks, unread
 from deploys.postgresql.settings import MAKER, READER, VERSION, Postgresql, Reading
@@ -39,6 +51,7 @@ def deploy_postgresql(
 ) -> None:
     """Run the cluster. `master_key` is not told to it: it has to be the one that opens what is stored."""
     machine, cluster = host.get_fact(MachineState), cluster_here(stack)
+    beside_others(name="Look at the clusters that are there", cluster=cluster, memory=settings.memory)
     opens_what_is_stored(
         name="Try the master key on what is stored",
         cluster=cluster,
@@ -94,9 +107,10 @@ def deploy_reading(reading: Reading | None, stack: Stack) -> None:
 
 
 def cluster_here(stack: Stack) -> Cluster:
-    """Return the cluster of a host that has the database."""
+    """Return the cluster of a host that has the database: the one that is marked as ours, or that is to be made."""
     machine = host.get_fact(MachineState)
-    return Cluster(VERSION[machine.os, machine.release], stack.postgresql_port)
+    name = host.get_fact(Marks).get("cluster", NAME)
+    return Cluster(VERSION[machine.os, machine.release], stack.postgresql_port, name)
 
 
 def _cluster(cluster: Cluster) -> None:
@@ -114,7 +128,7 @@ def _cluster(cluster: Cluster) -> None:
     )
     ensure(
         name="Make the cluster",
-        change=Change("cluster", f"{version}/{cluster.name}", "create", becomes=f"port {cluster.port}"),
+        change=Change("cluster", str(cluster), "create", becomes=f"port {cluster.port}"),
         test=made(cluster),
         command=make(cluster),
     )
@@ -139,6 +153,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
             user="postgres",
             group="postgres",
             test=valid(cluster),
+            ours=True,
         )
     file(
         name="Write postgresql.conf",
@@ -147,6 +162,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
         mode="0640",
         user="postgres",
         group="postgres",
+        ours=True,
     )
     file(
         name="Write pg_hba.conf",
@@ -156,17 +172,24 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
         mode="0640",
         user="postgres",
         group="postgres",
+        ours=True,
     )
     file(
-        name="Have systemd start it with the host",  # by Debian's generator, which reads this
+        name="Have it start again after an upgrade of its package",  # and whenever postgresql.service does
         path=f"{at}/start.conf",
         content=template("postgresql/start.conf"),
         user="postgres",
         group="postgres",
+        ours=True,
     )
-    directory(name="Make a place for the unit's drop-ins", path=drop_in)
-    file(name="Start after the network", path=network, content=template("postgresql/network.conf"))
-    file(name="Keep its memory out of core dumps", path=hardening, content=template("postgresql/hardening.conf"))
+    directory(name="Make a place for the unit's drop-ins", path=drop_in, ours=True)
+    file(name="Start after the network", path=network, content=template("postgresql/network.conf"), ours=True)
+    file(
+        name="Keep its memory out of core dumps",
+        path=hardening,
+        content=template("postgresql/hardening.conf"),
+        ours=True,
+    )
     nothing_altered(name="Take back what ALTER SYSTEM set", cluster=cluster, restart=RESTART)
     unit(
         name="Run the cluster",
@@ -183,7 +206,12 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
         probe=serving(cluster),
         wait=300,  # it replays its log after a crash
     )
-    unit(name="Start the cluster with the host", unit="postgresql.service", effect=EFFECT)
+    ensure(
+        name="Start the cluster with the host",
+        change=Change("unit", cluster.unit, "enable", "postgresql.service alone would start it with the host"),
+        test=enabled(cluster),
+        command=f"systemctl enable {cluster.unit}",
+    )
 
 
 def _roles(cluster: Cluster, stack: Stack) -> None:

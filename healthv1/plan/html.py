@@ -12,7 +12,7 @@ from markupsafe import Markup
 from healthv1.plan.data import Plan
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import sections
-from healthv1.plan.words import counted, diff_lines, headline, mark, tally, total, value
+from healthv1.plan.words import counted, diff_lines, headline, mark, placing, tally, total, value
 from healthv1.readable import readable
 
 _pages = jinja2.Environment(
@@ -29,6 +29,7 @@ _pages.filters |= {
     "mark": mark,
     "diff_lines": diff_lines,
     "counted": counted,
+    "placing": placing,
 }
 _KINDS = {"+": "added", "-": "removed", "@": "place"}
 _pages.filters["line_kind"] = lambda line: _KINDS.get(line[:1], "")

@@ -18,7 +18,7 @@ from healthv1.plan.pieces import Piece, fold
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import Component, Section, sections
 from healthv1.plan.text import announced
-from healthv1.plan.words import counted, diff_lines, total
+from healthv1.plan.words import counted, diff_lines, placing, total
 from healthv1.readable import readable
 
 LIMIT = 65_000
@@ -28,13 +28,15 @@ SHORTEST = 10_000
 _KINDS = ("diff", "component", "section", "fault")
 _WIDEST = 300
 """Characters of a name outside of a fence."""
+_PLACES = 20
+"""Lines that decide where data lie, with the names of their files."""
 
 
 def document(plan: Plan, limit: int = LIMIT) -> str:
     plan = redacted(plan)
     head, foot = _head(plan), _foot(plan)
     room = limit - len(head) - len(foot) - 2 * _WIDEST  # for what is said of what is left out
-    pieces = [_of_fault(fault) for fault in plan.faults] + [_of_section(one) for one in sections(plan.steps)]
+    pieces = [*_of_places(plan), *map(_of_fault, plan.faults), *map(_of_section, sections(plan.steps))]
     fold(pieces, _KINDS, room)
     kept = list(_fitting(pieces, room))
     return head + "".join(kept) + _left_out(plan, pieces, more=len(pieces) - len(kept)) + foot
@@ -47,6 +49,16 @@ def _head(plan: Plan) -> str:
 def _foot(plan: Plan) -> str:
     said = {"environment": plan.environment, "revision": plan.revision, "made": plan.made, "healthv1": plan.toolkit}
     return " · ".join(f"{name} {_span(text)}" for name, text in said.items() if text) + "\n"
+
+
+def _of_places(plan: Plan) -> Iterator[Piece]:
+    """Yield what decides where data lie: what comes below is folded, and may be left out."""
+    changes = dict.fromkeys(change for step in plan.steps for change in step.changes)
+    told = {change.target: lines for change in changes if (lines := placing(diff_lines(change)))}
+    lines = [_short(line) for target, placed in told.items() for line in (target, *placed)]
+    if lines:
+        more = [f"… {counted(len(lines) - _PLACES, 'more line')}"] if len(lines) > _PLACES else []
+        yield Piece(f"Lines that decide where data lie:\n\n{_fenced([*lines[:_PLACES], *more], 'diff')}")
 
 
 def _of_fault(fault: Fault) -> Piece:

@@ -9,11 +9,11 @@ from deploys.operations.change import Change
 from healthv1.plan.data import Plan
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import sections
-from healthv1.plan.words import counted, diff_lines, headline, mark, total, value
+from healthv1.plan.words import counted, diff_lines, headline, mark, placing, total, value
 from healthv1.readable import readable
 
 LONG = 20
-"""Lines of a diff; more are folded. A created file is folded whole."""
+"""Lines of a diff; more are folded. A created file is folded whole. Lines that decide where data lie never are."""
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
 
 
@@ -50,11 +50,18 @@ def _of_change(change: Change, *, full: bool) -> Iterator[Line]:
     yield Line(f"    {announced(change)}{length}", _COLOURS[mark(change)])
     if change.effect:
         yield Line(f"        effect: {readable(change.effect)}")
-    shown = diff if full else diff[: 0 if change.action == "create" else LONG]
+    shown, hidden = (diff, 0) if full else _folded(change, diff)
     yield from (Line(f"        {line}", _COLOURS.get(line[:1])) for line in shown)
-    if len(diff) > len(shown) and change.action != "create":
-        yield Line(f"        … {counted(len(diff) - len(shown), 'more line')}")
+    if hidden and change.action != "create":
+        yield Line(f"        … {counted(hidden, 'more line')}")
 
 
 def _is_folded(change: Change) -> bool:
-    return len(diff_lines(change)) > (0 if change.action == "create" else LONG)
+    return _folded(change, diff_lines(change))[1] > 0
+
+
+def _folded(change: Change, diff: list[str]) -> tuple[list[str], int]:
+    """Return the lines that are shown, and how many are not."""
+    length = 0 if change.action == "create" else LONG
+    shown = diff[:length] + placing(diff[length:])
+    return shown, len(diff) - len(shown)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 from deploys.operations.change import Change
@@ -14,6 +15,9 @@ MARKS = {
 }
 _ORDER = ("create", "install", "generate", "update", "configure", "reset", "remove", "enable", "start", "stop")
 _LAST = ("reload", "restart")
+# Of PostgreSQL and Redis: what is served after a restart, and what is not, follows from these.
+_PLACES = ("data_directory", "dir", "dbfilename", "appendonly", "appenddirname", "appendfilename")
+_PLACING = re.compile(rf"[+-]\s*({'|'.join(_PLACES)})[\s=]", re.IGNORECASE)
 
 
 def mark(change: Change) -> str:
@@ -64,3 +68,8 @@ def diff_lines(change: Change) -> list[str]:
     if lines[:1] and lines[0].startswith("---"):
         lines = lines[2:]
     return lines[1:] if change.action == "create" and lines[:1] and lines[0].startswith("@@") else lines
+
+
+def placing(lines: list[str]) -> list[str]:
+    """Return the lines of a diff that decide where data lie: in no form of a plan are they folded away."""
+    return [line for line in lines if _PLACING.match(line)]

@@ -6,7 +6,8 @@
 from dataclasses import dataclass
 
 PSQL = "cd /; runuser -u postgres -- psql -XAtqv ON_ERROR_STOP=1"
-CONF = "cd /etc/postgresql/*/main"
+CONF = "cd /etc/postgresql/*/*"
+CLUSTER = "$(systemctl list-units -q --plain 'postgresql@*' | cut -d' ' -f1)"
 SERVED = "/etc/nginx/tls/health-v1.pem"
 LINEAGE = "/etc/letsencrypt/live/api.sandbox.test"
 VISITED = (
@@ -110,7 +111,15 @@ DRIFTS = [
         "a cluster that is down and does not start with the host",
         "start.conf",
         f"{CONF}; sed -i s/auto/manual/ start.conf; systemctl daemon-reload; systemctl stop 'postgresql@*'",
-        f"{PSQL} -c 'select 1' && systemctl daemon-reload && ls /run/systemd/generator/postgresql.service.wants/*main*",
+        f"{PSQL} -c 'select 1' && systemctl daemon-reload"
+        " && ls /run/systemd/generator/postgresql.service.wants/postgresql@*",
+    ),
+    Drift(
+        "postgresql",
+        "a unit that nothing starts with the host",
+        "postgresql@",
+        f"systemctl disable {CLUSTER}",
+        f"systemctl is-enabled {CLUSTER} | grep -qx enabled",
     ),
     Drift(
         "postgresql",

@@ -72,6 +72,7 @@ NASTY = (
     "|",
     "# ",
     "- ",
+    "dir ",
 )
 texts = st.lists(st.sampled_from(NASTY) | st.text(max_size=8), max_size=5).map("".join)
 _names = st.sampled_from(("web1", "db1")) | texts

@@ -3,10 +3,12 @@
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from hypothesis import given
 
+from deploys.operations.change import Change
 from healthv1.errors import Fault
 from healthv1.plan.html import document
 from tests.unit.plans import CREATE, PROTECT, RELOAD, WRITE, plan_of, plans
@@ -55,6 +57,15 @@ def test_it_says_all_that_the_plan_says():
     shown = {"production", total, "+two", "-old", "0644 a:a → 0600 a:a", "nobody is interrupted", "db2", "Really."}
     assert shown <= set(page.words)
     assert page.tags.count("details") == 2 + 2  # a component each, and two diffs
+
+
+def test_a_line_that_moves_data_stands_outside_of_a_diff_that_is_closed():
+    moving = "-data_directory = '/srv/pg/main'"
+    long = "\n".join([*(f"+{number}" for number in range(30)), moving])
+    for diff, action, times in ((long, "update", 2), (moving, "update", 1), (moving, "create", 2)):
+        text = document(plan_of(replace(WRITE, changes=(Change("file", "/z", action, "", diff),))))
+        assert Page(text).words.count(moving) == times
+        assert (text.index("data_directory") < text.index('<details class="diff"')) == (times == 2)
 
 
 def test_it_allows_its_own_style_and_nothing_else():

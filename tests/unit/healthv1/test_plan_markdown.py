@@ -63,6 +63,14 @@ def test_it_says_all_that_the_plan_says():
     assert {tag for tag, *_ in page.tags} == OURS
 
 
+def test_a_line_that_moves_data_stands_ahead_of_all_that_is_folded_or_left_out():
+    moving = "-data_directory = '/srv/pg/main'"
+    diff = "\n".join([*("+" + "x" * 500 for _ in range(100)), moving])
+    text = document(plan_of(CREATE, replace(WRITE, changes=(Change("file", "/z", "update", "", diff),))), SHORTEST)
+    assert "+" + "x" * 500 not in text
+    assert text.index(f"/z\n{moving}\n") < text.index("<details>")
+
+
 FENCES = Change("file", "/x", "update", "", "x\n```\n</details><script>\n````")
 
 

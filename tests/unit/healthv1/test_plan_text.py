@@ -45,6 +45,15 @@ def test_in_full_created_files_and_long_diffs_are_whole():
     assert not any("more lines" in line or "--full" in line for line in shown)
 
 
+def test_a_line_that_moves_data_is_shown_however_long_the_diff_is_and_in_a_created_file_too():
+    moving = ["-data_directory = '/srv/pg/main'", "+data_directory = '/var/lib/postgresql/17/main'", "+appendonly no"]
+    diff = "\n".join([*(f"+{number}" for number in range(LONG + 7)), *moving, "+dirty = 1"])
+    shown = _read(replace(WRITE, changes=(Change("file", "/z", "update", "content", diff),)))
+    assert [line.strip() for line in shown[-6:-2]] == [*moving, "… 8 more lines"]
+    created = _read(replace(WRITE, changes=(Change("file", "/z", "create", "", diff),)))
+    assert [line.strip() for line in created[3:-2]] == moving
+
+
 def test_what_several_hosts_share_is_said_once_and_in_the_order_of_the_stages():
     base = [Step(host, "base", "SSH", "Write", PROTECT.changes) for host in ("a", "b", "c")]
     own = Step("b", "base", "Firewall", "Rule", (Change("rule", "80/tcp", "create"),))

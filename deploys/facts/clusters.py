@@ -1,0 +1,118 @@
+"""Which PostgreSQL clusters stand on a host, ours and others, and what lies where ours is to be."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+from deploys.cluster import Cluster
+from deploys.stamps import APPLIED
+
+# What is configured counts, whether it runs or not, the last one as PostgreSQL reads its files. A postmaster without a
+# configuration of Debian's kind (a container's, one built by hand) is known by the folder it works in, its data.
+_STATE = r"""settings() { [ "$2" -lt 10 ] && [ -f "$1" ] || return 0
+sed -nE "s/^\s*(port|data_directory|include|include_dir|include_if_exists)\s*(=|\s)\s*'?([^'#]*).*/\L\1\E \3/Ip" "$1" |
+while read -r key value; do
+  case $value in /*) path=$value;; *) path=${1%/*}/$value;; esac
+  case $key in
+    include_dir) for each in "$path"/*.conf; do settings "$each" $(($2 + 1)); done;;
+    include*) settings "$path" $(($2 + 1));;
+    *) printf '%s %s\n' "$key" "$value";; esac; done; }
+last() { sed -n "s/^$1 //p" | tail -n 1; }
+real() { [ -z "$1" ] || readlink -m -- "$1"; }
+holds() { [ -L "$1" ] || { [ -e "$1" ] && [ -n "$(ls -A -- "$1")" ]; }; }
+tab=$(printf '\t')
+known=$(for file in $etc/*/*/postgresql.conf; do [ -f "$file" ] || continue
+  at=${file%/*} name=${file#$etc/}; name=${name%/postgresql.conf}
+  said=$(settings "$file" 0); data=$(echo "$said" | last data_directory)
+  [ -n "$data" ] || data=$(readlink "$at/pgdata")
+  port=$({ echo "$said"; settings "$data/postgresql.auto.conf" 0; } | last port)
+  [ -e "$applied/postgresql@${name%%/*}-${name#*/}.service.restart" ] && ours=ours || ours=
+  [ "$name" = "$own" ] && kind=own || kind=cluster
+  printf '%s\t%s\t%s\t%s\t%s\n' $kind "$name" "${port:-5432}" "$(real "$data")" "$ours"
+done)
+echo "$known"
+cat /proc/[0-9]*/status | awk '$1 == "Name:" { name = $2 } $1 == "Pid:" { pid = $2; is[pid] = name }
+  $1 == "PPid:" { parent[pid] = $2 }
+  END { for (pid in is) if (is[pid] ~ /^(postgres|postmaster)$/ && is[parent[pid]] != is[pid]) print pid }' |
+while read -r pid; do data=$(readlink "/proc/$pid/cwd") || continue
+  case $known in *"$tab$data$tab"*) ;; *) printf 'postmaster\t%s\n' "$data";; esac; done | sort -u
+printf 'place\t%s\n' "$(real "$place")"
+pid=$(head -n 1 "$pids/${own%/*}-${own#*/}.pid") && [ "$(cat "/proc/$pid/comm")" = postgres ] &&
+  printf 'runs\t%s\n' "$(readlink "/proc/$pid/cwd")"
+holds "$place" && printf 'holds\t%s\n' "$place"
+holds "$conf" && printf 'holds\t%s\n' "$conf"
+[ -s "$place/global/pg_control" ] && echo whole
+[ -e "$served" ] && echo served"""
+
+
+@dataclass(frozen=True)
+class Standing:
+    name: str
+    """"17/main"; empty for a server that Debian's tools do not know."""
+    port: int = 0
+    data: str = ""
+    """Where its data lie, links followed; empty when its configuration does not say."""
+    served_us: bool = False
+
+
+@dataclass(frozen=True)
+class Clusters:
+    others: tuple[Standing, ...] = ()
+    """All but the one that bears the name of ours."""
+    own: Standing | None = None
+    """The one that does, whoever made it."""
+    runs_in: str = ""
+    """Where the data of the latter lie while it runs; its configuration may have been changed since it was started."""
+    place: str = ""
+    """Where ours is to keep its data, links followed."""
+    held: tuple[str, ...] = ()
+    """Those of its two folders that are not empty."""
+    whole: bool = False
+    """There are a cluster's data in that place."""
+    served: bool = False
+    """Ours has run before."""
+
+
+class ClustersHere(FactBase[Clusters]):
+    default = Clusters
+
+    def command(self, cluster: Cluster, root: str = "") -> str:
+        given = {
+            "etc": f"{root}/etc/postgresql",
+            "pids": f"{root}/run/postgresql",
+            "applied": root + APPLIED,
+            "own": str(cluster),
+            "place": root + cluster.data,
+            "conf": root + cluster.configuration,
+            "served": root + cluster.served,
+        }
+        return f"({_assigned(given)}\n{_STATE}) 2>/dev/null || true"
+
+    def process(self, output: list[str]) -> Clusters:
+        told: dict[str, list[list[str]]] = {}
+        for kind, *rest in (line.split("\t") for line in output):
+            told.setdefault(kind, []).append(rest)
+        own = [_standing(*rest) for rest in told.get("own", ())]
+        unknown = [Standing("", data=data) for (data,) in told.get("postmaster", ())]
+        place, runs_in = (next((path for (path,) in told.get(kind, ())), "") for kind in ("place", "runs"))
+        others = [*(_standing(*rest) for rest in told.get("cluster", ())), *unknown]
+        return Clusters(
+            others=tuple(one for one in others if one.data != place or one.name),
+            own=own[0] if own else None,
+            runs_in=runs_in,
+            place=place,
+            held=tuple(path for (path,) in told.get("holds", ())),
+            whole="whole" in told,
+            served="served" in told,
+        )
+
+
+def _standing(name: str, port: str, data: str, ours: str) -> Standing:
+    return Standing(name, int(port), data, bool(ours))
+
+
+def _assigned(values: dict[str, str]) -> str:
+    return " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items())
