@@ -22,7 +22,7 @@ probe() { for file in "$accepted" "$login"; do said=$({ cat -- "$file"; printf '
   echo "Redis does not let the probe in; apply with redis.persist as it was, which mends that" >&2; return 1; }
 put() { new=$(mktemp -- "$users.XXXXXXXX") && cp -p -- "$1" "$new" && mv -fT -- "$new" "$users" &&
   [ "$(probe 'ACL LOAD')" = OK ]; }
-switch() ( kept=$(mktemp -d)
+switch() ( kept=/run/health-v1-switch; rm -rf -- "$kept"; mkdir -- "$kept"
   trap 'code=$?; put "$kept/users" || code=1; rm -rf -- "$kept"; exit $code' EXIT; trap 'exit 1' HUP INT TERM PIPE
   cp -p -- "$users" "$kept/users"; cp -p -- "$users" "$kept/more"
   word=$(head -c 32 /dev/urandom | sha256sum | cut -c1-64)
@@ -30,7 +30,8 @@ switch() ( kept=$(mktemp -d)
     >> "$kept/more"
   put "$kept/more"
   said=$(printf 'AUTH health-v1-switch %s\nCONFIG SET appendonly %s\n' "$word" "$1" | say)
-  [ "$(printf '%s\n' "$said" | grep -cx OK)" = 2 ] || { printf '%s\n' "$said" >&2; exit 1; } )"""
+  case $said in "OK
+OK") ;; *) printf '%s\n' "$said" | grep -vx OK >&2; exit 1;; esac )"""
 
 # What it holds is written whole by a child of the process; what comes meanwhile is written behind that.
 _WRITTEN = r"""asked() { probe 'INFO persistence' | sort | sed -n -e 's/^aof_last_bgrewrite_status:/rewrite=/p' \
