@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from deploys.marks import OURS, mark
 
-# Somebody may have installed it where services are not started, as we do. Whatever ran has left a log.
-_FOREIGN = r"""foreign() ( [ ! -e "$5" ] || exit 1
+# $1 package, $2 unit, $3 configuration, $4 log, $5 mark. Without a mark: somebody may have installed it where services
+# are not started, as we do; whatever ran has left a log. "ours": it came with us, and would start with the host until
+# it is turned off. "off": since then whoever runs it, or writes what it is to do, is its owner.
+_FOREIGN = r"""foreign() ( mark=$(cat -- "$5" 2>/dev/null || true)
+[ "$mark" != ours ] || exit 1
 case $(dpkg-query -W -f '${db:Status-Abbrev}' -- "$1" 2>/dev/null) in ''|?[nc]*) exit 1;; esac
-! systemctl is-active --quiet -- "$2" && [ ! -e "$4" ] || exit 0
+! systemctl is-active --quiet -- "$2" || exit 0
+[ "$mark" = off ] || [ ! -e "$4" ] || exit 0
 ! dpkg-query -W -f '${Conffiles}\n' -- "$1" | grep -qxF -- " $3 $(md5sum < "$3" | cut -c1-32)" )"""
 
 
@@ -33,19 +37,29 @@ class Packaged:
 
     @property
     def foreign(self) -> str:
-        """A test that succeeds where somebody had it before us: installed, and once run or configured."""
+        """A test that succeeds where it is somebody's: who had it before us, or took it when it had come with us."""
         about = (self.name, self.unit, self.configuration, self.log, f"{OURS}/{self.mark}")
         return f"{{ {_FOREIGN}\nforeign {shlex.join(about)}; }}"
 
     @property
     def off(self) -> str:
         """A test that succeeds where it neither runs nor starts with the host, or that is the owner's affair."""
-        started = f"systemctl is-enabled --quiet {self.unit} || systemctl is-active --quiet {self.unit}"
-        return f"{self.foreign} || ! {{ {started}; }}"
+        return f"{self.foreign} || ! {{ {self._started}; }}"
+
+    @property
+    def turn_off(self) -> str:
+        """Shell after which it is off, and whoever starts it is its owner."""
+        return f"systemctl disable --now {self.unit}\n{mark(self.mark, 'off')}"
 
     def claim(self, name: str, unit: str) -> str:
         """Return shell that marks `unit` as ours by `name`, and the package where nobody has it."""
-        return f"{self.foreign} || {mark(self.mark, 'ours')}\n{mark(name, unit)}"
+        is_off = f"systemctl cat {self.unit} >/dev/null 2>&1 && ! {{ {self._started}; }}"
+        package = f"if {is_off}; then {mark(self.mark, 'off')}; else {mark(self.mark, 'ours')}; fi"
+        return f"{self.foreign} || {package}\n{mark(name, unit)}"
+
+    @property
+    def _started(self) -> str:
+        return f"systemctl is-enabled --quiet {self.unit} || systemctl is-active --quiet {self.unit}"
 
 
 REDIS = Packaged("redis-server", "/etc/redis/redis.conf", "/var/log/redis/redis-server.log")

@@ -51,9 +51,11 @@ def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> N
     if not pooler.shared:
         ensure(
             name="Leave the distribution's PgBouncer off",
-            change=Change("unit", PGBOUNCER.unit, "disable", f"ours is {pooler.unit}", becomes="disabled"),
+            change=Change(
+                "unit", PGBOUNCER.unit, "disable", f"ours is {pooler.unit}", was="enabled", becomes="disabled"
+            ),
             test=PGBOUNCER.off,
-            command=f"systemctl disable --now {PGBOUNCER.unit}",
+            command=PGBOUNCER.turn_off,
             after=(PGBOUNCER.name,),
         )
     file(

@@ -45,9 +45,9 @@ def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
     if not server.shared:
         ensure(
             name="Leave the distribution's Redis off",
-            change=Change("unit", REDIS.unit, "disable", f"ours is {server.unit}", becomes="disabled"),
+            change=Change("unit", REDIS.unit, "disable", f"ours is {server.unit}", was="enabled", becomes="disabled"),
             test=REDIS.off,
-            command=f"systemctl disable --now {REDIS.unit}",
+            command=REDIS.turn_off,
             after=(REDIS.name,),
         )
         directory(

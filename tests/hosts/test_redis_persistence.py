@@ -1,5 +1,9 @@
 """Whether Redis keeps what it holds on disk is switched while it serves: no session is lost, and none lives again."""
 
+import shutil
+import tempfile
+from pathlib import Path
+
 import pytest
 
 from tests.hosts.world import quoted
@@ -42,10 +46,13 @@ def _alive(world):
 
 
 def _with(project, redis):
-    settings = project / "group_data/sandbox.py"
-    kept = settings.read_text().partition("\nredis = ")[0].removesuffix("from deploys.redis.settings import Redis")
-    settings.write_text(f"{kept}from deploys.redis.settings import Redis\nredis = {redis}\n")
-    return project
+    """Return a copy of the team's files with these settings: of files that change, pyinfra keeps the old text."""
+    copy = Path(tempfile.mkdtemp(dir=project))
+    for name in ("inventories", "group_data"):
+        shutil.copytree(project / name, copy / name)
+    with (copy / "group_data/sandbox.py").open("a") as settings:
+        settings.write(f"\nfrom deploys.redis.settings import Redis\nredis = {redis}\n")
+    return copy
 
 
 def _actions(outcome):
@@ -61,14 +68,15 @@ def test_switching_loses_nothing_and_brings_back_nothing(sessions, driver, proje
     assert sessions.shell(f"! test -e {KEPT} && echo gone") == "gone\n"
 
     _redis(sessions, "echo DEL session:0; echo SET session:1 again EX 9000")
-    on = driver.apply(_with(project, "Redis()"))
+    settings = _with(project, "Redis()")
+    on = driver.apply(settings)
     on.assert_faithful()
     assert _actions(on) == ["update", "update"]
     assert sessions.shell(PROCESS) == process
     sessions.shell(f"systemctl restart {UNIT}")
     assert _alive(sessions) == 199
     assert _redis(sessions, "echo GET session:1") == ["again"]
-    code, report = sessions.json("verify", "sandbox", cwd=project)
+    code, report = sessions.json("verify", "sandbox", cwd=settings)
     assert code == 0, [finding for finding in report["findings"] if not finding["holds"]]
 
 
@@ -77,11 +85,12 @@ def test_a_switch_that_is_cut_short_is_finished_by_the_next_apply(sessions, driv
         for persist in (False, True):
             with subtests.test(f"to {persist}, {'after' if late else 'before'} it is told"):
                 sessions.shell(f"{KILLS}; rm -f /run/late; {'touch /run/late' if late else ':'}")
-                assert driver.apply(_with(project, f"Redis(persist={persist})")).faults
+                settings = _with(project, f"Redis(persist={persist})")
+                assert driver.apply(settings).faults
                 assert sessions.shell(USERS) == "default probe health-v1-switch\n"
                 assert _alive(sessions) == 200
                 sessions.shell("rm /usr/local/bin/redis-cli")
-                again = driver.apply(project)
+                again = driver.apply(settings)
                 again.assert_faithful()
                 assert "restart" not in _actions(again)
                 assert (sessions.shell(USERS), _alive(sessions)) == ("default probe\n", 200)

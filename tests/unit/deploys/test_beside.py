@@ -67,8 +67,19 @@ def test_a_service_that_once_ran_or_was_configured_is_its_owners(on_a_host):
     _put(on_a_host, REDIS.log, "it ran")
     assert on_a_host(REDIS.foreign, **told)[0] == 0
     assert on_a_host(REDIS.foreign, **{**told, "installed": "rc "})[0] == 1
+
+
+def test_what_came_with_us_is_ours_until_it_is_off_and_then_belongs_to_whoever_uses_it(on_a_host):
+    told = {"installed": "ii ", "conffiles": _stock(on_a_host)}
+    _put(on_a_host, REDIS.log, "it ran when the host started, ahead of being turned off")
     _put(on_a_host, f"{OURS}/{REDIS.mark}", "ours")
-    assert on_a_host(REDIS.foreign, **told)[0] == 1
+    assert on_a_host(REDIS.foreign, **told, active=[REDIS.unit])[0] == 1
+    _put(on_a_host, f"{OURS}/{REDIS.mark}", "off")
+    assert on_a_host(REDIS.off, **told)[0] == 0
+    assert on_a_host(REDIS.off, **told, enabled=[REDIS.unit])[0] == 1, "nobody has used it"
+    assert on_a_host(REDIS.off, **told, enabled=[REDIS.unit], active=[REDIS.unit])[0] == 0
+    _put(on_a_host, REDIS.configuration, "port 7000\n")
+    assert on_a_host(REDIS.off, **told, enabled=[REDIS.unit])[0] == 0
 
 
 def test_what_lies_at_our_places_is_in_the_way_unless_it_is_ours(on_a_host):
