@@ -48,8 +48,8 @@ class Packaged:
 
     @property
     def turn_off(self) -> str:
-        """Shell after which it is off, and whoever starts it is its owner."""
-        return f"systemctl disable --now {self.unit}\n{mark(self.mark, 'off')}"
+        """Shell after which it is off, unless it is somebody's, and whoever starts it is its owner."""
+        return f"{self.foreign} || {{ systemctl disable --now {self.unit} && {mark(self.mark, 'off')}; }}"
 
     def claim(self, name: str, unit: str) -> str:
         """Return shell that marks `unit` as ours by `name`, and the package where nobody has it."""

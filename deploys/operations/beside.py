@@ -9,6 +9,7 @@ from pyinfra.context import host
 from deploys.beside import in_the_way
 from deploys.facts.beside import InTheWay
 from deploys.facts.marks import Marks
+from deploys.marks import OURS
 from deploys.operations.change import Change, Commands, announce
 from deploys.operations.foreign import refuse_foreign
 
@@ -31,5 +32,5 @@ def claimed(mark: str, unit: str, survey: str, setting: str, claim: str) -> Comm
     if host.get_fact(Marks).get(mark) == unit:
         host.noop(f"{unit} is ours")
         return
-    announce(Change("mark", mark, "create", "nobody has a unit of that name", becomes=unit))
+    announce(Change("mark", f"{OURS}/{mark}", "create", "nobody has a unit of that name", becomes=unit))
     yield StringCommand("sh", "-c", QuoteString(_CLAIM), "claim", QuoteString(survey), QuoteString(claim))
