@@ -20,7 +20,7 @@ DRIFTS = {
     "environment": "chmod 0644 /opt/health-v1/.env",
     "nginx": "echo \\# edited >> /etc/nginx/nginx.conf",
     "postgresql": 'cd /; runuser -u postgres -- psql -qc "alter system set work_mem = 1024"',
-    "units": "systemctl disable --quiet pgbouncer.service",
+    "units": "systemctl disable --quiet health-v1-pgbouncer.service",
 }
 MENDED = {
     "Create the deployment account",

@@ -11,6 +11,7 @@ from deploys.api.settings import PACKAGES, PYTHON, Api
 from deploys.cluster import Cluster
 from deploys.component import Secret, template
 from deploys.facts.machine import MachineState
+from deploys.facts.marks import Marks
 from deploys.facts.master_key import ToldMasters
 from deploys.facts.release import COMPLETE
 from deploys.master_key import fingerprints
@@ -21,6 +22,8 @@ from deploys.operations.packages import packages
 from deploys.operations.release import installed, only_instances, pruned
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
+from deploys.pooler import Pooler
+from deploys.redis_server import RedisServer
 from deploys.stack import LOOPBACK, Stack, Topology
 
 UNIT = "/etc/systemd/system/health-v1-api@.service"
@@ -101,7 +104,8 @@ def _effect(others: list[int]) -> str:
 
 def _instances(settings: Api, stack: Stack, topology: Topology, release: str, cluster: Cluster | None) -> None:
     listen = "0.0.0.0" if topology.remote(topology.edge) else LOOPBACK  # noqa: S104 - the firewall admits the edge alone
-    after = ["pgbouncer.service"] + (["redis-server.service", cluster.awaited] if cluster else [])
+    marks = host.get_fact(Marks)
+    after = [Pooler.told_by(marks).unit, *([RedisServer.told_by(marks).unit, cluster.awaited] if cluster else [])]
     file(
         name="Write the unit",
         path=UNIT,

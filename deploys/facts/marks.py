@@ -8,7 +8,8 @@ from deploys.marks import MANAGED, OURS
 from deploys.stamps import APPLIED
 
 # Up to revision df5e1d9 things had the distribution's names and no marks: stamps and first lines tell that they are
-# ours. A mark that stands is the last to be printed, and counts.
+# ours. A mark that stands is the last to be printed, and counts. Of what has a name of ours the first line tells as
+# well, should the marks be lost.
 _STATE = rf"""managed() {{ head -n 2 -- "$1" 2>/dev/null | grep -qF '{MANAGED}'; }}
 for file in /etc/postgresql/*/*/conf.d/zz-health-v1-restart.conf; do name=${{file%/conf.d/*}}
   ! managed "$file" || echo "cluster=${{name##*/}}"; done
@@ -16,6 +17,8 @@ for stamp in {APPLIED}/postgresql@*-*.service.restart; do name=${{stamp##*/postg
   [ ! -e "$stamp" ] || echo "cluster=${{name%.service.restart}}"; done
 if [ -e {APPLIED}/redis-server.service.restart ] || managed /etc/redis/redis.conf; then echo redis=redis-server; fi
 if [ -e {APPLIED}/pgbouncer.service.restart ] || managed /etc/pgbouncer/pgbouncer.ini; then echo pgbouncer=pgbouncer; fi
+! managed /etc/redis/redis-health-v1.conf || echo redis=redis-server@health-v1
+! managed /etc/pgbouncer/health-v1.ini || echo pgbouncer=health-v1-pgbouncer
 ! managed /etc/nginx/nginx.conf || echo nginx=nginx
 hook=/etc/letsencrypt/renewal-hooks/deploy/serve-certificate
 ! managed $hook || sed -n 's#^lineage=/etc/letsencrypt/live/\([^ ]*\) .*#lineage=\1#p' $hook

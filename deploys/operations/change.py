@@ -39,6 +39,7 @@ _created: WeakKeyDictionary[Host, set[tuple[str, str]]] = WeakKeyDictionary()
 _foreseen: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
 _planned: WeakKeyDictionary[Host, dict[str, str]] = WeakKeyDictionary()
 _agreed: WeakKeyDictionary[Host, dict[str, list[Change]]] = WeakKeyDictionary()
+_taken_up: WeakKeyDictionary[Host, set[tuple[str, str]]] = WeakKeyDictionary()
 _brought: WeakKeyDictionary[Host, dict[str, str]] = WeakKeyDictionary()
 
 
@@ -96,9 +97,23 @@ def promised(*targets: str) -> list[str]:
     return [target for target in targets if target in _foreseen.get(ctx_host.get(), ())]
 
 
+def takes_up(unit: str, path: str) -> None:
+    """Let the later operation that runs `unit` know that it need not restart for what lies at `path` by then."""
+    if _planning():
+        _taken_up.setdefault(ctx_host.get(), set()).add((unit, path))
+
+
+def taken_up(unit: str, path: str) -> bool:
+    """Whether an earlier operation of this plan has the running `unit` take `path` up.
+
+    While executing the answer is no: then the host itself knows.
+    """
+    return not ctx_host.get().state.is_executing and (unit, path) in _taken_up.get(ctx_host.get(), ())
+
+
 def forget_promises(host: Host) -> None:
     """Let what is asked from now on be answered by the host alone: what was planned for it has been made."""
-    for memory in (_created, _foreseen, _planned, _brought, _agreed):
+    for memory in (_created, _foreseen, _planned, _brought, _agreed, _taken_up):
         memory.pop(host, None)
 
 

@@ -15,7 +15,7 @@ from pyinfra.context import host
 
 from deploys.facts.probe import Succeeds
 from deploys.facts.unit import Unit, UnitState, state_script
-from deploys.operations.change import Change, Commands, announce, as_agreed, foresee, foreseen
+from deploys.operations.change import Change, Commands, announce, as_agreed, foresee, foreseen, taken_up
 from deploys.stamps import APPLIED
 
 # systemctl returns 0 for a process that dies right after its start: what counts is that it is still there,
@@ -54,7 +54,8 @@ def unit(
     """
     restart_on, reload_on = tuple(restart_on), tuple(reload_on)
     found = host.get_fact(UnitState, unit=unit, restart_on=restart_on, reload_on=reload_on)
-    restart = [path for path in restart_on if path in (*found.restart_on, *foreseen(path))]
+    changed = [path for path in restart_on if path in (*found.restart_on, *foreseen(path))]
+    restart = [path for path in changed if not taken_up(unit, path)]
     reload = [path for path in reload_on if path in (*found.reload_on, *foreseen(path))]
     if reload and reloadable and not host.get_fact(Succeeds, test=reloadable):
         restart, reload = [*restart, *reload], []

@@ -4,86 +4,114 @@ from __future__ import annotations
 
 from deploys.component import Check
 from deploys.hardening import undumped
-from deploys.pgbouncer.commands import INI, SOCKET, USERLIST, console, query, serving
+from deploys.packaged import PGBOUNCER
+from deploys.pgbouncer.commands import console, query, serving
 from deploys.pgbouncer.settings import Pgbouncer
+from deploys.pooler import Pooler
 from deploys.stack import LOOPBACK, Stack, Topology
 
 EXPOSURE = 20
 """Tenths: what `systemd-analyze security` may say of the unit at most."""
-JOURNAL = "read: journalctl -u pgbouncer"
 
 
-def checks(settings: Pgbouncer, stack: Stack, topology: Topology, users: tuple[str, ...]) -> list[Check]:
+def checks(
+    pooler: Pooler, settings: Pgbouncer, stack: Stack, topology: Topology, users: tuple[str, ...]
+) -> list[Check]:
     """Return the claims. `users` are the accepted logins, the active one first."""
     return [
-        *_service(settings, stack),
-        *_admission(stack, topology, users),
-        *_pooling(settings, stack, users[0]),
+        *_service(pooler, settings, stack),
+        *([] if pooler.shared else _beside(pooler)),
+        *_admission(pooler, stack, topology, users),
+        *_pooling(pooler, settings, stack, users[0]),
     ]
 
 
-def _service(settings: Pgbouncer, stack: Stack) -> list[Check]:
-    pid = "$(systemctl show -p MainPID --value pgbouncer.service)"
+def _journal(pooler: Pooler) -> str:
+    return f"read: journalctl -u {pooler.unit}"
+
+
+def _service(pooler: Pooler, settings: Pgbouncer, stack: Stack) -> list[Check]:
+    pid = f"$(systemctl show -p MainPID --value {pooler.unit})"
     sockets = f"ss -Hltn 'sport = :{stack.pooler_port}' | awk '{{print $4}}' | sort -u"
     return [
-        Check("The pooler runs", "systemctl is-active --quiet pgbouncer.service", JOURNAL),
+        Check("The pooler runs", f"systemctl is-active --quiet {pooler.unit}", _journal(pooler)),
         Check(
             "The pooler starts with the host",
-            "systemctl is-enabled --quiet pgbouncer.service",
-            "run: systemctl enable pgbouncer",
+            f"systemctl is-enabled --quiet {pooler.unit}",
+            f"run: systemctl enable {pooler.unit}",
         ),
         Check(
             "The pooler listens on loopback alone",
             f'test "$({sockets})" = "{LOOPBACK}:{stack.pooler_port}"',
-            f"read listen_addr in {INI}, then run apply",
+            f"read listen_addr in {pooler.ini}, then run apply",
         ),
         Check(
             f"The pooler may open {settings.limit_nofile} files",
             f"test \"$(awk '/^Max open files/ {{print $4}}' /proc/{pid}/limits)\" -ge {settings.limit_nofile}",
             "run apply",
         ),
-        undumped("The pooler", "pgbouncer.service"),
+        undumped("The pooler", pooler.unit),
         Check(
             f"The pooler is exposed to at most {EXPOSURE / 10}",
-            f"systemd-analyze security --no-pager --threshold={EXPOSURE} pgbouncer.service >/dev/null",
-            "read: systemd-analyze security pgbouncer.service",
+            f"systemd-analyze security --no-pager --threshold={EXPOSURE} {pooler.unit} >/dev/null",
+            f"read: systemd-analyze security {pooler.unit}",
         ),
     ]
 
 
-def _admission(stack: Stack, topology: Topology, users: tuple[str, ...]) -> list[Check]:
-    wrong = f"{{ {query(stack, users[0], 'select 1', told='echo wrong')}; }} 2>&1"
+def _beside(pooler: Pooler) -> list[Check]:
+    running = f"/proc/$(systemctl show -p MainPID --value {pooler.unit})/exe"
+    return [
+        Check(
+            "The pooler runs the program that is installed",
+            f"! readlink {running} | grep -q '(deleted)$'",
+            "run apply: it was renewed, and the running one has its old faults",
+        ),
+        Check(
+            f"{PGBOUNCER.unit} of our package is off",
+            PGBOUNCER.off,
+            f"run: systemctl disable --now {PGBOUNCER.unit}",
+        ),
+    ]
+
+
+def _admission(pooler: Pooler, stack: Stack, topology: Topology, users: tuple[str, ...]) -> list[Check]:
+    wrong = f"{{ {query(pooler, stack, users[0], 'select 1', told='echo wrong')}; }} 2>&1"
     listed = " ".join(f'"{user}"' for user in sorted(users))
-    encrypted = query(stack, users[0], "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
+    encrypted = query(pooler, stack, users[0], "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
     remote = Check(
         "The pooler speaks TLS to PostgreSQL on its other host",
         f'test "$({encrypted})" = t',
-        f"read server_tls_sslmode in {INI}, then run apply",
+        f"read server_tls_sslmode in {pooler.ini}, then run apply",
     )
     return [
-        Check(f"{' and '.join(users)} {'is' if len(users) == 1 else 'are'} served", serving(stack, users), JOURNAL),
+        Check(
+            f"{' and '.join(users)} {'is' if len(users) == 1 else 'are'} served",
+            serving(pooler, stack, users),
+            _journal(pooler),
+        ),
         Check(
             "The pooler refuses a wrong password",
             f"{wrong} | grep -q 'authentication failed'",
-            f"read auth_type in {INI}, then run apply",
+            f"read auth_type in {pooler.ini}, then run apply",
         ),
         Check(
             "Only the pooler reads its passwords, and it has no others",
-            f'test "$(stat -c "%a %U %G" {USERLIST})" = "600 postgres postgres"'
-            f" && test \"$(cut -d' ' -f1 {USERLIST} | paste -sd ' ')\" = '{listed}'",
+            f'test "$(stat -c "%a %U %G" {pooler.userlist})" = "600 postgres postgres"'
+            f" && test \"$(cut -d' ' -f1 {pooler.userlist} | paste -sd ' ')\" = '{listed}'",
             "run apply",
         ),
         Check(
             "Nobody else reaches the pooler's console",
-            f'test "$(stat -c "%a %U" {SOCKET})" = "750 postgres"'
-            f" && ! grep -qE '^(admin|stats)_users *= *[^ ]' {INI} && {console(stack, 'show version')}",
+            f'test "$(stat -c "%a %U" {pooler.sockets})" = "750 postgres"'
+            f" && ! grep -qE '^(admin|stats)_users *= *[^ ]' {pooler.ini} && {console(pooler, stack, 'show version')}",
             "run apply",
         ),
         *([remote] if topology.database != LOOPBACK else []),
     ]
 
 
-def _pooling(settings: Pgbouncer, stack: Stack, user: str) -> list[Check]:
+def _pooling(pooler: Pooler, settings: Pgbouncer, stack: Stack, user: str) -> list[Check]:
     in_force = {
         "auth_type": "scram-sha-256",
         "pool_mode": "transaction",
@@ -92,18 +120,18 @@ def _pooling(settings: Pgbouncer, stack: Stack, user: str) -> list[Check]:
         "server_reset_query_always": 1,
     }
     lines = "|".join(f"{name}\\|{value}" for name, value in in_force.items())
-    leave = query(stack, user, "set search_path = left_behind")
+    leave = query(pooler, stack, user, "set search_path = left_behind")
     # More often than there are connections: one of them would be the one that was left so.
-    find = f"for i in 1 2 3 4 5; do {query(stack, user, 'show search_path')}; done"
+    find = f"for i in 1 2 3 4 5; do {query(pooler, stack, user, 'show search_path')}; done"
     return [
         Check(
             "The pooler runs with its settings",
-            f"test \"$({console(stack, 'show config')} | grep -cE '^({lines})\\|')\" -eq {len(in_force)}",
-            "run: systemctl restart pgbouncer",
+            f"test \"$({console(pooler, stack, 'show config')} | grep -cE '^({lines})\\|')\" -eq {len(in_force)}",
+            f"run: systemctl restart {pooler.unit}",
         ),
         Check(
             "What one client leaves behind, the next does not find",
             f'{leave} && found=$({find}) && test -n "$found" && ! echo "$found" | grep -q left_behind',
-            f"read server_reset_query_always in {INI}, then run apply",
+            f"read server_reset_query_always in {pooler.ini}, then run apply",
         ),
     ]

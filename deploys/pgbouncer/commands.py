@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import shlex
 
+from deploys.pooler import Pooler
 from deploys.stack import Stack
 
-INI, USERLIST = "/etc/pgbouncer/pgbouncer.ini", "/etc/pgbouncer/userlist.txt"
-SOCKET = "/run/pgbouncer"
 PATIENCE = 10  # seconds
 
 
-def query(stack: Stack, user: str, statement: str, told: str = "") -> str:
+def query(pooler: Pooler, stack: Stack, user: str, statement: str, told: str = "") -> str:
     """Return shell that asks through the pooler as the API does when it logs in as `user`, and prints the answer.
 
     The password goes from the file to psql through a pipe: it is in no argument, environment or temporary file.
@@ -20,22 +19,22 @@ def query(stack: Stack, user: str, statement: str, told: str = "") -> str:
 
     + told: a shell command that prints another password than the right one.
     """
-    told = told or f"""sed -n 's/^"{user}" "\\(.*\\)"$/\\1/p' {USERLIST} | sed 's/""/"/g'"""
+    told = told or f"""sed -n 's/^"{user}" "\\(.*\\)"$/\\1/p' {pooler.userlist} | sed 's/""/"/g'"""
     where = f"host=127.0.0.1 port={stack.pooler_port} dbname={stack.database} user={user} sslmode=disable"
     psql = f"PGCONNECT_TIMEOUT={PATIENCE} setsid -w timeout {PATIENCE} psql -XAtqW -v ON_ERROR_STOP=1"
     late = f"{{ test $? -ne 124 || echo 'no answer within {PATIENCE} s' >&2; false; }}"
     return f"{{ {told}; }} | {psql} -d '{where}' -c {shlex.quote(statement)} || {late}"
 
 
-def console(stack: Stack, statement: str) -> str:
+def console(pooler: Pooler, stack: Stack, statement: str) -> str:
     """Return shell that asks PgBouncer about itself: its own account may, over its socket, without a password."""
-    psql = f"psql -XAtqw -h {SOCKET} -p {stack.pooler_port} -U pgbouncer -d pgbouncer"
+    psql = f"psql -XAtqw -h {pooler.sockets} -p {stack.pooler_port} -U pgbouncer -d pgbouncer"
     return f"cd /; runuser -u postgres -- {psql} -c {shlex.quote(statement)}"
 
 
-def serving(stack: Stack, users: tuple[str, ...]) -> str:
+def serving(pooler: Pooler, stack: Stack, users: tuple[str, ...]) -> str:
     """Return a test that succeeds when each of the API's logins gets an answer from PostgreSQL through the pooler."""
-    return " && ".join(f'test "$({query(stack, user, "select current_user")})" = {user}' for user in users)
+    return " && ".join(f'test "$({query(pooler, stack, user, "select current_user")})" = {user}' for user in users)
 
 
 def valid(file: str) -> str:

@@ -5,20 +5,26 @@ from __future__ import annotations
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
+from deploys.beside import beside_pooler
 from deploys.component import template
 from deploys.facts.machine import MachineState
+from deploys.facts.marks import Marks
 from deploys.logins import accepted, logins
+from deploys.operations.beside import claimed
+from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import directory, file
 from deploys.operations.packages import packages
+from deploys.operations.shell import ensure
 from deploys.operations.units import unit
+from deploys.packaged import PGBOUNCER
 from deploys.pgbouncer.checks import checks
-from deploys.pgbouncer.commands import INI, USERLIST, serving, valid
+from deploys.pgbouncer.commands import serving, valid
 from deploys.pgbouncer.settings import PACKAGES, PREPARES, Pgbouncer
 from deploys.pgbouncer.userlist import userlist
+from deploys.pooler import Pooler
 from deploys.stack import LOOPBACK, Stack, Topology
 
-DROP_IN = "/etc/systemd/system/pgbouncer.service.d"
 # DISCARD ALL without what would also throw away the prepared statements that PgBouncer keeps.
 RESET = (
     "CLOSE ALL; SET SESSION AUTHORIZATION DEFAULT; RESET ALL; UNLISTEN *; SELECT pg_advisory_unlock_all(); "
@@ -31,10 +37,30 @@ def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> N
     machine, remote = host.get_fact(MachineState), topology.database != LOOPBACK
     users = accepted(stack.database_user, stack.database_password)
     prepares = PREPARES[machine.os, machine.release] and settings.max_prepared_statements > 0
+    pooler = Pooler.told_by(host.get_fact(Marks))
+    if not pooler.shared:
+        claimed(
+            name="Take a place for PgBouncer that is nobody's",
+            mark="pgbouncer",
+            unit=pooler.name,
+            survey=beside_pooler(pooler, stack.pooler_port),
+            setting="stack.pooler_port",
+            claim=PGBOUNCER.claim("pgbouncer", pooler.name),
+        )
     packages(name="Install PgBouncer", names=PACKAGES)
+    if not pooler.shared:
+        ensure(
+            name="Leave the distribution's PgBouncer off",
+            change=Change(
+                "unit", PGBOUNCER.unit, "disable", f"ours is {pooler.unit}", was="enabled", becomes="disabled"
+            ),
+            test=PGBOUNCER.off,
+            command=PGBOUNCER.turn_off,
+            after=(PGBOUNCER.name,),
+        )
     file(
-        name="Write userlist.txt",
-        path=USERLIST,
+        name="Write who may log in to the pooler",
+        path=pooler.userlist,
         content=lambda: userlist(logins(stack.database_user, stack.database_password)),
         mode="0600",
         user="postgres",
@@ -43,11 +69,12 @@ def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> N
     )
     file(
         name="Write pgbouncer.ini",
-        path=INI,
+        path=pooler.ini,
         content=template(
             "pgbouncer/pgbouncer.ini",
             stack=stack,
             settings=settings,
+            pooler=pooler,
             database=topology.database,
             remote=remote,
             prepares=prepares,
@@ -57,19 +84,30 @@ def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> N
         group="postgres",
         test=valid('"$1"'),
     )
-    directory(name="Make a place for the hardening", path=DROP_IN)
+    _run(pooler, settings, stack, users, remote=remote)
+    claim("pgbouncer", checks(pooler, settings, stack, topology, users))
+
+
+def _run(pooler: Pooler, settings: Pgbouncer, stack: Stack, users: tuple[str, ...], *, remote: bool) -> None:
+    hardening = f"{pooler.drop_in}/hardening.conf"
+    if not pooler.shared:
+        file(
+            name="Write the unit",
+            path=pooler.unit_file,
+            content=template("pgbouncer/health-v1-pgbouncer.service", pooler=pooler),
+        )
+    directory(name="Make a place for the hardening", path=pooler.drop_in)
     file(
         name="Harden the unit",
-        path=f"{DROP_IN}/hardening.conf",
-        content=template("pgbouncer/hardening.conf", settings=settings, remote=remote),
+        path=hardening,
+        content=template("pgbouncer/hardening.conf", settings=settings, pooler=pooler, remote=remote),
     )
     unit(
         name="Run the pooler",
-        unit="pgbouncer.service",
+        unit=pooler.unit,
         effect="requests wait a moment; one that is at the database just then may be answered 503",
-        restart_on=(INI, f"{DROP_IN}/hardening.conf"),
-        reload_on=(USERLIST,),
-        test=valid(INI),
-        probe=serving(stack, users),
+        restart_on=(pooler.ini, hardening, *([] if pooler.shared else [pooler.unit_file]), *pooler.program),
+        reload_on=(pooler.userlist,),
+        test=valid(pooler.ini),
+        probe=serving(pooler, stack, users),
     )
-    claim("pgbouncer", checks(settings, stack, topology, users))

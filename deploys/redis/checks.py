@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from deploys.component import Check
 from deploys.hardening import undumped
+from deploys.packaged import REDIS
 from deploys.redis.users import PROBE_KEY
+from deploys.redis_server import ACCEPTED, LOGIN, RedisServer
 from deploys.stack import Stack
 
-UNIT = "redis-server.service"
-LOGIN = "/var/lib/health-v1/redis-probe"
-"""The probe's login, as a command: it goes to redis-cli by stdin, and into no argument list."""
-ACCEPTED = f"{LOGIN}.accepted"
-"""The one that the running server took last: it opens also when the other was already replaced."""
 EXPOSURE = 15
 """Tenths: what `systemd-analyze security` may say of the unit at most."""
 
@@ -35,15 +32,24 @@ def _refused(stack: Stack, commands: str, answer: str, login: str = "") -> str:
     return f"{{ {login} printf '{commands}'; }} | timeout 10 redis-cli -p {stack.redis_port} | grep -q '^{answer}'"
 
 
-def checks(stack: Stack, addresses: tuple[str, ...], maxmemory: int) -> list[Check]:
-    journal = f"read: journalctl -u {UNIT}, /var/log/redis/redis-server.log"
+def checks(
+    server: RedisServer, stack: Stack, addresses: tuple[str, ...], maxmemory: int, *, persist: bool
+) -> list[Check]:
+    return [
+        Check("Redis keeps and gives back a key", works(stack), f"read: journalctl -u {server.unit}, {server.log}"),
+        *_admission(server, stack, addresses),
+        *_holding(server, stack, maxmemory, persist=persist),
+        *_service(server),
+    ]
+
+
+def _admission(server: RedisServer, stack: Stack, addresses: tuple[str, ...]) -> list[Check]:
     listening = " ".join(sorted(_endpoint(address, stack.redis_port) for address in addresses))
     return [
-        Check("Redis keeps and gives back a key", works(stack), journal),
         Check(
             "Redis answers nobody without a password",
             _refused(stack, r"PING\n", "NOAUTH"),
-            f"run apply, then: systemctl restart {UNIT}",
+            f"run apply, then: systemctl restart {server.unit}",
         ),
         Check(
             "Who has logged in to Redis cannot change its configuration",
@@ -56,6 +62,15 @@ def checks(stack: Stack, addresses: tuple[str, ...], maxmemory: int) -> list[Che
             f" = '{listening} '",
             "run apply",
         ),
+    ]
+
+
+def _holding(server: RedisServer, stack: Stack, maxmemory: int, *, persist: bool) -> list[Check]:
+    state = "aof_enabled:1 aof_last_write_status:ok" if persist else "aof_enabled:0 aof_last_write_status:ok"
+    told = r" | tr -d '\r' | grep -E '^aof_(enabled|last_write_status):' | sort | paste -sd ' '"
+    info = _ask(stack, r"INFO persistence\n")
+    kept = "".join(f" && ! test -e {path}" for path in server.kept) * (not persist)
+    return [
         Check(
             f"Redis takes at most {maxmemory} MiB, and a tenth of them is free",
             _ask(stack, r"INFO memory\n") + " | tr -d '\\r' | awk -F: '$1 == \"used_memory\" {used = $2}"
@@ -63,16 +78,34 @@ def checks(stack: Stack, addresses: tuple[str, ...], maxmemory: int) -> list[Che
             "give redis.memory more in group_data, or find what fills it",
         ),
         Check(
-            "Redis starts with the host",
-            f"systemctl is-enabled --quiet {UNIT}",
-            f"run: systemctl enable {UNIT}",
+            "What Redis holds is on disk" if persist else "Redis keeps nothing on disk",
+            f"test \"$({info}{told})\" = '{state}'{kept}",
+            f"look for space below {server.directory}, then run apply",
         ),
-        undumped("Redis", UNIT),
+    ]
+
+
+def _service(server: RedisServer) -> list[Check]:
+    running = f"/proc/$(systemctl show -p MainPID --value {server.unit})/exe"
+    renewed = Check(
+        "Redis runs the program that is installed",
+        f"! readlink {running} | grep -q '(deleted)$'",
+        "run apply: it was renewed, and the running one has its old faults",
+    )
+    off = Check(f"{REDIS.unit} of our package is off", REDIS.off, f"run: systemctl disable --now {REDIS.unit}")
+    return [
+        Check(
+            "Redis starts with the host",
+            f"systemctl is-enabled --quiet {server.unit}",
+            f"run: systemctl enable {server.unit}",
+        ),
+        undumped("Redis", server.unit),
         Check(
             f"Redis is exposed to at most {EXPOSURE / 10}",
-            f"systemd-analyze security --no-pager --threshold={EXPOSURE} {UNIT} >/dev/null",
-            f"read: systemd-analyze security {UNIT}",
+            f"systemd-analyze security --no-pager --threshold={EXPOSURE} {server.unit} >/dev/null",
+            f"read: systemd-analyze security {server.unit}",
         ),
+        *([] if server.shared else [renewed, off]),
     ]
 
 

@@ -2,37 +2,64 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
+from deploys.beside import beside_redis
 from deploys.component import template
 from deploys.facts.machine import MachineState
+from deploys.facts.marks import Marks
+from deploys.operations.beside import claimed
+from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import directory, file
 from deploys.operations.packages import packages
+from deploys.operations.persistence import persisted
+from deploys.operations.shell import ensure
 from deploys.operations.units import unit
-from deploys.redis.checks import ACCEPTED, LOGIN, UNIT, checks, reloadable, works
+from deploys.packaged import REDIS
+from deploys.redis.checks import checks, reloadable, works
 from deploys.redis.settings import Redis
 from deploys.redis.users import acl_file, probe_login
+from deploys.redis_server import ACCEPTED, LOGIN, USERS, RedisServer
 from deploys.stack import LOOPBACK, Stack, Topology
-
-CONFIGURATION = "/etc/redis/redis.conf"
-USERS = "/etc/redis/health-v1.acl"
-DROP_IN = f"/etc/systemd/system/{UNIT}.d"
 
 
 @deploy("Redis")
 def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
+    server = RedisServer.told_by(host.get_fact(Marks))
     maxmemory = settings.maxmemory(host.get_fact(MachineState).memory)
     addresses = (LOOPBACK, topology.own) if topology.remote(topology.api) else (LOOPBACK,)
-    held = "what it held comes back" if settings.persist else "it begins empty"
-    packages(name="Install Redis", names=("redis-server",))
+    if not server.shared:
+        claimed(
+            name="Take a place for Redis that is nobody's",
+            mark="redis",
+            unit=server.name,
+            survey=beside_redis(server, stack.redis_port),
+            setting="stack.redis_port",
+            claim=REDIS.claim("redis", server.name),
+        )
+    packages(name="Install Redis", names=(REDIS.name,))
+    if not server.shared:
+        ensure(
+            name="Leave the distribution's Redis off",
+            change=Change("unit", REDIS.unit, "disable", f"ours is {server.unit}", was="enabled", becomes="disabled"),
+            test=REDIS.off,
+            command=REDIS.turn_off,
+            after=(REDIS.name,),
+        )
+        directory(
+            name="Make a place for what Redis holds", path=server.directory, mode="0750", user="redis", group="redis"
+        )
+
+    known = {"server": server, "users": USERS, "addresses": addresses, "maxmemory": maxmemory}
+    conf = partial(template, "redis/redis.conf", stack=stack, **known)
     file(
         name="Write redis.conf",
-        path=CONFIGURATION,
-        content=template(
-            "redis/redis.conf", settings=settings, stack=stack, users=USERS, addresses=addresses, maxmemory=maxmemory
-        ),
+        path=server.configuration,
+        content=conf(settings=settings),
         mode="0640",
         group="redis",
     )
@@ -51,19 +78,31 @@ def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
         mode="0600",
         secret=True,
     )
-    directory(name="Make a place for the unit's hardening", path=DROP_IN)
+    persisted(
+        name="Keep on disk what Redis holds" if settings.persist else "Keep nothing of Redis on disk",
+        server=server,
+        persist=settings.persist,
+        otherwise=conf(settings=settings.model_copy(update={"persist": not settings.persist})),
+    )
+    _run(settings, stack, server)
+    claim("redis", checks(server, stack, addresses, maxmemory, persist=settings.persist))
+
+
+def _run(settings: Redis, stack: Stack, server: RedisServer) -> None:
+    lost = "it begins empty: who was logged in has to log in again"
+    held = "what it held comes back" if settings.persist else lost
+    directory(name="Make a place for the unit's hardening", path=server.drop_in)
     file(
         name="Harden the unit",
-        path=f"{DROP_IN}/health-v1.conf",
-        content=template("redis/health-v1.conf", stack=stack, login=LOGIN, accepted=ACCEPTED),
+        path=f"{server.drop_in}/health-v1.conf",
+        content=template("redis/health-v1.conf", stack=stack, server=server, login=LOGIN, accepted=ACCEPTED),
     )
     unit(
         name="Run Redis",
-        unit=UNIT,
+        unit=server.unit,
         effect=f"a request that asks it just then may be answered 503; {held}",
-        restart_on=(CONFIGURATION, f"{DROP_IN}/health-v1.conf"),
+        restart_on=(server.configuration, f"{server.drop_in}/health-v1.conf", *server.program),
         reload_on=(USERS,),
         reloadable=reloadable(stack),
         probe=works(stack),
     )
-    claim("redis", checks(stack, addresses, maxmemory))

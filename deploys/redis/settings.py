@@ -20,7 +20,9 @@ class Redis(Settings):
     with noeviction a full cache keeps everybody from logging in.
     """
     persist: bool = True
-    """Writes are on disk within a second, so that a restart logs nobody out. Otherwise nothing is written to disk."""
+    """Writes are on disk within a second, so that a restart logs nobody out. Otherwise nothing is written to disk, and
+    a restart logs everybody out. It is switched while Redis serves: that forgets nothing.
+    """
     scripting: bool = False
     """Whether the API may run Lua in Redis: its sandbox has been escaped from more than once (CVE-2025-49844)."""
 

@@ -174,13 +174,20 @@ DRIFTS = [
         "a purged package",
         "redis-server",
         f"{APT} purge redis-server",
-        "redis-cli ping | grep -q NOAUTH",
+        "test -e /usr/bin/redis-server && redis-cli ping | grep -q NOAUTH && ! systemctl is-enabled redis-server",
+    ),
+    Drift(
+        "redis",
+        "the distribution's, set to start with the host",
+        "redis-server.service",
+        "systemctl enable redis-server",
+        "! systemctl is-enabled redis-server && redis-cli ping | grep -q NOAUTH",
     ),
     Drift(
         "redis",
         "a door without a password",
         "/etc/redis/health-v1.acl",
-        "sed -i '/user default/d' /etc/redis/health-v1.acl; systemctl restart redis-server",
+        "sed -i '/user default/d' /etc/redis/health-v1.acl; systemctl restart redis-server@health-v1",
         "redis-cli ping | grep -q NOAUTH",
     ),
     Drift(
@@ -225,14 +232,15 @@ DRIFTS = [
         "a purged package",
         "pgbouncer",
         f"{APT} purge pgbouncer",
-        f"systemctl is-active pgbouncer && systemctl is-enabled pgbouncer && {READY}",
+        "test -e /usr/sbin/pgbouncer && systemctl is-active health-v1-pgbouncer && ! systemctl is-enabled pgbouncer"
+        f" && {READY}",
     ),
     Drift(
         "pgbouncer",
         "a definition that systemd has not read",
-        "pgbouncer.service",
-        "printf '[Service]\\nNice=3\\n' > /etc/systemd/system/pgbouncer.service.d/zz.conf",
-        "ps -o ni= -C pgbouncer | grep -qw 3 && rm /etc/systemd/system/pgbouncer.service.d/zz.conf"
+        "health-v1-pgbouncer.service",
+        "printf '[Service]\\nNice=3\\n' > /etc/systemd/system/health-v1-pgbouncer.service.d/zz.conf",
+        "ps -o ni= -C pgbouncer | grep -qw 3 && rm /etc/systemd/system/health-v1-pgbouncer.service.d/zz.conf"
         " && systemctl daemon-reload",
     ),
     Drift(

@@ -9,9 +9,9 @@ import pytest
 
 STOP_POSTGRESQL = "systemctl stop 'postgresql@*.service'"
 OUTAGES = [
-    ("Redis", "systemctl stop redis-server", "systemctl start redis-server", "redis"),
+    ("Redis", "systemctl stop redis-server@health-v1", "systemctl start redis-server@health-v1", "redis"),
     ("PostgreSQL", STOP_POSTGRESQL, "systemctl restart postgresql", "database"),
-    ("the pooler", "systemctl stop pgbouncer", "systemctl start pgbouncer", "database"),
+    ("the pooler", "systemctl stop health-v1-pgbouncer", "systemctl start health-v1-pgbouncer", "database"),
 ]
 PROCESSES = "systemctl show -p MainPID -p NRestarts 'health-v1-api@8080' 'health-v1-api@8081'"
 REFUSAL = "Error: MASTER_KEY: does not open the keys that the database holds. Nothing was written."
@@ -51,7 +51,7 @@ def test_what_is_gone_is_named_and_its_return_noticed(deployed, gone, stop, star
 def test_a_pooler_that_restarts_is_not_waited_for(deployed):
     processes = deployed.shell(PROCESSES)
     _becomes(deployed, 200)
-    deployed.shell("systemctl restart pgbouncer")
+    deployed.shell("systemctl restart health-v1-pgbouncer")
     _becomes(deployed, 200, within=5)
     assert deployed.shell(PROCESSES) == processes
 

@@ -75,9 +75,11 @@ def test_a_wrong_host_key_is_refused(deployed, project, tmp_path):
 
 
 def test_an_unsupported_system_is_refused_before_anything_changes(broken):
-    broken.shell("sed -i 's/^VERSION_ID=.*/VERSION_ID=\"14\"/' /usr/lib/os-release; systemctl stop redis-server")
+    broken.shell(
+        "sed -i 's/^VERSION_ID=.*/VERSION_ID=\"14\"/' /usr/lib/os-release; systemctl stop redis-server@health-v1"
+    )
     _refused(broken.cli("apply", "sandbox", "--yes"), "debian 14 is not supported", "Debian 13")
-    assert broken.shell("systemctl is-active redis-server || true").strip() == "inactive"
+    assert broken.shell("systemctl is-active redis-server@health-v1 || true").strip() == "inactive"
 
 
 def test_refused_sudo_is_explained(broken):
@@ -99,9 +101,9 @@ def test_a_wrong_token_is_refused_without_being_printed(deployed, project, tmp_p
 
 
 def test_nobody_to_ask_is_no_consent(broken):
-    broken.shell("systemctl stop redis-server")
+    broken.shell("systemctl stop redis-server@health-v1")
     _refused(broken.cli("apply", "sandbox"), "--yes")
-    assert broken.shell("systemctl is-active redis-server || true").strip() == "inactive"
+    assert broken.shell("systemctl is-active redis-server@health-v1 || true").strip() == "inactive"
 
 
 def test_with_json_a_refusal_is_one_document(deployed):

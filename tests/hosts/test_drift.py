@@ -5,7 +5,7 @@ import pytest
 # Together what verify can tell apart. The website is named for nearly everything: what is outside breaks alone.
 BREAKAGES = {
     "the pooler, redis and fail2ban are down": (
-        "systemctl stop pgbouncer redis-server fail2ban",
+        "systemctl stop health-v1-pgbouncer redis-server@health-v1 fail2ban",
         {"pgbouncer", "redis", "fail2ban"},
     ),
     "the database is down and the kernel has lost the firewall's rules": (

@@ -35,16 +35,18 @@ def among_faulty(mended, project, tmp_path):
     path = project / "group_data/all.py"
     settings = path.read_text().replace("Rollout()", "Rollout(connect_timeout=2)")
     path.write_text(f'{settings}\nown_names = ("others",)\n')
-    mended.shell("useradd -m nosudo; cp -r ~admin/.ssh ~nosudo; chown -R nosudo: ~nosudo; systemctl stop redis-server")
+    mended.shell(
+        "useradd -m nosudo; cp -r ~admin/.ssh ~nosudo; chown -R nosudo: ~nosudo; systemctl stop redis-server@health-v1"
+    )
     yield mended
-    mended.shell("userdel -rf nosudo 2>/dev/null; systemctl start redis-server")
+    mended.shell("userdel -rf nosudo 2>/dev/null; systemctl start redis-server@health-v1")
 
 
 def test_faulty_hosts_are_explained_the_others_planned_and_applied_to_only_with_limit(among_faulty, project):
     code, plan = among_faulty.json("plan", "sandbox", cwd=project, timeout=60)
     assert (code, plan["hosts"]) == (1, ["host1"])
     changes = [(change["action"], change["target"]) for step in plan["steps"] for change in step["changes"]]
-    assert changes == [("start", "redis-server.service")]
+    assert changes == [("start", "redis-server@health-v1.service")]
     assert {fault["where"]: fault["what"] for fault in plan["faults"]}.keys() == FAULTS.keys()
     for fault in plan["faults"]:
         assert FAULTS[fault["where"]] in fault["what"], fault
@@ -53,6 +55,6 @@ def test_faulty_hosts_are_explained_the_others_planned_and_applied_to_only_with_
     assert refused.returncode == 1
     assert "Nothing was changed on any host." in refused.stderr
     assert "healthv1 apply sandbox --limit host1" in refused.stderr
-    assert not among_faulty.eye().service("redis-server").is_running
+    assert not among_faulty.eye().service("redis-server@health-v1").is_running
     among_faulty.must("apply", "sandbox", "--yes", "--limit", "host1", cwd=project)
-    assert among_faulty.eye().service("redis-server").is_running
+    assert among_faulty.eye().service("redis-server@health-v1").is_running

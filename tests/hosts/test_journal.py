@@ -38,7 +38,7 @@ def test_whoever_tampers_with_a_hosts_journal_is_found_out(deployed, project):
 
 
 def test_what_cannot_be_recorded_is_not_begun_and_a_plan_only_notes_it(deployed, project, read_only):
-    read_only.shell("systemctl stop redis-server")
+    read_only.shell("systemctl stop redis-server@health-v1")
     planned = read_only.cli("plan", "sandbox", cwd=project)
     assert planned.returncode == 2
     assert "the journal there lacks this run" in planned.stderr
@@ -46,7 +46,7 @@ def test_what_cannot_be_recorded_is_not_begun_and_a_plan_only_notes_it(deployed,
     assert (refused.returncode, "host1" in refused.stderr) == (1, True)
     assert "Read-only file system" in refused.stderr
     assert "dmesg" in refused.stderr
-    assert read_only.shell("systemctl is-active redis-server || true") == "inactive\n"
+    assert read_only.shell("systemctl is-active redis-server@health-v1 || true") == "inactive\n"
     assert read_only.json("lock", "show", "sandbox", cwd=project)[1]["hosts"]["host1"]["state"] == "free"
-    read_only.shell("systemctl start redis-server")
+    read_only.shell("systemctl start redis-server@health-v1")
     assert read_only.json("plan", "sandbox", cwd=project)[1]["steps"] == []

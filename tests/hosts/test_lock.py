@@ -14,7 +14,7 @@ LEASE = 12
 RECORD = "/var/lib/healthv1/lock"
 HOLDER = f"{os.environ.get('SUDO_USER') or getpass.getuser()}@{socket.gethostname()}"
 GATE = "/run/healthv1-gate"
-SLOW = "/run/systemd/system/pgbouncer.service.d"
+SLOW = "/run/systemd/system/health-v1-pgbouncer.service.d"
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def slow(broken):
     """A host that is mended no sooner than the test lets it: a unit waits while GATE is there, and another is next."""
     waits = f"[Service]\\nTimeoutStartSec=300\\nExecStartPre=/bin/sh -c 'while [ -e {GATE} ]; do sleep 0.2; done'\\n"
     broken.shell(f'touch {GATE}; mkdir -p {SLOW}; printf "{waits}" > {SLOW}/slow.conf; systemctl daemon-reload')
-    broken.shell("systemctl stop pgbouncer nginx")
+    broken.shell("systemctl stop health-v1-pgbouncer nginx")
     return broken
 
 
@@ -67,12 +67,12 @@ def test_the_second_of_two_applies_is_refused_and_who_loses_the_lock_stops(slow,
     assert first.returncode == 1, printed
     assert "Somebody released our lock by force" in printed
     assert "Traceback" not in printed
-    assert slow.shell("systemctl is-active pgbouncer") == "active\n"
+    assert slow.shell("systemctl is-active health-v1-pgbouncer") == "active\n"
     assert slow.shell("systemctl is-active nginx || true") == "inactive\n"
     assert slow.json("lock", "show", "sandbox")[1]["hosts"]["host1"] == {"state": "free"}
     run = _runs(slow, short)[-1]
     assert (run["state"], run["result"], run["by"]) == ("ended", "failed", HOLDER)
-    assert [change["target"] for change in run["changes"]] == ["pgbouncer.service"]
+    assert [change["target"] for change in run["changes"]] == ["health-v1-pgbouncer.service"]
 
 
 def _runs(world, cwd):

@@ -79,8 +79,11 @@ def busy(broken, driver, project, tmp_path):
 PAUSE = 50  # milliseconds: a load that leaves an apply some of the machine
 RESTARTED = {("restart", "unit", f"health-v1-api@{port}.service") for port in (8080, 8081)}
 ENV = ("update", "file", "/opt/health-v1/.env")
-LISTED = {("update", "file", "/etc/pgbouncer/userlist.txt"), ("reload", "unit", "pgbouncer.service")}
-KNOWN_TO_REDIS = {("update", "file", "/etc/redis/health-v1.acl"), ("reload", "unit", "redis-server.service")}
+LISTED = {
+    ("update", "file", "/etc/pgbouncer/health-v1-userlist.txt"),
+    ("reload", "unit", "health-v1-pgbouncer.service"),
+}
+KNOWN_TO_REDIS = {("update", "file", "/etc/redis/health-v1.acl"), ("reload", "unit", "redis-server@health-v1.service")}
 CHANGES = {
     STAGED: {("create", "role", "health_user_b"), ENV, *RESTARTED, *LISTED, *KNOWN_TO_REDIS},
     PROMOTED: {

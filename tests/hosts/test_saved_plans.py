@@ -69,7 +69,9 @@ def test_altered_or_overtaken_by_settings_or_for_others_it_is_refused(deployed, 
 
 
 def test_no_secret_stands_in_a_saved_plan_nor_in_any_form_of_it(broken, tmp_path):
-    broken.shell("sed -i 's/JWT_SECRET=./JWT_SECRET=x/' /opt/health-v1/.env; echo '# x' >> /etc/pgbouncer/userlist.txt")
+    broken.shell(
+        "sed -i 's/JWT_SECRET=./JWT_SECRET=x/' /opt/health-v1/.env; echo '# x' >> /etc/pgbouncer/health-v1-userlist.txt"
+    )
     file = tmp_path / "plan.json"
     assert broken.cli("plan", "sandbox", "--out", str(file)).returncode == 2
     forms = [broken.cli("show", str(file), *form).stdout for form in ((), ("--json",), ("--markdown",), ("--html",))]

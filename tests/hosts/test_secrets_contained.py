@@ -34,7 +34,7 @@ SIZES = {
 MEANT_FOR_THEM = {
     "/opt/health-v1/.env",
     "/opt/health-v1/.env.owner",
-    "/etc/pgbouncer/userlist.txt",
+    "/etc/pgbouncer/health-v1-userlist.txt",
     # Copies that systemd makes of .env, in memory that is never swapped out, for the instance alone.
     "/run/credentials/health-v1-api@8080.service/env",
     "/run/credentials/health-v1-api@8081.service/env",
@@ -44,7 +44,7 @@ SECRET_FILES = (
     "/var/lib/health-v1/redis-probe",
     "/opt/health-v1/.env",
     "/opt/health-v1/.env.owner",
-    "/etc/pgbouncer/userlist.txt",
+    "/etc/pgbouncer/health-v1-userlist.txt",
 )
 
 

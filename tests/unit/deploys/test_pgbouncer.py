@@ -11,18 +11,21 @@ from deploys.component import template
 from deploys.faults import Refused
 from deploys.logins import Login
 from deploys.pgbouncer import commands
-from deploys.pgbouncer.commands import USERLIST, query, serving
+from deploys.pgbouncer.commands import query, serving
 from deploys.pgbouncer.settings import PREPARES, Pgbouncer
 from deploys.pgbouncer.userlist import userlist
+from deploys.pooler import Pooler
 from deploys.stack import Stack
 
 STACK = Stack(domain="api.example.com")
+POOLER = Pooler()
 
 
 def _ini(remote=False, prepares=True, **settings):
     text = template(
         "pgbouncer/pgbouncer.ini",
         stack=STACK,
+        pooler=POOLER,
         settings=Pgbouncer(**settings),
         database="10.0.0.1" if remote else "127.0.0.1",
         remote=remote,
@@ -54,7 +57,7 @@ def test_prepared_statements_are_mentioned_only_where_they_are_known():
 def test_every_client_and_connection_may_open_its_file():
     settings = Pgbouncer(max_client_conn=5000, default_pool_size=100)
     assert settings.limit_nofile > 5100
-    text = template("pgbouncer/hardening.conf", settings=settings, remote=False)()
+    text = template("pgbouncer/hardening.conf", settings=settings, pooler=POOLER, remote=False)()
     assert f"LimitNOFILE={settings.limit_nofile}\n" in text
     # The account is PostgreSQL's too: its shared memory would go when the pooler stops.
     assert "\nRemoveIPC" not in text
@@ -72,7 +75,8 @@ def test_the_probe_reads_back_the_password_that_was_written(tmp_path_factory, pa
     at = tmp_path_factory.mktemp("userlist") / "userlist.txt"
     both = Login("health_user_b", "another"), Login("health_user_a", password)
     at.write_text(userlist(both), encoding="utf-8", newline="")
-    script = query(STACK, "health_user_a", "select 1").rpartition(" | PGCONNECT")[0].replace(USERLIST, str(at))
+    script = query(POOLER, STACK, "health_user_a", "select 1").rpartition(" | PGCONNECT")[0]
+    script = script.replace(POOLER.userlist, str(at))
     told = subprocess.run(["sh", "-c", script], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"})
     assert told.stdout.decode() == f"{password}\n"
 
@@ -89,7 +93,7 @@ def test_the_list_is_the_same_whichever_login_is_active():
 
 
 def test_every_accepted_login_is_tried():
-    assert serving(STACK, ("health_user_b", "health_user_a")).count("select current_user") == 2
+    assert serving(POOLER, STACK, ("health_user_b", "health_user_a")).count("select current_user") == 2
 
 
 @pytest.mark.parametrize(("does", "said"), [("sleep 9", "no answer within 0.2 s\n"), ("exit 2", ""), ("exit 0", None)])
@@ -98,10 +102,30 @@ def test_a_pooler_that_lets_one_wait_is_waited_for_a_while(tmp_path, monkeypatch
     (tmp_path / "psql").write_text(f"#!/bin/sh\n{does}\n")
     (tmp_path / "psql").chmod(0o755)
     done = subprocess.run(
-        ["sh", "-c", f"{query(STACK, 'someone', 'select 1', told='echo secret')} && echo yes"],
+        ["sh", "-c", f"{query(POOLER, STACK, 'someone', 'select 1', told='echo secret')} && echo yes"],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert (done.returncode, done.stderr, done.stdout) == ((0, "", "yes\n") if said is None else (1, said, ""))
+
+
+def test_a_new_host_has_a_pooler_of_ours_beside_the_distributions():
+    pooler = Pooler.told_by({})
+    assert (pooler.unit, pooler.ini) == ("health-v1-pgbouncer.service", "/etc/pgbouncer/health-v1.ini")
+    assert _ini()["unix_socket_dir"] == "/run/health-v1-pgbouncer"
+    unit = template("pgbouncer/health-v1-pgbouncer.service", pooler=pooler)()
+    assert "\nExecStart=/usr/sbin/pgbouncer /etc/pgbouncer/health-v1.ini\n" in unit
+
+
+def test_a_host_that_took_the_distributions_pooler_keeps_it():
+    pooler = Pooler.told_by({"pgbouncer": "pgbouncer"})
+    places = (pooler.unit, pooler.ini, pooler.userlist, pooler.sockets)
+    assert places == (
+        "pgbouncer.service",
+        "/etc/pgbouncer/pgbouncer.ini",
+        "/etc/pgbouncer/userlist.txt",
+        "/run/pgbouncer",
+    )
+    assert pooler.drop_in == "/etc/systemd/system/pgbouncer.service.d"

@@ -11,6 +11,7 @@ from deploys.faults import Refused
 from deploys.redis.checks import checks
 from deploys.redis.settings import Redis
 from deploys.redis.users import acl_file, probe_login
+from deploys.redis_server import RedisServer
 from deploys.secret import Version
 from deploys.stack import Stack
 from tests.unit.known import Known, value
@@ -33,6 +34,7 @@ class _Says:
 
 def _conf(**changed):
     values = {"settings": Redis(), "stack": STACK, "users": "/x.acl", "addresses": ("127.0.0.1",), "maxmemory": 64}
+    values["server"] = RedisServer()
     lines = template("redis/redis.conf", **{**values, **changed})().splitlines()
     return dict(line.split(" ", 1) for line in lines if line and not line.startswith("#"))
 
@@ -106,7 +108,41 @@ def test_a_wrong_value_is_refused_by_name(changed):
 
 def test_checks_carry_no_password():
     derived = probe_login(STACK.redis_password).split()[2]
-    commands = "".join(check.command for check in checks(STACK, ("127.0.0.1", "fd00::1"), 64))
+    commands = "".join(
+        check.command for check in checks(RedisServer(), STACK, ("127.0.0.1", "fd00::1"), 64, persist=True)
+    )
     assert PASSWORD not in commands
     assert derived not in commands
     assert "'127.0.0.1:6379 [fd00::1]:6379 '" in commands
+
+
+def test_a_new_host_has_an_instance_of_ours_beside_the_distributions():
+    conf = _conf()
+    assert conf["dir"] == "/var/lib/redis-health-v1"
+    assert (conf["pidfile"], conf["logfile"]) == (
+        "/run/redis-health-v1/redis-server.pid",
+        "/var/log/redis/redis-server-health-v1.log",
+    )
+    server = RedisServer.told_by({"cluster": "main"})
+    assert (server.unit, server.configuration) == ("redis-server@health-v1.service", "/etc/redis/redis-health-v1.conf")
+
+
+def test_a_host_that_took_the_distributions_keeps_it_to_the_letter():
+    server = RedisServer.told_by({"redis": "redis-server"})
+    conf = _conf(server=server)
+    assert (server.unit, server.configuration, conf["dir"]) == (
+        "redis-server.service",
+        "/etc/redis/redis.conf",
+        "/var/lib/redis",
+    )
+    hardening = template("redis/health-v1.conf", stack=STACK, server=server, login="/l", accepted="/a")()
+    assert "\nReadWritePaths=-/var/lib/redis -/var/log/redis -/run/redis\n" in hardening
+    assert server.program == ()  # its stamp knows of no program: nothing would be restarted with it
+
+
+@pytest.mark.parametrize("persist", [True, False])
+def test_the_other_choice_differs_in_one_line(persist):
+    settings = Redis(persist=persist)
+    other = settings.model_copy(update={"persist": not persist})
+    differing = set(_conf(settings=settings).items()) ^ set(_conf(settings=other).items())
+    assert differing == {("appendonly", "yes"), ("appendonly", "no")}

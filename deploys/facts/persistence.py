@@ -1,0 +1,42 @@
+"""Whether a running Redis writes what it holds to disk, as its process tells: nobody has to log in for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+from deploys.redis_server import RedisServer
+from deploys.stamps import APPLIED
+
+
+@dataclass(frozen=True)
+class Persistence:
+    writes: bool | None = None
+    """Whether the process has a complete log open; None while there is no process."""
+    kept: bool = False
+    """A log lies on disk, in use or not."""
+    started_with: str = ""
+    """The SHA-256 of the configuration that it was last started with, or that it took up since."""
+
+
+def writes(server: RedisServer) -> str:
+    """Return a test that succeeds while the process has a log open that is complete: till then it has another name."""
+    opened = f"readlink /proc/$(systemctl show -p MainPID --value -- {server.unit})/fd/* 2>/dev/null"
+    return rf"""{opened} | grep -vF temp- | grep -q '^{server.directory}/.*\.aof$'"""
+
+
+class RedisPersistence(FactBase[Persistence]):
+    default = Persistence
+
+    def command(self, server: RedisServer) -> str:
+        digest = f'$1 == "{server.configuration}" && length($2) == 64 {{ print "with=" $2 }}'
+        return f"""{{ if systemctl is-active --quiet -- {server.unit}; then
+if {writes(server)}; then echo writes=yes; else echo writes=no; fi; fi
+for kept in {" ".join(server.kept)}; do [ ! -e "$kept" ] || echo kept=yes; done
+awk -F '\\t' '{digest}' {APPLIED}/{server.unit}.restart; }} 2>/dev/null || true"""
+
+    def process(self, output: list[str]) -> Persistence:
+        told = dict(line.split("=", 1) for line in output)
+        writing = told["writes"] == "yes" if "writes" in told else None
+        return Persistence(writing, "kept" in told, told.get("with", ""))

@@ -1,0 +1,36 @@
+"""A service of ours takes a vacant place: what is in its way is refused, and the mark is set before the thing."""
+
+from __future__ import annotations
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.beside import in_the_way
+from deploys.facts.beside import InTheWay
+from deploys.facts.marks import Marks
+from deploys.marks import OURS
+from deploys.operations.change import Change, Commands, announce
+from deploys.operations.foreign import refuse_foreign
+
+_CLAIM = """set -eu; found=$(sh -c "$1" 2>/dev/null || true)
+[ -z "$found" ] || { printf 'since the plan this came into the way:\\n%s\\n' "$found" >&2; exit 1; }
+sh -c "set -eu; $2\""""
+
+
+@operation()
+def claimed(mark: str, unit: str, survey: str, setting: str, claim: str) -> Commands:
+    """Have a service of our own marked as ours. Raises `Refused` with what is in its way, at every apply.
+
+    + mark, unit: the mark, and its text: the unit's name, without .service.
+    + survey: shell that prints what is in the way.
+    + setting: the one that gives it another port.
+    + claim: shell that sets the marks.
+    """
+    found = host.get_fact(InTheWay, survey=survey)
+    refuse_foreign(in_the_way(found, f"{unit}.service", setting))
+    if host.get_fact(Marks).get(mark) == unit:
+        host.noop(f"{unit} is ours")
+        return
+    announce(Change("mark", f"{OURS}/{mark}", "create", "nobody has a unit of that name", becomes=unit))
+    yield StringCommand("sh", "-c", QuoteString(_CLAIM), "claim", QuoteString(survey), QuoteString(claim))

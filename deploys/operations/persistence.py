@@ -1,0 +1,49 @@
+"""A running Redis keeps what it holds on disk, or does not, without a restart: it forgets nothing by the change."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.component import Text
+from deploys.facts.persistence import RedisPersistence
+from deploys.operations.change import Change, Commands, announce, as_agreed, takes_up
+from deploys.persistence import Switch, script
+from deploys.redis_server import RedisServer
+
+
+@operation()
+def persisted(server: RedisServer, persist: bool, otherwise: Text) -> Commands:
+    """Have the process do what its configuration, which lies there already, says of persistence.
+
+    + otherwise: what the configuration would be with the other choice.
+    """
+    found = host.get_fact(RedisPersistence, server=server)
+    due = Switch.to(persist, found, hashlib.sha256(otherwise().encode()).hexdigest())
+    changes = as_agreed(f"persistence of {server.unit}", _told(server, persist, due))
+    if not changes:
+        host.noop("Redis keeps what it is to keep")
+        return
+    for change in changes:
+        announce(change, foreseeable=False)
+    if due.take_up:
+        takes_up(server.unit, server.configuration)
+    yield StringCommand("sh", "-c", QuoteString(script(server, persist, due)))
+
+
+def _told(server: RedisServer, persist: bool, due: Switch) -> Iterator[Change]:
+    told = {"was": "no" if persist else "yes", "becomes": "yes" if persist else "no"}
+    if due.switch:
+        effect = "what it holds is written to disk while it serves" if persist else "it goes on in memory alone"
+        yield Change("setting", f"{server.unit}: appendonly", "update", "without a restart", effect=effect, **told)
+    elif due.take_up:
+        why = "a run that switched it was cut short"
+        yield Change("setting", f"{server.unit}: appendonly", "update", why, **told)
+    if due.forget:
+        effect = "" if due.runs else "what it held when it stopped is lost"
+        why = "it would bring back what ended since"
+        yield Change("file", server.kept[0], "remove", why, effect=effect)

@@ -1,0 +1,88 @@
+"""How a running Redis begins to write what it holds to disk, or ceases to, while it serves: it forgets nothing."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from deploys.facts.persistence import Persistence, writes
+from deploys.facts.unit import state_script
+from deploys.redis_server import ACCEPTED, LOGIN, USERS, RedisServer
+
+# Nobody may change Redis's configuration. For this one word a user may, whose password is made here and told to
+# nobody, and whom the server forgets again whatever happens. A run that is killed ahead of that leaves the file of the
+# users changed: the next apply writes it anew and has it read.
+# What is said goes through pipes, for arguments are seen. The port is asked of the process: it may be about to change.
+_SAY = r"""set -eu; umask 077
+port=$(ss -Hltnp | sed -n "s/^[A-Z]* *[0-9]* *[0-9]* *[^ ]*:\([0-9]*\) .*pid=$(systemctl show -p MainPID --value \
+  -- "$unit"),.*/\1/p" | head -n 1)
+say() { timeout 60 redis-cli -p "$port" | tr -d '\r'; }
+probe() { for file in "$accepted" "$login"; do said=$({ cat -- "$file"; printf '%s\n' "$1"; } 2>/dev/null | say)
+  case $said in OK?*) printf '%s\n' "$said" | sed 1d; return;; esac; done
+  echo "Redis does not let the probe in; apply with redis.persist as it was, which mends that" >&2; return 1; }
+put() { new=$(mktemp -- "$users.XXXXXXXX") && cp -p -- "$1" "$new" && mv -fT -- "$new" "$users" &&
+  [ "$(probe 'ACL LOAD')" = OK ]; }
+switch() ( kept=/run/health-v1-switch; rm -rf -- "$kept"; mkdir -- "$kept"
+  trap 'code=$?; put "$kept/users" || code=1; rm -rf -- "$kept"; exit $code' EXIT; trap 'exit 1' HUP INT TERM PIPE
+  cp -p -- "$users" "$kept/users"; cp -p -- "$users" "$kept/more"
+  word=$(head -c 32 /dev/urandom | sha256sum | cut -c1-64)
+  printf 'user health-v1-switch reset on #%s -@all +config|set\n' "$(printf %s "$word" | sha256sum | cut -c1-64)" \
+    >> "$kept/more"
+  put "$kept/more"
+  said=$(printf 'AUTH health-v1-switch %s\nCONFIG SET appendonly %s\n' "$word" "$1" | say)
+  case $said in "OK
+OK") ;; *) printf '%s\n' "$said" | grep -vx OK >&2; exit 1;; esac )"""
+
+# What it holds is written whole by a child of the process; what comes meanwhile is written behind that.
+_WRITTEN = r"""asked() { probe 'INFO persistence' | sort | sed -n -e 's/^aof_last_bgrewrite_status:/rewrite=/p' \
+  -e 's/^aof_rewrite_\(in_progress\|scheduled\):/\1=/p' | paste -sd ' '; }
+i=0; until state=$(asked); [ "$state" = 'rewrite=ok in_progress=0 scheduled=0' ] && writes; do i=$((i+1)); sleep 0.5
+  case $state in 'rewrite=err in_progress=0 scheduled=0') why="the disk does not take it";;
+  *) [ $i -gt 1200 ] || continue; why="it takes longer than 10 minutes";; esac
+  switch no || true; echo "Redis could not write what it holds to disk: $why. It has lost nothing" >&2; exit 1; done"""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """What has to be done for a Redis that is to keep what it holds, or is not to."""
+
+    switch: bool
+    """The process does otherwise."""
+    forget: bool
+    """A log lies on disk that nothing is added to any more: what ended since would live again."""
+    take_up: bool
+    """The process runs with a configuration that differs from ours in that alone."""
+
+    runs: bool
+
+    @classmethod
+    def to(cls, persist: bool, found: Persistence, before: str) -> Switch:
+        """Decide.
+
+        + before: the SHA-256 of our configuration, but for what it says of this.
+        """
+        runs = found.writes is not None
+        switch, take_up = runs and found.writes != persist, runs and found.started_with == before
+        return cls(switch, not persist and found.kept, take_up, runs)
+
+
+def script(server: RedisServer, persist: bool, due: Switch) -> str:
+    """Return shell that does it. Killed anywhere, it is finished by being run again."""
+    named = {"unit": server.unit, "users": USERS, "login": LOGIN, "accepted": ACCEPTED}
+    lines = [*(f"{name}={shlex.quote(value)}" for name, value in named.items()), _SAY]
+    if due.switch:
+        lines.append(f"writes() {{ {writes(server)}; }}\nswitch {'yes' if persist else 'no'}")
+        lines += [_WRITTEN] * persist
+    if due.forget:
+        lines.append(f"rm -rf -- {shlex.join(server.kept)}")
+    return "\n".join([*lines, _noted(server)] if due.take_up else lines)
+
+
+def _noted(server: RedisServer) -> str:
+    """Return shell that notes the file as it is now among what the unit runs with."""
+    path = server.configuration
+    others = f"""awk -F '\\t' '$1 != "{path}"' "$stamp\""""
+    return (
+        f"{state_script(server.unit, 'restart', (path,))}\n"
+        f'{{ {others}; printf "%s\\n" "$now"; }} > "$stamp.new"; mv -fT -- "$stamp.new" "$stamp"'
+    )
