@@ -186,6 +186,7 @@ def test_a_guesser_of_passwords_is_banned_and_the_operator_never(broken):
                 break
         else:
             pytest.fail(broken.shell("tail -n 40 /var/log/fail2ban.log; journalctl -n 60 -o cat -u ssh"))
+        assert "sshd" not in re.findall(r"[a-z0-9-]+", broken.shell("fail2ban-client status")), "it spares nobody"
         assert not _answers(host.address, guesser), "a banned address still gets an answer"
         assert _answers(host.address, gateway), "the operator was banned"
     finally:
