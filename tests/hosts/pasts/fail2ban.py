@@ -14,6 +14,7 @@ FAIL2BAN = [
 cat > /etc/fail2ban/jail.local <<'END'
 [DEFAULT]
 bantime = 1d
+banaction = nftables
 ignoreip = 127.0.0.1/8 198.51.100.7
 [sshd]
 backend = systemd
@@ -22,12 +23,14 @@ END
 printf '[webmail]\\nenabled = true\\nfilter = apache-auth\\nbackend = polling\\nlogpath = /var/log/webmail.log\\n' \\
   > /etc/fail2ban/jail.d/zz-webmail.local
 touch /var/log/webmail.log
-systemctl restart fail2ban; until fail2ban-client status webmail; do sleep 0.2; done
+systemctl restart fail2ban
+for i in $(seq 50); do ! fail2ban-client status webmail || break; sleep 0.2; done
 fail2ban-client set sshd banip 198.51.100.9
 fail2ban-client set webmail banip 198.51.100.8
-until nft list set inet f2b-table addr-set-webmail | grep -q 198.51.100.8; do sleep 0.2; done""",
+for i in $(seq 50); do ! nft list set inet f2b-table addr-set-webmail | grep -q 198.51.100.8 || exit 0; sleep 0.2; done
+exit 1""",
         """cd /etc/fail2ban; md5sum jail.local jail.d/zz-webmail.local fail2ban.conf jail.conf
-for jail in sshd webmail; do for asked in bantime maxretry ignoreip usedns banip action bantime.increment ignorecommand
+for jail in sshd webmail; do for asked in bantime maxretry ignoreip usedns banip actions bantime.increment ignorecommand
 do fail2ban-client get $jail $asked; done; nft list set inet f2b-table addr-set-$jail; done
 fail2ban-client get dbpurgeage; systemctl show -p MainPID,NRestarts fail2ban""",
         named=("/etc/fail2ban/jail.d/health-v1.local",),
