@@ -23,6 +23,7 @@ if [ -e {APPLIED}/pgbouncer.service.restart ] || managed /etc/pgbouncer/pgbounce
 hook=/etc/letsencrypt/renewal-hooks/deploy/serve-certificate
 ! managed $hook || sed -n 's#^lineage=/etc/letsencrypt/live/\([^ ]*\) .*#lineage=\1#p' $hook
 ! managed /etc/ufw/ufw.conf || echo firewall=ufw
+! managed /etc/fail2ban/jail.d/health-v1.local || echo fail2ban=former
 cd {OURS} 2>/dev/null || exit 0
 for mark in *; do case $mark in \*|*.new|files) ;; *) printf '%s=%s\n' "$mark" "$(head -n 1 "$mark")";; esac; done"""
 

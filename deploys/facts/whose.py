@@ -28,6 +28,14 @@ if [ -f "$path" ]; then
 fi
 echo foreign"""
 
+# Earlier versions noted no directory that they made.
+_DIRECTORY = rf"""case $path in *health-v1* | *healthv1*) echo yes; exit;; esac
+if grep -qxF -- "$path" {OURS}/files; then echo yes; exit; fi
+[ -n "$(ls -A -- "$path")" ] || exit 0
+find "$path" -mindepth 1 -maxdepth 1 ! -name '*health-v1*' ! -name '*healthv1*' -exec sh -c \
+  'for it; do [ -f "$it" ] && head -n 2 -- "$it" | grep -qF "{MANAGED}" || echo "$it"; done' look {{}} + |
+  grep -q . || echo yes"""
+
 
 class Whose(FactBase[str]):
     """ours, stock or foreign; empty when it cannot be told.
@@ -42,3 +50,15 @@ class Whose(FactBase[str]):
 
     def process(self, output: list[str]) -> str:
         return output[0]
+
+
+class OurDirectory(FactBase[bool]):
+    """Whether we noted that we made the directory, or nothing lies in it but what is ours."""
+
+    default = bool
+
+    def command(self, path: str) -> str:
+        return f"(path={shlex.quote(path)}\n{_DIRECTORY}) 2>/dev/null || true"
+
+    def process(self, output: list[str]) -> bool:
+        return output == ["yes"]

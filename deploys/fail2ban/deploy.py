@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.component import template
+from deploys.facts.jails import FoundJails
+from deploys.facts.marks import Marks
 from deploys.facts.ssh import ssh_ports
 from deploys.fail2ban.checks import SPARE, UNIT, checks, enforced, running
+from deploys.fail2ban.jails import STARTS, lost, names, stops, taken_up
 from deploys.fail2ban.settings import Fail2ban
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
-from deploys.operations.files import file
+from deploys.operations.files import absent, file
+from deploys.operations.jails import BESIDE, FORMER, standing, surveyed, switches_off
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
 from deploys.operations.units import begun, unit
@@ -22,36 +27,35 @@ from deploys.stack import Topology
 JAILS = "/etc/fail2ban/jail.d/health-v1.local"  # .local: read after all that the package brings
 SERVER = "/etc/fail2ban/fail2ban.d/health-v1.local"
 EFFECT = "nobody is banned for a moment; bans come back"
-LIMITS = "/etc/fail2ban/filter.d/nginx-limits.conf"
+OURS_ALONE = "nobody is banned by our jails for a moment; bans come back, and other jails go on"
+LIMITS = "/etc/fail2ban/filter.d/health-v1-nginx-limits.conf"
+FORMER_LIMITS = "/etc/fail2ban/filter.d/nginx-limits.conf"
 LOG = "/var/log/nginx/health-v1-access.log"
 
 
 @deploy("Fail2ban")
 def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]) -> None:
     edge = "edge" in parts
-    jails = ("sshd", *(("nginx-limits", "nginx-botsearch") if edge else ()))
-    filters = (LIMITS,) if edge else ()
-    at_work = f"{running(jails)} && {{ {enforced(jails)}; }}"
+    found = host.get_fact(FoundJails)
+    how = standing(host.get_fact(Marks).get("fail2ban", ""), found)
+    off = switches_off(how, found)
+    jails = names(how == FORMER, edge)
+    surveyed(name="Look whose fail2ban is", how=how, stands_for_ours="[sshd]\nenabled = false\n" if off else "")
     # nftables: without its program bans are listed and never enforced. python3-systemd: without it sshd's jail dies.
     packages(name="Install fail2ban", names=("fail2ban", "nftables", "python3-systemd"))
     if edge:
         _nginx()
-    _configuration(settings, topology, edge)
-    unit(
-        name="Run fail2ban",
-        unit=UNIT,
-        effect=EFFECT,
-        restart_on=(JAILS, SERVER, *filters),
-        test="fail2ban-client --test",
-        probe=at_work,
-    )
-    ensure(
-        name="Enforce the bans",
-        change=Change("unit", UNIT, "restart", "the kernel has lost bans", effect=EFFECT),
-        test=enforced(jails),  # which a server that is down passes: it knows of no ban
-        settled_by=(begun(UNIT),),
-        command=f"systemctl restart {UNIT}\nfor i in $(seq 50); do if {at_work}; then break; fi; sleep 0.2; done",
-    )
+    if how != BESIDE:
+        # The server is its owner's where there are other jails.
+        file(
+            name="Write how the server remembers",
+            path=SERVER,
+            content=template("fail2ban/fail2ban.local", settings=settings),
+        )
+    _jails(settings, topology, edge, names=jails, switched_off=off, spared=found.spared)
+    _run(how == BESIDE, jails, edge)
+    if how == FORMER:
+        absent(name="Remove the filter of an earlier version", path=FORMER_LIMITS)
     claim("fail2ban", checks(jails))
 
 
@@ -68,10 +72,10 @@ def _nginx() -> None:
             command=f"test -d /var/log/nginx || install -d -m 0755 -o root -g adm /var/log/nginx\n"
             f"install -m 0640 -o www-data -g adm /dev/null {log}",
         )
-    file(name="Write how rejections are read", path=LIMITS, content=template("fail2ban/nginx-limits.conf"))
+    file(name="Write how rejections are read", path=LIMITS, content=template("fail2ban/health-v1-nginx-limits.conf"))
 
 
-def _configuration(settings: Fail2ban, topology: Topology, edge: bool) -> None:
+def _jails(settings: Fail2ban, topology: Topology, edge: bool, **values: object) -> None:
     never = ("127.0.0.0/8", "::1", *topology.everyone, *settings.never_ban)
     file(
         name="Write what spares operators",
@@ -81,21 +85,43 @@ def _configuration(settings: Fail2ban, topology: Topology, edge: bool) -> None:
         test='sh -n "$1"',
     )
     file(
-        name="Write how the server remembers",
-        path=SERVER,
-        content=template("fail2ban/fail2ban.local", settings=settings),
-    )
-    file(
         name="Write the jails",
         path=JAILS,
         content=template(
-            "fail2ban/jail.local",
+            "fail2ban/jails.local",
             settings=settings,
             never=never,
             spare=SPARE,
             ssh=ssh_ports(),
             edge=edge,
             log=LOG,
+            **values,
         ),
-        test_in_place="fail2ban-client --test",
+        test_in_place=STARTS,
+    )
+
+
+def _run(beside: bool, jails: tuple[str, ...], edge: bool) -> None:
+    """Have the jails at work. Beside the owner's, ours begin anew by themselves: his go on with his bans."""
+    at_work = f"{running(jails)} && {{ {enforced(jails)}; }}"
+    watched = (JAILS, LIMITS) if edge else (JAILS,)
+    unit(
+        name="Run fail2ban",
+        unit=UNIT,
+        effect=EFFECT,
+        restart_on=() if beside else (SERVER, *watched),
+        reload_on=watched if beside else (),
+        reload_effect=OURS_ALONE,
+        reload_with=f"{taken_up(jails)}\n{stops(lost(jails))}",
+        test=STARTS,
+        probe=at_work,
+    )
+    again = taken_up(jails) if beside else f"systemctl restart {UNIT}"
+    lost_bans = Change("unit", UNIT, "restart", "the kernel has lost bans", effect=EFFECT)
+    ensure(
+        name="Enforce the bans",
+        change=replace(lost_bans, kind="jail", target=", ".join(jails), effect=OURS_ALONE) if beside else lost_bans,
+        test=enforced(jails),  # which a server that is down passes: it knows of no ban
+        settled_by=(begun(UNIT),),
+        command=f"{again}\nfor i in $(seq 50); do if {at_work}; then break; fi; sleep 0.2; done",
     )

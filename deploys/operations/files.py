@@ -13,7 +13,7 @@ from pyinfra.context import host
 from deploys.before import keep_aside
 from deploys.component import Text
 from deploys.facts.path import FileText, Path, PathState
-from deploys.facts.whose import HARMLESS, Whose
+from deploys.facts.whose import HARMLESS, OurDirectory, Whose
 from deploys.foreign import Foreign
 from deploys.marks import note_written
 from deploys.operations.change import Change, Commands, announce, as_agreed, was_missing
@@ -46,8 +46,11 @@ untested=yes; mv -fT -- "$new" "$path"
 sh -c "$7" >&2; untested="""
 
 
-# What a link leads to stays where it is: it may be another disk.
-_MAKE_DIRECTORY = """set -eu
+# What a link leads to stays where it is: it may be another disk. $6 whether it is somebody else's, and is only opened;
+# $7 whether the place is known to be ours.
+_MAKE_DIRECTORY = f"""set -eu
+if [ -n "$6" ]; then chmod -- "$2" "$1"; exit; fi
+[ -n "$7" ] || {note_written('"$1"')}
 [ -z "$5" ] || sh -c "$5" >&2
 if [ -L "$1" ] || [ -f "$1" ]; then rm -f -- "$1"; fi
 install -d -o "$3" -g "$4" -m "$2" -- "$1\""""
@@ -161,11 +164,16 @@ def _lines(text: str) -> list[str]:
 def directory(path: str, mode: str = "0755", user: str = "root", group: str = "root", ours: bool = False) -> Commands:
     """Make `path` a directory with this owner and mode, its parents included.
 
-    + ours: as of `file`; what is in the way of a directory.
+    A directory of somebody else's keeps its owner and mode; where nobody passes through it who has to, it is opened.
+
+    + ours: as of `file`; what is in the way of a directory, and the directory itself.
     """
     wanted = Path("directory", mode, user, group, "")
     found = host.get_fact(PathState, path=path)
     before = None if was_missing("directory", path) else found
+    theirs = bool(before) and found != wanted and not ours and _is_somebody_elses(path, before)
+    if theirs and before:
+        wanted = opened(before, mode)
     changes = as_agreed(f"directory {path}", [_change("directory", path, before, wanted)] if found != wanted else [])
     if not changes:
         host.noop(f"{path} is as it should be")
@@ -173,10 +181,17 @@ def directory(path: str, mode: str = "0755", user: str = "root", group: str = "r
     in_the_way = before if before and before.kind != "directory" and not ours else None
     aside = _aside(path, in_the_way, "put a directory in its place")
     announce(replace(changes[0], why=_and_kept(changes[0].why, aside)))
-    yield StringCommand(
-        *("sh", "-c", QuoteString(_MAKE_DIRECTORY), "directory"),
-        *(QuoteString(part) for part in (path, mode, user, group, aside)),
-    )
+    parts = (path, wanted.mode, user, group, aside, "theirs" * theirs, "ours" * ours)
+    yield StringCommand("sh", "-c", QuoteString(_MAKE_DIRECTORY), "directory", *(QuoteString(part) for part in parts))
+
+
+def _is_somebody_elses(path: str, found: Path | None) -> bool:
+    return found is not None and found.kind == "directory" and not host.get_fact(OurDirectory, path=path)
+
+
+def opened(theirs: Path, mode: str) -> Path:
+    """Return somebody else's directory so that whoever passes through one of `mode` passes through it too."""
+    return replace(theirs, mode=f"{int(theirs.mode, 8) | int(mode, 8) & 0o711:04o}")
 
 
 @operation()

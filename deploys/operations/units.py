@@ -41,6 +41,7 @@ def unit(
     probe: str = "true",
     wait: int = 60,
     reload_effect: str = "nobody is interrupted",
+    reload_with: str = "",
 ) -> Commands:
     """Have `unit` enabled, active, and running with what is on disk.
 
@@ -51,6 +52,7 @@ def unit(
     + test: a command that must accept the configuration before anything is interrupted.
     + probe: a command that succeeds once the service does its work.
     + wait: how many seconds the probe may take to succeed.
+    + reload_with: shell that has it take up what `reload_on` names, where its own reload would do more than that.
     """
     restart_on, reload_on = tuple(restart_on), tuple(reload_on)
     found = host.get_fact(UnitState, unit=unit, restart_on=restart_on, reload_on=reload_on)
@@ -72,7 +74,9 @@ def unit(
     yield StringCommand(
         "sh",
         "-c",
-        QuoteString(_script(unit, [step.action for step in steps], restart_on, reload_on, test, probe, wait)),
+        QuoteString(
+            _script(unit, [step.action for step in steps], restart_on, reload_on, test, probe, wait, reload_with)
+        ),
     )
 
 
@@ -116,6 +120,7 @@ def _script(
     test: str,
     probe: str,
     wait: int,
+    reload_with: str,
 ) -> str:
     quoted = shlex.quote(unit)
     lines = [
@@ -129,7 +134,9 @@ def _script(
     for effect, paths in (("restart", restart_on), ("reload", reload_on)):
         lines.append(state_script(unit, effect, paths) + f"; {effect}_now=$now {effect}_stamp=$stamp")
     lines += ["systemctl is-enabled --quiet -- $unit || systemctl enable -- $unit"]
-    lines += [f"systemctl {step} -- $unit" for step in steps if step not in {"enable", "unmask"}]
+    doing = {step: f"systemctl {step} -- $unit" for step in ("start", "restart", "reload")}
+    doing |= {"reload": reload_with} if reload_with else {}
+    lines += [doing[step] for step in steps if step in doing]
     lines += [_SETTLE, f"install -d -m 0700 {APPLIED}"]
     lines += [f'printf "%s\\n" "${effect}_now" > "${effect}_stamp"' for effect in ("restart", "reload")]
     return "\n".join(lines)

@@ -15,6 +15,14 @@ def meant_for(user: str) -> str:
     return f"PATH=$PATH:/usr/sbin; sshd -T -C user={shlex.quote(user)},host=localhost,addr=127.0.0.1"
 
 
+def unpunished() -> Check:
+    return Check(
+        "sshd itself shuts nobody out: fail2ban does, and spares operators",
+        "PATH=$PATH:/usr/sbin; sshd -T | grep -qix 'persourcepenalties no'",
+        "run apply; a file in /etc/ssh that says otherwise comes before 00-health-v1-penalties.conf",
+    )
+
+
 def checks(user: str, keys: str) -> list[Check]:
     trusted = f"grep -qx 'trustedusercakeys {AUTHORITIES}'"
     return [

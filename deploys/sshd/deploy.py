@@ -12,33 +12,44 @@ from pyinfra.context import host
 
 from deploys.facts.machine import MachineState
 from deploys.facts.ssh import TrustedAuthority
+from deploys.facts.sshd import SshdFiles
 from deploys.faults import Fault, Refused
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import file
 from deploys.operations.shell import ensure
+from deploys.operations.sshd import heeded
 from deploys.operations.units import unit
-from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks
+from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks, unpunished
 from deploys.sshd.settings import PENALIZING, Certificates, Sshd
+from deploys.stamps import APPLIED
 
 EFFECT = "sessions go on; nobody can log in for a moment"
+RELOADED = "sshd reloads: sessions go on"
+IDLE = "! systemctl is-active --quiet ssh.service"
+RELOAD = f"PATH=$PATH:/usr/sbin; sshd -t >&2; {IDLE} || systemctl reload ssh.service"
 PENALTIES = "/etc/ssh/sshd_config.d/00-health-v1-penalties.conf"
 MANAGED = "# Managed by healthv1: change group_data and apply, not this file.\n"
 
 
 @deploy("SSH")
 def deploy_sshd(settings: Sshd) -> None:
-    machine = host.get_fact(MachineState)
+    machine, found = host.get_fact(MachineState), host.get_fact(SshdFiles)
     penalizing = (machine.os, machine.release) in PENALIZING
-    if penalizing:
+    ours = penalizing and not found.penalties
+    if ours or settings.certificates:
+        heeded(name="Look what sshd reads", instead="" if settings.certificates else "say PerSourcePenalties there")
+    if ours:
         _spared()
+    elif penalizing:
+        _left_to_the_owner()
     if settings.certificates:
         _trusted(settings.certificates)
     else:
         _untrusted()
-    taken_up = (*((PENALTIES,) if penalizing else ()), *((CERTIFICATES,) if settings.certificates else ()))
-    if taken_up:
-        unit(name="Run sshd", unit="ssh.service", effect=EFFECT, reload_on=taken_up, test="sshd -t")
+    written = (*((PENALTIES,) if ours else ()), *((CERTIFICATES,) if settings.certificates else ()))
+    if written:
+        _taken_up(written, found.socket)
 
 
 def _spared() -> None:
@@ -48,6 +59,33 @@ def _spared() -> None:
         path=PENALTIES,
         content=f"{MANAGED}PerSourcePenalties no\n",
         test_in_place="sshd -t",
+    )
+    claim("sshd", [unpunished()])
+
+
+def _left_to_the_owner() -> None:
+    """Whoever chose how sshd punishes has his choice: ours would overrule it for everybody."""
+    why = "the host's owner chose how sshd punishes"
+    ensure(
+        name="Leave punishments to the host's owner",
+        change=Change("file", PENALTIES, "remove", why, effect=RELOADED),
+        test=f"test ! -e {PENALTIES}",
+        command=f"rm -f {PENALTIES}\n{RELOAD}",
+    )
+
+
+def _taken_up(files: tuple[str, ...], socket: bool) -> None:
+    if not socket:
+        unit(name="Run sshd", unit="ssh.service", effect=EFFECT, reload_on=files, test="sshd -t")
+        return
+    # Where systemd listens, sshd is started by it, at times one per connection: started by us it would take the port.
+    stamp = f"{APPLIED}/ssh.socket.reload"
+    ensure(
+        name="Have sshd read its files",
+        change=Change("unit", "ssh.service", "reload", f"to take up {', '.join(files)}", effect=RELOADED),
+        test=f'{IDLE} || {{ test -e {stamp} && test -z "$(find {" ".join(files)} -newer {stamp})"; }}',
+        after=files,
+        command=f"install -d -m 0700 {APPLIED}; touch {stamp}.new\n{RELOAD}\nmv -f {stamp}.new {stamp}",
     )
 
 
@@ -75,11 +113,9 @@ def _trusted(certificates: Certificates) -> None:
 def _untrusted() -> None:
     ensure(
         name="Trust no certificate",
-        change=Change(
-            "file", CERTIFICATES, "remove", "no certificate opens a host", effect="sshd reloads: sessions go on"
-        ),
+        change=Change("file", CERTIFICATES, "remove", "no certificate opens a host", effect=RELOADED),
         test=f"test ! -e {CERTIFICATES}",
-        command=f"rm -f {CERTIFICATES} {AUTHORITIES}\nPATH=$PATH:/usr/sbin; sshd -t >&2\nsystemctl reload ssh.service",
+        command=f"rm -f {CERTIFICATES} {AUTHORITIES}\n{RELOAD}",
     )
 
 

@@ -18,9 +18,11 @@ from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.util import exec_file
 
+from deploys.facts.jails import FoundJails
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
 from deploys.facts.ssh import SshPorts
+from deploys.facts.sshd import SshdFiles
 from healthv1 import project
 from healthv1.engine import economy
 from healthv1.engine import inventory as inventories
@@ -39,7 +41,7 @@ CONNECT_HINTS = {
     "connect": "check that the host is up and that SSH is reachable from here",
 }
 
-READ_WITH_THE_SITE = (MachineState, SshPorts, Marks)
+READ_WITH_THE_SITE = (MachineState, SshPorts, Marks, FoundJails, SshdFiles)
 """The facts that deploys ask for while they are read; what operations ask for comes later, and all at once."""
 
 

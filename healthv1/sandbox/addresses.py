@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox.commands import run
@@ -11,6 +12,7 @@ from healthv1.sandbox.locks import held
 from healthv1.sandbox.place import Sandbox, state_root
 
 NUMBERS = range(1, 255)
+LINKS = Path("/sys/class/net")
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def allot(sandbox: Sandbox) -> Addresses:
 
 def _free(numbers: dict[str, int]) -> int:
     for number in NUMBERS:
-        if number not in numbers.values() and not _routed(Addresses(number)):
+        if number not in numbers.values() and not _in_use(Addresses(number)):
             return number
     for name in list(numbers):
         if not Sandbox(name).state.exists():
@@ -64,8 +66,9 @@ def _free(numbers: dict[str, int]) -> int:
     raise SandboxError(Fault(str(state_root()), what, "stop a sandbox: healthv1 sandbox down"))
 
 
-def _routed(addresses: Addresses) -> bool:
-    return bool(run("ip", "route", "show", addresses.network).strip())
+def _in_use(addresses: Addresses) -> bool:
+    """Whether somebody else has the network or the bridge's name: what is not ours would go with the sandbox."""
+    return (LINKS / addresses.bridge).exists() or bool(run("ip", "route", "show", addresses.network).strip())
 
 
 def _read() -> dict[str, int]:

@@ -82,15 +82,15 @@ DRIFTS = [
         "a removed package",
         "fail2ban",
         f"{APT} remove fail2ban",
-        "fail2ban-client status nginx-botsearch && systemctl is-enabled fail2ban",
+        "fail2ban-client status health-v1-nginx-botsearch && systemctl is-enabled fail2ban",
     ),
     Drift(
         "fail2ban",
         "a jail that is off",
         "/etc/fail2ban/jail.d/health-v1.local",
-        "sed -i '0,/enabled = true/s//enabled = false/' /etc/fail2ban/jail.d/health-v1.local;"
+        "sed -i 's/enabled = true/enabled = false/' /etc/fail2ban/jail.d/health-v1.local;"
         " systemctl restart fail2ban; for i in $(seq 50); do fail2ban-client ping && break; sleep 0.2; done",
-        "fail2ban-client status sshd",
+        "fail2ban-client status health-v1-sshd",
     ),
     Drift(
         "fail2ban",

@@ -182,10 +182,11 @@ def test_a_guesser_of_passwords_is_banned_and_the_operator_never(broken):
         for _ in range(GUESSES):
             for source in (guesser, gateway):
                 _guess(host.address, source)
-            if guesser in broken.shell("fail2ban-client get sshd banip"):
+            if guesser in broken.shell("fail2ban-client get health-v1-sshd banip"):
                 break
         else:
             pytest.fail(broken.shell("tail -n 40 /var/log/fail2ban.log; journalctl -n 60 -o cat -u ssh"))
+        assert "sshd" not in re.findall(r"[a-z0-9-]+", broken.shell("fail2ban-client status")), "it spares nobody"
         assert not _answers(host.address, guesser), "a banned address still gets an answer"
         assert _answers(host.address, gateway), "the operator was banned"
     finally:

@@ -3,44 +3,114 @@
 import configparser
 import os
 import subprocess
+from dataclasses import replace
 
 import pytest
 
 from deploys.component import template
+from deploys.facts.jails import Broken, Jails
 from deploys.fail2ban.checks import DOCUMENTATION, enforced
+from deploys.fail2ban.jails import FORMER, OWN, names
 from deploys.fail2ban.settings import Fail2ban
 from deploys.faults import Refused
+from deploys.operations.jails import ALONE, BESIDE, judge, resting, standing, switches_off
 
 
 def _jails(edge=True, **changed):
-    values = {"settings": Fail2ban(), "never": ("127.0.0.0/8", "10.0.0.2"), "spare": "/spare", "ssh": [22, 2222]}
-    text = template("fail2ban/jail.local", edge=edge, log="/a.log", **{**values, **changed})()
+    values = {
+        "settings": Fail2ban(),
+        "never": ("127.0.0.0/8", "10.0.0.2"),
+        "spare": "/spare",
+        "ssh": [22, 2222],
+        "names": OWN,
+        "switched_off": False,
+        "spared": False,
+    }
+    text = template("fail2ban/jails.local", edge=edge, log="/a.log", **{**values, **changed})()
     found = configparser.ConfigParser(interpolation=None)
     found.read_string(text)
     return found
 
 
 def test_sshd_is_guarded_by_the_journal_on_its_real_ports():
-    sshd = _jails()["sshd"]
-    assert (sshd["enabled"], sshd["backend"], sshd["mode"], sshd["port"]) == (
-        "true",
-        "systemd",
-        "aggressive",
-        "22,2222",
-    )
+    sshd = _jails()["health-v1-sshd"]
+    said = tuple(sshd[name] for name in ("enabled", "backend", "filter", "port"))
+    assert said == ("true", "systemd", "sshd[mode=aggressive]", "22,2222")
+    assert 'port="22,2222", protocol="tcp"' in sshd["action"]
     assert (sshd["maxretry"], sshd["bantime"], sshd["findtime"]) == ("5", "3600", "600")
 
 
-def test_the_operator_is_spared_in_every_jail():
-    for name, jail in _jails().items():
-        assert jail["ignoreip"] == "127.0.0.0/8 10.0.0.2", name
-        assert jail["ignorecommand"] == "/spare <ip>", name
+def test_jails_that_are_not_ours_are_told_nothing():
+    assert not _jails().defaults()
+    assert not any(name in _jails().sections() for name in FORMER)
+
+
+def test_what_an_owner_gave_all_jails_reaches_none_of_ours():
+    """Every option that a [DEFAULT] in use sets is in each of ours, or says something of logs alone."""
+    usual = {"bantime", "findtime", "maxretry", "ignoreip", "ignorecommand", "usedns", "enabled", "filter", "backend"}
+    usual |= {"action", "port", "bantime.increment", "bantime.factor", "bantime.formula", "bantime.maxtime"}
+    usual |= {"bantime.rndtime", "bantime.multipliers", "bantime.overalljails", "ignoreself", "ignorecache"}
+    for name in OWN:
+        assert usual <= set(_jails()[name]), name
+
+
+def test_the_operator_is_spared_in_every_jail_and_so_is_whom_the_owner_spares():
+    for name in OWN:
+        assert _jails()[name]["ignoreip"] == "127.0.0.0/8 10.0.0.2", name
+        assert _jails(spared=True)[name]["ignoreip"] == "127.0.0.0/8 10.0.0.2 %(default/ignoreip)s", name
+        assert _jails()[name]["ignorecommand"] == "/spare <ip>", name
 
 
 def test_only_an_edge_host_watches_nginx():
-    assert _jails(edge=False).sections() == ["sshd"]
-    assert _jails().sections() == ["sshd", "nginx-limits", "nginx-botsearch"]
-    assert _jails()["nginx-limits"]["maxretry"] == "1000"
+    assert _jails(edge=False).sections() == [OWN[0]]
+    assert tuple(_jails().sections()) == OWN
+    assert _jails()[OWN[1]]["maxretry"] == "1000"
+
+
+def test_jails_keep_the_names_that_bans_are_known_by():
+    assert names(former=True, edge=True) == ("sshd", "nginx-limits", "nginx-botsearch")
+    assert tuple(_jails(names=FORMER).sections()) == FORMER
+    assert all(len(name) < 26 for name in OWN), "fail2ban warns of longer names"
+
+
+def test_the_distributions_own_jail_is_put_out_only_where_nobody_has_a_say_in_it():
+    assert _jails(switched_off=True)["sshd"]["enabled"] == "false"
+    assert standing("", Jails()) == ALONE
+    assert standing("", Jails(foreign=("/etc/fail2ban/jail.local",))) == BESIDE
+    assert standing(ALONE, Jails(foreign=("/etc/fail2ban/jail.local",))) == ALONE, "the mark counts"
+    assert switches_off(ALONE, Jails())
+    assert not switches_off(ALONE, Jails(sshd=True))
+    assert not switches_off(BESIDE, Jails())
+    assert not switches_off("former", Jails())
+
+
+MISSING = Broken("webmail", "/etc/fail2ban/jail.d/zz.conf", ("/var/log/webmail.log",), "Have not found any log file")
+
+
+def test_a_jail_that_keeps_fail2ban_from_starting_is_named_with_its_file_and_its_log():
+    (thing,) = judge([MISSING])
+    assert thing.thing == "jail webmail"
+    assert "zz.conf enables it, and /var/log/webmail.log is not there" in thing.what
+    assert "create the log" in thing.way_out
+    (wrong,) = judge([Broken("webmail", "/etc/fail2ban/jail.local", (), "Bad value substitution")])
+    assert wrong.what == "/etc/fail2ban/jail.local: Bad value substitution."
+    (unread,) = judge([Broken("", "", (), "File contains no section headers: /etc/fail2ban/jail.local")])
+    assert (unread.thing, unread.adoptable) == ("fail2ban", False)
+
+
+def test_a_server_that_its_owner_does_not_run_is_not_started_unasked():
+    theirs = Jails(foreign=("/etc/fail2ban/jail.local",), installed=True, enabled=True, active="active")
+    assert resting(BESIDE, theirs, []) == []
+    for changed, said in (
+        ({"enabled": False}, "switched off"),
+        ({"active": "failed"}, "has failed"),
+        ({"installed": False}, "removed"),
+    ):
+        (thing,) = resting(BESIDE, replace(theirs, **changed), [])
+        assert said in thing.what
+        assert thing.adoptable == ("active" not in changed)
+    assert resting(BESIDE, replace(theirs, active="failed"), [MISSING]) == [], "its cause is told already"
+    assert resting(ALONE, Jails(), []) == []
 
 
 @pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "10.0.0.1/8", "office.example.com", "1.2.3.4 0.0.0.0/0"])
@@ -113,19 +183,32 @@ def test_a_name_that_reads_like_a_login_spares_nobody(spares):
 
 
 def test_bans_that_the_kernel_has_lost_are_noticed(tmp_path):
-    banned = "[{'sshd': ['192.0.2.1']}, {'other': ['192.0.2.2', '2001:db8::1']}, {'theirs': ['192.0.2.3']}]"
-    for program, said in (("nft", "elements = { 192.0.2.1, 192.0.2.2, 2001:db8::1 }"), ("fail2ban-client", banned)):
+    banned = (
+        "[{'sshd': ['192.0.2.1']}, {'other': ['192.0.2.2', '2001:db8::1', '203.0.113.0/24']}, {'no': ['192.0.2.3']}]"
+    )
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def says(program, said):
         (tmp_path / program).write_text(f'#!/bin/sh\necho "{said}"\n')
         (tmp_path / program).chmod(0o755)
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    def kernel(**sets):
+        said = "".join(f"set addr-set-{name} {{ elements = {{ {one} }} }}\n" for name, one in sets.items())
+        says("nft", f"table inet f2b-table {{\n{said}}}".replace("addr-set-six", "addr6-set-other"))
 
     def holds():
         return subprocess.run(["sh", "-c", enforced(("sshd", "other"))], env=environment, check=False).returncode == 0
 
+    says("fail2ban-client", banned)
+    kernel(sshd="192.0.2.1", other="192.0.2.9, 192.0.2.2", six="2001:db8::1")
     assert holds()
-    (tmp_path / "nft").write_text(f"#!/bin/sh\necho 'elements = {{ {DOCUMENTATION} }}'\n")
+    kernel(sshd=DOCUMENTATION)
     assert not holds()
-    (tmp_path / "nft").write_text("#!/bin/sh\necho 'elements = { 192.0.2.1, 192.0.2.2 }'\n")
+    kernel(sshd="192.0.2.1", other="192.0.2.2")
     assert not holds(), "the last of the last jail"
-    (tmp_path / "fail2ban-client").write_text("#!/bin/sh\necho 'Sorry but the jail does not exist: dead.'\n")
+    kernel(sshd="192.0.2.9", other="192.0.2.2", six="2001:db8::1", theirs="192.0.2.1")
+    assert not holds(), "another jail's ban of it is not ours"
+    says("nft", "")
+    assert not holds()
+    says("fail2ban-client", "Sorry but the jail does not exist: dead.")
     assert holds(), "what is no address was taken for one"

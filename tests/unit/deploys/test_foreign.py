@@ -6,10 +6,11 @@ import pytest
 from pyinfra.context import ctx_host
 
 from deploys.before import BEFORE, keep_aside
-from deploys.facts.whose import Whose
+from deploys.facts.path import Path as Found
+from deploys.facts.whose import OurDirectory, Whose
 from deploys.foreign import Foreign
 from deploys.marks import OURS, mark, marked
-from deploys.operations.files import absent, directory, file, link
+from deploys.operations.files import absent, directory, file, link, opened
 from deploys.stack import Stack
 
 TAKES = {"file": file, "link": link, "directory": directory}
@@ -160,3 +161,51 @@ def test_only_the_stack_of_a_host_says_what_is_adopted(converge):
 
     converge(body)
     assert found == [(), ("a b",)]
+
+
+def test_a_directory_of_somebody_elses_keeps_its_mode_and_owner(converge, tmp_path):
+    at = tmp_path / "hooks"
+    at.mkdir()
+    at.chmod(0o2775)
+    (at / "theirs").write_text("#!/bin/sh\n")
+    run = converge(lambda: directory(name="Make", path=str(at), mode="0755"))
+    assert (run.planned, run.faults, at.stat().st_mode & 0o7777) == ([], (), 0o2775)
+    assert converge(lambda: directory(name="Make", path=str(at), mode="0700")).planned == [], (
+        "it is not closed to others"
+    )
+
+
+def test_a_directory_that_nobody_passes_through_is_opened_and_that_is_planned(converge, tmp_path):
+    at = tmp_path / "acme"
+    at.mkdir()
+    (at / "theirs").touch()
+    at.chmod(0o700)
+    run = converge(lambda: directory(name="Make", path=str(at), mode="0755"))
+    assert [(change.why, change.was[:4], change.becomes[:4]) for change in run.planned] == [("mode", "0700", "0711")]
+    assert run.made == run.planned
+    assert at.stat().st_mode & 0o7777 == 0o711
+    assert converge(lambda: directory(name="Make", path=str(at), mode="0755")).planned == []
+
+
+def test_what_is_added_to_a_foreign_mode_is_the_way_through_alone():
+    theirs = Found("directory", "2770", "someone", "team", "")
+    assert opened(theirs, "0755") == Found("directory", "2771", "someone", "team", "")
+    assert opened(theirs, "0700") == theirs
+
+
+def test_a_directory_is_ours_when_we_noted_it_or_nothing_else_lies_in_it(tmp_path):
+    def ours(path):
+        script = OurDirectory().command(path=str(path)).replace(OURS, str(tmp_path / "marks"))
+        return shell(script).stdout.strip() == "yes"
+
+    at = tmp_path / "nginx.service.d"
+    at.mkdir()
+    assert not ours(at), "it may have been made by anybody"
+    (at / "a.conf").write_text("# Managed by healthv1: change group_data and apply, not this file.\n")
+    (at / "health-v1.conf").touch()
+    assert ours(at)
+    (at / "override.conf").write_text("[Service]\n")
+    assert not ours(at)
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "marks/files").write_text(f"{at}\n")
+    assert ours(at)

@@ -48,6 +48,12 @@ def test_a_network_that_this_machine_already_routes_is_left_alone(monkeypatch):
     assert allot(Sandbox("first")).network != taken
 
 
+def test_a_bridge_that_somebody_else_made_is_left_alone(monkeypatch, tmp_path):
+    (tmp_path / Addresses(1).bridge).mkdir()
+    monkeypatch.setattr(addresses, "LINKS", tmp_path)
+    assert allot(Sandbox("first")).bridge != Addresses(1).bridge
+
+
 def test_when_all_networks_are_given_out_one_of_a_sandbox_that_is_gone_is_used_again(state):
     numbers = {f"s{number}": number for number in addresses.NUMBERS}
     (state / "addresses.json").write_text(json.dumps(numbers))

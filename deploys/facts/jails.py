@@ -1,0 +1,131 @@
+"""What fail2ban was told by others: whose files it reads, and which jails keep it from starting."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+from deploys.marks import MANAGED
+
+# Foreign is what fail2ban reads and what neither is ours nor lies there as a package brought it.
+_STATE = rf"""dir=/etc/fail2ban status=/var/lib/dpkg/status
+case $(dpkg-query -W -f '${{db:Status-Abbrev}}' fail2ban) in ii*) echo installed; esac
+echo enabled=$(systemctl is-enabled fail2ban.service); echo active=$(systemctl is-active fail2ban.service)
+find "$dir" /etc/default/fail2ban ! -type d \( -name '*.conf' -o -name '*.local' -o -path /etc/default/fail2ban \) \
+  -exec md5sum {{}} + | sort -k 2 |
+awk 'NR == FNR {{ if ($1 ~ /^\/etc\//) stock[$1, $2]; next }}
+  {{ digest = $1; sub(/^[^ ]+ [ *]/, ""); if (!(($0, digest) in stock)) print }}' "$status" - |
+while IFS= read -r file; do
+  case $file in */health-v1*) continue; esac
+  ! head -n 2 -- "$file" | grep -qF '{MANAGED}' || continue
+  echo "foreign=$file"
+  case $file in "$dir"/jail.*) awk '/^\[/ {{ jail = $0 }}
+    jail ~ /^\[sshd\]/ {{ print "sshd" }}
+    jail ~ /^\[DEFAULT\]/ && /^ignoreip[ \t]*[=:]/ {{ print "ignoreip" }}' "$file"; esac
+done"""
+
+
+@dataclass(frozen=True)
+class Jails:
+    foreign: tuple[str, ...] = ()
+    """Files of the host's owner that fail2ban reads."""
+    sshd: bool = False
+    """One of them says something of the jail sshd."""
+    spared: bool = False
+    """One of them says whom all of its jails spare."""
+    installed: bool = False
+    enabled: bool = False
+    active: str = ""
+    """As systemd names it."""
+
+
+class FoundJails(FactBase[Jails]):
+    """`Jails`; where fail2ban has no files, the default."""
+
+    default = Jails
+
+    def command(self) -> str:
+        return f"({_STATE}) 2>/dev/null || true"
+
+    def process(self, output: list[str]) -> Jails:
+        pairs = [(name, value) for name, _, value in (line.partition("=") for line in output)]
+        said = dict(pairs)
+        return Jails(
+            foreign=tuple(value for name, value in pairs if name == "foreign"),
+            sshd="sshd" in said,
+            spared="ignoreip" in said,
+            installed="installed" in said,
+            enabled=said.get("enabled", "").startswith("enabled"),
+            active=said.get("active", ""),
+        )
+
+
+# fail2ban itself reads the files, in the way in which its server does when it starts: the client's own --dp overlooks
+# logs that are not there, and --test refuses jails that the server leaves out. Ours are written anew, and not judged.
+# $1 what stands in their place.
+_BROKEN = r"""
+import glob, logging, os, shutil, sys, tempfile
+logging.disable(logging.CRITICAL)
+from fail2ban.client.jailsreader import JailsReader
+ROOT, OURS = "/etc/fail2ban", "jail.d/health-v1.local"
+def told(jail, why, logs=""):
+    names = [name for kind in ("conf", "local") for name in ["jail." + kind, *sorted(glob.glob("jail.d/*." + kind))]]
+    text = {name: open(name, errors="replace").read() for name in names if os.path.isfile(name)}
+    at = [name for name in text if "\n[%s]" % jail in "\n" + text[name]]
+    said = " ".join(str(why).replace(os.getcwd(), ROOT).split())
+    print("broken", jail, os.path.join(ROOT, at[-1]) if jail and at else "", logs, said, sep="\t")
+with tempfile.TemporaryDirectory(dir="/run") as copy:
+    shutil.copytree(ROOT, copy, dirs_exist_ok=True, ignore_dangling_symlinks=True)
+    os.chdir(copy)
+    os.makedirs("jail.d", exist_ok=True)
+    with open(OURS, "w") as ours:
+        ours.write(sys.argv[1])
+    reader = JailsReader(basedir=copy, share_config={})
+    try:
+        reader.read()
+        names = reader.sections()
+    except Exception as error:
+        told("", error)
+        names = []
+    for name in names:
+        try:
+            reader.getOptions(name)
+        except Exception as error:
+            told(name, error)
+    for jail in reader.jails:
+        try:
+            jail.convert()
+        except Exception as error:
+            told(jail.getName(), error, " ".join(jail.options.get("logpath", "").split()))
+    os.chdir("/")
+"""
+
+
+@dataclass(frozen=True)
+class Broken:
+    jail: str
+    """Empty where a file cannot be read at all."""
+    file: str
+    """Which says so of the jail, the last to be read."""
+    logs: tuple[str, ...]
+    """None of which is there."""
+    why: str
+    """In fail2ban's words."""
+
+
+class BrokenJails(FactBase[list[Broken]]):
+    """The jails with which fail2ban does not start, ours aside; none where it is not installed.
+
+    + ours: what is to be read in place of our jails.
+    """
+
+    default = list
+
+    def command(self, ours: str) -> str:
+        return f"/usr/bin/python3 -c {shlex.quote(_BROKEN)} {shlex.quote(ours)} 2>/dev/null || true"
+
+    def process(self, output: list[str]) -> list[Broken]:
+        rows = (line.split("\t") for line in output)
+        return [Broken(jail, file, tuple(logs.split()), why) for _, jail, file, logs, why in rows]

@@ -1,0 +1,49 @@
+"""What sshd reads besides our files: whether it includes ours, and what its owner chose."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pyinfra.api.facts import FactBase
+
+# An Include counts ahead of the first Match: after it, it belongs to that block. Names without a slash lie in /etc/ssh.
+_SAYS = r"""main=/etc/ssh/sshd_config; [ -r "$main" ] || exit 0
+patterns=$(awk 'tolower($1) == "match" { exit } tolower($1) == "include" { $1 = ""; gsub(/"/, ""); print }' "$main")
+said='not included'; read_too=
+set -f
+for pattern in $patterns; do
+  case $pattern in /*) ;; *) pattern=/etc/ssh/$pattern;; esac
+  case /etc/ssh/sshd_config.d/00-health-v1.conf in $pattern) said=included;; esac
+  read_too="$read_too $pattern"
+done
+set +f
+echo "$said"; ! systemctl is-active --quiet ssh.socket || echo socket
+for file in "$main" $read_too; do
+  case $file in */00-health-v1-*) continue; esac
+  ! grep -qiE '^[[:space:]]*PerSourcePenalt' "$file" || echo "penalties=$file"
+done"""
+
+
+@dataclass(frozen=True)
+class Sshd:
+    includes: bool = True
+    """It reads /etc/ssh/sshd_config.d, for all accounts. So it is where nothing is there to say otherwise."""
+    penalties: tuple[str, ...] = ()
+    """Files in which the host's owner chose how sshd itself punishes failed logins."""
+    socket: bool = False
+    """systemd listens in its place."""
+
+
+class SshdFiles(FactBase[Sshd]):
+    default = Sshd
+
+    def command(self) -> str:
+        return f"({_SAYS}) 2>/dev/null || true"
+
+    def process(self, output: list[str]) -> Sshd:
+        prefix = "penalties="
+        return Sshd(
+            includes="not included" not in output,
+            penalties=tuple(line.removeprefix(prefix) for line in output if line.startswith(prefix)),
+            socket="socket" in output,
+        )
