@@ -14,12 +14,12 @@ from deploys.operations.change import Change, Commands, announce
 from deploys.operations.foreign import refuse_foreign
 
 _GROUP = 'getent group "$1" >/dev/null || groupadd --system -- "$1"\n'
-_CREATE = _GROUP + 'useradd --system --gid "$1" --home-dir "$2" --no-create-home --shell "$3" -- "$1"'
-_VACANT = """set -eu; if getent passwd "$1" >/dev/null; then
+_CREATE = 'useradd --system --gid "$1" --home-dir "$2" --no-create-home --shell "$3" -- "$1"'
+_VACANT = """if getent passwd "$1" >/dev/null; then
   echo "$1 is there by now: look at the plan again" >&2; exit 1; fi
 """
 # Only under a prefix, and be it none, does it change the home of an account that is at work. Its services do not mind.
-_UPDATE = "set -eu\n" + _GROUP + 'usermod --prefix /. --gid "$1" --home "$2" --shell "$3" --lock -- "$1"'
+_UPDATE = 'usermod --prefix /. --gid "$1" --home "$2" --shell "$3" --lock -- "$1"'
 
 
 @operation()
@@ -34,7 +34,7 @@ def account(account: str, home: str, shell: str) -> Commands:
     was, becomes = _shown(found), _shown(wanted)
     announce(Change("account", account, "update" if found else "create", ", ".join(reasons), was=was, becomes=becomes))
     ours = f"{mark('account', account)}\n{mark('home', home)}\n"
-    script = _UPDATE if found else _VACANT + ours + _CREATE
+    script = "set -eu\n" + (ours + _GROUP + _UPDATE if found else _VACANT + ours + _GROUP + _CREATE)
     yield StringCommand("sh", "-c", QuoteString(script), "account", *(QuoteString(x) for x in (account, home, shell)))
 
 

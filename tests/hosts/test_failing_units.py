@@ -4,7 +4,7 @@ import pytest
 
 SAYS = "of the owner: no such license"
 BREAK = """d=/etc/systemd/system/{unit}.service.d; mkdir -p $d
-printf '[Service]\\n{line}=\\n{line}=/bin/sh -c "echo {says} >&2; exit 3"\\n' > $d/zz.conf; systemctl daemon-reload"""
+printf '[Service]\\n{line}=\\n{line}=+/bin/sh -c "echo {says} >&2; exit 3"\\n' > $d/zz.conf; systemctl daemon-reload"""
 WAYS = {
     "start": ("redis-server", "ExecStart", "systemctl stop redis-server"),
     "restart": ("redis-server", "ExecStart", "touch /etc/redis/redis.conf"),

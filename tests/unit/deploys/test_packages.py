@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from deploys import apt
 from deploys.facts.packages import Installation, InstalledPackages, Interrupted, InterruptedPackages
 
 
@@ -57,3 +58,18 @@ def test_what_is_in_halves_is_told_in_dpkgs_words_and_whether_it_can_be_had_agai
     assert code == 0
     assert Interrupted("of-a-vendor", "unpacked", had=False) in found
     assert {one.name for one in found} - {"dpkg"} == {"bash", "of-a-vendor"}
+
+
+def test_what_packages_start_their_services_with_starts_none_and_does_the_rest(tmp_path):
+    tools, real = tmp_path / "tools", tmp_path / "real"
+    real.write_text('#!/bin/sh\necho "$@"\n')
+    real.chmod(0o755)
+    script = apt._QUIET.replace(apt._TOOLS, str(tools))
+    for program in ("/usr/bin/deb-systemd-invoke", "/usr/sbin/invoke-rc.d"):
+        script = script.replace(f"exec {program}", f"exec {real}")
+    tried = """
+deb-systemd-invoke restart nginx.service; deb-systemd-invoke --no-dbus daemon-reload
+invoke-rc.d --skip-systemd-native redis-server start; invoke-rc.d --quiet nginx status"""
+    done = subprocess.run(["sh", "-euc", script + tried], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["--no-dbus daemon-reload", "--quiet nginx status"]
+    assert not tools.exists(), "nothing is left"
