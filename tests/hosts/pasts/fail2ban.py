@@ -5,7 +5,7 @@ from tests.hosts.pasts.past import Past
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -qqy"
 
 # The number of the process says that the server was not started anew: no ban was lifted, for no moment.
-FAIL2BAN = [
+PASTS = [
     Past(
         "fail2ban",
         "a jail.local, a jail of the owner's, and a ban in force",
