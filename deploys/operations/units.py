@@ -137,8 +137,8 @@ def _script(
         lines.append(state_script(unit, effect, paths) + f"; {effect}_now=$now {effect}_stamp=$stamp")
     lines += ["systemctl is-enabled --quiet -- $unit || systemctl enable -- $unit"]
     doing = {step: f"systemctl {step} -- $unit" for step in ("start", "restart", "reload")}
-    doing |= {"reload": reload_with} if reload_with else {}
-    lines += [f"{{ {doing[step]}; }} || tell" for step in steps if step in doing]
+    doing |= {"reload": f"sh -ec {shlex.quote(reload_with)}"} if reload_with else {}
+    lines += [f"{doing[step]} || tell" for step in steps if step in doing]
     lines += [_SETTLE, f"install -d -m 0700 {APPLIED}"]
     lines += [f'printf "%s\\n" "${effect}_now" > "${effect}_stamp"' for effect in ("restart", "reload")]
     return "\n".join(lines)
