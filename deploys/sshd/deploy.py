@@ -1,6 +1,7 @@
 """The keys that opened a host open it still; certificates open the account that we sign in as, where the team wants it.
 
-Nobody can be locked out: what is written is tried by sshd first, is taken up by a reload, and takes no key away.
+Nobody can be locked out: what is written is tried by sshd first, is taken up by a reload, and takes no key away; what
+others wrote and sshd has not read yet is not taken up with it.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.facts.machine import MachineState
-from deploys.facts.ssh import TrustedAuthority
+from deploys.facts.ssh import UNREAD, TrustedAuthority
 from deploys.faults import Fault, Refused
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import file
 from deploys.operations.shell import ensure
+from deploys.operations.sshd import WAY_OUT, takes_up_ours_alone
 from deploys.operations.units import unit
 from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks
 from deploys.sshd.settings import PENALIZING, Certificates, Sshd
@@ -38,6 +40,7 @@ def deploy_sshd(settings: Sshd) -> None:
         _untrusted()
     taken_up = (*((PENALTIES,) if penalizing else ()), *((CERTIFICATES,) if settings.certificates else ()))
     if taken_up:
+        takes_up_ours_alone(name="Look for what sshd has not read", unit="ssh.service", reload_on=taken_up)
         unit(name="Run sshd", unit="ssh.service", effect=EFFECT, reload_on=taken_up, test="sshd -t")
 
 
@@ -79,7 +82,9 @@ def _untrusted() -> None:
             "file", CERTIFICATES, "remove", "no certificate opens a host", effect="sshd reloads: sessions go on"
         ),
         test=f"test ! -e {CERTIFICATES}",
-        command=f"rm -f {CERTIFICATES} {AUTHORITIES}\nPATH=$PATH:/usr/sbin; sshd -t >&2\nsystemctl reload ssh.service",
+        command=f"unread=$({UNREAD})\n"
+        f'[ -z "$unread" ] || {{ echo "sshd has not read $unread: {WAY_OUT}" >&2; exit 1; }}\n'
+        f"rm -f {CERTIFICATES} {AUTHORITIES}\nPATH=$PATH:/usr/sbin; sshd -t >&2\nsystemctl reload ssh.service",
     )
 
 

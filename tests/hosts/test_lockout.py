@@ -166,3 +166,16 @@ def test_rules_of_the_owners_that_wait_in_ufw_are_refused_until_they_are_adopted
     assert _logs_in(world)
     power.reboot(world.sandbox, world.running.hosts[0])
     world.shell("iptables -C INPUT -j ufw-before-input")
+
+
+def test_a_wrong_word_of_the_owners_that_sshd_has_not_read_is_not_taken_up(world, project):
+    world.shell("echo 'AllowUsers nobody-but-me' > /etc/ssh/sshd_config.d/50-owner.conf")
+    refused = _apply(world, project)
+    assert refused.returncode == 1
+    assert "/etc/ssh/sshd_config.d/50-owner.conf: It was changed, and sshd has not read it yet" in refused.stderr
+    assert "Nothing was changed" in refused.stderr or "Stage" not in refused.stdout + refused.stderr
+    assert _logs_in(world)
+    world.shell("rm /etc/ssh/sshd_config.d/50-owner.conf")
+    done = _apply(world, project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert _logs_in(world)
