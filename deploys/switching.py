@@ -24,6 +24,8 @@ _OWNERS = ("/etc/ufw", "/etc/default/ufw", "/etc/nftables.conf", "/etc/nftables.
 
 BACK = f"the rules that were there before come back by themselves within {PATIENCE} s"
 
+TAKE_BACK = f"systemctl start --no-block {ROLLBACK}.service"
+
 # The functions of all scripts below. An empty table of iptables' is saved as nothing.
 _WORDS = f"""set -eu; umask 077; PATH=$PATH:/usr/sbin:/sbin
 saved() {{ "$1"-save -t filter 2>/dev/null > "$2" || : > "$2"

@@ -15,7 +15,7 @@ from deploys.operations.change import Change, Commands, announce
 from deploys.operations.foreign import refuse_foreign
 from deploys.operations.rivals import RULES, foreign
 from deploys.rulesets import Family, Firewall, Rules, Table, composed, name, named, strays
-from deploys.switching import BACK, MARK, confirm, kept_aside, switch
+from deploys.switching import BACK, MARK, TAKE_BACK, confirm, kept_aside, switch
 
 SWITCH, LOG_IN = 20, 20
 """Seconds for the switch itself, and for the new connection to confirm it: together less than until the way back."""
@@ -41,7 +41,7 @@ def enforced(texts: Mapping[Family, str], ssh: str) -> Commands:
         announce(change)
     if changes or not found.in_force:
         yield _switch(found, texts, ssh, ours, tables, bool(taken_over))
-    yield Perilous(*_quoted(confirm(ssh)), seconds=LOG_IN, otherwise=SHUT, anew=True)
+    yield Perilous(*_quoted(confirm(ssh)), seconds=LOG_IN, otherwise=SHUT, anew=True, relief=TAKE_BACK)
 
 
 def changes_of(found: Firewall, texts: Mapping[Family, str], ours: bool) -> list[Change]:
