@@ -2,84 +2,30 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Iterator
 
 from pyinfra.api.facts import FactBase
 
-Family = Literal[4, 6]
+from deploys.rulesets import Family, Firewall, Rules, Table
+
 ROLLBACK = "health-v1-ufw-rollback"
-"""The timer that opens the firewall again unless the connection that closed it is still alive to stop it."""
+"""The timer that brings back the rules that were there before, unless a new SSH connection stops it."""
+RIVALS = ("nftables.service", "netfilter-persistent.service", "firewalld.service")
+"""Whatever else loads rules at boot may throw ufw's away."""
 
+# Of nftables' tables those that are not iptables' or fail2ban's, without the elements of sets, which may be many.
 _STATE = f"""PATH=$PATH:/usr/sbin:/sbin
-for file in user user6; do echo "== $file"; cat /etc/ufw/$file.rules 2>/dev/null
-  echo "== $file rights"; stat -c "0%a %U:%G" /etc/ufw/$file.rules 2>/dev/null; done
-for iptables in iptables ip6tables; do echo "== $iptables"; $iptables -S 2>/dev/null || echo none; done
+for family in '' 6; do
+  for file in user before after; do echo "== $file$family"; cat /etc/ufw/$file$family.rules 2>/dev/null; done
+  echo "== kernel$family"; ip${{family}}tables -S 2>/dev/null || echo none; done
+theirs=; iptables -S >/dev/null 2>&1 || theirs=ip; ip6tables -S >/dev/null 2>&1 || theirs="$theirs ip6"
+echo "== nft"; nft -t list ruleset 2>/dev/null | awk -v theirs=" $theirs " '
+  /^table / {{ skip = $3 ~ /^f2b/ || $2 ~ /^ip6?$/ && ($3 ~ /^(nat|mangle|raw|security)$/ ||
+    $3 == "filter" && !index(theirs, " " $2 " ")) }} /^#/ {{ next }} !skip'
+echo "== rivals"; for unit in {" ".join(RIVALS)}; do
+  if [ "$(systemctl is-enabled $unit 2>/dev/null)" = enabled ]; then echo $unit
+  elif [ $unit = firewalld.service ] && systemctl -q is-active $unit 2>/dev/null; then echo $unit; fi; done
 echo "== pending"; systemctl is-active {ROLLBACK}.timer 2>/dev/null | grep -x active; true"""
-
-_RULE = re.compile(r"-A ufw6?-user-(?:input|output|forward) .*|-A INPUT .*-j ACCEPT.*")
-_PORT = re.compile(r"ufw-user-input(?: -s (\S+))? -p (tcp|udp) --dport ([0-9:]+)(?: -s (\S+))? -j ACCEPT")
-
-
-@dataclass(frozen=True)
-class Rules:
-    """One family's."""
-
-    text: str = ""
-    """Of the file that is loaded when the host boots."""
-    rights: str = ""
-    """The mode and owner of that file."""
-    kernel: tuple[str, ...] = ()
-    """As `iptables -S` lists them: policies, chains and rules."""
-    absent: bool = False
-    """The kernel has no such family."""
-
-    @property
-    def in_force(self) -> bool:
-        """The kernel drops what no rule lets in, and asks ufw's rules."""
-        ufw = "ufw6" if any("ufw6-" in line for line in self.kernel) else "ufw"
-        needed = {
-            "-P INPUT DROP",
-            f"-A INPUT -j {ufw}-before-input",
-            f"-A {ufw}-before-input -i lo -j ACCEPT",
-            f"-A {ufw}-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
-            f"-A {ufw}-before-input -j {ufw}-user-input",
-        }
-        return self.absent or needed <= set(self.kernel)
-
-
-@dataclass(frozen=True)
-class Firewall:
-    families: dict[Family, Rules] = field(default_factory=lambda: {4: Rules(), 6: Rules()})
-    unconfirmed: bool = False
-    """It was closed by a run that did not live to see that it still got through."""
-
-    @property
-    def in_force(self) -> bool:
-        return all(rules.in_force for rules in self.families.values())
-
-
-def named(lines: list[str] | tuple[str, ...]) -> set[str]:
-    """Return how people call the rules among `lines`: "443/tcp from anywhere"; what is unusual, as it stands."""
-    return {_name(line) for line in lines if _RULE.fullmatch(line)}
-
-
-def _name(line: str) -> str:
-    text = re.sub(r" -m (tcp|udp)(?= )", "", line.removeprefix("-A ").replace("ufw6-", "ufw-"))
-    found = _PORT.fullmatch(text)
-    if not found:
-        return text
-    before, protocol, port, after = found.groups()
-    return f"{port}/{protocol} from {_source(before or after)}"
-
-
-def _source(text: str | None) -> str:
-    if not text:
-        return "anywhere"
-    network = ipaddress.ip_network(text, strict=False)
-    return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
 class FirewallState(FactBase[Firewall]):
@@ -97,14 +43,31 @@ class FirewallState(FactBase[Firewall]):
                 parts[line[3:]] = []
             else:
                 parts[next(reversed(parts))].append(line)
-        sources: tuple[tuple[Family, str, str], ...] = ((4, "user", "iptables"), (6, "user6", "ip6tables"))
-        families = {
-            family: Rules(
-                text="".join(f"{line}\n" for line in parts[file]),
-                rights="".join(parts[f"{file} rights"]),
-                kernel=tuple(parts[program]),
-                absent=family == 6 and parts[program] == ["none"],
-            )
-            for family, file, program in sources
-        }
-        return Firewall(families, unconfirmed=bool(parts["pending"]))
+        return Firewall(
+            families={4: _rules(parts, ""), 6: _rules(parts, "6")},
+            tables=tuple(_tables(parts["nft"])),
+            rivals=tuple(parts["rivals"]),
+            unconfirmed=bool(parts["pending"]),
+        )
+
+
+def _rules(parts: dict[str, list[str]], family: str) -> Rules:
+    files = {file: "".join(f"{line}\n" for line in parts[f"{file}{family}"]) for file in ("user", "before", "after")}
+    kernel = tuple(parts[f"kernel{family}"])
+    return Rules(
+        kernel=() if kernel == ("none",) else kernel,
+        text=files["user"],
+        before=files["before"],
+        after=files["after"],
+        absent=family == "6" and kernel == ("none",),
+    )
+
+
+def _tables(lines: list[str]) -> Iterator[Table]:
+    starts = [number for number, line in enumerate(lines) if line.startswith("table ")]
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=False):
+        _, family, name, *_ = lines[start].split()
+        yield Table(family, name, tuple(lines[start + 1 : end]))
+
+
+__all__ = ["RIVALS", "ROLLBACK", "Family", "FirewallState"]

@@ -45,3 +45,22 @@ class TrustedAuthority(FactBase[str]):
 
     def process(self, output: list[str]) -> str:
         return output[0] if output else ""
+
+
+UNREAD = (
+    "[ ! -e /run/sshd.pid ] || find /etc/ssh/sshd_config /etc/ssh/sshd_config.d -type f -cnewer /run/sshd.pid"
+    " ! -name '*health-v1*' 2>/dev/null"
+)
+"""Shell that lists what others wrote since sshd last read its files: it writes its number whenever it does."""
+
+
+class UnreadBySshd(FactBase[list[str]]):
+    """The files of others' in which sshd would find news at a reload."""
+
+    default = list
+
+    def command(self) -> str:
+        return f"{UNREAD} || true"
+
+    def process(self, output: list[str]) -> list[str]:
+        return sorted(output)

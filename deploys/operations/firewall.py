@@ -1,108 +1,70 @@
-"""ufw's rules, written and loaded in one step each, and enforced without a moment in which SSH is shut out.
-
-Not by ufw's own commands: they empty the chain before they fill it again, and whoever is killed between is locked out.
-"""
+"""ufw's rules in the kernel: from the old set to the new in one step, taken back unless SSH gets through."""
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.facts.firewall import ROLLBACK, Family, FirewallState, Rules, named
+from deploys.facts.firewall import FirewallState
+from deploys.facts.marks import Marks
+from deploys.operations.anew import Perilous
 from deploys.operations.change import Change, Commands, announce
+from deploys.operations.foreign import refuse_foreign
+from deploys.operations.rivals import RULES, foreign
+from deploys.rulesets import Family, Firewall, Rules, Table, composed, name, named, strays
+from deploys.switching import BACK, MARK, TAKE_BACK, confirm, kept_aside, switch
 
-RIGHTS = "0640 root:root"
-USER_RULES: dict[Family, str] = {4: "/etc/ufw/user.rules", 6: "/etc/ufw/user6.rules"}
-
-# $1 and $2: the text of both files. They are tried before they are put in place. Loading empties and fills ufw's own
-# chains in one transaction of the kernel; where nothing is in force yet, it waits for the operation that starts it.
-_WRITE = """set -eu; umask 027; PATH=$PATH:/usr/sbin:/sbin
-put() { new=$(mktemp -- "$1.XXXXXXXX"); printf %s "$2" > "$new"
-  chown root:root "$new"; chmod 0640 "$new"; mv -fT -- "$new" "$1"; }
-has() { "$1" -S "$2" >/dev/null 2>&1; }
-printf %s "$1" | iptables-restore --test -n
-! has ip6tables INPUT || printf %s "$2" | ip6tables-restore --test -n
-put /etc/ufw/user.rules "$1"; put /etc/ufw/user6.rules "$2"
-! has iptables ufw-user-input || printf %s "$1" | iptables-restore -n
-! has ip6tables ufw6-user-input || printf %s "$2" | ip6tables-restore -n
-"""
-
-# Everything of ufw's is taken out of the kernel, in one transaction per family, and all else let in. ufw's own way back
-# leaves chains behind that a later start takes for its own: it then drops everything and asks no rule.
-_OPEN = """for restore in iptables-restore ip6tables-restore; do
-  rest=$(${restore%-restore}-save -t filter 2>/dev/null | grep -v ufw | sed 's/^\\(:[A-Z]* \\)DROP/\\1ACCEPT/')
-  [ -z "$rest" ] || printf '%s\\n' "$rest" | $restore
-done"""
-
-_ROLL_BACK = f"PATH=$PATH:/usr/sbin:/sbin\n{_OPEN}\nsed -i s/^ENABLED=.*/ENABLED=no/ /etc/ufw/ufw.conf"
-
-_FOR_SYSTEMD = _ROLL_BACK.replace("$", "$$")  # else systemd fills in variables of its own
-
-# A roll-back that has begun is let end, not met half-way.
-_STAND_DOWN = f"""systemctl stop {ROLLBACK}.timer 2>/dev/null || true
-while systemctl is-active --quiet {ROLLBACK}.service; do sleep 0.1; done"""
-
-# $1: a test that SSH is let in. The timer opens everything again should this script, or the connection, not live on.
-_ENFORCE = f"""set -eu; PATH=$PATH:/usr/sbin:/sbin
-{_STAND_DOWN}
-systemd-run --quiet --collect --unit={ROLLBACK} --on-active=90 --timer-property=AccuracySec=1s \\
-  sh -c {shlex.quote(_FOR_SYSTEMD)}
-{_OPEN}
-sed -i s/^ENABLED=.*/ENABLED=yes/ /etc/ufw/ufw.conf
-/usr/lib/ufw/ufw-init start >&2 && sh -c "$1" >&2 || {{
-  systemctl start --no-block {ROLLBACK}.service; systemctl stop {ROLLBACK}.timer
-  echo "the firewall would not have let SSH in: it was opened again" >&2; exit 1; }}"""
-
-_CONFIRM = f"""{_STAND_DOWN}
-sh -c "$1" >&2 || {{ echo "the firewall was opened again before this arrived: apply once more" >&2; exit 1; }}"""
+SWITCH, LOG_IN = 20, 20
+"""Seconds for the switch itself, and for the new connection to confirm it: together less than until the way back."""
+CUT = f"the switch cut this connection off: {BACK}"
+SHUT = f"no new SSH connection got through: {BACK}"
 
 
 @operation()
-def ruled(texts: Mapping[Family, str]) -> Commands:
-    """Have exactly the rules of `texts` (ufw's files, by family) written down and, where ufw filters, in the kernel."""
-    found = host.get_fact(FirewallState)
-    changes = list(
-        dict.fromkeys(change for family, text in texts.items() for change in _of(found.families[family], text))
-    )
-    wrong = [USER_RULES[family] for family, text in texts.items() if found.families[family].text != text]
-    open_files = [
-        Change("file", USER_RULES[family], "update", "mode or owner", was=rules.rights, becomes=RIGHTS)
-        for family, rules in found.families.items()
-        if rules.rights not in {RIGHTS, ""}
-    ]
-    if not changes and not wrong and not open_files:
-        host.noop("the rules are as they should be")
+def enforced(texts: Mapping[Family, str], ssh: str) -> Commands:
+    """Have the kernel drop what no rule lets in.
+
+    + texts: ufw's files of rules, as they are to be.
+    + ssh: a shell command that succeeds if the kernel lets SSH in; unless it does, the old rules come back.
+    """
+    found, ours = host.get_fact(FirewallState), MARK[0] in host.get_fact(Marks)
+    taken_over = () if ours else refuse_foreign(foreign(found, texts))
+    tables = () if ours else found.shutting_out
+    changes = [*changes_of(found, texts, ours), *(_removed(table) for table in tables)]
+    if found.in_force and not changes and not found.unconfirmed:
+        host.noop("ufw's rules are in force")
         return
-    changes = changes or [Change("file", path, "update", "ufw's rules are written otherwise") for path in wrong]
-    for change in (*changes, *open_files):
+    for change in (*changes, *_of_the_whole(found, changes)):
         announce(change)
-    yield StringCommand(
-        "sh",
-        "-c",
-        QuoteString(_WRITE + _dropped(found.families[4], found.families[6])),
-        "rules",
-        *(QuoteString(texts[family]) for family in (4, 6)),
-    )
+    if changes or not found.in_force:
+        yield _switch(found, texts, ssh, ours, tables, bool(taken_over))
+    yield Perilous(*_quoted(confirm(ssh)), seconds=LOG_IN, otherwise=SHUT, anew=True, relief=TAKE_BACK)
 
 
-def _of(found: Rules, text: str) -> Iterator[Change]:
+def changes_of(found: Firewall, texts: Mapping[Family, str], ours: bool) -> list[Change]:
+    """Return what becomes of single rules, each named once for both families."""
+    each = (change for family, text in texts.items() for change in _of(found.families[family], text, ours))
+    return list(dict.fromkeys(each))
+
+
+def _of(found: Rules, text: str, ours: bool) -> Iterator[Change]:
     wanted, written, loaded = named(text.splitlines()), named(found.text.splitlines()), named(found.kernel)
-    enforced = loaded if found.in_force and not found.absent else written
-    for rule in sorted(wanted - (written & enforced)):
+    there = loaded if found.in_force and not found.absent else written
+    for rule in sorted(wanted - there):
         why = "the kernel does not have it" if rule in written else ""
         yield Change("rule", rule, "create", why, becomes=_verdict(rule))
-    stray = written - wanted
-    # The kernel spells an unusual rule otherwise than ufw does: those of ufw's own chains are named once.
-    lone = {rule for rule in enforced - written - wanted if not stray or not rule.startswith("ufw-")}
-    for rule in sorted(stray | lone):
-        why = "" if rule in stray else "the kernel has it, ufw does not know it"
-        yield Change(
-            "rule", rule, "remove", why, was=_verdict(rule), effect="who is connected stays, nobody new gets in"
-        )
+    # The kernel spells an unusual rule otherwise than ufw does: it is named once.
+    gone = there - wanted
+    gone -= {rule for rule in gone - written if " from " not in rule and written - wanted}
+    added = {name(line) for line in strays(found.kernel, ours)}
+    for rule in sorted(gone | added):
+        why = "" if rule in written else "the kernel has it, ufw does not know it" if ours else "the owner's"
+        lets_in = " from " in rule or (ours and rule.endswith("ACCEPT"))
+        effect = "who is connected stays, nobody new gets in" if lets_in else ""
+        yield Change("rule", rule, "remove", why, was=_verdict(rule), effect=effect)
 
 
 def _verdict(rule: str) -> str:
@@ -110,34 +72,28 @@ def _verdict(rule: str) -> str:
     return "let in" if " from " in rule else "in force"
 
 
-def _dropped(*families: Rules) -> str:
-    """Return shell that takes rules out of the kernel that let something in ahead of ufw."""
-    programs = zip(("iptables", "ip6tables"), families, strict=True)
-    return "\n".join(
-        shlex.join([program, "-D", *shlex.split(line)[1:]])
-        for program, rules in programs
-        for line in rules.kernel
-        if named([line]) and line.startswith("-A INPUT ")
-    )
+def _removed(table: Table) -> Change:
+    return Change("rules", f"nftables table {table}", "remove", "ufw's rules take its place", was="in force")
 
 
-@operation()
-def enforced(ssh: str) -> Commands:
-    """Have the kernel drop what no rule lets in.
-
-    + ssh: a shell command that succeeds if the kernel lets SSH in; unless it does, everything is opened again.
-    """
-    found = host.get_fact(FirewallState)
-    if found.in_force and not found.unconfirmed:
-        host.noop("ufw's rules are in force")
-        return
-    if found.in_force:
+def _of_the_whole(found: Firewall, changes: list[Change]) -> Iterator[Change]:
+    if not found.in_force:
+        effect = "what no rule lets in is dropped; the old rules come back unless a new SSH connection gets through"
+        why = "the kernel does not filter by them"
+        yield Change("firewall", "ufw", "start", why, was="not in force", becomes="in force", effect=effect)
+    elif found.unconfirmed and not changes:
         why = "an earlier run was cut short"
-        announce(Change("firewall", "ufw", "confirm", why, was="about to open again", becomes="in force"))
-    else:
-        effect = "what no rule lets in is dropped; it is opened again unless SSH still gets through"
-        why = "the kernel does not filter"
-        announce(Change("firewall", "ufw", "start", why, was="open", becomes="in force", effect=effect))
-        yield StringCommand("sh", "-c", QuoteString(_ENFORCE), "enforce", QuoteString(ssh))
-    # A command of its own: it arrives only if the firewall lets this connection live.
-    yield StringCommand("sh", "-c", QuoteString(_CONFIRM), "confirm", QuoteString(ssh))
+        yield Change("firewall", "ufw", "confirm", why, was="about to be taken back", becomes="in force")
+
+
+def _switch(
+    found: Firewall, texts: Mapping[Family, str], ssh: str, ours: bool, tables: tuple[Table, ...], keep: bool
+) -> StringCommand:
+    files = {4: "new", 6: "new6"}
+    whole = [f"== {files[family]}\n{composed(found.families[family], texts[family], family, ours)}" for family in texts]
+    words = switch(ssh, tables, kept_aside(RULES, found.rivals) if keep else "")
+    return Perilous(*_quoted(words), seconds=SWITCH, otherwise=CUT, _stdin="".join([*whole, "== end\n"]))
+
+
+def _quoted(words: Iterable[str]) -> Iterator[QuoteString]:
+    return (QuoteString(word) for word in words)

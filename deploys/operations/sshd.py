@@ -1,21 +1,27 @@
-"""What we tell sshd reaches it, or is refused: a file that nobody reads would look like a deploy that worked."""
+"""What we tell sshd reaches it, and a reload takes up nothing of others' that nobody has tried."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from deploys.facts.ssh import UnreadBySshd
 from deploys.facts.sshd import SshdFiles
+from deploys.facts.unit import UnitState
+from deploys.faults import Fault, Refused
 from deploys.foreign import Foreign
-from deploys.operations.change import Commands
+from deploys.operations.change import Commands, foreseen
 from deploys.operations.foreign import refuse_foreign
 
 INCLUDE = "Include /etc/ssh/sshd_config.d/*.conf"
+WAY_OUT = "keep a session open, run: systemctl reload ssh, and see that a new login gets through"
 
 
 @operation()
 def heeded(instead: str) -> Commands:
-    """Refuse a host whose sshd does not read what we write.
+    """Refuse a host whose sshd does not read what we write: that would look like a deploy that worked.
 
     + instead: what its owner may do to keep it so.
     """
@@ -26,3 +32,22 @@ def heeded(instead: str) -> Commands:
         refuse_foreign([Foreign("file /etc/ssh/sshd_config", what, follows, way_out)])
     host.noop("sshd reads what we tell it")
     yield from ()
+
+
+@operation()
+def takes_up_ours_alone(unit: str, reload_on: Sequence[str]) -> Commands:
+    """Refuse to have sshd read its files anew while others' wait there that it has not read yet.
+
+    + unit, reload_on: as of the operation that reloads it.
+    """
+    found = host.get_fact(UnitState, unit=unit, restart_on=(), reload_on=tuple(reload_on))
+    due = found.stale_definition or found.reload_on or foreseen(*reload_on)
+    unread = host.get_fact(UnreadBySshd) if due else []
+    Refused.unless(unread_fault(host.name, path) for path in unread)
+    host.noop("sshd reads nothing of others' anew")
+    yield from ()
+
+
+def unread_fault(name: str, path: str) -> Fault:
+    what = "It was changed, and sshd has not read it yet: with our reload it would, and might let nobody in."
+    return Fault(f"{name}: {path}", what, WAY_OUT)

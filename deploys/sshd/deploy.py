@@ -1,6 +1,7 @@
 """The keys that opened a host open it still; certificates open the account that we sign in as, where the team wants it.
 
-Nobody can be locked out: what is written is tried by sshd first, is taken up by a reload, and takes no key away.
+Nobody can be locked out: what is written is tried by sshd first, is taken up by a reload, and takes no key away; what
+others wrote and sshd has not read yet is not taken up with it.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.facts.machine import MachineState
-from deploys.facts.ssh import TrustedAuthority
+from deploys.facts.ssh import UNREAD, TrustedAuthority
 from deploys.facts.sshd import SshdFiles
 from deploys.faults import Fault, Refused
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import file
 from deploys.operations.shell import ensure
-from deploys.operations.sshd import heeded
+from deploys.operations.sshd import WAY_OUT, heeded, takes_up_ours_alone
 from deploys.operations.units import unit
 from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks, unpunished
 from deploys.sshd.settings import PENALIZING, Certificates, Sshd
@@ -27,6 +28,8 @@ from deploys.stamps import APPLIED
 EFFECT = "sessions go on; nobody can log in for a moment"
 RELOADED = "sshd reloads: sessions go on"
 IDLE = "! systemctl is-active --quiet ssh.service"
+OURS_ALONE = f"""unread=$({UNREAD})
+[ -z "$unread" ] || {{ echo "sshd has not read $unread: {WAY_OUT}" >&2; exit 1; }}"""
 RELOAD = f"PATH=$PATH:/usr/sbin; sshd -t >&2; {IDLE} || systemctl reload ssh.service"
 PENALTIES = "/etc/ssh/sshd_config.d/00-health-v1-penalties.conf"
 MANAGED = "# Managed by healthv1: change group_data and apply, not this file.\n"
@@ -70,11 +73,12 @@ def _left_to_the_owner() -> None:
         name="Leave punishments to the host's owner",
         change=Change("file", PENALTIES, "remove", why, effect=RELOADED),
         test=f"test ! -e {PENALTIES}",
-        command=f"rm -f {PENALTIES}\n{RELOAD}",
+        command=f"{OURS_ALONE}\nrm -f {PENALTIES}\n{RELOAD}",
     )
 
 
 def _taken_up(files: tuple[str, ...], socket: bool) -> None:
+    takes_up_ours_alone(name="Look for what sshd has not read", unit="ssh.service", reload_on=files)
     if not socket:
         unit(name="Run sshd", unit="ssh.service", effect=EFFECT, reload_on=files, test="sshd -t")
         return
@@ -85,7 +89,7 @@ def _taken_up(files: tuple[str, ...], socket: bool) -> None:
         change=Change("unit", "ssh.service", "reload", f"to take up {', '.join(files)}", effect=RELOADED),
         test=f'{IDLE} || {{ test -e {stamp} && test -z "$(find {" ".join(files)} -newer {stamp})"; }}',
         after=files,
-        command=f"install -d -m 0700 {APPLIED}; touch {stamp}.new\n{RELOAD}\nmv -f {stamp}.new {stamp}",
+        command=f"install -d -m 0700 {APPLIED}; touch {stamp}.new\n{OURS_ALONE}\n{RELOAD}\nmv -f {stamp}.new {stamp}",
     )
 
 
@@ -115,7 +119,7 @@ def _untrusted() -> None:
         name="Trust no certificate",
         change=Change("file", CERTIFICATES, "remove", "no certificate opens a host", effect=RELOADED),
         test=f"test ! -e {CERTIFICATES}",
-        command=f"rm -f {CERTIFICATES} {AUTHORITIES}\n{RELOAD}",
+        command=f"{OURS_ALONE}\nrm -f {CERTIFICATES} {AUTHORITIES}\n{RELOAD}",
     )
 
 

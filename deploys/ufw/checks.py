@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from deploys.component import Check
-from deploys.ufw.rules import Family, matches, of_family
+from deploys.rulesets import PROGRAMS, UFW, Family
+from deploys.ufw.rules import matches, of_family
 from deploys.ufw.settings import Allow
 
-_PROGRAMS = {4: ("iptables", "ufw"), 6: ("ip6tables", "ufw6")}
 # Whatever else loads rules at boot may throw ufw's away.
 _RIVALS = ("nftables.service", "netfilter-persistent.service", "firewalld.service")
 
@@ -20,7 +20,7 @@ def lets_in(rules: Iterable[Allow]) -> str:
 
 
 def _in_kernel(rules: Iterable[Allow], family: Family) -> str:
-    program, ufw = _PROGRAMS[family]
+    program, ufw = PROGRAMS[family], UFW[family]
     tests = [
         f"{program} -S INPUT | grep -qx -- '-P INPUT DROP'",
         f"{program} -C INPUT -j {ufw}-before-input",
@@ -31,7 +31,7 @@ def _in_kernel(rules: Iterable[Allow], family: Family) -> str:
 
 
 def _lets_in_no_more_than(rules: Iterable[Allow], family: Family) -> str:
-    program, ufw = _PROGRAMS[family]
+    program, ufw = PROGRAMS[family], UFW[family]
     return (
         f"test $({program} -S {ufw}-user-input | grep -c '^-A') -eq {len(of_family(rules, family))}"
         f" && ! {program} -S INPUT | grep -q -- '-j ACCEPT'"

@@ -5,20 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from pyinfra.api.deploy import deploy
+from pyinfra.context import host
 
 from deploys.component import template
+from deploys.facts.marks import Marks
 from deploys.facts.ssh import ssh_ports
 from deploys.operations.claims import claim
 from deploys.operations.files import file
-from deploys.operations.firewall import enforced, ruled
+from deploys.operations.firewall import enforced
 from deploys.operations.packages import packages
+from deploys.operations.rivals import made_room, unrivalled
 from deploys.operations.units import unit
+from deploys.rulesets import UFW
 from deploys.stack import Stack, Topology
 from deploys.ufw.checks import checks, lets_in
-from deploys.ufw.rules import Family, rules, tuples
+from deploys.ufw.rules import rules, tuples
 from deploys.ufw.settings import Allow, Ufw
 
-UFW: dict[Family, str] = {4: "ufw", 6: "ufw6"}
+USER_RULES = {4: "/etc/ufw/user.rules", 6: "/etc/ufw/user6.rules"}
+_RESTORABLE = {
+    4: 'PATH=$PATH:/usr/sbin:/sbin; iptables-restore --test -n < "$1"',
+    6: 'PATH=$PATH:/usr/sbin:/sbin; ! ip6tables -S INPUT >/dev/null 2>&1 || ip6tables-restore --test -n < "$1"',
+}
 
 
 @deploy("Firewall")
@@ -27,22 +35,36 @@ def deploy_ufw(
 ) -> None:
     ssh = ssh_ports()
     wanted = rules(settings.extra, stack, topology, parts, ssh, vault)
+    texts = {
+        family: template("ufw/user.rules", ufw=ufw, tuples=tuples(wanted, family), logging=settings.logging)()
+        for family, ufw in UFW.items()
+    }
+    made_room(name="Make room for ufw")
     packages(name="Install ufw", names=("ufw",))
-    # In this order a host that loses its power in between lets SSH in when it boots.
-    ruled(
-        name="Write the rules",
-        texts={
-            family: template("ufw/user.rules", ufw=ufw, tuples=tuples(wanted, family), logging=settings.logging)()
-            for family, ufw in UFW.items()
-        },
+    enforced(name="Enforce the rules", texts=texts, ssh=lets_in(Allow(port=port) for port in ssh))
+    # What is proven is written down, in this order: a host that loses its power in between lets SSH in when it boots.
+    for family in host.loop((4, 6)):
+        file(
+            name=f"Write the rules for IPv{family}",
+            path=USER_RULES[family],
+            content=texts[family],
+            mode="0640",
+            test=_RESTORABLE[family],
+            ours=True,
+        )
+    file(
+        name="Drop by default",
+        path="/etc/default/ufw",
+        content=template("ufw/ufw"),
+        ours="firewall" in host.get_fact(Marks),
     )
-    file(name="Drop by default", path="/etc/default/ufw", content=template("ufw/ufw"))
     file(
         name="Have the firewall start with the host",
         path="/etc/ufw/ufw.conf",
         content=template("ufw/ufw.conf", logging=settings.logging),
+        ours=True,  # an owner's firewall was adopted by now
     )
-    enforced(name="Enforce the rules", ssh=lets_in(Allow(port=port) for port in ssh))
+    unrivalled(name="Let nothing else load rules")
     unit(
         name="Enable the firewall",
         unit="ufw.service",

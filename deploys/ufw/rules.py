@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from typing import Literal
 
 from deploys.faults import Fault, Refused
+from deploys.rulesets import Family
 from deploys.stack import Stack, Topology
 from deploys.ufw.settings import Allow
 
-Family = Literal[4, 6]
-_ANYWHERE = {4: "0.0.0.0/0", 6: "::/0"}
+_ANYWHERE: dict[Family, str] = {4: "0.0.0.0/0", 6: "::/0"}
 
 
 def rules(

@@ -47,7 +47,7 @@ class FastSSH(SSHConnector):
         self._remembered: dict[Question, Output] = {}
         self._reading = 0
         self._gathered: list[Question] | None = None
-        self._learned: dict[Question, Output] = {}
+        self._learned: dict[Question, Output] | None = None
         self._single: set[Question] = set()
         """Questions that failed among others: asked alone, they say why."""
         self.credential: Credential | None = None
@@ -122,7 +122,8 @@ class FastSSH(SSHConnector):
                 self._gathered.append(question)
                 raise Unanswered
             self._remembered[question] = self._heard(super().run_shell_command(command, *args, **arguments))
-        return self._learned.setdefault(question, self._remembered[question])
+        said = self._remembered[question]
+        return said if self._learned is None else self._learned.setdefault(question, said)
 
     def run_aside(self, command: Any, **arguments: Any) -> Any:
         """Run what is neither a fact nor a write: what the host said of itself is still true afterwards."""
@@ -139,11 +140,11 @@ class FastSSH(SSHConnector):
     @contextmanager
     def learning(self) -> Iterator[dict[Question, Output]]:
         """Collect what is asked in this context, and what the host says to it."""
-        self._learned = {}
+        learned = self._learned = {}
         try:
-            yield self._learned
+            yield learned
         finally:
-            self._learned = {}
+            self._learned = None
 
     @contextmanager
     def gathering(self) -> Iterator[list[Question]]:

@@ -72,10 +72,10 @@ DRIFTS = [
     ),
     Drift(
         "ufw",
-        "a port that somebody opened",
-        "9999",
-        "ufw allow 9999/tcp",
-        "! iptables -S ufw-user-input | grep 9999 && ! grep 9999 /etc/ufw/user*.rules",
+        "a port that somebody opened, and one that is refused ahead of ufw",
+        "INPUT -p tcp --dport 443 -j REJECT",
+        "ufw allow 9999/tcp; iptables -I INPUT -p tcp --dport 443 -j REJECT",
+        "! grep 9999 /etc/ufw/user*.rules && ! iptables -S | grep -e 9999 -e 'A INPUT .*REJECT'",
     ),
     Drift(
         "fail2ban",

@@ -1,16 +1,17 @@
 """The firewall's rules follow from the parts, read the same in ufw's files and in the kernel; SSH is always there."""
 
-import shlex
-
 import pytest
 
 from deploys.component import template
-from deploys.facts.firewall import FirewallState, named
+from deploys.facts.firewall import FirewallState
 from deploys.facts.ssh import SshPorts
 from deploys.faults import Refused
 from deploys.operations.change import Change
-from deploys.operations.firewall import _dropped, _of
+from deploys.operations.firewall import LOG_IN, SWITCH, changes_of
+from deploys.operations.rivals import RULES, foreign
+from deploys.rulesets import composed, named
 from deploys.stack import Stack, Topology
+from deploys.switching import PATIENCE
 from deploys.ufw.checks import checks
 from deploys.ufw.rules import rules, tuples
 from deploys.ufw.settings import Allow, Ufw
@@ -29,10 +30,12 @@ def _text(found, family, logging="low"):
     return template("ufw/user.rules", ufw=ufw, tuples=tuples(found, family), logging=logging)()
 
 
-def _state(text4="", text6="", kernel4=(), kernel6=(), pending=""):
-    output = ["== user", *text4.splitlines(), "== user rights"]
-    output += ["== user6", *text6.splitlines(), "== user6 rights"]
-    output += ["== iptables", *kernel4, "== ip6tables", *kernel6, "== pending", *pending.split()]
+def _state(text4="", text6="", kernel4=(), kernel6=(), before="", nft="", rivals=(), pending=""):
+    output = []
+    for family, text, kernel in (("", text4, kernel4), ("6", text6, kernel6)):
+        output += [f"== user{family}", *text.splitlines(), f"== before{family}", *before.splitlines()]
+        output += [f"== after{family}", f"== kernel{family}", *kernel]
+    output += ["== nft", *nft.splitlines(), "== rivals", *rivals, "== pending", *pending.split()]
     return FirewallState().process(output)
 
 
@@ -127,7 +130,6 @@ def test_a_rule_stands_in_the_file_of_its_family_alone():
         ("-A ufw-user-input -s 10.0.0.5/32 -p tcp -m tcp --dport 5432 -j ACCEPT", "5432/tcp from 10.0.0.5"),
         ("-A ufw-user-input -p tcp --dport 5432 -s 10.0.0.5 -j ACCEPT", "5432/tcp from 10.0.0.5"),
         ("-A ufw-user-input -s 192.0.2.1/32 -j DROP", "ufw-user-input -s 192.0.2.1/32 -j DROP"),
-        ("-A INPUT -p tcp -m tcp --dport 9998 -j ACCEPT", "INPUT -p tcp --dport 9998 -j ACCEPT"),
     ],
 )
 def test_a_rule_has_one_name_in_the_file_and_in_the_kernel(line, name):
@@ -157,30 +159,136 @@ def test_the_kernel_counts_not_ufws_word():
     assert _state(**both, pending="active").unconfirmed
 
 
+TEXTS = {4: _text([Allow(port=22), Allow(port=443)], 4), 6: _text([Allow(port=22), Allow(port=443)], 6)}
+REJECT_ENDED = (
+    "-P INPUT ACCEPT",
+    "-P FORWARD ACCEPT",
+    "-P OUTPUT ACCEPT",
+    "-N DOCKER",
+    "-N f2b-sshd",
+    "-A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd",
+    "-A INPUT -m state --state RELATED,ESTABLISHED -j ACCEPT",
+    "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+    "-A INPUT -j REJECT --reject-with icmp-host-prohibited",
+    "-A FORWARD -o docker0 -j DOCKER",
+    "-A f2b-sshd -s 192.0.2.1/32 -j REJECT --reject-with icmp-port-unreachable",
+)
+"""As cloud images bring it, with Docker and an action of fail2ban's beside."""
+OPEN = ("-P INPUT ACCEPT", "-P FORWARD ACCEPT", "-P OUTPUT ACCEPT")
+BEFORE = """*nat
+:PREROUTING ACCEPT [0:0]
+-A PREROUTING -p tcp --dport 1 -j REDIRECT --to-ports 2
+COMMIT
+*filter
+:ufw-before-input - [0:0]
+:ufw-before-output - [0:0]
+:ufw-before-forward - [0:0]
+:ufw-not-local - [0:0]
+# a comment
+-A ufw-before-input -i lo -j ACCEPT
+-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A ufw-before-input -j ufw-not-local
+COMMIT
+"""
+
+
 def test_changes_name_each_rule_once_and_say_where_it_is_missing():
-    wanted = _text([Allow(port=22), Allow(port=443)], 4)
-    found = _state(
-        _text([Allow(port=22), Allow(port=443), Allow(port=9999)], 4),
-        kernel4=_kernel("-p tcp -m tcp --dport 22 -j ACCEPT", "-p tcp -m tcp --dport 9999 -j ACCEPT"),
-    )
-    assert list(_of(found.families[4], wanted)) == [
+    lost = _kernel("-p tcp -m tcp --dport 22 -j ACCEPT", "-p tcp -m tcp --dport 9999 -j ACCEPT")
+    found = _state(TEXTS[4], TEXTS[6], lost, [line.replace("ufw-", "ufw6-") for line in lost])
+    assert changes_of(found, TEXTS, ours=True) == [
         Change("rule", "443/tcp from anywhere", "create", "the kernel does not have it", becomes="let in"),
         Change(
             "rule",
             "9999/tcp from anywhere",
             "remove",
+            "the kernel has it, ufw does not know it",
             was="let in",
             effect="who is connected stays, nobody new gets in",
         ),
     ]
-    nothing = _state(wanted, kernel4=["-P INPUT ACCEPT"])
-    assert list(_of(nothing.families[4], wanted)) == [], "the operation that starts it names what is lost"
+    nothing = _state(TEXTS[4], TEXTS[6], OPEN, OPEN)
+    assert changes_of(nothing, TEXTS, ours=True) == [], "the operation that starts it names what is lost"
 
 
-def test_what_lets_in_ahead_of_ufw_is_taken_out_of_the_kernel():
-    stray = '-A INPUT -p tcp -m comment --comment "a b; reboot" -j ACCEPT'
-    found = _state(kernel4=[*_kernel("-p tcp -m tcp --dport 1 -j ACCEPT"), stray])
-    assert shlex.split(_dropped(found.families[4], found.families[6])) == ["iptables", "-D", *shlex.split(stray)[1:]]
+def test_what_decides_ahead_of_ufw_is_a_change_and_another_programs_chain_is_not():
+    stray = '-A INPUT -p tcp -m comment --comment "a b; reboot" -j REJECT'
+    rules = ["-p tcp -m tcp --dport 22 -j ACCEPT", "-p tcp -m tcp --dport 443 -j ACCEPT"]
+    kernel = [*_kernel(*rules), stray, "-A INPUT -j ts-input", "-A INPUT -j f2b-sshd", "-A FORWARD -i wg0 -j ACCEPT"]
+    found = _state(TEXTS[4], TEXTS[6], kernel, ["none"])
+    assert [(one.action, one.target) for one in changes_of(found, TEXTS, ours=True)] == [
+        ("remove", stray.removeprefix("-A "))
+    ]
+    loaded = composed(found.families[4], TEXTS[4], 4, ours=True)
+    assert stray not in loaded
+    assert {"-A INPUT -j ts-input", "-A INPUT -j f2b-sshd", "-A FORWARD -i wg0 -j ACCEPT"} <= set(loaded.splitlines())
+
+
+def test_the_whole_table_has_others_objects_in_front_and_ufws_as_its_own_start_loads_them():
+    found = _state(kernel4=REJECT_ENDED, kernel6=OPEN, before=BEFORE)
+    lines = composed(found.families[4], TEXTS[4], 4, ours=False).splitlines()
+    assert lines[:4] == ["*filter", ":INPUT DROP [0:0]", ":FORWARD DROP [0:0]", ":OUTPUT ACCEPT [0:0]"]
+    assert lines[-1] == "COMMIT"
+    assert lines.count("*filter") == lines.count("COMMIT") == 1
+    chains = [line for line in lines if line.startswith(":")]
+    assert len(chains) == len(set(chains))
+    assert {":DOCKER - [0:0]", ":f2b-sshd - [0:0]", ":ufw-not-local - [0:0]", ":ufw-user-input - [0:0]"} <= set(chains)
+    rules = [line for line in lines if line.startswith("-")]
+    assert rules[:3] == [REJECT_ENDED[5], *REJECT_ENDED[9:]], "theirs as they were, the owner's gone"
+    assert rules.index("-A INPUT -j ufw-before-input") > rules.index(REJECT_ENDED[5])
+    assert not [line for line in lines if "REDIRECT" in line or "--reject-with icmp-host-prohibited" in line]
+    for rule in ("-A ufw-user-input -p tcp --dport 22 -j ACCEPT", "-A ufw-before-input -j ufw-user-input"):
+        assert rules.count(rule) == 1
+
+
+def _refused(**found):
+    return {thing.thing: thing for thing in foreign(_state(**found), TEXTS)}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"kernel4": REJECT_ENDED},
+        {"kernel4": ["-P INPUT DROP", "-A INPUT -p tcp --dport 22 -j ACCEPT"]},
+        {"kernel6": ["-P INPUT DROP"]},
+        {"kernel4": ["-P OUTPUT DROP"]},
+        {"kernel4": ["-P INPUT ACCEPT", "-A INPUT -j MINE"]},
+        {"text4": "-A ufw-user-input -p tcp --dport 22 -j DROP"},
+        {"kernel4": _kernel("-p tcp -m tcp --dport 9000 -j ACCEPT")},
+        {"rivals": ["nftables.service"]},
+        {"nft": "table inet filter {\n\tchain i {\n\t\ttype filter hook input priority filter; policy drop;\n\t}\n}"},
+        {"nft": "table ip mine {\n\tchain i {\n\t\ttype filter hook input priority 0;\n\t\ttcp dport 1 drop\n\t}\n}"},
+    ],
+)
+def test_what_an_owner_filters_with_is_refused_and_can_be_adopted(found):
+    assert _refused(**found)[RULES].adoptable
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"kernel4": ["none"], "kernel6": ["none"]},
+        {"kernel4": OPEN, "kernel6": OPEN},
+        {"kernel4": [*OPEN, "-A INPUT -p tcp --dport 22 -j ACCEPT"]},
+        {"kernel4": ["-P INPUT ACCEPT", "-P FORWARD DROP", "-A FORWARD -j DOCKER-USER", "-A INPUT -j LIBVIRT_INP"]},
+        {"kernel4": [*OPEN, "-A INPUT -p tcp -m multiport --dports 22 -j f2b-sshd"]},
+        {"kernel4": _kernel("-p tcp -m tcp --dport 22 -j ACCEPT")},
+        {"nft": "table inet filter {\n\tchain i {\n\t\ttype filter hook input priority 0; policy accept;\n\t}\n}"},
+        {"nft": "table ip bad {\n\tchain i {\n\t\ttype filter hook input priority 0;\n\t\tip saddr @b drop\n\t}\n}"},
+        {"nft": "table ip nat2 {\n\tchain o {\n\t\ttype nat hook output priority 0; policy accept;\n\t}\n}"},
+    ],
+)
+def test_what_lets_all_in_and_what_is_other_programs_is_not_refused(found):
+    assert _refused(**found) == {}
+
+
+def test_firewalld_cannot_be_adopted():
+    thing = _refused(rivals=["firewalld.service"])["firewalld.service"]
+    assert not thing.adoptable
+    assert "systemctl disable --now firewalld" in thing.way_out
+
+
+def test_the_way_back_waits_for_the_switch_and_the_new_login_and_no_longer_than_a_minute():
+    assert SWITCH + LOG_IN < PATIENCE <= 45
 
 
 def test_the_ports_of_ssh_are_each_there_once():

@@ -1,0 +1,72 @@
+"""What the owner of a host filters with: named, refused unless adopted, and then no longer loaded at boot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.operation import operation
+from pyinfra.context import host
+
+from deploys.facts.firewall import FirewallState
+from deploys.foreign import Foreign
+from deploys.operations.change import Change, Commands, announce
+from deploys.operations.foreign import adopted
+from deploys.rulesets import PROGRAMS, Family, Firewall, named, refusing
+
+RULES = "firewall rules"
+"""How `stack.adopt` names it."""
+_WAY_OUT = "take them away, and list in ufw.extra what has to stay open"
+
+
+def foreign(found: Firewall, texts: Mapping[Family, str]) -> Iterator[Foreign]:
+    """Yield what the owner of a host filters with, where the firewall is not ours."""
+    if "firewalld.service" in found.rivals:
+        what, follows = "firewalld rules this host.", "It would rewrite the firewall whenever it reloads."
+        way_out = "list what it lets in in ufw.extra, then: systemctl disable --now firewalld"
+        yield Foreign("firewalld.service", what, follows, way_out)
+    parts = _owners(found, texts)
+    if parts:
+        some = "; ".join(parts[:6]) + (f"; and {len(parts) - 6} more" if len(parts) > 6 else "")
+        follows = "An apply would put ufw's rules in their place: nobody else is let in or refused any more."
+        yield Foreign(RULES, f"The owner's own rules are there: {some}.", follows, _WAY_OUT, adoptable=True)
+
+
+def _owners(found: Firewall, texts: Mapping[Family, str]) -> list[str]:
+    parts = []
+    for family, rules in found.families.items():
+        parts += [f"{PROGRAMS[family]} {line}" for line in refusing(rules.kernel)]
+        theirs = named([*rules.kernel, *rules.text.splitlines()]) - named(texts[family].splitlines())
+        parts += [f"ufw's {rule}" for rule in sorted(theirs)]
+    parts += [f"nftables table {table}" for table in found.shutting_out]
+    parts += [f"{unit}, which loads rules at boot" for unit in found.rivals if unit != "firewalld.service"]
+    return list(dict.fromkeys(parts))
+
+
+@operation()
+def made_room() -> Commands:
+    """Remove, where the owner's rules were adopted, the package that ufw's cannot stand beside."""
+    if "netfilter-persistent.service" not in _adopted_rivals():
+        host.noop("nothing is in ufw's way")
+        return
+    why, effect = "ufw's package breaks it", "its files stay, and are kept aside"
+    announce(Change("package", "netfilter-persistent", "remove", why, effect=effect))
+    removed = "DEBIAN_FRONTEND=noninteractive apt-get -qqy remove netfilter-persistent >&2"
+    yield StringCommand("sh", "-c", QuoteString(removed))
+
+
+@operation()
+def unrivalled() -> Commands:
+    """Disable, where the owner's rules were adopted, what loads them when the host boots."""
+    rivals = [unit for unit in _adopted_rivals() if unit != "netfilter-persistent.service"]
+    if not rivals:
+        host.noop("nothing else that was adopted loads rules")
+        return
+    for unit in rivals:
+        why = "it would rewrite the firewall at boot"
+        announce(Change("unit", unit, "disable", why, was="enabled", becomes="disabled"))
+    yield StringCommand("systemctl", "disable", *rivals)
+
+
+def _adopted_rivals() -> tuple[str, ...]:
+    return host.get_fact(FirewallState).rivals if RULES in adopted() else ()

@@ -1,0 +1,195 @@
+"""Rule sets of iptables and nftables as values: whose a rule is, and the whole filter table as it is to be.
+
+A table is loaded in one transaction of the kernel: there is no moment in which half of it holds.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+Family = Literal[4, 6]
+UFW: dict[Family, str] = {4: "ufw", 6: "ufw6"}
+PROGRAMS: dict[Family, str] = {4: "iptables", 6: "ip6tables"}
+BUILT_IN = ("INPUT", "FORWARD", "OUTPUT")
+
+_RULE = re.compile(r"-A ufw6?-user-(?:input|output|forward) .*")
+_PORT = re.compile(r"ufw-user-input(?: -s (\S+))? -p (tcp|udp) --dport ([0-9:]+)(?: -s (\S+))? -j ACCEPT")
+_UFWS = re.compile(r"-[AN] ufw6?-.*|-A (?:INPUT|FORWARD|OUTPUT) -j ufw6?-\S+")
+# Objects of their own: Docker's, libvirt's and fail2ban's, which put them there again whenever they like.
+_OTHERS = re.compile(r".* -[jg] (?:DOCKER|LIBVIRT_|f2b-|fail2ban-).*|.* --match-set f2b-.*|.* -[io] (?:docker|virbr).*")
+_DECIDES = re.compile(r".* -j (?:ACCEPT|DROP|REJECT)(?: .*)?")
+_ACCEPTS = re.compile(r".* -j ACCEPT")
+_HOOK = re.compile(r"\s*type .* hook (?:input|prerouting|ingress) .*")
+_REFUSES = re.compile(r"\b(?:drop|reject)\b")
+
+
+@dataclass(frozen=True)
+class Rules:
+    """One family's."""
+
+    kernel: tuple[str, ...] = ()
+    """As `iptables -S` lists them: policies, chains and rules."""
+    text: str = ""
+    """Of ufw's file of rules, which is loaded when the host boots."""
+    before: str = ""
+    """Of ufw's before.rules."""
+    after: str = ""
+    absent: bool = False
+    """The kernel has no such family."""
+
+    @property
+    def in_force(self) -> bool:
+        """The kernel drops what no rule lets in, and asks ufw's rules."""
+        ufw = "ufw6" if any("ufw6-" in line for line in self.kernel) else "ufw"
+        needed = {
+            "-P INPUT DROP",
+            f"-A INPUT -j {ufw}-before-input",
+            f"-A {ufw}-before-input -i lo -j ACCEPT",
+            f"-A {ufw}-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+            f"-A {ufw}-before-input -j {ufw}-user-input",
+        }
+        return self.absent or needed <= set(self.kernel)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One of nftables', other than those that iptables and fail2ban manage."""
+
+    family: str
+    name: str
+    lines: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.family} {self.name}"
+
+    @property
+    def shuts_out(self) -> bool:
+        """It refuses what comes in, and not by its source alone, as a list of bad addresses would."""
+        hooks = [line for line in self.lines if _HOOK.fullmatch(line)]
+        refusing = (line for line in self.lines if _REFUSES.search(line) and "hook" not in line)
+        return any("policy drop" in line for line in hooks) or (
+            bool(hooks) and any("saddr" not in line for line in refusing)
+        )
+
+
+@dataclass(frozen=True)
+class Firewall:
+    families: dict[Family, Rules] = field(default_factory=lambda: {4: Rules(), 6: Rules()})
+    tables: tuple[Table, ...] = ()
+    rivals: tuple[str, ...] = ()
+    """Units, of those that load rules when the host boots, that are enabled or active."""
+    unconfirmed: bool = False
+    """It was switched by a run that did not live to see that SSH still gets through."""
+
+    @property
+    def in_force(self) -> bool:
+        return all(rules.in_force for rules in self.families.values())
+
+    @property
+    def shutting_out(self) -> tuple[Table, ...]:
+        return tuple(table for table in self.tables if table.shuts_out)
+
+
+def named(lines: Iterable[str]) -> set[str]:
+    """Return how people call ufw's rules among `lines`: "443/tcp from anywhere"; what is unusual, as it stands."""
+    return {name(line) for line in lines if _RULE.fullmatch(line)}
+
+
+def name(line: str) -> str:
+    text = re.sub(r" -m (tcp|udp)(?= )", "", line.removeprefix("-A ").replace("ufw6-", "ufw-"))
+    found = _PORT.fullmatch(text)
+    if not found:
+        return text
+    before, protocol, port, after = found.groups()
+    return f"{port}/{protocol} from {_source(before or after)}"
+
+
+def _source(text: str | None) -> str:
+    if not text:
+        return "anywhere"
+    network = ipaddress.ip_network(text, strict=False)
+    return str(network.network_address) if network.num_addresses == 1 else str(network)
+
+
+def strays(kernel: Iterable[str], ours: bool) -> list[str]:
+    """Return the rules that have no place in the table.
+
+    Where the firewall is ours these are what somebody added to INPUT that decides by itself: a jump to another
+    program's chain is that program's. Else it is all that the owner has in INPUT and OUTPUT. What is forwarded is
+    never ours.
+    """
+    chains = ("-A INPUT ",) if ours else ("-A INPUT ", "-A OUTPUT ")
+    rules = [line for line in kernel if line.startswith(chains) and not _known(line)]
+    return [line for line in rules if not ours or _DECIDES.fullmatch(line)]
+
+
+def _known(line: str) -> bool:
+    return bool(_UFWS.fullmatch(line) or _OTHERS.fullmatch(line))
+
+
+def refusing(kernel: tuple[str, ...]) -> list[str]:
+    """Return what of an owner's INPUT and OUTPUT is lost when ufw's rules take its place. A set that accepts all: none.
+
+    + kernel: of a host whose firewall is not ours.
+    """
+    found = []
+    for chain in ("INPUT", "OUTPUT"):
+        # Where ufw is in the kernel the policy is its.
+        policy = [f"-P {chain} DROP"] if not any(f"-A {chain} -j ufw" in line for line in kernel) else []
+        policy = [line for line in policy if line in kernel]
+        rules = [line for line in strays(kernel, ours=False) if line.startswith(f"-A {chain} ")]
+        if policy or not all(_ACCEPTS.fullmatch(rule) for rule in rules):
+            found += policy + rules
+    return found
+
+
+def composed(found: Rules, text: str, family: Family, ours: bool) -> str:
+    """Return the whole filter table as `iptables-restore` reads it: as ufw loads its files, beside the others' chains.
+
+    + text: ufw's file of rules as it is to be.
+    """
+    gone = set(strays(found.kernel, ours))
+    rules = [line for line in found.kernel if line.startswith("-A ") and not _UFWS.fullmatch(line) and line not in gone]
+    chains = [line.split()[1] for line in found.kernel if line.startswith("-N ") and not _UFWS.fullmatch(line)]
+    ufws, loaded = _as_loaded(found, text, UFW[family])
+    policies = [":INPUT DROP [0:0]", ":FORWARD DROP [0:0]", ":OUTPUT ACCEPT [0:0]"]
+    declared = [f":{chain} - [0:0]" for chain in dict.fromkeys([*chains, *ufws])]
+    return "\n".join(["*filter", *policies, *declared, *rules, *loaded, "COMMIT", ""])
+
+
+def _as_loaded(found: Rules, text: str, ufw: str) -> tuple[list[str], list[str]]:
+    """Return ufw's chains and rules in the order in which its own start (ufw-init) loads them."""
+    kinds = ("before-logging", "before", "after", "after-logging", "reject", "track")
+    ways = tuple(chain.lower() for chain in BUILT_IN)
+    chains = [f"{ufw}-{kind}-{way}" for kind in kinds for way in ways]
+    chains += [f"{ufw}-logging-deny", f"{ufw}-logging-allow", *(f"{ufw}-skip-to-policy-{way}" for way in ways)]
+    rules = [f"-A {way.upper()} -j {ufw}-{kind}-{way}" for way in ways for kind in kinds]
+    rules += [
+        f"-A {ufw}-track-output -p {protocol} -m conntrack --ctstate NEW -j ACCEPT" for protocol in ("tcp", "udp")
+    ]
+    rules += [
+        f"-A {ufw}-skip-to-policy-{way} -j {verdict}"
+        for way, verdict in zip(ways, ("DROP", "DROP", "ACCEPT"), strict=True)
+    ]
+    for file in (found.before, found.after, text):
+        more_chains, more_rules = _filter_part(file)
+        chains, rules = chains + more_chains, rules + more_rules
+    return chains, rules + [f"-A {ufw}-before-{way} -j {ufw}-user-{way}" for way in ways]
+
+
+def _filter_part(text: str) -> tuple[list[str], list[str]]:
+    """Return the chains and rules of the filter table in one of ufw's files; what else it has is loaded at boot."""
+    table, chains, rules = "", [], []
+    for line in (line.strip() for line in text.splitlines()):
+        table = line if line.startswith("*") else table
+        if table != "*filter":
+            continue
+        if line.startswith(":") and line[1:].split()[0] not in BUILT_IN:
+            chains.append(line[1:].split()[0])
+        elif line.startswith("-"):
+            rules.append(line)
+    return chains, rules
