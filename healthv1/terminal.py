@@ -84,7 +84,9 @@ def say(line: str, **style: Any) -> None:
     click.secho(readable(line), **style)
 
 
-def agreement(*, show: bool, ask: bool) -> Callable[[plans.Plan], bool]:
+def agreement(
+    *, show: bool, ask: bool, command: str = "apply", question: str = "Apply this?"
+) -> Callable[[plans.Plan], bool]:
     """Return what lets an apply go on: shows the plan, and asks for consent unless it was given with --yes."""
 
     def agree(plan: plans.Plan) -> bool:
@@ -92,11 +94,16 @@ def agreement(*, show: bool, ask: bool) -> Callable[[plans.Plan], bool]:
             show_plan(plan)
         if not ask:
             return True
-        if not sys.stdin.isatty():
-            raise Refused(Fault("apply", "There is nobody to ask.", "look at the plan and give --yes"))
-        return click.confirm("Apply this?", err=True)
+        return consent(command, question)
 
     return agree
+
+
+def consent(command: str, question: str) -> bool:
+    """Ask for consent. Raises `Refused` where there is nobody to ask."""
+    if not sys.stdin.isatty():
+        raise Refused(Fault(command, "There is nobody to ask.", "look at the plan and give --yes"))
+    return click.confirm(question, err=True)
 
 
 def say_next(command: str) -> None:
