@@ -15,26 +15,22 @@ from pyinfra.context import host
 
 from deploys import here
 from deploys.certbot.commands import HOOK, WRAPPER
+from deploys.certbot.deploy import DROP_IN
 from deploys.cluster import Cluster
-from deploys.component import template
 from deploys.facts.marks import Marks
 from deploys.facts.named import NamedIn
 from deploys.facts.probe import Succeeds
-from deploys.facts.ssh import ssh_ports
 from deploys.marks import OURS
 from deploys.nginx.configuration import NOBODY
 from deploys.operations.barrier import barrier
 from deploys.operations.change import Change
 from deploys.operations.files import absent
-from deploys.operations.firewall import ruled
 from deploys.operations.release import only_instances
 from deploys.operations.retirement import removed, stopped
 from deploys.operations.shell import ensure
 from deploys.postgresql.deploy import cluster_here
-from deploys.redis.checks import ACCEPTED, LOGIN
 from deploys.stack import LOOPBACK, Stack, Topology
-from deploys.ufw.deploy import UFW
-from deploys.ufw.rules import rules, tuples
+from deploys.ufw.deploy import deploy_ufw
 from deploys.ufw.settings import Ufw
 
 SITES = "find /etc/nginx/sites-enabled /etc/nginx/conf.d -mindepth 1 2>/dev/null"
@@ -44,6 +40,10 @@ OTHERS = f"""{SITES} ! -name '*health-v1*' ! -path /etc/nginx/sites-enabled/defa
 HALFWAY = "/var/lib/health-v1/site.leaving"
 """There while nginx may still serve a site that is gone from the disk."""
 RENEWALS = "/etc/letsencrypt/renewal"
+PROBE = "/var/lib/health-v1/redis-probe"
+"""How checks log in to Redis."""
+BODIES = "run-healthv1-body.mount"
+"""Where bodies wait in memory, in an Nginx of the owner's."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,10 @@ def retire(leaving: Leaving) -> None:
             cluster = replace(cluster_here(stack), name=marks["cluster"])
             leave_database(cluster=cluster, data=leaving.data)
     if leaving.whole:
-        leave_alone(settings=here.settings(Ufw), stack=stack, marks=marks)
+        if "firewall" in marks:  # nobody but SSH is let in, and nothing else of it changes
+            alone = here.settings(Ufw).model_copy(update={"extra": ()})
+            deploy_ufw(settings=alone, stack=stack, topology=Topology(LOOPBACK, LOOPBACK, (), (), ()), parts=())
+        leave_alone()
     barrier("retirement")
 
 
@@ -89,6 +92,7 @@ def leave_edge(stack: Stack, marks: Mapping[str, str]) -> None:
         removed(name=f"Remove {path}", path=path, why="a private key is in it")
     if "lineage" in marks:
         _certificate(marks["lineage"])
+    stopped(name="Let go of where bodies wait", unit=BODIES, effect="nobody is interrupted")
 
 
 def _certificate(lineage: str) -> None:
@@ -99,7 +103,8 @@ def _certificate(lineage: str) -> None:
     if alone:
         stopped(name="Stop renewals", unit="certbot.timer", effect="nobody is interrupted")
     absent(name="Remove the hook of renewals", path=HOOK)
-    absent(name="Remove what trusted another authority", path=WRAPPER)
+    absent(name="Remove what trusted another authority by hand", path=WRAPPER)
+    absent(name="Remove what trusted it in renewals", path=DROP_IN)
     places = [f"{RENEWALS}/{ours}", f"/etc/letsencrypt/live/{lineage}", f"/etc/letsencrypt/archive/{lineage}"]
     # The account's key lets its holder revoke the certificate, and get another for as long as the authority remembers.
     for path in host.loop([*places, *(["/etc/letsencrypt/accounts"] if alone else [])]):
@@ -129,7 +134,7 @@ def leave_redis(marks: Mapping[str, str], data: bool) -> None:
     users = host.get_fact(NamedIn, unit=unit, word="aclfile")
     kept = host.get_fact(NamedIn, unit=unit, word="dir")
     stopped(name="Stop Redis", unit=unit, effect="sessions that are kept here are of no use any more")
-    for path in host.loop([*users, LOGIN, ACCEPTED]):
+    for path in host.loop([*users, PROBE, f"{PROBE}.accepted"]):
         removed(name=f"Remove {path}", path=path)
     files = [f"{place}/{name}" for place in kept for name in ("appendonlydir", "appendonly.aof", "dump.rdb")]
     for path in host.loop(files if data else []):
@@ -158,16 +163,6 @@ def leave_database(cluster: Cluster, data: bool) -> None:
 
 
 @deploy("Host")
-def leave_alone(settings: Ufw, stack: Stack, marks: Mapping[str, str]) -> None:
-    """The firewall stays up and lets SSH in; services that are installed later start as their packages say."""
-    if "firewall" in marks:
-        nobody = Topology(LOOPBACK, LOOPBACK, (), (), ())
-        wanted = rules((), stack, nobody, (), ssh_ports())
-        ruled(
-            name="Let in SSH alone",
-            texts={
-                family: template("ufw/user.rules", ufw=ufw, tuples=tuples(wanted, family), logging=settings.logging)()
-                for family, ufw in UFW.items()
-            },
-        )
+def leave_alone() -> None:
+    """What is installed later starts as its package says."""
     absent(name="Let services start when they are installed", path="/usr/sbin/policy-rc.d")

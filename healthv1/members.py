@@ -64,6 +64,11 @@ class Present:
         return replace(self.member, parts=_ordered([*self.member.parts, *before]))
 
     @property
+    def noted(self) -> tuple[str, ...]:
+        """Return the parts that an apply gave it."""
+        return next((one.parts for one in read(self.record) if one.address == self.member.address), ())
+
+    @property
     def left(self) -> tuple[str, ...]:
         """Return the parts that it no longer plays and still has."""
         return tuple(part for part in self.played.parts if part in DEPLOYED and part not in self.member.parts)

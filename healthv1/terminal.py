@@ -84,17 +84,13 @@ def say(line: str, **style: Any) -> None:
     click.secho(readable(line), **style)
 
 
-def agreement(
-    *, show: bool, ask: bool, command: str = "apply", question: str = "Apply this?"
-) -> Callable[[plans.Plan], bool]:
+def agreement(*, show: bool, ask: bool) -> Callable[[plans.Plan], bool]:
     """Return what lets an apply go on: shows the plan, and asks for consent unless it was given with --yes."""
 
     def agree(plan: plans.Plan) -> bool:
         if show:
             show_plan(plan)
-        if not ask:
-            return True
-        return consent(command, question)
+        return not ask or consent("apply", "Apply this?")
 
     return agree
 

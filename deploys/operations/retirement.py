@@ -30,7 +30,17 @@ def stopped(unit: str, effect: str) -> Commands:
     if found.state in AT_REST and not found.enabled:
         host.noop(f"{unit} is at rest")
         return
-    announce(Change("unit", unit, "stop", "the host leaves it", was=found.state, becomes="inactive", effect=effect))
+    announce(
+        Change(
+            "unit",
+            unit,
+            "stop",
+            "the host does not play this part any more",
+            was=found.state,
+            becomes="inactive",
+            effect=effect,
+        )
+    )
     name = QuoteString(unit)
     yield StringCommand("systemctl", "daemon-reload")  # what a generator enabled it for may be gone
     yield StringCommand("systemctl", "disable", "--now", "--quiet", "--", name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import replace
 
 from pyinfra.api.host import Host
@@ -36,10 +36,12 @@ def known(session: Session) -> tuple[Member, ...]:
     return members.known(present(session))
 
 
-def present(session: Session) -> list[Present]:
+def present(session: Session, without: Container[Host] = ()) -> list[Present]:
     """Return the hosts of the session, with what they remember; recorded ones remember nobody."""
     return [
-        Present(_member(host), session.known.get(host.name, {}), _marks(session, host)) for host in real(session.hosts)
+        Present(_member(host), session.known.get(host.name, {}), _marks(session, host))
+        for host in real(session.hosts)
+        if host not in without
     ]
 
 

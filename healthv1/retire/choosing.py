@@ -78,13 +78,23 @@ def _unknown(name: str, leavers: Sequence[Member]) -> Fault:
     )
 
 
-def refuse_data(chosen: Chosen, typed: str, others: Sequence[str]) -> None:
+def refuse_too_early(environment: str, chosen: Chosen, others: Sequence[Present]) -> None:
+    """Raise `Refused` while whoever is to play its parts instead was not applied to: nobody would serve."""
+    for part in chosen.member.parts:
+        heirs = [one for one in others if part in one.member.parts and part in chosen.leaving]
+        if heirs and not any(part in one.noted for one in heirs):
+            names = " and ".join(one.member.name for one in heirs)
+            what = f"It plays {part} still, and {names}, which is to play it now, was not applied to since."
+            raise Refused(Fault(chosen.member.name, what, f"healthv1 apply {environment}, then retire it"))
+
+
+def refuse_data(chosen: Chosen, typed: str, others: Sequence[str], *, has_database: bool) -> None:
     """Raise `Refused` unless what is patients' may go. `others`: the hosts that hold the database besides."""
     member = chosen.member
     if typed not in (member.name, member.address):
         what = f"--with-data names {typed}."
         raise Refused(Fault(member.name, what, f"type the host's name again: --with-data {member.name}"))
-    if "database" in chosen.leaving and not others:
+    if has_database and "database" in chosen.leaving and not others:
         what = "No other host of the inventory holds the database: its data may be the only one."
         raise Refused(Fault(member.name, what, "leave --with-data out: it is taken down, and its data stays"))
 

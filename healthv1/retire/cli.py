@@ -34,8 +34,8 @@ _file = click.Path(exists=True, dir_okay=False)
 )
 @click.option("--with-data", default="", metavar="HOST", help="Destroy its data as well. HOST is its name, once more.")
 @click.option("--forget", is_flag=True, help="It is gone for good: ask nothing of it, and have the others forget it.")
-@click.option("--ssh-key", default="", type=_file, metavar="FILE", help="The key that opens it, if not the others'.")
-@click.option("--known-hosts", default="", type=_file, metavar="FILE", help="Who knows its key, if not the others'.")
+@click.option("--ssh-key", type=_file, metavar="FILE", help="The key that opens it, if not the others'.")
+@click.option("--known-hosts", type=_file, metavar="FILE", help="Who knows its key, if not the others'.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @lock.wait
 @lock.reason
@@ -46,8 +46,8 @@ def retire(
     parts: tuple[str, ...],
     with_data: str,
     forget: bool,
-    ssh_key: str,
-    known_hosts: str,
+    ssh_key: str | None,
+    known_hosts: str | None,
     yes: bool,
     lock_wait: float,
     reason: str,
@@ -56,7 +56,7 @@ def retire(
 
     HOST is its name, or its address. Its data stays.
     """
-    wish = Wish(host, tuple(dict.fromkeys(parts)), with_data, ssh_key, known_hosts)
+    wish = Wish(host, tuple(dict.fromkeys(parts)), with_data, ssh_key or "", known_hosts or "")
     terms = Terms(reason, lock_wait)
     if forget:
         if with_data or parts:
@@ -88,12 +88,11 @@ def show(retired: Retired, environment: str) -> None:
 
 
 def _agreed(wish: Wish, *, show: bool, ask: bool) -> Callable[[Plan], bool]:
-    agree = terminal.agreement(show=show, ask=ask, command="retire", question="Take this down?")
-
     def agreed(plan: Plan) -> bool:
-        if show and not wish.with_data:
-            terminal.say(STAYS)
-        return agree(plan)
+        if show:
+            terminal.show_plan(plan)
+            terminal.say("" if wish.with_data else STAYS)
+        return not ask or terminal.consent("retire", "Take this down?")
 
     return agreed
 

@@ -9,6 +9,7 @@ from typing import Any
 from pyinfra.api.host import Host
 
 from deploys import retirement
+from deploys.facts.marks import Marks
 from deploys.retirement import Leaving
 from healthv1.engine import membership, planner, rollout
 from healthv1.engine.inventory import Stranger
@@ -89,9 +90,11 @@ def retire(
         wait_until_free(session, terms, progress.note)
         membership.read(session)
         choosing.refuse_others(chosen, session.known[host.name], saving.digests(session).name, environment)
+        choosing.refuse_too_early(environment, chosen, membership.present(session, [host]))
         standing.refuse_in_use(session, host, chosen)
         if wish.with_data:
-            choosing.refuse_data(chosen, wish.with_data, standing.holders(session, host))
+            found = standing.holders(session, host)
+            choosing.refuse_data(chosen, wish.with_data, found, has_database=_has_database(session, host))
         made = _planned(session, host, chosen, data=bool(wish.with_data))
         Refused.unless(made.faults)
         done = Retired(environment, chosen.member.name, chosen.member.address)
@@ -156,6 +159,11 @@ def _host(session: Session, chosen: Chosen, progress: Progress) -> Host:
     HostError.unless(faults)
     _go_on(session, progress)
     return host
+
+
+def _has_database(session: Session, host: Host) -> bool:
+    with session.on(host):
+        return "cluster" in host.get_fact(Marks, _sudo=True)
 
 
 def _go_on(session: Session, progress: Progress) -> None:

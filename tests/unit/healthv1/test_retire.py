@@ -7,7 +7,7 @@ import pytest
 from deploys.stack import Stack
 from healthv1.errors import Refused
 from healthv1.members import DEPLOYED, Member, forgotten
-from healthv1.retire.choosing import Chosen, choose, refuse_data, refuse_others
+from healthv1.retire.choosing import Chosen, choose, refuse_data, refuse_others, refuse_too_early
 from healthv1.retire.standing import words_of
 from tests.unit.healthv1.test_members import API, DB, EDGE, present, record
 
@@ -78,11 +78,24 @@ def test_what_was_retired_is_found_again():
 
 def test_data_goes_only_with_the_name_typed_again_and_with_the_database_elsewhere():
     leaving = Chosen(DB, named=False)
-    refuse_data(leaving, "db1", ["db2"])
+    refuse_data(leaving, "db1", ["db2"], has_database=True)
     for typed, others, words in (("db2", ["db2"], "type the host's name again"), ("db1", [], "may be the only one")):
         with pytest.raises(Refused, match=words):
-            refuse_data(leaving, typed, others)
-    refuse_data(Chosen(API, named=True, parts=("api",)), "api1", [])
+            refuse_data(leaving, typed, others, has_database=True)
+    refuse_data(Chosen(API, named=True, parts=("api",)), "api1", [], has_database=True)
+    refuse_data(Chosen(EDGE, named=False), "edge1", [], has_database=False)
+
+
+def test_who_is_to_play_its_part_instead_is_applied_to_first():
+    new = Member("edge2", "203.0.113.99", "", ("edge",))
+    leaving = Chosen(EDGE, named=False)
+    refuse_too_early("production", leaving, [present(DB, DB, EDGE)])
+    refuse_too_early("production", leaving, [present(DB, DB, EDGE), present(new, new, EDGE)])
+    before = replace(new, parts=("api",))
+    for there in (present(new), present(new, before, EDGE)):
+        with pytest.raises(Refused, match="edge2, which is to play it now, was not applied to") as refusal:
+            refuse_too_early("production", leaving, [present(DB, DB, EDGE), there])
+        assert refusal.value.faults[0].hint == "healthv1 apply production, then retire it"
 
 
 def test_a_host_that_another_environment_has_taken_over_is_not_ours():
