@@ -156,9 +156,10 @@ def leave_database(cluster: Cluster, data: bool) -> None:
     ensure(
         name="Drop the cluster",
         change=Change("data", f"cluster {cluster.version}/{cluster.name}", "remove", "data is to go"),
-        test=f"! test -e {cluster.data} && ! test -e {cluster.configuration}",
+        test=f"! test -e {cluster.data} && ! test -e {cluster.configuration} && ! test -e {cluster.served}",
         command=f"pg_dropcluster --stop {cluster.version} {cluster.name} >&2 || true\n"
-        f"rm -rf -- {cluster.data} {cluster.configuration} {OURS}/cluster",
+        f"rm -rf -- {cluster.data} {cluster.configuration}\n"
+        f"rm -f -- {cluster.served}; rm -f -- {OURS}/cluster",
     )
 
 

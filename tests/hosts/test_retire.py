@@ -1,6 +1,7 @@
 """A part that a host left is taken down alone; what was kept aside is listed and put back. Whole hosts: leaving.py."""
 
 import json
+import shlex
 
 from deploys.before import keep_aside
 
@@ -35,6 +36,23 @@ def test_a_part_that_a_host_left_is_told_and_taken_down_and_the_rest_serves_on(b
     before = broken.shell(record)
     broken.must("apply", "sandbox", "--yes", cwd=project)
     assert broken.shell(record) == before, "a second apply notes nothing"
+
+
+def test_a_host_that_is_gone_for_good_is_told_and_forgotten(mended):
+    gone = {"name": "edge1", "address": mended.running.hosts[0].address.rpartition(".")[0] + ".250", "parts": ["edge"]}
+    remember = (
+        f"import json; path = '/var/lib/healthv1/applied.json'; record = json.load(open(path));"
+        f" record['members'].append({gone}); json.dump(record, open(path, 'w'))"
+    )
+    mended.shell(f"python3 -c {shlex.quote(remember)}")
+    code, plan = mended.json("plan", "sandbox")
+    assert (code, [one["address"] for one in plan["left"]]) == (0, [gone["address"]])
+    away = mended.cli("retire", "sandbox", "edge1", "--yes")
+    assert (away.returncode, "healthv1 retire sandbox edge1 --forget" in away.stderr) == (1, True), away.stderr
+    code, done = mended.json("retire", "sandbox", "edge1", "--forget", "--yes")
+    assert (code, done["forgotten_by"]) == (0, ["host1"])
+    assert mended.json("plan", "sandbox")[1]["left"] == []
+    assert mended.json("retire", "sandbox", "edge1", "--forget", "--yes")[1]["forgotten_by"] == []
 
 
 def test_what_was_kept_aside_is_listed_put_back_and_put_back_again(mended, driver):
