@@ -10,7 +10,7 @@ from deploys.facts.lock import Lock
 from deploys.facts.record import Record
 from healthv1 import agreed
 from healthv1.agreed import Agreement
-from healthv1.engine import planner, records, rollout
+from healthv1.engine import membership, planner, records, rollout
 from healthv1.engine.looks import unmoved
 from healthv1.engine.session import Session, opened
 from healthv1.errors import Fault, HostError, Refused
@@ -90,12 +90,14 @@ def apply(
         wait_until_free(session, terms, progress.note)
         made = planner.plan(session, besides=(Lock, Record))
         _refuse_faults(session)
-        records.read(session)
+        made = membership.told(session, made)
         if saved:
             saving.refuse_stale(session, made, saved)
         left = left if left and (resume or left.is_about(session.addresses)) else None
         agreement = _agreement(Agreement.on(made, limit, session.addresses), made, left, resume=resume)
         if not made.steps and not agreement.due_on(made.hosts):
+            for one in made.left:
+                progress.note(f"{one.what} To take it down: {one.way_out}")
             (left or agreement).settle(made.hosts)
             _keep(session, saved, progress, changed=False)
             record(session, "apply", progress.note, "nothing to do", progress.seconds())
@@ -109,6 +111,7 @@ def apply(
         ):
             if saved:
                 saving.refuse_expired(saved)
+            records.remember(session)
             with unmoved(session):
                 planner.learn(session, anew=True)
             outcome = _carried_out(session, made, agreement, progress)

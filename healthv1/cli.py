@@ -12,11 +12,13 @@ from healthv1 import applying, commands, output, terminal
 from healthv1 import drift as drifts
 from healthv1.access.cli import db
 from healthv1.arguments import as_json, environment, limit
+from healthv1.before.cli import before
 from healthv1.errors import Refused
 from healthv1.journal.cli import journal
 from healthv1.lock import cli as lock
 from healthv1.lock.claim import Terms
 from healthv1.plan.cli import Form, forms, show
+from healthv1.retire.cli import retire
 from healthv1.sandbox.cli import sandbox
 from healthv1.saved import saving
 from healthv1.secrets.cli import secrets
@@ -144,9 +146,11 @@ def facts(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
     sys.exit(FAILED if found["faults"] else DONE)
 
 
+cli.add_command(before)
 cli.add_command(db)
 cli.add_command(journal)
 cli.add_command(lock.lock)
+cli.add_command(retire)
 cli.add_command(sandbox)
 cli.add_command(secrets)
 cli.add_command(show)

@@ -11,7 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from healthv1.errors import Fault
-from healthv1.plan import Plan, Step
+from healthv1.plan import Left, Plan, Step
 from healthv1.saved.look import Look
 
 SCHEMA = 1
@@ -48,6 +48,8 @@ class Drift:
     """By host; none where no apply is on record."""
     drifted: tuple[Drifted, ...]
     faults: tuple[Fault, ...]
+    left: tuple[Left, ...] = ()
+    """What the inventory does not name any more."""
 
     def as_json(self) -> dict[str, Any]:
         return {"schema": SCHEMA, **asdict(self)}
@@ -65,7 +67,7 @@ def drift(plan: Plan, looks: Iterable[Look], records: Mapping[str, Mapping[str, 
         for step in plan.steps
     ]
     last = {host: Applied(record["at"], record["by"], record["revision"]) for host, record in believed.items()}
-    return Drift(plan.environment, plan.hosts, last, tuple(found), plan.faults)
+    return Drift(plan.environment, plan.hosts, last, tuple(found), plan.faults, plan.left)
 
 
 def _cause(look: Look, record: Mapping[str, Any] | None) -> str:
@@ -87,6 +89,10 @@ def lines(drift: Drift) -> Iterator[str]:
             yield f"  {host}" + (f"  (last apply: {last.at}, {last.by})" if last else "")
             for step in steps:
                 yield from (f"    {step.component}: {one.action} {one.kind} {one.target}" for one in step.changes)
+    if drift.left:
+        yield "Left behind, and not touched by an apply:"
+    for one in drift.left:
+        yield from (f"  {one.what}", f"    {one.way_out}")
 
 
 def metrics(drift: Drift, at: float) -> str:
@@ -103,5 +109,7 @@ def metrics(drift: Drift, at: float) -> str:
             changes.labels(drift.environment, host, cause).set(causes[host, cause])
     faults = gauge("faults", "What of hosts, settings or secrets kept drift from being told.")
     faults.labels(drift.environment).set(len(drift.faults))
+    left = gauge("left", "Hosts, and parts of hosts, that left the environment and go on serving.")
+    left.labels(drift.environment).set(len(drift.left))
     gauge("timestamp_seconds", "When drift was last looked for.").labels(drift.environment).set(at)
     return generate_latest(registry).decode()

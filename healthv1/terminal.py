@@ -93,16 +93,19 @@ def agreement(*, show: bool, ask: bool) -> Callable[[plans.Plan], bool]:
     def agree(plan: plans.Plan) -> bool:
         if show:
             show_plan(plan)
-        if not ask:
-            return True
-        if not sys.stdin.isatty():
-            raise Refused(Fault("apply", "There is nobody to ask.", "look at the plan and give --yes"))
-        try:
-            return click.confirm("Apply this?", err=True)
-        except click.Abort:
-            raise KeyboardInterrupt from None
+        return not ask or consent("apply", "Apply this?")
 
     return agree
+
+
+def consent(command: str, question: str) -> bool:
+    """Ask for consent. Raises `Refused` where there is nobody to ask, and `KeyboardInterrupt` for Ctrl-C."""
+    if not sys.stdin.isatty():
+        raise Refused(Fault(command, "There is nobody to ask.", "look at the plan and give --yes"))
+    try:
+        return click.confirm(question, err=True)
+    except click.Abort:
+        raise KeyboardInterrupt from None
 
 
 def say_next(command: str) -> None:

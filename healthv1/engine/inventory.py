@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,16 @@ from healthv1.engine.known_names import unknown_names
 from healthv1.errors import Fault, Refused
 
 
-def load(environment: str) -> Inventory:
+@dataclass(frozen=True)
+class Stranger:
+    """A host that the inventory does not name, and that one command is about all the same."""
+
+    name: str
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """As an inventory would have it. How the other hosts are reached counts where this says nothing."""
+
+
+def load(environment: str, strangers: Iterable[Stranger] = ()) -> Inventory:
     """Return the hosts of `environment`, each with our connector. Nothing has been connected yet."""
     path = project.inventory_file(environment)
     pyinfra.is_cli = True  # group_data lies beside the inventory, and operations are told apart by their lines
@@ -41,11 +51,23 @@ def load(environment: str) -> Inventory:
     if not len(inventory):
         raise Refused(Fault(f"inventories/{path.name}", "It names no host.", "add one to a group"))
     Refused.unless(unknown_names(inventory, environment))
+    for stranger in strangers:
+        _add(inventory, environment, stranger)
     for host in inventory:
         host.data = MergedData(host)
         if host.connector_cls.__name__ == "SSHConnector":
             host.connector_cls = FastSSH
     return inventory
+
+
+def _add(inventory: Inventory, environment: str, stranger: Stranger) -> None:
+    """Have a host with the environment's group_data, that plays no part."""
+    first = next(iter(inventory))
+    ways = {name: value for name, value in first.host_data.items() if name.startswith("ssh_")}
+    inventory.host_data[stranger.name] = {**ways, **stranger.data}
+    inventory.hosts[stranger.name] = Host(
+        stranger.name, inventory=inventory, groups=[environment], connector_cls=FastSSH
+    )
 
 
 def _group_data(folder: str) -> dict[str, dict[str, Any]]:

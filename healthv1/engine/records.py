@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 import json
+import shlex
 from datetime import datetime, timezone
 from typing import Any
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 
-from deploys.facts.record import RECORD, Record
+from deploys.facts.record import RECORD
 from deploys.operations.change import forget_promises
 from healthv1 import operator
+from healthv1.engine import membership
+from healthv1.engine.aside import aside, real
 from healthv1.engine.looks import looks
 from healthv1.engine.planner import learn
 from healthv1.engine.session import Session
+from healthv1.errors import HostError
+from healthv1.lock.taking import at_once
 from healthv1.saved.digests import Digests
 from healthv1.saved.look import Look
 
 PLANS = 100  # saved plans that a host remembers; older ones have expired
 SCHEMA = 1
+TIMEOUT = 20.0  # seconds
 _WRITE = f"""set -eu; umask 077
 install -d -m 0700 {RECORD.rpartition("/")[0]}
 new=$(mktemp {RECORD}.XXXXXXXX); trap 'rm -f "$new"' EXIT; cat > "$new"; mv -fT "$new" {RECORD}"""
-
-
-def read(session: Session) -> None:
-    """Note in the session what each host keeps. Asked together with a plan this costs no round trip."""
-
-    def ask(host: Host) -> None:
-        session.known[host.name] = host.get_fact(Record, _sudo=True)
-
-    session.on_each(ask)
 
 
 def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool) -> None:
@@ -47,7 +44,8 @@ def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool
 
     def write(host: Host) -> None:
         known = session.known.get(host.name, {})
-        document = _document([look for look in found if look.host == host.name], digests)
+        looked = _document([look for look in found if look.host == host.name], digests)
+        document = looked | _of_environment(session)
         if not plan_id and not changed and all(known.get(name) == value for name, value in document.items()):
             return
         arguments = {"_sudo": True, "_timeout": 60, "_stdin": json.dumps(_signed(document, known, plan_id))}
@@ -56,6 +54,36 @@ def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool
             raise RuntimeError(f"what was applied could not be noted: {'; '.join(output.stderr_lines)}")
 
     session.on_each(write)
+
+
+def remember(session: Session) -> None:
+    """Have each host know, before anything is changed, who is of this environment. Raises `HostError` if one cannot.
+
+    So a host whose first apply fails is not forgotten. Where nothing is new, nothing is written.
+    """
+    due = _of_environment(session)
+
+    def write(host: Host) -> HostError | None:
+        known = session.known.get(host.name, {})
+        if all(known.get(name) == value for name, value in due.items()):
+            return None
+        return store(host, session, {"schema": SCHEMA, **known, **due})
+
+    HostError.unless(fault for error in at_once(real(session.hosts), write).values() if error for fault in error.faults)
+
+
+def store(host: Host, session: Session, record: dict[str, Any]) -> HostError | None:
+    """Have a host keep `record`, aside of pyinfra; return why it does not."""
+    try:
+        aside(host, f"printf %s {shlex.quote(json.dumps(record))} | sh -c {shlex.quote(_WRITE)}", TIMEOUT)
+    except HostError as error:
+        return error
+    session.known[host.name] = record
+    return None
+
+
+def _of_environment(session: Session) -> dict[str, Any]:
+    return {"environment": session.environment, "members": [one.as_json() for one in membership.known(session)]}
 
 
 def _document(found: list[Look], digests: Digests) -> dict[str, Any]:
@@ -71,4 +99,5 @@ def _document(found: list[Look], digests: Digests) -> dict[str, Any]:
 def _signed(document: dict[str, Any], known: dict[str, Any], plan_id: str) -> dict[str, Any]:
     mark = {"at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "by": operator.name()}
     plans = [*known.get("plans", ()), *([{"id": plan_id, **mark}] if plan_id else ())]
-    return {**document, **mark, "revision": operator.revision(), "plans": plans[-PLANS:]}
+    kept = {name: known[name] for name in ("retired",) if name in known}
+    return {**kept, **document, **mark, "revision": operator.revision(), "plans": plans[-PLANS:]}

@@ -27,6 +27,7 @@ from healthv1 import project
 from healthv1.engine import economy
 from healthv1.engine import inventory as inventories
 from healthv1.engine.connector import FastSSH, Output, Unanswered
+from healthv1.engine.inventory import Stranger
 from healthv1.engine.questions import Question
 from healthv1.errors import Fault, HostError, Refused
 
@@ -110,15 +111,20 @@ class Session:
 
 
 @contextmanager
-def opened(environment: str, limit: tuple[str, ...] = (), *, read_site: bool = True) -> Iterator[Session]:
-    """Connect to the hosts of `environment` and read the site on each. Hosts with faults are in `faults`."""
+def opened(
+    environment: str, limit: tuple[str, ...] = (), *, read_site: bool = True, strangers: Iterable[Stranger] = ()
+) -> Iterator[Session]:
+    """Connect to the hosts of `environment` and read the site on each. Hosts with faults are in `faults`.
+
+    + strangers: hosts that the inventory does not name.
+    """
     economy.practise()
     state = State(check_for_changes=False)
     state.cwd = str(project.root())
     before = [(context, context.get()) for context in (ctx_state, ctx_inventory)]
     ctx_state.set(state)  # pyinfra reads inventories in the context of a state
     try:
-        inventory = inventories.load(environment)
+        inventory = inventories.load(environment, strangers)
         chosen = inventories.chosen(inventory, limit)
         state.init(inventory, Config(FAIL_PERCENT=0), initial_limit=chosen)
         ctx_inventory.set(inventory)
@@ -140,9 +146,14 @@ def opened(environment: str, limit: tuple[str, ...] = (), *, read_site: bool = T
 
 def _read_site(session: Session) -> None:
     site = str(project.site_file())
-    session.state.set_stage(StateStage.Prepare)
     session.state.current_deploy_filename = site
-    session.on_each(lambda _: exec_file(site))
+    read(session, lambda _: exec_file(site))
+
+
+def read(session: Session, deploys: Callable[[Host], None], hosts: Iterable[Host] | None = None) -> None:
+    """Have `deploys` say what is to be done on all hosts, or these. Nothing is done yet."""
+    session.state.set_stage(StateStage.Prepare)
+    session.on_each(deploys, hosts)
     for host in session.hosts:
         found = session.state.ops[host]
         session.operations[host] = {operation: data.command_generator for operation, data in found.items()}

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from typing_extensions import Self
 
 from healthv1.errors import Fault, Refused
+from healthv1.plan.left import Left
 from healthv1.plan.schema import SCHEMA, documents
 from healthv1.plan.step import Step
 
@@ -31,6 +32,8 @@ class Plan:
     """Of the project, by git; "+dirty" when the checkout differs from it. Empty outside of git."""
     toolkit: str = ""
     """The version of healthv1 that made it."""
+    left: tuple[Left, ...] = ()
+    """What was of the environment, and is not named by it any more. No apply touches it."""
 
     @property
     def changes(self) -> int:
@@ -48,6 +51,7 @@ class Plan:
             "changes": self.changes,
             "steps": [asdict(step) | {"changes": [asdict(one) for one in step.changes]} for step in self.steps],
             "faults": [asdict(fault) for fault in self.faults],
+            "left": [asdict(one) | {"parts": list(one.parts)} for one in self.left],
         }
 
     @classmethod
@@ -60,7 +64,7 @@ class Plan:
             first = error.errors(include_url=False, include_input=False)[0]
             at = ".".join(str(part) for part in first["loc"])
             raise Refused(Fault(where, f"It is not a plan: {at}: {first['msg'].lower()}.", _AGAIN)) from None
-        names = ("environment", "hosts", "considered", "steps", "faults", "made", "revision", "toolkit")
+        names = ("environment", "hosts", "considered", "steps", "faults", "made", "revision", "toolkit", "left")
         return cls(**{name: getattr(found, name) for name in names})
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from deploys.operations.change import Change
 from healthv1.errors import Fault
 from healthv1.plan.data import Plan
+from healthv1.plan.left import Left
 from healthv1.plan.pieces import Piece, fold
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import Component, Section, sections
@@ -25,7 +26,7 @@ LIMIT = 65_000
 """Characters. GitHub takes 65 536 (GitLab takes a million)."""
 SHORTEST = 10_000
 """A limit below this could not be kept: names that are cut, too, take their place."""
-_KINDS = ("diff", "component", "section", "fault")
+_KINDS = ("diff", "component", "section", "leaver", "fault")
 _WIDEST = 300
 """Characters of a name outside of a fence."""
 _PLACES = 20
@@ -36,7 +37,8 @@ def document(plan: Plan, limit: int = LIMIT) -> str:
     plan = redacted(plan)
     head, foot = _head(plan), _foot(plan)
     room = limit - len(head) - len(foot) - 2 * _WIDEST  # for what is said of what is left out
-    pieces = [*_of_places(plan), *map(_of_fault, plan.faults), *map(_of_section, sections(plan.steps))]
+    pieces = [*_of_places(plan), *map(_of_fault, plan.faults)]
+    pieces += [*map(_of_left, plan.left), *map(_of_section, sections(plan.steps))]
     fold(pieces, _KINDS, room)
     kept = list(_fitting(pieces, room))
     return head + "".join(kept) + _left_out(plan, pieces, more=len(pieces) - len(kept)) + foot
@@ -65,6 +67,12 @@ def _of_fault(fault: Fault) -> Piece:
     text = f"{fault.where}: {fault.what}" + (f"\nHint: {fault.hint}" if fault.hint else "")
     lines = [readable(line) for line in text.split("\n")]
     return Piece(f"Error:\n\n{_fenced(lines, 'text')}", f"Error at {_span(fault.where)}, left out\n\n", "fault")
+
+
+def _of_left(left: Left) -> Piece:
+    lines = [readable(line) for line in (left.what, left.way_out)]
+    instead = f"{_span(left.host)} left, and what it had is left out here\n\n"
+    return Piece(f"Left behind:\n\n{_fenced(lines, 'text')}", instead, "leaver")
 
 
 def _of_section(section: Section) -> Piece:

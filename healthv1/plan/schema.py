@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, TypeAdapter
 
 from healthv1.errors import Fault
+from healthv1.plan.left import Left
 from healthv1.plan.step import Step
 
 SCHEMA = 2
@@ -41,6 +42,8 @@ class Document:
     """The operations that change something, in the order in which they run on each host."""
     faults: tuple[Fault, ...]
     """Why a host could not be planned. With any of them nothing is applied."""
+    left: tuple[Left, ...] = ()
+    """What was of the environment and is not named by it any more: it goes on serving, and no apply touches it."""
 
     __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
 

@@ -35,7 +35,16 @@ def lines(plan: Plan, *, full: bool = False) -> Iterator[Line]:
                 folded = folded or (not full and _is_folded(change))
     if folded:
         yield Line("With --full, plan and show print created files and long diffs whole.")
+    yield from _left(plan)
     yield Line(total(plan), bold=True)
+
+
+def _left(plan: Plan) -> Iterator[Line]:
+    if plan.left:
+        yield Line("Left behind, and not touched by an apply:", "yellow", bold=True)
+    for one in plan.left:
+        yield Line(f"  {readable(one.what)}", "yellow")
+        yield Line(f"    {readable(one.way_out)}")
 
 
 def announced(change: Change) -> str:

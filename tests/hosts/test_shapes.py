@@ -11,6 +11,7 @@ from healthv1.sandbox.snapshots import reset, snapshot
 from tests.hosts.clinic import Clinic
 from tests.hosts.drifts import DRIFTS
 from tests.hosts.driven import Driver
+from tests.hosts.leaving import leaves
 from tests.hosts.matrix import mends, seed, several, takes_up, upgraded
 from tests.hosts.test_rotation import database_lets_in, redis_lets_in
 from tests.hosts.world import CONVERGED, World
@@ -58,6 +59,7 @@ def test_a_deploy_converges_holds_and_serves(shaped, project, subtests):
     if shaped.shape.hosts == 2:
         _only_the_database_host_has_data(shaped)
         _a_red_gate_stops_ahead_of_the_second_host(shaped, project)
+        leaves(shaped, project)
 
 
 def _whatever_drifts_is_mended_as_planned(world, driver, project, subtests):

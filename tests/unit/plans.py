@@ -4,7 +4,7 @@ from hypothesis import strategies as st
 
 from deploys.operations.change import Change
 from healthv1.errors import Fault
-from healthv1.plan import Plan, Step
+from healthv1.plan import Left, Plan, Step
 
 DIFF = "--- nginx.conf (host)\n+++ nginx.conf (wanted)\n@@ -1 +1 @@\n-old\n+new"
 CREATED = "--- x (host)\n+++ x (wanted)\n@@ -0,0 +1,2 @@\n+one\n+two"
@@ -98,4 +98,7 @@ plans = st.builds(
     texts,
     texts,
     texts,
+    st.lists(st.builds(Left, _names, texts, st.lists(_names, max_size=2).map(tuple), texts, texts), max_size=2).map(
+        tuple
+    ),
 )

@@ -1,0 +1,128 @@
+"""An entry: what was kept aside, when, from where, and what lies in each of its places now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from healthv1.errors import Fault, Refused
+
+WORDS = {
+    "same": "as it was kept, nothing to do",
+    "different": "another lies there, and is kept aside first",
+    "missing": "nothing lies there",
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    id: str
+    thing: str
+    """As a plan named it: "file /etc/nginx/nginx.conf"."""
+    at: str
+    """When, in UTC."""
+    size: int
+    """Bytes."""
+    paths: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()
+    """Of each path what lies there now: same, different or missing. Only where it was asked."""
+    then: str = ""
+    """Shell that is run once the files lie in their places again. Only where it was asked."""
+    begun: bool = False
+    """It was being put back, and that did not end."""
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def due(self) -> tuple[str, ...]:
+        """Return the paths that are not as they were kept."""
+        return tuple(path for path, state in zip(self.paths, self.states, strict=True) if state != "same")
+
+    @property
+    def nothing_due(self) -> bool:
+        return not self.due and not self.begun and not self.does_something
+
+    @property
+    def does_something(self) -> bool:
+        """Whether more is to be put back than files."""
+        return self.then.strip() not in ("", ":")
+
+
+def read(lines: Iterable[str]) -> list[Entry]:
+    """Return what a host listed, the newest first."""
+    found: list[dict[str, list[str]]] = []
+    for name, _, value in (line.partition("=") for line in lines):
+        if name == "id":
+            found.append({})
+        if found:
+            found[-1].setdefault(name, []).append(value)
+    entries = [_entry(told) for told in found]
+    return sorted(entries, key=lambda entry: (entry.at, entry.id), reverse=True)
+
+
+def _entry(told: Mapping[str, list[str]]) -> Entry:
+    def one(name: str) -> str:
+        return told.get(name, [""])[0]
+
+    return Entry(
+        id=one("id"),
+        thing=one("thing"),
+        at=one("at"),
+        size=int(one("size")) if one("size").isdigit() else 0,
+        paths=tuple(told.get("path", ())),
+        states=tuple(told.get("state", ())),
+        then="\n".join(told.get("then", ())),
+        begun="begun" in told,
+    )
+
+
+def choose(environment: str, name: str, host: str, found: Mapping[str, list[Entry]]) -> tuple[str, Entry]:
+    """Return the entry and the host that has it. Raises `Refused`, naming what there is."""
+    if host and host not in found:
+        raise Refused(Fault(f"--host {host}", "No host of that name answered.", f"hosts: {', '.join(found)}"))
+    having = {
+        one: entry
+        for one, entries in found.items()
+        for entry in entries
+        if entry.id == name and (not host or one == host)
+    }
+    if len(having) == 1:
+        return next(iter(having.items()))
+    if having:
+        names = " or ".join(f"--host {one}" for one in having)
+        raise Refused(Fault(name, "More than one host has an entry of that name.", f"give {names}"))
+    told = ", ".join(f"{entry.id} ({one}: {entry.thing})" for one, entries in found.items() for entry in entries)
+    where = f" on {host}" if host else ""
+    hint = f"there are: {told}; healthv1 before list {environment}" if told else "nothing is kept aside there"
+    raise Refused(Fault(name, f"Nothing of that name is kept aside{where}.", hint))
+
+
+def lines(host: str, entries: Iterable[Entry]) -> Iterator[str]:
+    """Yield what people read of one host's."""
+    entries = list(entries)
+    yield host if entries else f"{host}: nothing is kept aside"
+    for entry in entries:
+        unfinished = "  (putting it back did not end)" if entry.begun else ""
+        yield f"  {entry.id}  {entry.thing}  {entry.at}  {shown(entry.size)}{unfinished}"
+        yield from (f"      {path}" for path in entry.paths)
+
+
+def told(host: str, entry: Entry) -> Iterator[str]:
+    """Yield what putting it back would do."""
+    yield f"{host}: {entry.id}  {entry.thing}, as it was at {entry.at}"
+    for path, state in zip(entry.paths, entry.states, strict=True):
+        yield f"  {path}: {WORDS[state]}"
+    if entry.does_something:
+        yield "  then, as root:"
+        yield from (f"      {line}" for line in entry.then.splitlines())
+
+
+def shown(size: int) -> str:
+    amount = float(size)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":
+            break
+        amount /= 1024
+    return f"{amount:.0f} {unit}" if unit == "bytes" else f"{amount:.1f} {unit}"

@@ -1,0 +1,165 @@
+"""Who is and was of an environment, as its hosts remember it.
+
+A host that leaves the inventory goes on serving until it is retired, and nobody is left to ask it: the others know.
+A host is its address. The same name at another address is another host.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from deploys.here import PARTS
+from healthv1.plan import Left
+
+MARKED = {
+    "cluster": "database",
+    "redis": "database",
+    "pgbouncer": "api",
+    "account": "api",
+    "nginx": "edge",
+    "lineage": "edge",
+}
+"""The part that a mark of ours tells of: for hosts on which earlier versions noted no parts."""
+DEPLOYED = frozenset(MARKED.values())
+RETIRED = 20  # retired hosts that are still known, so that a second run finds them
+
+
+@dataclass(frozen=True)
+class Member:
+    name: str
+    address: str
+    """Where it is reached by SSH."""
+    private_address: str = ""
+    parts: tuple[str, ...] = ()
+    """What it plays, and what it has played and was not retired from."""
+    ssh_user: str = ""
+    ssh_port: int = 22
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"parts": list(self.parts)}
+
+    @property
+    def addresses(self) -> frozenset[str]:
+        """Return by what nobody else goes at the same time."""
+        return frozenset({self.address, self.private_address} - {""} - _loopback(self.private_address))
+
+
+@dataclass(frozen=True)
+class Present:
+    """A host of the inventory that was asked."""
+
+    member: Member
+    record: Mapping[str, Any]
+    """What it keeps of the last apply."""
+    marks: Mapping[str, str]
+
+    @property
+    def played(self) -> Member:
+        """Return it with all that it has played: as it remembers itself, else as its marks tell."""
+        own = next((one for one in read(self.record) if one.address == self.member.address), None)
+        before = own.parts if own else [MARKED[mark] for mark in self.marks if mark in MARKED]
+        return replace(self.member, parts=_ordered([*self.member.parts, *before]))
+
+    @property
+    def noted(self) -> tuple[str, ...]:
+        """Return the parts that an apply gave it."""
+        return next((one.parts for one in read(self.record) if one.address == self.member.address), ())
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """Return the parts that it no longer plays and still has."""
+        return tuple(part for part in self.played.parts if part in DEPLOYED and part not in self.member.parts)
+
+
+def read(record: Mapping[str, Any], under: str = "members") -> list[Member]:
+    """Return whom a host remembers; what cannot be read is nobody, and an earlier version noted none."""
+    found = record.get(under)
+    return [member for one in (found if isinstance(found, list) else ()) if (member := _member(one))]
+
+
+def _member(told: Any) -> Member | None:
+    try:
+        texts = {name: str(told.get(name, "")) for name in ("name", "address", "private_address", "ssh_user")}
+        parts = _ordered(map(str, told.get("parts", ())))
+        member = Member(**texts, parts=parts, ssh_port=int(told.get("ssh_port", 22)))
+    except (AttributeError, TypeError, ValueError):
+        return None
+    return member if member.name and member.address else None
+
+
+def known(present: Sequence[Present]) -> tuple[Member, ...]:
+    """Return everybody: those that were asked as they are, the others as any of them remembers it."""
+    here = {one.member.address: one.played for one in present}
+    taken = frozenset(address for one in here.values() for address in one.addresses)
+    others: dict[str, Member] = {}
+    for member in (member for one in present for member in read(one.record)):
+        if not member.addresses & taken:
+            before = others.get(member.address, member)
+            others[member.address] = replace(member, parts=_ordered([*member.parts, *before.parts]))
+    return tuple(sorted([*here.values(), *others.values()], key=lambda one: one.address))
+
+
+def gone(everybody: Iterable[Member], inventory: Iterable[Member]) -> tuple[Member, ...]:
+    """Return those that the inventory does not name any more, under whatever name."""
+    named = frozenset(address for one in inventory for address in one.addresses)
+    return tuple(one for one in everybody if not one.addresses & named)
+
+
+def left(environment: str, present: Sequence[Present], inventory: Sequence[Member]) -> tuple[Left, ...]:
+    """Return what a plan has to tell: hosts that left the inventory, and parts that a host left."""
+    leavers = gone(known(present), inventory)
+    return (*_hosts(environment, leavers, inventory), *_parts(environment, present))
+
+
+def called(member: Member, leavers: Iterable[Member], inventory: Iterable[Member]) -> str:
+    """Return by what a leaver is told from everybody else: its name, or its address where another has that name."""
+    alike = [one for one in (*leavers, *inventory) if one.name == member.name and one.address != member.address]
+    return member.address if alike else member.name
+
+
+def _hosts(environment: str, leavers: tuple[Member, ...], inventory: Sequence[Member]) -> Iterator[Left]:
+    for one in leavers:
+        what = (
+            f"{one.name} ({one.address}) was of this environment and is not in the inventory any more:"
+            " it goes on serving with its keys."
+        )
+        way_out = f"healthv1 retire {environment} {called(one, leavers, inventory)}"
+        yield Left(one.name, one.address, one.parts, what, way_out)
+
+
+def _parts(environment: str, present: Sequence[Present]) -> Iterator[Left]:
+    for one in present:
+        if one.left:
+            name, parts = one.member.name, " and ".join(one.left)
+            what = f"{name} does not play {parts} any more: what it had for it goes on serving with its keys."
+            options = " ".join(f"--part {part}" for part in one.left)
+            yield Left(name, one.member.address, one.left, what, f"healthv1 retire {environment} {name} {options}")
+
+
+def forgotten(record: Mapping[str, Any], member: Member, parts: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return a host's record once `member` was retired, or only some `parts` of it."""
+    members = [one for one in read(record) if one.address != member.address]
+    staying = tuple(part for part in member.parts if part not in parts)
+    if parts:
+        return {**record, "members": _listed([*members, replace(member, parts=staying)])}
+    retired = [one for one in read(record, "retired") if one.address != member.address]
+    return {**record, "members": _listed(members), "retired": _listed([*retired, member])[-RETIRED:]}
+
+
+def _listed(members: Iterable[Member]) -> list[dict[str, Any]]:
+    return [one.as_json() for one in members]
+
+
+def _ordered(parts: Iterable[str]) -> tuple[str, ...]:
+    found = set(parts)
+    return tuple(part for part in PARTS if part in found)
+
+
+def _loopback(address: str) -> frozenset[str]:
+    try:
+        return frozenset({address} if ipaddress.ip_address(address).is_loopback else ())
+    except ValueError:
+        return frozenset()

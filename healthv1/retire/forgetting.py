@@ -1,0 +1,53 @@
+"""Once a host was retired, or parts of it, nobody tells of it any more: what each host keeps of it is written anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from healthv1.engine import records
+from healthv1.engine.aside import real
+from healthv1.engine.session import Session
+from healthv1.errors import Fault, HostError
+from healthv1.members import forgotten, read
+from healthv1.retire.choosing import Chosen
+
+
+def remembering(session: Session, leaving: Host | None, chosen: Chosen) -> list[Host]:
+    """Return the hosts whose record is another once it was retired; the one that leaves is told last."""
+    hosts = [host for host in real(session.hosts) if host is not leaving]
+    found = [host for host in hosts if _remembers(session.known.get(host.name, {}), chosen)]
+    own = leaving is not None and _still_has(session.known.get(leaving.name, {}), chosen)
+    return [*found, *([leaving] if leaving and own else [])]
+
+
+def _remembers(record: dict[str, Any], chosen: Chosen) -> bool:
+    entry = next((one for one in read(record) if one.address == chosen.member.address), None)
+    return entry is not None and (not chosen.named or bool(set(entry.parts) & set(chosen.parts)))
+
+
+def _still_has(record: dict[str, Any], chosen: Chosen) -> bool:
+    if not chosen.named:
+        return "members" in record or "desired" in record
+    return bool(set(chosen.member.parts) & set(chosen.parts))
+
+
+def have_forgotten(session: Session, leaving: Host | None, chosen: Chosen) -> tuple[str, ...]:
+    """Have the hosts forget; return which. Raises `HostError` when one cannot: it is told again, and done again."""
+    faults: list[Fault] = []
+    names: list[str] = []
+    for host in remembering(session, leaving, chosen):
+        error = records.store(host, session, _record(session, host, leaving, chosen))
+        faults += error.faults if error else []
+        names += [] if error else [host.name]
+    HostError.unless(faults)
+    return tuple(names)
+
+
+def _record(session: Session, host: Host, leaving: Host | None, chosen: Chosen) -> dict[str, Any]:
+    parts = chosen.parts if chosen.named else ()
+    if host is leaving and not chosen.named:
+        past = forgotten({}, chosen.member)["retired"]
+        return {"schema": records.SCHEMA, "environment": session.environment, "retired": past}
+    return {"schema": records.SCHEMA, **forgotten(session.known.get(host.name, {}), chosen.member, parts)}
