@@ -15,7 +15,7 @@ for stamp in {APPLIED}/postgresql@*-main.service.restart /var/lib/health-v1/post
 for file in /etc/postgresql/*/main/conf.d/zz-health-v1-restart.conf; do ! managed "$file" || echo cluster=main; done
 if [ -e {APPLIED}/redis-server.service.restart ] || managed /etc/redis/redis.conf; then echo redis=redis-server; fi
 if [ -e {APPLIED}/pgbouncer.service.restart ] || managed /etc/pgbouncer/pgbouncer.ini; then echo pgbouncer=pgbouncer; fi
-! managed /etc/nginx/nginx.conf || echo nginx=nginx
+if [ -e {APPLIED}/nginx.service.restart ] || managed /etc/nginx/nginx.conf; then echo nginx=nginx; fi
 hook=/etc/letsencrypt/renewal-hooks/deploy/serve-certificate
 ! managed $hook || sed -n 's#^lineage=/etc/letsencrypt/live/\([^ ]*\) .*#lineage=\1#p' $hook
 ! managed /etc/ufw/ufw.conf || echo firewall=ufw

@@ -28,7 +28,7 @@ GOOD = Certificate(
 
 
 def _due(**changed):
-    return due(replace(GOOD, **changed), STACK.domain, LETS_ENCRYPT, 21)
+    return due(replace(GOOD, **changed), STACK.names, LETS_ENCRYPT, 21)
 
 
 def test_a_good_certificate_that_is_served_needs_nothing():
@@ -65,7 +65,7 @@ def test_a_certificate_of_a_short_life_is_not_due_all_the_time(days, left, is_du
 def test_a_bare_host_has_no_certificate():
     fact = CertificateState()
     done = subprocess.run(
-        ["sh", "-c", fact.command("no.such.name", "/no/such/file")],
+        ["sh", "-c", fact.command("no-such-lineage", "no.such.name", "/no/such/file")],
         env={"PATH": "/no/such/path"},
         executable="/bin/sh",
         capture_output=True,
@@ -106,7 +106,7 @@ def test_a_server_that_does_not_answer_is_not_stale():
 
 
 def test_lets_encrypt_is_asked_once_and_never_by_the_nginx_plugin():
-    script = fetch(Certbot(email="ops@example.com"), STACK)
+    script = fetch(Certbot(email="ops@example.com"), STACK, "health-v1")
     assert script.count("certonly") == 1
     assert LETS_ENCRYPT in script
     assert "--webroot" in script
@@ -115,8 +115,8 @@ def test_lets_encrypt_is_asked_once_and_never_by_the_nginx_plugin():
 
 
 def test_an_address_is_optional_and_never_given_away():
-    assert "--register-unsafely-without-email" in fetch(Certbot(), STACK)
-    told = fetch(Certbot(email="ops@example.com"), STACK)
+    assert "--register-unsafely-without-email" in fetch(Certbot(), STACK, "health-v1")
+    told = fetch(Certbot(email="ops@example.com"), STACK, "health-v1")
     assert "--email ops@example.com" in told
     assert "--no-eff-email" in told
 
@@ -142,5 +142,5 @@ def test_an_authoritys_text_ends_in_a_newline():
 
 
 def test_claims_are_told_apart():
-    claims = [check.claim for check in checks(Certbot(), STACK)]
+    claims = [check.claim for check in checks(Certbot(), STACK, "health-v1")]
     assert len(set(claims)) == len(claims)
