@@ -8,7 +8,7 @@ from dataclasses import dataclass
 PSQL = "cd /; runuser -u postgres -- psql -XAtqv ON_ERROR_STOP=1"
 CONF = "cd /etc/postgresql/*/main"
 SERVED = "/etc/nginx/tls/health-v1.pem"
-LINEAGE = "/etc/letsencrypt/live/api.sandbox.test"
+LINEAGE = "/etc/letsencrypt/live/health-v1"
 VISITED = (
     "openssl s_client -connect 127.0.0.1:443 -servername api.sandbox.test </dev/null 2>/dev/null"
     " | openssl x509 -noout -issuer | grep -qi pebble"
@@ -289,6 +289,13 @@ DRIFTS = [
     ),
     Drift(
         "nginx",
+        "the package's own site, enabled again",
+        "/etc/nginx/sites-enabled/default",
+        "ln -s /etc/nginx/sites-available/default /etc/nginx/sites-enabled/default",
+        "nginx -t && ! test -L /etc/nginx/sites-enabled/default",
+    ),
+    Drift(
+        "nginx",
         "a certificate that is none",
         "/etc/nginx/tls/health-v1.pem",
         f"echo x > {SERVED}",
@@ -306,7 +313,7 @@ DRIFTS = [
         "certbot",
         "half of what certbot keeps",
         "api.sandbox.test",
-        "truncate -s 0 /etc/letsencrypt/renewal/api.sandbox.test.conf",
+        "truncate -s 0 /etc/letsencrypt/renewal/health-v1.conf",
         "certbot certificates 2>/dev/null | grep -q 'Domains: api.sandbox.test'",
     ),
     Drift(
