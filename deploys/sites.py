@@ -10,6 +10,8 @@ from deploys.marks import MANAGED
 
 ETC = "/etc/nginx/"
 MAIN = f"{ETC}nginx.conf"
+ROOM = 64
+"""Bytes that nginx has for a name where nobody says otherwise."""
 Words = tuple[str, ...]
 
 # An Nginx is vacant where its files are as the package brought them and nothing is served but the package's own page.
@@ -70,16 +72,24 @@ class Served:
     """The patterns of files that are included among the sites."""
     user: str = "www-data"
     """Whom the workers run as."""
+    room: int = ROOM
+    """Bytes that its table of names has for one of them."""
 
 
 def served(lines: Sequence[str]) -> Served:
     """Understand what `SERVED` of `deploys/facts/nginx.py` prints: blocks and a few directives, by file."""
     files = _files(lines)
     main = files.get(MAIN, _Block(MAIN))
-    user = next((part[1] for part in main.parts if isinstance(part, tuple) and part[0] == "user"), "www-data")
+    told = {part[0]: part[1] for block in files.values() for part in _everything(block)}
     found = list(_walk(main, MAIN, "", files))
     sites = tuple(one for one in found if isinstance(one, Site))
-    return Served(sites, tuple(dict.fromkeys(one for one in found if isinstance(one, str))), user)
+    included = tuple(dict.fromkeys(one for one in found if isinstance(one, str)))
+    return Served(sites, included, told.get("user", "www-data"), int(told.get("server_names_hash_bucket_size", ROOM)))
+
+
+def room(names: Sequence[str]) -> int:
+    """Return how many bytes nginx's table of names needs for the longest: a name, its length, and two addresses."""
+    return next(size for size in (64, 128, 256, 512) if (max(map(len, names)) + 17) // 8 * 8 + 8 <= size)
 
 
 def includes(pattern: str, path: str) -> bool:
@@ -106,6 +116,11 @@ def _files(lines: Sequence[str]) -> dict[str, _Block]:
         else:
             open_blocks[-1].parts.append(tuple(words))
     return files
+
+
+def _everything(block: _Block) -> Iterator[Words]:
+    for part in block.parts:
+        yield from (part,) if isinstance(part, tuple) else _everything(part)
 
 
 def _walk(block: _Block, file: str, context: str, files: dict[str, _Block]) -> Iterator[Site | str]:

@@ -11,7 +11,7 @@ from deploys.sites import THEIRS, Served, served
 # Of what nginx reads, blocks and the directives that tell who is served where: no value of another one leaves the host.
 SERVED = r"""nginx -T 2>/dev/null | awk '
 function emit(  line, k) { line = "d"; for (k = 1; k <= count; k++) line = line "\t" word[k]; print line }
-BEGIN { split("include listen server_name ssl_certificate user", known, " "); for (k in known) told[known[k]] = 1 }
+BEGIN { split("include listen server_name ssl_certificate user server_names_hash_bucket_size", known, " "); for (k in known) told[known[k]] = 1 }
 /^# configuration file .*:$/ { print "file\t" substr($0, 22, length($0) - 22); next }
 { line = $0 " "; n = length(line)
   for (i = 1; i <= n; i++) { c = substr(line, i, 1)
@@ -33,7 +33,7 @@ theirs | sed 's/^/theirs=/'
 command -v nginx >/dev/null || exit 0
 echo "version=$(nginx -v 2>&1 | sed -n 's#.*/\\([0-9.]*\\).*#\\1#p')"
 echo "active=$(systemctl is-active nginx.service)"; echo "enabled=$(systemctl is-enabled nginx.service)"
-said=$(nginx -t 2>&1) || echo "refuses=$(printf '%s\\n' "$said" | grep -F '[emerg]' | head -n 1)"
+said=$(nginx -t 2>&1) || echo "refuses=$(printf '%s\\n' "$said" | sed -n 's/.*\\[emerg\\] [0-9#]*: //p' | head -n 1)"
 {SERVED}"""
 
 

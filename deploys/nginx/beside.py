@@ -27,9 +27,9 @@ EFFECT = "its owner's sites go on: nobody is interrupted"
 
 
 @operation()
-def can_stand_beside(place: places.Place, domain: str) -> Commands:
+def can_stand_beside(place: places.Place, names: tuple[str, ...]) -> Commands:
     """Refuse an Nginx of the owner's in which our site cannot be served, or would take something from his."""
-    refuse_foreign(judge(host.get_fact(NginxState), place, domain))
+    refuse_foreign(judge(host.get_fact(NginxState), place, names))
     host.noop("our site can stand beside the owner's")
     yield from ()
 
@@ -38,7 +38,7 @@ def guest(
     settings: Nginx, stack: Stack, site: str, generation: str, prepare: Callable[[], None], place: places.Place
 ) -> None:
     """Have our site served beside the owner's."""
-    can_stand_beside(name="Look at the owner's sites", place=place, domain=stack.domain)
+    can_stand_beside(name="Look at the owner's sites", place=place, names=stack.names)
     # His may be of another name: nginx-full, or its author's own.
     packages(name="Install what the site needs", names=tuple(name for name in PACKAGES if name != "nginx"))
     _bodies(settings)

@@ -7,6 +7,7 @@ import hashlib
 from deploys.component import template
 from deploys.nginx.places import Place
 from deploys.nginx.settings import Nginx
+from deploys.sites import ROOM, room
 from deploys.stack import Stack, Topology
 
 Version = tuple[int, ...]
@@ -20,9 +21,9 @@ BODIES = "/run/healthv1/body"
 """Where bodies wait beside an owner's sites: memory of a bounded size, mounted by a unit of ours."""
 
 
-def whole(settings: Nginx) -> str:
+def whole(settings: Nginx, stack: Stack) -> str:
     """Return nginx.conf."""
-    return template("nginx/nginx.conf", settings=settings, logs=LOGS)()
+    return template("nginx/nginx.conf", settings=settings, logs=LOGS, room=room(stack.names), usual=ROOM)()
 
 
 def site(settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place) -> str:
@@ -32,7 +33,7 @@ def site(settings: Nginx, stack: Stack, topology: Topology, version: Version, pl
 
 def generation(settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place) -> str:
     """Return a digest of our files. `nginx -s reload` ends with 0 also when the new files are not taken up."""
-    text = "" if place.beside else whole(settings)
+    text = "" if place.beside else whole(settings, stack)
     text += _site(settings, stack, topology, version, place, mark="")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

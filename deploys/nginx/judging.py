@@ -7,13 +7,19 @@ from collections.abc import Iterator
 from deploys.facts.nginx import Nginx
 from deploys.foreign import Foreign
 from deploys.nginx.places import HTTP, HTTPS, LOOPBACKS, Place, claiming, theirs
-from deploys.sites import MAIN, Listen, Site, includes
+from deploys.sites import MAIN, Listen, Site, includes, room
 
 
-def judge(found: Nginx, place: Place, domain: str) -> tuple[Foreign, ...]:
+def judge(found: Nginx, place: Place, names: tuple[str, ...]) -> tuple[Foreign, ...]:
     """Return what is refused. Nothing of it can be adopted: it is the owner's to mend."""
     stands = tuple(_state(found))
-    return stands or (*_names(found, domain), *_including(place), *_sockets(found), *_order(found, place))
+    return stands or (
+        *_names(found, names[0]),
+        *_room(found, names),
+        *_including(place),
+        *_sockets(found),
+        *_order(found, place),
+    )
 
 
 def _state(found: Nginx) -> Iterator[Foreign]:
@@ -27,7 +33,7 @@ def _state(found: Nginx) -> Iterator[Foreign]:
         yield Foreign("nginx", f"It does not accept its configuration: {found.refuses}.", follows, "run: nginx -t")
     elif found.active != "active" or not found.enabled.startswith("enabled"):
         state = found.enabled if found.active == "active" else f"{found.active}, {found.enabled}"
-        follows = f"Its unit is {state}: an apply would start it, and those sites with it."
+        follows = f"Its unit is {state}: an apply would have it run and start with the host, and those sites with it."
         way_out = "run: systemctl unmask nginx && systemctl enable --now nginx"
         yield Foreign("nginx", whose, follows, way_out)
 
@@ -37,6 +43,13 @@ def _names(found: Nginx, domain: str) -> Iterator[Foreign]:
         follows = "Of two sites with one name nginx hears one."
         way_out = "take the name out of its server_name, or choose another stack.domain"
         yield Foreign(f"site {domain}", f"{site.file} answers for {domain}.", follows, way_out)
+
+
+def _room(found: Nginx, names: tuple[str, ...]) -> Iterator[Foreign]:
+    if (needed := room(names)) > found.served.room:
+        what = f"Its owner wrote it, and its table of names has no room for {max(names, key=len)}."
+        way_out = f"write in its http block: server_names_hash_bucket_size {needed};"
+        yield Foreign(f"file {MAIN}", what, "Nginx would not accept our site.", way_out)
 
 
 def _including(place: Place) -> Iterator[Foreign]:

@@ -42,18 +42,18 @@ def owned(settings: Nginx, stack: Stack, site: str, generation: str, prepare: Ca
         after=("nginx",),  # the package brings it
     )
     prepare()
-    _write(settings, site)
+    _write(settings, stack, site)
     _service(settings, commands.works(settings.status_port, generation))
     claim("nginx", [*checks(settings, stack, generation, USER), *of_ours()])
 
 
-def _write(settings: Nginx, site: str) -> None:
+def _write(settings: Nginx, stack: Stack, site: str) -> None:
     for path in (places.LINK, places.FILE):  # from when the owner had sites here
         absent(name=f"Have nothing in {path}", path=path)
     file(name="Write the site", path=places.AVAILABLE, content=site, test=commands.ALONE)
     link(name="Enable the site", path=places.ENABLED, target=places.AVAILABLE)
     # By its mark Nginx is ours: what is changed in it later is put right.
-    text = configuration.whole(settings)
+    text = configuration.whole(settings, stack)
     file(name="Write nginx.conf", path=MAIN, content=text, test='nginx -t -q -c "$1"', ours=True)
 
 

@@ -284,8 +284,8 @@ DRIFTS = [
         "nginx",
         "a hand-edited nginx.conf that was taken up",
         "/etc/nginx/nginx.conf",
-        "sed -i 's/server_tokens off/server_tokens on/' /etc/nginx/nginx.conf; systemctl reload nginx; sleep 0.5",
-        "curl -sSI -H 'Host: api.sandbox.test' 127.0.0.1 | { ! grep -qi '^server: nginx/'; }",
+        "sed -i 's/keepalive_timeout 65s/& 33s/' /etc/nginx/nginx.conf; systemctl reload nginx; sleep 0.5",
+        "curl -sSI -H 'Host: api.sandbox.test' 127.0.0.1 | { ! grep -qi '^keep-alive:'; }",
     ),
     Drift(
         "nginx",

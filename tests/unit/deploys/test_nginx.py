@@ -54,7 +54,7 @@ def test_each_version_hears_only_directives_that_it_knows(version):
 
 @pytest.mark.parametrize("version", [NEW, OLD], ids=str)
 def test_braces_are_balanced_and_every_directive_ends(version):
-    text = "\n".join(_directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + whole(Nginx())))
+    text = "\n".join(_directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + whole(Nginx(), STACK)))
     code = re.sub(r'"[^"]*"|\'[^\']*\'|#.*', "", text)
     assert code.count("{") == code.count("}")
     assert "localhost" not in code

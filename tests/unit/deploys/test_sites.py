@@ -8,7 +8,7 @@ import pytest
 from deploys.facts.nginx import SERVED, Nginx, NginxState
 from deploys.nginx.judging import judge
 from deploys.nginx.places import FILE, LINK, Socket, alone, beside, claiming
-from deploys.sites import Listen, Served, includes, served
+from deploys.sites import Listen, Served, includes, room, served
 
 DOMAIN = "api.example.com"
 CONF = """# configuration file /etc/nginx/nginx.conf:
@@ -118,10 +118,10 @@ def test_our_own_site_is_not_another_ones():
     assert claiming(_served(SHOP, ours), (DOMAIN, "shop.example.net")).keys() == {"shop.example.net"}
 
 
-def _judged(*servers, main=CONF, **state):
+def _judged(*servers, main=CONF, name=DOMAIN, **state):
     found = Nginx(("/etc/nginx/conf.d/shop.conf",), (1, 26, 3), "active", "enabled", "", _served(*servers, main=main))
     found = replace(found, **state)
-    return [(one.thing, one) for one in judge(found, beside(found.served, ipv6=True), DOMAIN)]
+    return [(one.thing, one) for one in judge(found, beside(found.served, ipv6=True), (name,))]
 
 
 def test_ordinary_sites_are_no_obstacle():
@@ -156,6 +156,16 @@ def test_we_never_become_the_first_to_answer_for_unknown_names():
     assert _judged(_site("listen 80 default_server;", "sites-enabled/zzz")) == []
     inside = CONF.replace("include conf.d", "server { listen 80; } include conf.d")
     assert [thing for thing, _ in _judged(main=inside)] == ["site /etc/nginx/nginx.conf"]
+
+
+def test_a_name_that_the_owners_table_has_no_room_for_is_refused_with_the_line_that_makes_it():
+    long = f"api.{'a' * 60}.example.com"
+    ((thing, foreign),) = _judged(SHOP, name=long)
+    assert thing == "file /etc/nginx/nginx.conf"
+    assert foreign.way_out == "write in its http block: server_names_hash_bucket_size 128;"
+    roomy = CONF.replace("http {", "http { server_names_hash_bucket_size 128;")
+    assert _judged(SHOP, name=long, main=roomy) == []
+    assert [room(["a" * length]) for length in (46, 47, 253)] == [64, 128, 512]
 
 
 def test_a_configuration_without_a_place_for_sites_is_refused():
