@@ -11,7 +11,8 @@ from deploys.sites import THEIRS, Served, served
 # Of what nginx reads, blocks and the directives that tell who is served where: no value of another one leaves the host.
 SERVED = r"""nginx -T 2>/dev/null | awk '
 function emit(  line, k) { line = "d"; for (k = 1; k <= count; k++) line = line "\t" word[k]; print line }
-BEGIN { split("include listen server_name ssl_certificate user server_names_hash_bucket_size", known, " "); for (k in known) told[known[k]] = 1 }
+BEGIN { split("include listen server_name ssl_certificate user server_names_hash_bucket_size", known)
+  for (k in known) told[known[k]] = 1 }
 /^# configuration file .*:$/ { print "file\t" substr($0, 22, length($0) - 22); next }
 { line = $0 " "; n = length(line)
   for (i = 1; i <= n; i++) { c = substr(line, i, 1)
