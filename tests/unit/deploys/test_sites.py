@@ -1,5 +1,6 @@
 """What an owner's Nginx serves, as it tells us, and what our site may do beside that."""
 
+import hashlib
 import subprocess
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pytest
 from deploys.facts.nginx import SERVED, Nginx, NginxState
 from deploys.nginx.judging import judge
 from deploys.nginx.places import FILE, LINK, Socket, alone, beside, claiming
-from deploys.sites import Listen, Served, includes, room, served
+from deploys.sites import STOCK_SITE, THEIRS, Listen, Served, includes, room, served
 
 DOMAIN = "api.example.com"
 CONF = """# configuration file /etc/nginx/nginx.conf:
@@ -211,3 +212,67 @@ def test_what_the_host_says_is_understood():
     found = NginxState().process(said)
     assert (found.theirs, found.version) == (("/etc/nginx/conf.d/a=b.conf",), (1, 22, 1))
     assert found.served.sites == (), "no main file includes it"
+
+
+@pytest.fixture
+def etc(tmp_path):
+    """An Nginx as its package brings it, and a function that runs a test of ours there."""
+    etc, html = tmp_path / "etc/nginx", tmp_path / "var/www/html"
+    for folder in (etc / "conf.d", etc / "sites-available", etc / "sites-enabled", html):
+        folder.mkdir(parents=True)
+    (etc / "nginx.conf").write_text("the package's\n")
+    (etc / "sites-available/default").write_text("the package's site\n")
+    (etc / "sites-enabled/default").symlink_to(etc / "sites-available/default")
+    (html / "index.nginx-debian.html").touch()
+    files = etc / "nginx.conf", etc / "sites-available/default"
+    known = (f" {file} {hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()}\n" for file in files)
+    (tmp_path / "status").write_text("".join(known))
+
+    def run(script):
+        script = script.replace("/etc/nginx", str(etc)).replace("/var/www/html", str(html))
+        script = script.replace("/var/lib/dpkg/status", f"{tmp_path}/status")
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout.replace(f"{tmp_path}", "").split()
+
+    return etc, run
+
+
+def _theirs(run):
+    return run(f"{THEIRS}\ntheirs")[1]
+
+
+def test_an_nginx_as_its_package_brought_it_is_vacant_and_ours_is_nobody_elses(etc):
+    at, run = etc
+    assert _theirs(run) == []
+    assert run(STOCK_SITE)[0] == 0
+    (at / "nginx.conf").write_text("# Managed by healthv1: change group_data and apply, not this file.\n")
+    (at / "sites-enabled/zz-health-v1").symlink_to(at / "sites-available/health-v1")
+    (at / "sites-enabled/default").unlink()
+    assert _theirs(run) == []
+    assert run(STOCK_SITE)[0] != 0
+
+
+@pytest.mark.parametrize(
+    "path", ["nginx.conf", "conf.d/shop.conf", "sites-enabled/intranet", "sites-available/default"]
+)
+def test_a_file_that_the_owner_wrote_is_his(etc, path):
+    at, run = etc
+    (at / path).write_text("the owner's\n")
+    assert _theirs(run) == [f"/etc/nginx/{path.replace('available', 'enabled')}"]
+    assert (run(STOCK_SITE)[0] == 0) == (path != "sites-available/default")
+
+
+def test_a_plain_file_in_the_place_of_the_packages_site_is_the_owners(etc):
+    at, run = etc
+    (at / "sites-enabled/default").unlink()
+    (at / "sites-enabled/default").write_text("the package's site\n")
+    assert _theirs(run) == ["/etc/nginx/sites-enabled/default"]
+    assert run(STOCK_SITE)[0] != 0
+
+
+def test_what_the_packages_own_site_serves_may_be_the_owners(etc):
+    at, run = etc
+    (at.parents[1] / "var/www/html/brochure.pdf").touch()
+    assert _theirs(run) == ["/var/www/html/brochure.pdf"]
+    (at / "sites-enabled/default").unlink()
+    assert _theirs(run) == [], "it is not served"
