@@ -22,7 +22,7 @@ from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.stack import Stack
 
-MOUNT = "run-healthv1-body.mount"
+MOUNT = "run-healthv1_body.mount"
 EFFECT = "its owner's sites go on: nobody is interrupted"
 
 

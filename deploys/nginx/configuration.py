@@ -17,8 +17,11 @@ NOBODY = "/etc/nginx/tls/nobody.pem"
 """Shown to those who ask for an unknown name, where nginx cannot refuse them the handshake."""
 
 
-BODIES = "/run/healthv1/body"
-"""Where bodies wait beside an owner's sites: memory of a bounded size, mounted by a unit of ours."""
+BODIES = "/run/healthv1_body"
+"""Where bodies wait beside an owner's sites: memory of a bounded size, mounted by a unit of ours.
+
+Directly below /run: an Nginx that starts without the mount makes the place itself.
+"""
 
 
 def whole(settings: Nginx, stack: Stack) -> str:
