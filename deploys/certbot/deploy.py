@@ -7,7 +7,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.certbot.checks import checks
-from deploys.certbot.commands import CERTBOT, HOOK, WRAPPER, fetch
+from deploys.certbot.commands import CERTBOT, HOOK, WRAPPER, fetch, parts
 from deploys.certbot.settings import PACKAGES, Certbot
 from deploys.component import template
 from deploys.facts.marks import Marks
@@ -56,6 +56,7 @@ def deploy_certbot(settings: Certbot, stack: Stack) -> None:
     certificate(
         name="Get and serve the certificate",
         lineage=lineage,
+        parts=parts(lineage),
         names=stack.names,
         # Up to revision df5e1d9 the lineage had the name of the domain that was asked for.
         asked=(lineage, *marks.get(ASKED, "").split()),

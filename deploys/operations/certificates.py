@@ -29,6 +29,7 @@ ASKED = "certificate"
 @operation()
 def certificate(
     lineage: str,
+    parts: tuple[str, ...],
     names: tuple[str, ...],
     asked: tuple[str, ...],
     server: str,
@@ -41,6 +42,7 @@ def certificate(
     """Have a certificate for `names` from the directory `server`, and have it served from `file`.
 
     + lineage: certbot's name for it. It is ours.
+    + parts: the paths at which certbot keeps it.
     + asked: the names that we asked for earlier; others in it are somebody else's, and are refused.
     + ahead: days before its end when it is due, or a third of its life if that is less.
     + fetch: shell that gets it; `$1` is "create" or "renew".
@@ -59,7 +61,7 @@ def certificate(
     announce(changes[0])
     action = changes[-1].action
     noted = mark(ASKED, " ".join(sorted({*names, *asked})))
-    kept = [keep_aside(thing.thing, _kept(lineage), put_back=serve) for thing in let_go]
+    kept = [keep_aside(thing.thing, parts, put_back=serve) for thing in let_go]
     steps = ([*kept, noted, fetch] if action in {"create", "renew"} else []) + [serve]
     yield StringCommand("sh", "-c", QuoteString("set -eu\n" + "\n".join(steps)), "certificate", action)
 
@@ -96,11 +98,6 @@ def _renewal(found: Certificate, names: tuple[str, ...], server: str, ahead: int
     if found.left < min(ahead * DAY, found.life // 3):
         return f"it ends in {found.left // DAY} days" if found.left > 0 else "it has ended"
     return "" if found.authenticator == "webroot" else f"it is renewed by {found.authenticator or 'nothing'}"
-
-
-def _kept(lineage: str) -> list[str]:
-    at = "/etc/letsencrypt"
-    return [f"{at}/live/{lineage}", f"{at}/archive/{lineage}", f"{at}/renewal/{lineage}.conf"]
 
 
 def _lost(found: Certificate, lineage: str, ours: Collection[str]) -> tuple[Foreign, ...]:

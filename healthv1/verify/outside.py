@@ -15,6 +15,7 @@ from pyinfra.api.host import Host
 
 from deploys.facts.marks import Marks
 from deploys.facts.nginx import NginxState
+from deploys.nginx.places import OURS, claiming
 from deploys.stack import Stack
 from healthv1.engine.connector import FastSSH
 from healthv1.engine.session import Session, run
@@ -44,7 +45,7 @@ def _of_host(host: Host) -> Iterator[Claim]:
     for visitor in found:
         yield from _of_ports(host, visitor)
         if "edge" in host.groups:
-            yield from _of_website(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == "nginx")
+            yield from _of_website(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OURS)
             yield from _of_aliases(host, visitor)
     if "edge" in host.groups:
         yield from _of_login(found[-1])
@@ -117,8 +118,7 @@ def _of_website(visitor: Visitor, ours: bool) -> Iterator[Claim]:
 def _of_aliases(host: Host, visitor: Visitor) -> Iterator[Claim]:
     """Yield what holds of further names: in the certificate are all, and at the API those that no other site has."""
     aliases: tuple[str, ...] = host.data.stack.aliases
-    others = host.get_fact(NginxState, _sudo=True).served.sites if aliases else ()
-    theirs = {name for site in others if "health-v1" not in site.file for name in site.names}
+    theirs = claiming(host.get_fact(NginxState, _sudo=True).served, aliases) if aliases else {}
     for one in (replace(visitor, domain=name) for name in aliases):
         name, at = one.domain, f"at {visitor.address}"
         logs = "read: journalctl -u nginx, and the site's error log"
