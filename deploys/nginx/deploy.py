@@ -48,8 +48,8 @@ def _prepare(stack: Stack, version: configuration.Version, place: places.Place) 
 
 
 def _certificates(stack: Stack, version: configuration.Version, place: places.Place) -> None:
-    directory(name="Make a place for challenges", path=stack.challenges)
-    _directory_of(stack.certificate.rpartition("/")[0], place)
+    _folder("challenges", stack.challenges, "0755", place)
+    _folder("certificates", stack.certificate.rpartition("/")[0], "0700", place)
     needed = [stack.certificate] + [configuration.NOBODY] * (not configuration.refuses(version))
     for path in host.loop(needed):
         ensure(
@@ -67,16 +67,16 @@ def _certificates(stack: Stack, version: configuration.Version, place: places.Pl
         )
 
 
-def _directory_of(path: str, place: places.Place) -> None:
-    """Make the place of certificates. In an owner's Nginx others may read what he has there already."""
+def _folder(of: str, path: str, mode: str, place: places.Place) -> None:
+    """Make a place for our files. In an owner's Nginx one that is there already keeps its mode: it may be his."""
     if not place.beside:
-        directory(name="Make a place for certificates", path=path, mode="0700")
+        directory(name=f"Make a place for {of}", path=path, mode=mode)
         return
     ensure(
-        name="Make a place for certificates",
-        change=Change("directory", path, "create", becomes="0700 root:root"),
+        name=f"Make a place for {of}",
+        change=Change("directory", path, "create", becomes=f"{mode} root:root"),
         test=f"test -d {path}",
-        command=f"install -d -m 0700 -o root -g root {path}",
+        command=f"install -d -m {mode} -o root -g root {path}",
     )
 
 
