@@ -22,6 +22,8 @@ class Stack(Settings):
 
     domain: Domain
     """Where visitors reach the API."""
+    aliases: tuple[Domain, ...] = ()
+    """Further names of it: in the same certificate, and answered by the same site."""
     environment: Literal["production", "staging", "sandbox", "development"] = "production"
     user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "health-v1"
     """The system account that owns the files and runs the API."""
@@ -51,6 +53,11 @@ class Stack(Settings):
     """An instance on port P gives its metrics on the loopback port P + offset."""
     adopt: tuple[str, ...] = ()
     """What was on the hosts before us and may be taken over, as a plan names it: "file /etc/nginx/nginx.conf"."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What visitors may call the API."""
+        return tuple(dict.fromkeys((self.domain, *self.aliases)))
 
     @property
     def current(self) -> str:

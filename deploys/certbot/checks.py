@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from deploys.certbot.commands import HOOK, answers_challenges
+from deploys.certbot.commands import HOOK, answers_challenges, parts
 from deploys.certbot.settings import Certbot
 from deploys.component import Check
 from deploys.stack import Stack
 
 
-def checks(settings: Certbot, stack: Stack) -> list[Check]:
-    live, renewal = f"/etc/letsencrypt/live/{stack.domain}", f"/etc/letsencrypt/renewal/{stack.domain}.conf"
+def checks(settings: Certbot, stack: Stack, lineage: str) -> list[Check]:
+    live, _, renewal = parts(lineage)
     served = f"openssl s_client -connect 127.0.0.1:443 -servername {stack.domain} </dev/null 2>/dev/null"
     serial = "openssl x509 -noout -serial"
     return [
@@ -43,7 +43,7 @@ def checks(settings: Certbot, stack: Stack) -> list[Check]:
         ),
         Check(
             "A challenge is answered on port 80",
-            answers_challenges(stack),
+            " && ".join(answers_challenges(stack, name) for name in stack.names),
             "read: journalctl -u nginx; run apply",
         ),
     ]

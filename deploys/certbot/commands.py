@@ -4,50 +4,83 @@ from __future__ import annotations
 
 import shlex
 
+from deploys.before import keep_aside
 from deploys.certbot.settings import Certbot
 from deploys.stack import Stack
 
 HOOK = "/etc/letsencrypt/renewal-hooks/deploy/serve-certificate"
 WRAPPER = "/usr/local/sbin/certbot"
 """Stands before certbot in root's path where a directory needs an authority of its own."""
-LOCK = "/etc/letsencrypt/.certbot.lock"
+CERTBOT = "/usr/bin/certbot"
+LETSENCRYPT = "/etc/letsencrypt"
+LOCK = f"{LETSENCRYPT}/.certbot.lock"
+_ASIDE = f"{LETSENCRYPT}/.health-v1-remains"
 
 # An earlier run that outlived its operator is waited for: certbot itself would give up at once.
 _WAIT = f"""timeout 120 python3 -c 'import fcntl; fcntl.lockf(open("{LOCK}", "w"), fcntl.LOCK_EX)' ||
   {{ echo "another certbot has been running for two minutes" >&2; exit 1; }}"""
 
 
-def fetch(settings: Certbot, stack: Stack) -> str:
+def fetch(settings: Certbot, stack: Stack, lineage: str) -> str:
     """Return shell that gets the certificate through port 80; `$1` is "create" or "renew".
 
-    The authority is asked once, for it counts what fails; before it is, a challenge is tried from here.
+    The authority is asked once, for it counts what fails; before it is, challenges are tried from here.
     """
-    live, name = "/etc/letsencrypt/live", stack.domain
-    remains = f"{live}/{name} /etc/letsencrypt/archive/{name} /etc/letsencrypt/renewal/{name}.conf"
+    unheard = 'echo "nginx does not answer challenges for $name on port 80" >&2; exit 1;'
+    trials = "\n".join(f"name={name}; {answers_challenges(stack, name)} || {{ {unheard} }}" for name in stack.names)
     return f"""{_WAIT}
-{answers_challenges(stack)} || {{ echo "nginx does not answer challenges for {name} on port 80" >&2; exit 1; }}
-certbot=/usr/bin/certbot; [ ! -x {WRAPPER} ] || certbot={WRAPPER}
+{trials}
+certbot={CERTBOT}; [ ! -x {WRAPPER} ] || certbot={WRAPPER}
 mode=--keep-until-expiring
 if [ "$1" = renew ]; then mode=--force-renewal
-elif ! openssl x509 -in {live}/{name}/cert.pem -noout 2>/dev/null || [ ! -s /etc/letsencrypt/renewal/{name}.conf ]
-then rm -rf -- {remains}; fi # what a killed certbot leaves makes the next one choose another name
-"$certbot" {shlex.join(_arguments(settings, stack))} "$mode" >&2"""
+elif ! openssl x509 -in {LETSENCRYPT}/live/{lineage}/cert.pem -noout 2>/dev/null ||
+  [ ! -s {LETSENCRYPT}/renewal/{lineage}.conf ]; then {_step_aside(lineage)}; fi
+"$certbot" {shlex.join(_arguments(settings, stack, lineage))} "$mode" >&2
+trap - EXIT HUP INT TERM; rm -rf -- {_ASIDE}.*"""
 
 
-def _arguments(settings: Certbot, stack: Stack) -> list[str]:
+def parts(lineage: str) -> tuple[str, ...]:
+    """Return what certbot keeps of a lineage."""
+    return (
+        f"{LETSENCRYPT}/live/{lineage}",
+        f"{LETSENCRYPT}/archive/{lineage}",
+        f"{LETSENCRYPT}/renewal/{lineage}.conf",
+    )
+
+
+def _step_aside(lineage: str) -> str:
+    """Return shell that moves what a killed certbot left out of the way: it makes the next one choose another name.
+
+    The lineage is ours by its mark. A certificate or key in it is copied aside first, and all of it comes back
+    unless the authority answers.
+    """
+    paths = parts(lineage)
+    return f"""
+  if find -L {paths[0]} {paths[1]} -name '*.pem' -size +0 2>/dev/null | grep -q .; then
+    {keep_aside(f"lineage {lineage}", paths)}; fi
+  aside=$(mktemp -d {_ASIDE}.XXXXXX); trap 'exit 1' HUP INT TERM
+  trap 'for part in live archive renewal; do for it in "$aside/$part"/*; do [ ! -e "$it" ] ||
+    {{ rm -rf "{LETSENCRYPT}/$part/${{it##*/}}"; mv -T "$it" "{LETSENCRYPT}/$part/${{it##*/}}"; }}; done; done
+    rm -rf "$aside"' EXIT
+  for it in {" ".join(paths)}; do [ ! -e "$it" ] || {{ part=${{it%/*}}; part=$aside/${{part##*/}}
+    mkdir -p "$part"; mv "$it" "$part"; }}; done"""
+
+
+def _arguments(settings: Certbot, stack: Stack, lineage: str) -> list[str]:
     contact = ["--email", settings.email] if settings.email else ["--register-unsafely-without-email"]
+    domains = [word for name in stack.names for word in ("--domain", name)]
     return [
         *("certonly", "--non-interactive", "--agree-tos", "--no-eff-email", *contact),
         *("--server", settings.directory_url, "--webroot", "--webroot-path", stack.challenges),
-        *("--cert-name", stack.domain, "--domain", stack.domain, "--renew-with-new-domains", "--key-type", "ecdsa"),
+        *("--cert-name", lineage, *domains, "--renew-with-new-domains", "--key-type", "ecdsa"),
     ]
 
 
-def answers_challenges(stack: Stack) -> str:
-    """Return a test that succeeds when what lies among the challenges is served to a visitor."""
+def answers_challenges(stack: Stack, name: str) -> str:
+    """Return a test that succeeds when what lies among the challenges is served to a visitor of `name`."""
     path = "/.well-known/acme-challenge"
     at = f"{stack.challenges}{path}"
-    ask = f"curl -fsS --noproxy '*' --max-time 5 -H 'Host: {stack.domain}' http://127.0.0.1{path}/try.$$"
+    ask = f"curl -fsS --noproxy '*' --max-time 5 -H 'Host: {name}' http://127.0.0.1{path}/try.$$"
     return (
         f"(umask 022; test -d {stack.challenges} && mkdir -p {at} && "
         f'trap "rm -f {at}/try.$$" EXIT && echo $$ > {at}/try.$$ && test "$({ask})" = $$)'

@@ -3,54 +3,91 @@
 from __future__ import annotations
 
 from pyinfra.api.deploy import deploy
+from pyinfra.api.operation import operation
+from pyinfra.context import host
 
 from deploys.certbot.checks import checks
-from deploys.certbot.commands import HOOK, WRAPPER, fetch
+from deploys.certbot.commands import CERTBOT, HOOK, WRAPPER, fetch, parts
 from deploys.certbot.settings import PACKAGES, Certbot
 from deploys.component import template
-from deploys.operations.certificates import certificate
+from deploys.facts.marks import Marks
+from deploys.facts.probe import Succeeds
+from deploys.foreign import Foreign
+from deploys.marks import mark, marked
+from deploys.operations.certificates import ASKED, certificate
+from deploys.operations.change import Change, Commands
 from deploys.operations.claims import claim
 from deploys.operations.files import absent, directory, file
+from deploys.operations.foreign import refuse_foreign
 from deploys.operations.packages import packages
+from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.stack import Stack
 
 AUTHORITY = "/etc/letsencrypt/directory-ca.pem"
+BUNDLE = "/run/health-v1-directories.pem"
+TRUST = f"cat /etc/ssl/certs/ca-certificates.crt {AUTHORITY} > {BUNDLE}.new && mv -f {BUNDLE}.new {BUNDLE}"
 DROP_IN = "/etc/systemd/system/certbot.service.d/directory.conf"
+LINEAGE = "health-v1"
+"""Of our own name, so that an owner's certificate for the same domain stays where it is."""
 
 
 @deploy("Certbot")
 def deploy_certbot(settings: Certbot, stack: Stack) -> None:
+    marks = host.get_fact(Marks)
+    lineage = marks.get("lineage", LINEAGE)
+    is_the_packages(name="Look whose certbot it is")
+    ensure(
+        name="Mark the lineage as ours",
+        change=Change("mark", "lineage", "create", becomes=lineage),
+        test=marked("lineage", lineage),
+        command=mark("lineage", lineage),
+    )
     packages(name="Install certbot", names=PACKAGES)
     directory(name="Make a place for hooks", path=HOOK.rpartition("/")[0])
-    file(name="Write the hook", path=HOOK, content=template("certbot/serve-certificate", stack=stack), mode="0755")
+    hook = template("certbot/serve-certificate", stack=stack, lineage=lineage)
+    file(name="Write the hook", path=HOOK, content=hook, mode="0755")
     if settings.directory_ca:
-        _trust(settings.directory_ca)
+        _trust(settings.directory_ca, ours="lineage" in marks)
     else:
         absent(name="Remove what trusted another authority by hand", path=WRAPPER)
         absent(name="Remove what trusted it in renewals", path=DROP_IN)
     unit(name="Renew on time", unit="certbot.timer", effect="nobody is interrupted", restart_on=(DROP_IN,))
     certificate(
         name="Get and serve the certificate",
-        domain=stack.domain,
+        lineage=lineage,
+        parts=parts(lineage),
+        names=stack.names,
+        # Up to revision df5e1d9 the lineage had the name of the domain that was asked for.
+        asked=(lineage, *marks.get(ASKED, "").split()),
         server=settings.directory_url,
         file=stack.certificate,
         ahead=settings.ahead,
-        fetch=fetch(settings, stack),
+        fetch=fetch(settings, stack, lineage),
         serve=HOOK,
         effect="Nginx reloads: nobody is interrupted",
     )
-    claim("certbot", checks(settings, stack))
+    claim("certbot", checks(settings, stack, lineage))
 
 
-def _trust(authority: str) -> None:
-    """Have certbot, and nothing else on the host, trust the directory's authority."""
-    file(name="Write the directory's authority", path=AUTHORITY, content=authority)
-    file(
-        name="Trust it by hand",
-        path=WRAPPER,
-        content=template("certbot/certbot", authority=AUTHORITY),
-        mode="0755",
-    )
+def _trust(authority: str, ours: bool) -> None:
+    """Have certbot, and nothing else on the host, trust the directory's authority.
+
+    + ours: an earlier apply wrote it, without noting that.
+    """
+    file(name="Write the directory's authority", path=AUTHORITY, content=authority, ours=ours)
+    words = {"trust": TRUST, "bundle": BUNDLE}
+    file(name="Trust it by hand", path=WRAPPER, content=template("certbot/certbot", **words), mode="0755")
     directory(name="Make a place for what renewals trust", path=DROP_IN.rpartition("/")[0])
-    file(name="Trust it in renewals", path=DROP_IN, content=template("certbot/directory.conf", authority=AUTHORITY))
+    file(name="Trust it in renewals", path=DROP_IN, content=template("certbot/directory.conf", **words))
+
+
+@operation()
+def is_the_packages() -> Commands:
+    """Refuse a certbot that the package's would replace: one of snap's or pip's, in its place."""
+    if host.get_fact(Succeeds, test=f"test -e {CERTBOT} && ! grep -qx {CERTBOT} /var/lib/dpkg/info/certbot.list"):
+        what, follows = "It is not the package's.", "An apply would install the package over it."
+        way_out = f"run: mv {CERTBOT} /usr/local/bin/"
+        refuse_foreign([Foreign(f"file {CERTBOT}", what, follows, way_out)])
+    host.noop("certbot is the package's, or there is none")
+    yield from ()

@@ -15,6 +15,7 @@ told=$(openssl x509 -in "$at/fullchain.pem" -noout -pubkey -ext subjectAltName -
 key=$(printf "%s\n" "$told" | sed -n '/^-----BEGIN/,/^-----END/p')
 if [ -s "$renewal" ] && [ -n "$key" ] && [ "$key" = "$(openssl pkey -in "$at/privkey.pem" -pubout)" ]; then
   sed -n 's/^\(server\|authenticator\) = /\1=/p' "$renewal"
+  sed -n '/^\[\[webroot_map\]\]/,$ s/^\([^ []*\) = /webroot=\1 /p' "$renewal"
   echo "names=$(printf "%s\n" "$told" | grep -o 'DNS:[^, ]*' | cut -d: -f2 | xargs)"
   printf "%s\n" "$told" | sed -n 's/^not[BA][a-z]*=//p' | { date -f - +%s; date +%s; } | {
     read -r begins; read -r ends; read -r now; printf "begins=%s\nends=%s\nnow=%s\n" "$begins" "$ends" "$now"; }
@@ -23,7 +24,7 @@ fi
 [ ! -f "$file" ] || echo "placed=$(sha256sum < "$file" | cut -c1-64)"
 first() { sed -n '/^-----BEGIN CERT/,/^-----END CERT/{/^-----/!p; /^-----END/q}' | tr -d '\n'; }
 echo "placed_first=$(first < "$file")"
-echo "served_first=$(timeout 5 openssl s_client -connect 127.0.0.1:443 -servername "$name" </dev/null | first)"
+echo "served_first=$(timeout 5 openssl s_client -connect 127.0.0.1:443 -servername "$domain" </dev/null | first)"
 """
 
 
@@ -34,6 +35,8 @@ class Certificate:
     server: str = ""
     authenticator: str = ""
     names: frozenset[str] = frozenset()
+    webroots: tuple[tuple[str, str], ...] = ()
+    """Names, and where an answer to a challenge for each is laid."""
     left: int = 0
     """Seconds until it ends."""
     life: int = 0
@@ -51,11 +54,15 @@ class CertificateState(FactBase[Certificate]):
 
     default = Certificate
 
-    def command(self, certificate: str, file: str) -> str:
-        return f"name={shlex.quote(certificate)} file={shlex.quote(file)}\n({_STATE}) 2>/dev/null || true"
+    def command(self, lineage: str, domain: str, file: str) -> str:
+        given = {"name": lineage, "domain": domain, "file": file}
+        told = " ".join(f"{name}={shlex.quote(value)}" for name, value in given.items())
+        return f"{told}\n({_STATE}) 2>/dev/null || true"
 
     def process(self, output: list[str]) -> Certificate:
-        found = dict(line.split("=", 1) for line in output if "=" in line)
+        pairs = [line.split("=", 1) for line in output if "=" in line]
+        found = dict(pairs)
+        webroots = (value.partition(" ") for name, value in pairs if name == "webroot")
         begins, ends, now = (int(found.get(key) or 0) for key in ("begins", "ends", "now"))
         served = found.get("served_first", "")
         return Certificate(
@@ -63,9 +70,27 @@ class CertificateState(FactBase[Certificate]):
             server=found.get("server", ""),
             authenticator=found.get("authenticator", ""),
             names=frozenset(found.get("names", "").split()),
+            webroots=tuple((name, path) for name, _, path in webroots),
             left=ends - now,
             life=ends - begins,
             placed="kept" in found and found["kept"] == found.get("placed"),
             file="placed" in found,
             stale=bool(served) and served != found.get("placed_first"),
         )
+
+
+_COVERED = r"""for conf in /etc/letsencrypt/renewal/*.conf; do name=${conf##*/}; name=${name%.conf}
+[ "$name" = "$ours" ] || openssl x509 -in "/etc/letsencrypt/live/$name/cert.pem" -noout -ext subjectAltName |
+  grep -o 'DNS:[^, ]*' | cut -d: -f2; done"""
+
+
+class CoveredElsewhere(FactBase[frozenset[str]]):
+    """The names that certbot keeps certificates for in other lineages than ours."""
+
+    default = frozenset
+
+    def command(self, ours: str) -> str:
+        return f"ours={shlex.quote(ours)}\n({_COVERED}) 2>/dev/null || true"
+
+    def process(self, output: list[str]) -> frozenset[str]:
+        return frozenset(output)

@@ -19,7 +19,7 @@ if [ -e {APPLIED}/redis-server.service.restart ] || managed /etc/redis/redis.con
 if [ -e {APPLIED}/pgbouncer.service.restart ] || managed /etc/pgbouncer/pgbouncer.ini; then echo pgbouncer=pgbouncer; fi
 ! managed /etc/redis/redis-health-v1.conf || echo redis=redis-server@health-v1
 ! managed /etc/pgbouncer/health-v1.ini || echo pgbouncer=health-v1-pgbouncer
-! managed /etc/nginx/nginx.conf || echo nginx=nginx
+if [ -e {APPLIED}/nginx.service.restart ] || managed /etc/nginx/nginx.conf; then echo nginx=nginx; fi
 hook=/etc/letsencrypt/renewal-hooks/deploy/serve-certificate
 ! managed $hook || sed -n 's#^lineage=/etc/letsencrypt/live/\([^ ]*\) .*#lineage=\1#p' $hook
 ! managed /etc/ufw/ufw.conf || echo firewall=ufw

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from deploys.component import Check
 from deploys.nginx.commands import ACCEPTED, private, usable, works
-from deploys.nginx.configuration import LOGS
+from deploys.nginx.configuration import BODIES, LOGS
+from deploys.nginx.places import Place
 from deploys.nginx.settings import Nginx
+from deploys.sites import STOCK_SITE
 from deploys.stack import Stack
 
 EXPOSURE = 35
 """Tenths: what `systemd-analyze security` may say of the unit at most. It has to bind ports and to change users."""
 
 
-def checks(settings: Nginx, stack: Stack, generation: str) -> list[Check]:
+def checks(settings: Nginx, stack: Stack, generation: str, user: str) -> list[Check]:
+    """Return what holds of our site, whoever's the Nginx is."""
     return [
         Check("Nginx accepts its configuration", ACCEPTED, "run: nginx -t, and mend the file it names"),
         Check(
@@ -26,18 +29,24 @@ def checks(settings: Nginx, stack: Stack, generation: str) -> list[Check]:
             "run: systemctl enable nginx",
         ),
         Check(
-            "The default site is off",
-            "test ! -e /etc/nginx/sites-enabled/default && test ! -L /etc/nginx/sites-enabled/default",
-            "run apply",
-        ),
-        Check(
             "The certificate is usable, and its key is for root alone",
             f"{usable(stack.certificate)} && {private(stack.certificate, 'root', 'root', '0600')}",
             "run apply",
         ),
         Check(
             "Nginx's logs are private",
-            " && ".join(private(f"{LOGS}-{kind}.log", "www-data", "adm", "0640") for kind in ("access", "error")),
+            " && ".join(private(f"{LOGS}-{kind}.log", user, "adm", "0640") for kind in ("access", "error")),
+            "run apply",
+        ),
+    ]
+
+
+def of_ours() -> list[Check]:
+    """Return what holds besides of an Nginx that is ours."""
+    return [
+        Check(
+            "The package's own site is off",
+            f"! {STOCK_SITE}",
             "run apply",
         ),
         Check(
@@ -54,5 +63,22 @@ def checks(settings: Nginx, stack: Stack, generation: str) -> list[Check]:
             f"Nginx is exposed to at most {EXPOSURE / 10}",
             f"systemd-analyze security --no-pager --threshold={EXPOSURE} nginx.service >/dev/null",
             "read: systemd-analyze security nginx",
+        ),
+    ]
+
+
+def of_guest(place: Place) -> list[Check]:
+    """Return what holds besides of our site in an owner's Nginx."""
+    return [
+        Check(
+            "Nginx reads our site",
+            f"nginx -T 2>/dev/null | grep -qxF '# configuration file {place.include}:'",
+            "run apply",
+        ),
+        Check(
+            "Bodies on their way wait in memory that nginx alone can read",
+            f"grep -q ' {BODIES} .* tmpfs ' /proc/$(systemctl show -p MainPID --value nginx)/mountinfo"
+            f' && test "$(stat -c %a {BODIES})" = 700',
+            "run apply; then run: systemctl reload nginx",
         ),
     ]

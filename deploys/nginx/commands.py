@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 ACCEPTED = "nginx -t -q"
+# The site is tried by itself: whatever else is wrong under /etc/nginx, it can be put right.
+ALONE = """printf 'user www-data;\\nevents {}\\nhttp { %s include "%s"; }\\n' \\
+  "server_names_hash_bucket_size 512;" "$1" > "$1.alone"
+nginx -t -q -c "$1.alone\""""
 
 
 def usable(path: str) -> str:

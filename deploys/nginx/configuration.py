@@ -5,41 +5,54 @@ from __future__ import annotations
 import hashlib
 
 from deploys.component import template
+from deploys.nginx.places import Place
 from deploys.nginx.settings import Nginx
+from deploys.sites import ROOM, room
 from deploys.stack import Stack, Topology
 
-Version = tuple[int, int, int]
+Version = tuple[int, ...]
 LOGS = "/var/log/nginx/health-v1"
 """What the names of both log files begin with."""
 NOBODY = "/etc/nginx/tls/nobody.pem"
 """Shown to those who ask for an unknown name, where nginx cannot refuse them the handshake."""
 
 
-def whole(settings: Nginx) -> str:
+BODIES = "/run/healthv1_body"
+"""Where bodies wait beside an owner's sites: memory of a bounded size, mounted by a unit of ours.
+
+Directly below /run: an Nginx that starts without the mount makes the place itself.
+"""
+
+
+def whole(settings: Nginx, stack: Stack) -> str:
     """Return nginx.conf."""
-    return template("nginx/nginx.conf", settings=settings, logs=LOGS)()
+    return template("nginx/nginx.conf", settings=settings, logs=LOGS, room=room(stack.names), usual=ROOM)()
 
 
-def site(settings: Nginx, stack: Stack, topology: Topology, version: Version) -> str:
+def site(settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place) -> str:
     """Return sites-available/health-v1."""
-    return _site(settings, stack, topology, version, generation(settings, stack, topology, version))
+    return _site(settings, stack, topology, version, place, generation(settings, stack, topology, version, place))
 
 
-def generation(settings: Nginx, stack: Stack, topology: Topology, version: Version) -> str:
-    """Return a digest of both files. `nginx -s reload` ends with 0 also when the new files are not taken up."""
-    text = whole(settings) + _site(settings, stack, topology, version, mark="")
+def generation(settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place) -> str:
+    """Return a digest of our files. `nginx -s reload` ends with 0 also when the new files are not taken up."""
+    text = "" if place.beside else whole(settings, stack)
+    text += _site(settings, stack, topology, version, place, mark="")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _site(settings: Nginx, stack: Stack, topology: Topology, version: Version, mark: str) -> str:
+def _site(settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place, mark: str) -> str:
     return template(
         "nginx/health-v1",
         settings=settings,
         stack=stack,
+        place=place,
+        names=" ".join(name for name in stack.names if name not in place.elsewhere),
         upstream=upstream(stack, topology),
         http2_directive=version >= (1, 25, 1),
         refuses=refuses(version),
         nobody=NOBODY,
+        bodies=BODIES,
         logs=LOGS,
         generation=mark,
     )()

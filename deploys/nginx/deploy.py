@@ -1,58 +1,55 @@
-"""Nginx runs with our configuration alone, and with a placeholder for a certificate until there is one."""
+"""Our site in an Nginx of ours, or beside its owner's; with a placeholder until there is a certificate."""
 
 from __future__ import annotations
+
+from functools import partial
 
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from deploys.component import template
 from deploys.facts.machine import MachineState
-from deploys.nginx import commands, configuration
-from deploys.nginx.checks import checks
-from deploys.nginx.settings import PACKAGES, VERSIONS, Nginx
+from deploys.facts.marks import Marks
+from deploys.facts.nginx import Nginx as Found
+from deploys.facts.nginx import NginxState
+from deploys.nginx import commands, configuration, places
+from deploys.nginx.beside import guest
+from deploys.nginx.owned import owned
+from deploys.nginx.settings import VERSIONS, Nginx
 from deploys.operations.change import Change
-from deploys.operations.claims import claim
-from deploys.operations.files import directory, file, link
-from deploys.operations.packages import packages
+from deploys.operations.files import directory
 from deploys.operations.shell import ensure
-from deploys.operations.units import unit
 from deploys.stack import Stack, Topology
 
-WHOLE = "/etc/nginx/nginx.conf"
-SITE = "/etc/nginx/sites-available/health-v1"
-ENABLED = "/etc/nginx/sites-enabled/health-v1"
-DEFAULT = "/etc/nginx/sites-enabled/default"
-DROP_IN = "/etc/systemd/system/nginx.service.d/hardening.conf"
-KEY, LOG = ("root", "root", "0600"), ("www-data", "adm", "0640")
-# The site is tried by itself: whatever else is wrong under /etc/nginx, it can be put right.
-ALONE = """printf 'events {}\\nhttp { include "%s"; }\\n' "$1" > "$1.alone"; nginx -t -q -c "$1.alone\""""
+KEY, LOG_MODE = ("root", "root", "0600"), ("adm", "0640")
 
 
 @deploy("Nginx")
 def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology) -> None:
-    machine = host.get_fact(MachineState)
-    version = VERSIONS[machine.os, machine.release]
-    packages(name="Install nginx", names=PACKAGES)
-    ensure(
-        name="Remove the default site",
-        change=Change("file", DEFAULT, "remove"),
-        test=f"test ! -e {DEFAULT} && test ! -L {DEFAULT}",
-        command=f"rm -f {DEFAULT}",
-        after=("nginx",),  # the package brings it
-    )
-    _certificates(stack, version)
-    _logs()
-    file(name="Write the site", path=SITE, content=configuration.site(settings, stack, topology, version), test=ALONE)
-    link(name="Enable the site", path=ENABLED, target=SITE)
-    file(name="Write nginx.conf", path=WHOLE, content=configuration.whole(settings), test='nginx -t -q -c "$1"')
-    generation = configuration.generation(settings, stack, topology, version)
-    _service(settings, commands.works(settings.status_port, generation))
-    claim("nginx", checks(settings, stack, generation))
+    machine, ours = host.get_fact(MachineState), host.get_fact(Marks).get("nginx") == places.OURS
+    # An Nginx of ours is asked nothing, unless another site may answer for one of our names.
+    found = Found() if ours and not stack.aliases else host.get_fact(NginxState)
+    elsewhere, here = tuple(places.claiming(found.served, stack.aliases)), ours or not found.theirs
+    version: configuration.Version = VERSIONS[machine.os, machine.release] if here else found.version
+    stand = places.alone if here else partial(places.beside, found.served)
+    place = stand(settings.ipv6, elsewhere)
+    site = configuration.site(settings, stack, topology, version, place)
+    generation = configuration.generation(settings, stack, topology, version, place)
+    prepare = partial(_prepare, stack, version, place)
+    if here:
+        owned(settings, stack, site, generation, prepare, new=not ours)
+    else:
+        guest(settings, stack, site, generation, prepare, place)
 
 
-def _certificates(stack: Stack, version: configuration.Version) -> None:
-    directory(name="Make a place for challenges", path=stack.challenges)
-    directory(name="Make a place for certificates", path=stack.certificate.rpartition("/")[0], mode="0700")
+def _prepare(stack: Stack, version: configuration.Version, place: places.Place) -> None:
+    """Make what our site needs before Nginx can read it."""
+    _certificates(stack, version, place)
+    _logs(place.user)
+
+
+def _certificates(stack: Stack, version: configuration.Version, place: places.Place) -> None:
+    _folder("challenges", stack.challenges, "0755", place)
+    _folder("certificates", stack.certificate.rpartition("/")[0], "0700", place)
     needed = [stack.certificate] + [configuration.NOBODY] * (not configuration.refuses(version))
     for path in host.loop(needed):
         ensure(
@@ -70,28 +67,26 @@ def _certificates(stack: Stack, version: configuration.Version) -> None:
         )
 
 
-def _logs() -> None:
+def _folder(of: str, path: str, mode: str, place: places.Place) -> None:
+    """Make a place for our files. In an owner's Nginx one that is there already keeps its mode: it may be his."""
+    if not place.beside:
+        directory(name=f"Make a place for {of}", path=path, mode=mode)
+        return
+    ensure(
+        name=f"Make a place for {of}",
+        change=Change("directory", path, "create", becomes=f"{mode} root:root"),
+        test=f"test -d {path}",
+        command=f"install -d -m {mode} -o root -g root {path}",
+    )
+
+
+def _logs(user: str) -> None:
     for kind in host.loop(("access", "error")):
         log = f"{configuration.LOGS}-{kind}.log"
         ensure(
             name=f"Keep the {kind} log private",
-            change=Change("file", log, "update", "mode or owner", becomes="0640 www-data:adm"),
+            change=Change("file", log, "update", "mode or owner", becomes=f"0640 {user}:adm"),
             was=commands.shown(log),
-            test=f"test ! -e {log} || {commands.private(log, *LOG)}",
-            command=commands.make_private(log, *LOG),
+            test=f"test ! -e {log} || {commands.private(log, user, *LOG_MODE)}",
+            command=commands.make_private(log, user, *LOG_MODE),
         )
-
-
-def _service(settings: Nginx, works: str) -> None:
-    directory(name="Make a place for what the unit may do", path=DROP_IN.rpartition("/")[0])
-    file(name="Harden the unit", path=DROP_IN, content=template("nginx/hardening.conf", settings=settings))
-    unit(
-        name="Run nginx",
-        unit="nginx.service",
-        effect="the website is away for a moment; requests that are under way are cut",
-        restart_on=(DROP_IN,),
-        reload_on=(WHOLE, SITE, ENABLED),
-        test=commands.ACCEPTED,
-        probe=works,
-        wait=20,
-    )

@@ -5,12 +5,17 @@ from __future__ import annotations
 import json
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from http.client import HTTPException
 
 import gevent
 from pyinfra.api.host import Host
 
+from deploys.facts.marks import Marks
+from deploys.facts.nginx import NginxState
+from deploys.nginx.places import OURS, claiming
 from deploys.stack import Stack
 from healthv1.engine.connector import FastSSH
 from healthv1.engine.session import Session, run
@@ -27,7 +32,10 @@ Claim = tuple[str, Callable[[], str], str]
 
 def findings(session: Session) -> list[Finding]:
     """Return the findings of all hosts: open ports everywhere, the website where the edge is."""
-    tries = [gevent.spawn(_try, host.name, *claim) for host in session.hosts for claim in _of_host(host)]
+    tries = []
+    for host in session.hosts:
+        with session.on(host):
+            tries += [gevent.spawn(_try, host.name, *claim) for claim in _of_host(host)]
     gevent.joinall(tries, raise_error=True)
     return [one.value for one in tries]
 
@@ -37,7 +45,8 @@ def _of_host(host: Host) -> Iterator[Claim]:
     for visitor in found:
         yield from _of_ports(host, visitor)
         if "edge" in host.groups:
-            yield from _of_website(visitor)
+            yield from _of_website(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OURS)
+            yield from _of_aliases(host, visitor)
     if "edge" in host.groups:
         yield from _of_login(found[-1])
 
@@ -86,13 +95,15 @@ def _other_open_ports(host: Host, visitor: Visitor, allowed: set[int]) -> str:
     return f"open: {', '.join(found)}" if found else ""
 
 
-def _of_website(visitor: Visitor) -> Iterator[Claim]:
+def _of_website(visitor: Visitor, ours: bool) -> Iterator[Claim]:
+    """Yield what a visitor is promised. Who answers for unknown names in an owner's Nginx is for him to say."""
     at = f"at {visitor.address}"
     logs = "read: journalctl -u nginx, and the site's error log"
     yield f"HTTPS answers with a trusted chain for {visitor.domain} {at}", lambda: _chain(visitor), logs
     yield f"The certificate does not end soon {at}", lambda: _lasts(visitor), "read: journalctl -u certbot"
     yield f"TLS 1.1 is refused {at}", lambda: _old_tls(visitor), "run apply"
-    yield f"An unknown name gets no certificate {at}", lambda: _unknown_name(visitor), "run apply"
+    if ours:
+        yield f"An unknown name gets no certificate {at}", lambda: _unknown_name(visitor), "run apply"
     yield f"HTTP redirects to HTTPS {at}", lambda: _redirects(visitor), "run apply"
     yield (
         f"The API is ready through Nginx {at}",
@@ -102,6 +113,19 @@ def _of_website(visitor: Visitor) -> Iterator[Claim]:
     yield f"Metrics are not public {at}", lambda: _hidden(visitor), "run apply"
     yield f"Errors carry HSTS too {at}", lambda: _hsts(visitor), "run apply"
     yield f"The API's rate limit bites {at}", lambda: _limited(visitor, "/v1/", 60), "run apply"
+
+
+def _of_aliases(host: Host, visitor: Visitor) -> Iterator[Claim]:
+    """Yield what holds of further names: in the certificate are all, and at the API those that no other site has."""
+    aliases: tuple[str, ...] = host.data.stack.aliases
+    theirs = claiming(host.get_fact(NginxState, _sudo=True).served, aliases) if aliases else {}
+    for one in (replace(visitor, domain=name) for name in aliases):
+        name, at = one.domain, f"at {visitor.address}"
+        logs = "read: journalctl -u nginx, and the site's error log"
+        yield f"HTTPS answers with a trusted chain for {name} {at}", partial(_chain, one), logs
+        if name not in theirs:
+            yield f"HTTP redirects {name} to itself by HTTPS {at}", partial(_redirects, one), "run apply"
+            yield f"The API is ready as {name} {at}", partial(_ready, one), "read: journalctl -u 'health-v1-api@*'"
 
 
 def _of_login(visitor: Visitor) -> Iterator[Claim]:

@@ -9,7 +9,7 @@ PSQL = "cd /; runuser -u postgres -- psql -XAtqv ON_ERROR_STOP=1"
 CONF = "cd /etc/postgresql/*/*"
 CLUSTER = "$(systemctl list-units -q --plain 'postgresql@*' | cut -d' ' -f1)"
 SERVED = "/etc/nginx/tls/health-v1.pem"
-LINEAGE = "/etc/letsencrypt/live/api.sandbox.test"
+LINEAGE = "/etc/letsencrypt/live/health-v1"
 VISITED = (
     "openssl s_client -connect 127.0.0.1:443 -servername api.sandbox.test </dev/null 2>/dev/null"
     " | openssl x509 -noout -issuer | grep -qi pebble"
@@ -301,8 +301,15 @@ DRIFTS = [
         "nginx",
         "a hand-edited nginx.conf that was taken up",
         "/etc/nginx/nginx.conf",
-        "sed -i 's/server_tokens off/server_tokens on/' /etc/nginx/nginx.conf; systemctl reload nginx; sleep 0.5",
-        "curl -sSI -H 'Host: api.sandbox.test' 127.0.0.1 | { ! grep -qi '^server: nginx/'; }",
+        "sed -i 's/keepalive_timeout 65s/& 33s/' /etc/nginx/nginx.conf; systemctl reload nginx; sleep 0.5",
+        "curl -sSI -H 'Host: api.sandbox.test' 127.0.0.1 | { ! grep -qi '^keep-alive:'; }",
+    ),
+    Drift(
+        "nginx",
+        "the package's own site, enabled again",
+        "/etc/nginx/sites-enabled/default",
+        "ln -s /etc/nginx/sites-available/default /etc/nginx/sites-enabled/default",
+        "nginx -t && ! test -L /etc/nginx/sites-enabled/default",
     ),
     Drift(
         "nginx",
@@ -323,7 +330,7 @@ DRIFTS = [
         "certbot",
         "half of what certbot keeps",
         "api.sandbox.test",
-        "truncate -s 0 /etc/letsencrypt/renewal/api.sandbox.test.conf",
+        "truncate -s 0 /etc/letsencrypt/renewal/health-v1.conf",
         "certbot certificates 2>/dev/null | grep -q 'Domains: api.sandbox.test'",
     ),
     Drift(

@@ -38,7 +38,7 @@ def test_a_renewed_certificate_is_served_without_anybody_reloading(mended, drive
 
 def test_the_timers_own_run_renews_too(broken):
     before = _serial(broken)
-    conf = "/etc/letsencrypt/renewal/api.sandbox.test.conf"
+    conf = "/etc/letsencrypt/renewal/health-v1.conf"
     broken.shell(f"sed -i '1i renew_before_expiry = 36500 days' {conf} && systemctl start certbot.service")
     assert _serial(broken) != before
     assert broken.curl().returncode == 0

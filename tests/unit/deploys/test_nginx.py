@@ -7,8 +7,9 @@ import pytest
 
 from deploys.faults import Refused
 from deploys.nginx import commands
-from deploys.nginx.checks import checks
+from deploys.nginx.checks import checks, of_ours
 from deploys.nginx.configuration import generation, site, upstream, whole
+from deploys.nginx.places import alone
 from deploys.nginx.settings import VERSIONS, Nginx
 from deploys.preflight.settings import SUPPORTED
 from deploys.stack import Stack, Topology
@@ -19,8 +20,9 @@ APART = Topology.seen_from("10.0.0.9", {"api": ["10.0.0.1", "fd00::2"], "edge": 
 NEW, OLD = (1, 26, 3), (1, 18, 0)
 
 
-def _site(version=NEW, topology=HERE, **settings):
-    return site(Nginx(**settings), STACK, topology, version)
+def _site(version=NEW, topology=HERE, place=None, **settings):
+    wanted = Nginx(**settings)
+    return site(wanted, STACK, topology, version, place or alone(wanted.ipv6))
 
 
 def _directives(text):
@@ -52,7 +54,7 @@ def test_each_version_hears_only_directives_that_it_knows(version):
 
 @pytest.mark.parametrize("version", [NEW, OLD], ids=str)
 def test_braces_are_balanced_and_every_directive_ends(version):
-    text = "\n".join(_directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + whole(Nginx())))
+    text = "\n".join(_directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + whole(Nginx(), STACK)))
     code = re.sub(r'"[^"]*"|\'[^\']*\'|#.*', "", text)
     assert code.count("{") == code.count("}")
     assert "localhost" not in code
@@ -77,7 +79,7 @@ def test_a_visitors_address_is_believed_from_trusted_proxies_alone():
 
 def test_headers_stand_in_one_place_so_that_no_location_drops_them():
     lines = _site().splitlines()
-    assert all(not line.startswith(" ") for line in lines if "add_header" in line and "#" not in line)
+    assert {len(line) - len(line.lstrip()) for line in lines if line.lstrip().startswith("add_header")} == {4}
     assert not any("X-XSS" in line or "Access-Control" in line for line in lines)
 
 
@@ -102,7 +104,7 @@ def test_a_host_without_ipv6_is_not_asked_to_listen_on_it():
 
 def test_the_mark_of_the_workers_changes_with_either_file():
     def of(stack=STACK, **settings):
-        return generation(Nginx(**settings), stack, HERE, NEW)
+        return generation(Nginx(**settings), stack, HERE, NEW, alone(ipv6=True))
 
     assert of() == of()
     assert len({of(), of(api_burst=21), of(worker_connections=512), of(Stack(domain="b.example.com"))}) == 4
@@ -155,5 +157,5 @@ def test_a_certificate_that_cannot_be_used_is_seen(shell, tmp_path, drift):
 
 
 def test_claims_are_told_apart():
-    claims = [check.claim for check in checks(Nginx(), STACK, "0")]
+    claims = [check.claim for check in [*checks(Nginx(), STACK, "0", "www-data"), *of_ours()]]
     assert len(set(claims)) == len(claims)

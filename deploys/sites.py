@@ -1,0 +1,180 @@
+"""What an Nginx is configured to serve, in the order in which it reads it: the sites of a host's owner."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from deploys.marks import MANAGED
+
+ETC = "/etc/nginx/"
+MAIN = f"{ETC}nginx.conf"
+ROOM = 64
+"""Bytes that nginx has for a name where nobody says otherwise."""
+Words = tuple[str, ...]
+
+# An Nginx is vacant where its files are as the package brought them and nothing is served but the package's own page.
+# The owner's may be served by the stock site as well. Ours bears our name, or our first line.
+THEIRS = f"""stock() {{ awk -v path="$1" -v digest="$(md5sum < "$1" | cut -c1-32)" \\
+  '$1 == path && $2 == digest {{ found = 1 }} END {{ exit !found }}' /var/lib/dpkg/status; }}
+stock_site() {{ [ "$(readlink /etc/nginx/sites-enabled/default)" = /etc/nginx/sites-available/default ] &&
+  stock /etc/nginx/sites-available/default; }}
+theirs() {{ file=/etc/nginx/nginx.conf
+if [ -e $file ] && ! stock $file && ! head -n 2 $file | grep -qF '{MANAGED}'; then echo $file; fi
+for file in /etc/nginx/conf.d/*.conf /etc/nginx/sites-enabled/*; do
+  [ -e "$file" ] || [ -L "$file" ] || continue
+  case $file in *health-v1*) continue;; */sites-enabled/default) ! stock_site || continue;; esac
+  echo "$file"; done
+if stock_site; then find /var/www/html -mindepth 1 -maxdepth 1 ! -name index.nginx-debian.html | head -n 1; fi; }}"""
+STOCK_SITE = f"{{ {THEIRS}\nstock_site; }}"
+"""A test that succeeds where the package's own site is enabled, as the package brought it."""
+
+
+@dataclass(frozen=True)
+class Listen:
+    address: str
+    """Without its port; "*" for every IPv4 address, "[::]" for every IPv6 one."""
+    port: int
+    flags: frozenset[str]
+    """ssl, default_server …"""
+
+    @property
+    def socket(self) -> str:
+        """As a directive names it."""
+        return f"{self.port}" if self.address == "*" else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Site:
+    """One `server` of HTTP's."""
+
+    file: str
+    listens: tuple[Listen, ...]
+    names: Words = ()
+    certificates: Words = ()
+
+    def listening(self, port: int) -> tuple[Listen, ...]:
+        return tuple(listen for listen in self.listens if listen.port == port)
+
+
+@dataclass
+class _Block:
+    name: str
+    parts: list[_Block | Words] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Served:
+    sites: tuple[Site, ...] = ()
+    """In the order in which nginx reads them: the first on a socket answers for unknown names there."""
+    included: Words = ()
+    """The patterns of files that are included among the sites."""
+    user: str = "www-data"
+    """Whom the workers run as."""
+    room: int = ROOM
+    """Bytes that its table of names has for one of them."""
+
+
+def served(lines: Sequence[str]) -> Served:
+    """Understand what `SERVED` of `deploys/facts/nginx.py` prints: blocks and a few directives, by file."""
+    files = _files(lines)
+    main = files.get(MAIN, _Block(MAIN))
+    told = {part[0]: part[1] for block in files.values() for part in _everything(block)}
+    found = list(_walk(main, MAIN, "", files))
+    sites = tuple(one for one in found if isinstance(one, Site))
+    included = tuple(dict.fromkeys(one for one in found if isinstance(one, str)))
+    return Served(sites, included, told.get("user", "www-data"), int(told.get("server_names_hash_bucket_size", ROOM)))
+
+
+def room(names: Sequence[str]) -> int:
+    """Return how many bytes nginx's table of names needs for the longest: a name, its length, and two addresses."""
+    return next(size for size in (64, 128, 256, 512) if (max(map(len, names)) + 17) // 8 * 8 + 8 <= size)
+
+
+def includes(pattern: str, path: str) -> bool:
+    """Whether an `include` of `pattern` takes up the file."""
+    return fnmatch.fnmatchcase(path, _absolute(pattern)) and path.count("/") == _absolute(pattern).count("/")
+
+
+def _absolute(pattern: str) -> str:
+    return pattern if pattern.startswith("/") else f"{ETC}{pattern}"
+
+
+def _files(lines: Sequence[str]) -> dict[str, _Block]:
+    files: dict[str, _Block] = {}
+    open_blocks = [_Block("")]
+    for kind, *words in (line.split("\t") for line in lines):
+        if kind == "file":
+            open_blocks = [files.setdefault(words[0], _Block(words[0]))]
+        elif kind == "{":
+            block = _Block(words[0])
+            open_blocks[-1].parts.append(block)
+            open_blocks.append(block)
+        elif kind == "}":
+            open_blocks[1:] = open_blocks[1:-1]
+        else:
+            open_blocks[-1].parts.append(tuple(words))
+    return files
+
+
+def _everything(block: _Block) -> Iterator[Words]:
+    for part in block.parts:
+        yield from (part,) if isinstance(part, tuple) else _everything(part)
+
+
+def _walk(block: _Block, file: str, context: str, files: dict[str, _Block]) -> Iterator[Site | str]:
+    """Yield the sites, and the patterns of what is included beside them."""
+    for part in block.parts:
+        if isinstance(part, tuple):
+            if part[0] == "include":
+                yield from _included(part[1], context, files)
+        elif part.name == "server" and context == "http":
+            yield _site(file, list(_directives(part, files)))
+        elif part.name == "http":
+            yield from _walk(part, file, "http", files)
+
+
+def _included(pattern: str, context: str, files: dict[str, _Block]) -> Iterator[Site | str]:
+    if context == "http":
+        yield _absolute(pattern)
+    for path in sorted(path for path in files if includes(pattern, path)):
+        yield from _walk(files[path], path, context, files)
+
+
+def _directives(block: _Block, files: dict[str, _Block]) -> Iterator[Words]:
+    """Yield a server's own, those of files that it includes among them; a location's are not asked for."""
+    for part in block.parts:
+        if not isinstance(part, tuple):
+            continue
+        if part[0] != "include":
+            yield part
+            continue
+        for path in sorted(path for path in files if includes(part[1], path)):
+            yield from _directives(files[path], files)
+
+
+def _site(file: str, directives: list[Words]) -> Site:
+    def told(name: str) -> list[Words]:
+        return [words[1:] for words in directives if words[0] == name]
+
+    listens = tuple(listen for words in told("listen") for listen in _listens(words))
+    return Site(
+        file,
+        listens if told("listen") else (Listen("*", 80, frozenset()),),
+        tuple(name.lower() for words in told("server_name") for name in words),
+        tuple(words[0] for words in told("ssl_certificate") if words),
+    )
+
+
+def _listens(words: Words) -> Iterator[Listen]:
+    where, flags = words[0], frozenset(words[1:])
+    if where.startswith("unix:") or "quic" in flags:  # no TCP port of the host's
+        return
+    address, colon, port = where.rpartition(":")
+    if where.isdigit():
+        address, port = "*", where
+    elif not colon or where.endswith("]"):
+        address, port = where, "80"
+    if port.isdigit():
+        yield Listen("*" if address in {"", "*", "0.0.0.0"} else address, int(port), flags)  # noqa: S104
