@@ -74,7 +74,7 @@ def test_data_of_ours_that_were_moved_are_neither_left_behind_nor_served_from_th
     before = broken.shell(ROWS)
     for command in (("plan", "sandbox"), ("apply", "sandbox", "--yes")):
         code, document = broken.json(*command)
-        assert (code, document["steps"]) == (1, [])
+        assert (code, document.get("steps", [])) == (1, [])
         (fault,) = document["faults"]
         assert fault["where"] == "host1: cluster 17/health"
         assert "put a link to /srv/pg/health in the place of /var/lib/postgresql/17/health" in fault["hint"]
