@@ -57,7 +57,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Table:
-    """One of nftables', other than those that iptables and fail2ban manage."""
+    """One of nftables', other than those that iptables, Docker, libvirt and fail2ban manage."""
 
     family: str
     name: str

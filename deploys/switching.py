@@ -26,9 +26,10 @@ BACK = f"the rules that were there before come back by themselves within {PATIEN
 
 TAKE_BACK = f"systemctl start --no-block {ROLLBACK}.service"
 
-# The functions of all scripts below. An empty table of iptables' is saved as nothing.
+# The functions of all scripts below. Tables are saved without counters and times: what is saved twice is the same. An
+# empty table of iptables' is saved as nothing.
 _WORDS = f"""set -eu; umask 077; PATH=$PATH:/usr/sbin:/sbin
-saved() {{ "$1"-save -t filter 2>/dev/null > "$2" || : > "$2"
+saved() {{ "$1"-save -t filter 2>/dev/null | sed '/^#/d; /^:/s/ \\[.*/ [0:0]/' > "$2"
   [ -s "$2" ] || printf '%s\\n' '*filter' ':INPUT ACCEPT' ':FORWARD ACCEPT' ':OUTPUT ACCEPT' COMMIT > "$2"; }}
 tables() {{ for table in $1; do table="${{table%:*}} ${{table#*:}}"
   printf 'table %s {{\\n}}\\ndelete table %s\\n' "$table" "$table"; [ -n "$2" ] || nft list table $table; done; }}

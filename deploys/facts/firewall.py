@@ -13,14 +13,14 @@ ROLLBACK = "health-v1-ufw-rollback"
 RIVALS = ("nftables.service", "netfilter-persistent.service", "firewalld.service")
 """Whatever else loads rules at boot may throw ufw's away."""
 
-# Of nftables' tables those that are not iptables' or fail2ban's, without the elements of sets, which may be many.
+# Of nftables' tables those that are not iptables' or other programs', without the elements of sets, which may be many.
 _STATE = f"""PATH=$PATH:/usr/sbin:/sbin
 for family in '' 6; do
   for file in user before after; do echo "== $file$family"; cat /etc/ufw/$file$family.rules 2>/dev/null; done
   echo "== kernel$family"; ip${{family}}tables -S 2>/dev/null || echo none; done
 theirs=; iptables -S >/dev/null 2>&1 || theirs=ip; ip6tables -S >/dev/null 2>&1 || theirs="$theirs ip6"
 echo "== nft"; nft -t list ruleset 2>/dev/null | awk -v theirs=" $theirs " '
-  /^table / {{ skip = $3 ~ /^f2b/ || $2 ~ /^ip6?$/ && ($3 ~ /^(nat|mangle|raw|security)$/ ||
+  /^table / {{ skip = $3 ~ /^(f2b|docker|libvirt)/ || $2 ~ /^ip6?$/ && ($3 ~ /^(nat|mangle|raw|security)$/ ||
     $3 == "filter" && !index(theirs, " " $2 " ")) }} /^#/ {{ next }} !skip'
 echo "== rivals"; for unit in {" ".join(RIVALS)}; do
   if [ "$(systemctl is-enabled $unit 2>/dev/null)" = enabled ]; then echo $unit

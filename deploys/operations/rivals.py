@@ -51,7 +51,9 @@ def made_room() -> Commands:
         return
     why, effect = "ufw's package breaks it", "its files stay, and are kept aside"
     announce(Change("package", "netfilter-persistent", "remove", why, effect=effect))
-    removed = "DEBIAN_FRONTEND=noninteractive apt-get -qqy remove netfilter-persistent >&2"
+    # A package that is removed leaves its unit enabled.
+    removed = """set -eu; systemctl disable netfilter-persistent.service >&2
+DEBIAN_FRONTEND=noninteractive apt-get -qqy remove netfilter-persistent >&2"""
     yield StringCommand("sh", "-c", QuoteString(removed))
 
 

@@ -115,6 +115,7 @@ def test_an_owners_rules_come_back_when_the_operator_is_killed_and_when_they_are
     again = _apply(world, adopting)
     assert "Nothing to do" in again.stdout, again.stdout + again.stderr
 
+    assert len(world.shell("ls /var/lib/healthv1/before").split()) == 1, "the same was kept aside twice"
     world.shell(_PUT_BACK)
     assert world.shell(_SEEN).replace("disabled", "enabled") == before.replace("disabled", "enabled")
     assert _logs_in(world)
