@@ -19,14 +19,15 @@ from deploys.operations.change import Change, Commands, announce, as_agreed, for
 from deploys.stamps import APPLIED
 
 # systemctl returns 0 for a process that dies right after its start: what counts is that it is still there,
-# not restarted meanwhile, and that its own probe succeeds.
+# not restarted meanwhile, and that its own probe succeeds. Where a step fails, systemctl says no cause.
+_TELL = """tell() { echo "$unit did not become ready; the end of its journal:" >&2
+  journalctl --sync 2>/dev/null || true; journalctl -u "$unit" -n 20 --no-pager -o cat >&2; exit 1; }"""
 _SETTLE = """restarts() { systemctl show -p NRestarts --value -- "$unit"; }
 before=$(restarts)
 ready() { [ "$(systemctl is-active -- "$unit")" = active ] && sh -c "$probe" >/dev/null 2>&1; }
 i=0; until ready; do i=$((i+1))
   if [ $i -gt $((wait * 5)) ] || [ "$(systemctl is-failed -- "$unit")" = failed ] || [ "$(restarts)" != "$before" ]
-  then echo "$unit did not become ready; the end of its journal:" >&2
-    journalctl -u "$unit" -n 20 --no-pager -o cat >&2; exit 1; fi
+  then tell; fi
   sleep 0.2; done"""
 
 
@@ -119,6 +120,7 @@ def _script(
     quoted = shlex.quote(unit)
     lines = [
         f"set -eu\nunit={quoted} probe={shlex.quote(probe)} wait={wait}",
+        _TELL,
         f"sh -c {shlex.quote(test)} >&2",
     ]
     lines += ["systemctl unmask -- $unit"] * ("unmask" in steps)
@@ -128,7 +130,7 @@ def _script(
     for effect, paths in (("restart", restart_on), ("reload", reload_on)):
         lines.append(state_script(unit, effect, paths) + f"; {effect}_now=$now {effect}_stamp=$stamp")
     lines += ["systemctl is-enabled --quiet -- $unit || systemctl enable -- $unit"]
-    lines += [f"systemctl {step} -- $unit" for step in steps if step not in {"enable", "unmask"}]
+    lines += [f"systemctl {step} -- $unit || tell" for step in steps if step not in {"enable", "unmask"}]
     lines += [_SETTLE, f"install -d -m 0700 {APPLIED}"]
     lines += [f'printf "%s\\n" "${effect}_now" > "${effect}_stamp"' for effect in ("restart", "reload")]
     return "\n".join(lines)
