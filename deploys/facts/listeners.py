@@ -1,0 +1,48 @@
+"""Who listens on TCP ports, of those that are neither ours nor serve us."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import FactBase
+
+from deploys.ports import Claimed, Listener
+
+# Of ss: port, process, address, program. A unit tells who it is, and stays the same when it is restarted; in a session
+# of somebody's, or where systemd itself listens for a socket unit, the process does.
+_LISTENERS = r"""awk -v ports=" $ports " '{ n = split($4, part, ":"); port = part[n]
+  address = substr($4, 1, length($4) - length(port) - 1); gsub(/\[|\]|%.*/, "", address)
+  if (!index(ports, " " port " ")) next
+  process = program = "-"
+  if (match($0, /\(\("[^"]*",pid=[0-9]+/)) {
+    split(substr($0, RSTART + 3, RLENGTH - 3), who, "\",pid="); program = who[1]; process = who[2] }
+  print port, process, address, program }' | while read -r port process address program; do
+  unit=$(sed -nE 's#^(0:|[0-9]+:name=systemd):.*/([^/]+\.service)(/.*)?$#\2#p' "/proc/$process/cgroup" | tail -n 1)
+  ! ours "$port:$unit" || continue
+  echo "$port|$address|$program|${unit:-process $process}"; done"""
+
+
+class Listeners(FactBase[tuple[Listener, ...]]):
+    """Those on a port that is claimed and which no unit of the claim's has."""
+
+    default = tuple
+
+    def command(self, claims: Sequence[Claimed], marks: Mapping[str, str]) -> StringCommand:
+        ports = " ".join(dict.fromkeys(str(claim.port) for claim in claims))
+        cases = "\n".join(_case(claim, claim.units(marks)) for claim in claims)
+        ours = f"ours() {{ case $1 in\n{cases}\n*) false;; esac; }}"
+        script = f"ports={shlex.quote(ports)}\n{ours}\nss -Hltnp | {_LISTENERS}"
+        return StringCommand("{", "sh", "-c", QuoteString(script), "2>/dev/null", "||", "true;", "}")
+
+    def process(self, output: list[str]) -> tuple[Listener, ...]:
+        rows = (line.split("|", 3) for line in output)
+        return tuple(Listener(int(port), address, program, who) for port, address, program, who in rows)
+
+
+def _case(claim: Claimed, units: Sequence[str]) -> str:
+    if not units:
+        return ""
+    patterns = " | ".join(f"{claim.port}:{unit}" for unit in units)
+    return f"{patterns}) {f'ls {claim.only_if} >/dev/null' if claim.only_if else 'true'};;"
