@@ -1,4 +1,4 @@
-"""A system account, as the password database has it."""
+"""A system account, as the password database has it, and whose it is."""
 
 from __future__ import annotations
 
@@ -7,10 +7,34 @@ from dataclasses import dataclass
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
+from deploys.accounts import Place, Stranger
+from deploys.facts.release import COMPLETE
+
 _STATE = (
     'getent passwd "$1" | cut -d: -f1,3-7; id -gn "$1"; id -Gn "$1";'
     ' case "$(getent shadow "$1" | cut -d: -f2)" in "!"*|"*"*) echo locked;; *) echo open;; esac'
 )
+# Of an account of a person, or of somebody's program. A "!" before a password only keeps it for later.
+_STRANGER = """low() { limit=$(sed -n "s/^$1[ \t]*//p" /etc/login.defs)
+  [ "$2" != 0 ] && [ "$2" -lt "${limit:-1000}" ]; }
+who=$1; entry=$(getent passwd "$who") && {
+IFS=: read -r _ _ uid gid _ home shell <<END
+$entry
+END
+low UID_MIN "$uid" || echo person
+echo "uid=$uid"; echo "home=$home"
+[ ! -d "$home" ] || [ -z "$(ls -A -- "$home")" ] || echo files
+ls "$home"/.ssh/authorized_keys* >/dev/null && echo keys
+getent shadow "$who" | cut -d: -f2 | grep -q '[$]' && echo password; }
+getent group "$who" | { IFS=: read -r _ _ gid members && {
+low GID_MIN "$gid" || echo people
+others=$(getent passwd | awk -F: -v gid="$gid" -v who="$who" '$4 == gid && $1 != who { print $1 }')
+echo "members=$(echo "$members" $others)"; }; }"""
+# A release that is whole is ours; what stands in our folders before the first one is whole is known by its name.
+_PLACE = f"""home=$1; ls "$home"/releases/*/{COMPLETE} >/dev/null && {{ echo ours; exit; }}
+if [ -e "$home" ] || [ -L "$home" ]; then [ -d "$home" ] && [ ! -L "$home" ] || echo "kind=$(stat -c %F -- "$home")"; fi
+cd "$home" && find . -mindepth 1 ! -type d ! -path ./.env ! -path ./.env.owner ! -path './releases/*' -printf '%P\\n' \
+  | LC_ALL=C sort | head -n 3 | sed 's/^/holds=/'"""
 
 
 @dataclass(frozen=True)
@@ -34,3 +58,52 @@ class AccountState(FactBase[Account | None]):
         entry, group, groups, lock = output
         *_, home, shell = entry.split(":")
         return Account(home, shell, group, frozenset(groups.split()), lock == "locked")
+
+
+class AccountOwner(FactBase[Stranger]):
+    """What of an account, and of the group of its name, tells that somebody has it."""
+
+    default = Stranger
+
+    def command(self, account: str) -> StringCommand:
+        return _quiet(_STRANGER, account)
+
+    def process(self, output: list[str]) -> Stranger:
+        said = dict(line.partition("=")[::2] for line in output)
+        return Stranger(
+            uid=said.get("uid", ""),
+            home=said.get("home", ""),
+            members=said["members"].split() if "members" in said else None,
+            traits=frozenset(said) - {"uid", "home", "members"},
+        )
+
+
+class PlaceOwner(FactBase[Place]):
+    """What of a home tells that it is ours, or somebody else's."""
+
+    default = Place
+
+    def command(self, home: str) -> StringCommand:
+        return _quiet(_PLACE, home)
+
+    def process(self, output: list[str]) -> Place:
+        kind = next((line[5:] for line in output if line.startswith("kind=")), "")
+        return Place("ours" in output, kind, tuple(line[6:] for line in output if line.startswith("holds=")))
+
+
+class LoginName(FactBase[str]):
+    """Whom we log in as, before sudo."""
+
+    default = str
+
+    def command(self) -> str:
+        return 'echo "${SUDO_USER:-$(id -un)}"'
+
+    def process(self, output: list[str]) -> str:
+        return output[0]
+
+
+def _quiet(script: str, argument: str) -> StringCommand:
+    return StringCommand(
+        "{", "sh", "-c", QuoteString(script), "owner", QuoteString(argument), "2>/dev/null;", "true;", "}"
+    )

@@ -19,6 +19,8 @@ if [ -e {APPLIED}/pgbouncer.service.restart ] || managed /etc/pgbouncer/pgbounce
 hook=/etc/letsencrypt/renewal-hooks/deploy/serve-certificate
 ! managed $hook || sed -n 's#^lineage=/etc/letsencrypt/live/\([^ ]*\) .*#lineage=\1#p' $hook
 ! managed /etc/ufw/ufw.conf || echo firewall=ufw
+api=/etc/systemd/system/health-v1-api@.service
+! managed $api || sed -n 's/^User=/account=/p; s/^WorkingDirectory=/home=/p' $api
 cd {OURS} 2>/dev/null || exit 0
 for mark in *; do case $mark in \*|*.new|files) ;; *) printf '%s=%s\n' "$mark" "$(head -n 1 "$mark")";; esac; done"""
 

@@ -6,13 +6,20 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.facts.account import Account, AccountState
+from deploys.accounts import is_ours, of_account, of_home
+from deploys.facts.account import Account, AccountOwner, AccountState, LoginName, PlaceOwner
+from deploys.facts.marks import Marks
+from deploys.marks import mark
 from deploys.operations.change import Change, Commands, announce
+from deploys.operations.foreign import refuse_foreign
 
-_GROUP = 'set -eu; getent group "$1" >/dev/null || groupadd --system -- "$1"\n'
-_CREATE = _GROUP + 'useradd --system --gid "$1" --home-dir "$2" --no-create-home --shell "$3" -- "$1"'
+_GROUP = 'getent group "$1" >/dev/null || groupadd --system -- "$1"\n'
+_CREATE = 'useradd --system --gid "$1" --home-dir "$2" --no-create-home --shell "$3" -- "$1"'
+_VACANT = """if getent passwd "$1" >/dev/null; then
+  echo "$1 is there by now: look at the plan again" >&2; exit 1; fi
+"""
 # Only under a prefix, and be it none, does it change the home of an account that is at work. Its services do not mind.
-_UPDATE = _GROUP + 'usermod --prefix /. --gid "$1" --home "$2" --shell "$3" --lock -- "$1"'
+_UPDATE = 'usermod --prefix /. --gid "$1" --home "$2" --shell "$3" --lock -- "$1"'
 
 
 @operation()
@@ -26,7 +33,8 @@ def account(account: str, home: str, shell: str) -> Commands:
     reasons = ["a password opens it"] * (not found.locked) + ["its group"] * (found.group != account) if found else []
     was, becomes = _shown(found), _shown(wanted)
     announce(Change("account", account, "update" if found else "create", ", ".join(reasons), was=was, becomes=becomes))
-    script = _UPDATE if found else _CREATE
+    ours = f"{mark('account', account)}\n{mark('home', home)}\n"
+    script = "set -eu\n" + (ours + _GROUP + _UPDATE if found else _VACANT + ours + _GROUP + _CREATE)
     yield StringCommand("sh", "-c", QuoteString(script), "account", *(QuoteString(x) for x in (account, home, shell)))
 
 
@@ -34,3 +42,21 @@ def _shown(account: Account | None) -> str:
     if account is None:
         return ""
     return f"{account.home} {account.shell}, group {account.group}, {'locked' if account.locked else 'open'}"
+
+
+@operation()
+def nobody_elses(account: str, home: str) -> Commands:
+    """Refuse the account and the home if they are anybody else's, or whom we log in as."""
+    marks = host.get_fact(Marks)
+    login = host.data.get("ssh_user") or host.get_fact(LoginName)
+    place = host.get_fact(PlaceOwner, home=home)
+    stranger = host.get_fact(AccountOwner, account=account)
+    ours = is_ours(account, home, marks.get("account", ""), stranger, place)
+    refuse_foreign(
+        [
+            *of_account(account, home, login, stranger, ours=ours),
+            *of_home(home, place, marked=marks.get("home") == home),
+        ]
+    )
+    host.noop(f"{account} and {home} are ours, or vacant")
+    yield from ()
