@@ -43,6 +43,10 @@ reading = here.chosen(Reading)
 # Every host.
 deploy_preflight(
     settings=here.settings(Preflight),
+    stack=stack,
+    topology=topology,
+    parts=here.parts(),
+    status_port=here.settings(Nginx).status_port,
     backend=here.backend() if here.is_first("all") else None,
     secrets=here.needed(stack, environment, here.settings(Rollout), reading),
     require_escrow=environment.require_escrow,

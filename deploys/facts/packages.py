@@ -1,14 +1,23 @@
-"""Which packages are installed, and whether an earlier installation was cut short."""
+"""Which packages are installed, what apt would do to install others, and what an earlier installation left."""
 
 from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-# While somebody renews the lists, apt fails halfway through them ("Cache is out of sync"): that is no answer.
-_POLICY = """for i in 1 2 3 4; do
-  said=$(LC_ALL=C apt-cache policy -- "$@" 2>/dev/null) && printf '%s\\n' "$said" && exit; sleep 0.5
-done"""
+from deploys.apt import INTERRUPTED, SIMULATE
+from deploys.foretold import Foretold, foretold
+
+# Of each package the version that apt would take, and where from: "Cand nginx 1.26.3", "From nginx http://… stable".
+_POLICY = """policy() { [ $# = 0 ] || LC_ALL=C apt-cache policy -- "$@" 2>/dev/null | awk '
+/^[^ ]/ { name = $1; sub(/:$/, "", name); told = 0 }
+$1 == "Candidate:" { version = $2; if (version != "(none)") print "Cand", name, version }
+$1 ~ /^-?[0-9]+$/ && $2 ~ "/" { if (at == version && !told && $2 != "/var/lib/dpkg/status") {
+  told = 1; print "From", name, $2, $3 }; next }
+/^ (\\*\\*\\*|   ) / { at = $1 == "***" ? $2 : $1 }'; }"""
 
 
 class InstalledPackages(FactBase[dict[str, str]]):
@@ -27,36 +36,55 @@ class InstalledPackages(FactBase[dict[str, str]]):
         return {package: version for status, package, version in rows if status.strip() == "ii"}
 
 
-class CandidateVersions(FactBase[dict[str, str]]):
-    """Package name to the version that apt would install by the lists that the host has now, of those it knows."""
+class Installation(FactBase[Foretold]):
+    """What apt would do to install these packages, by the lists that the host has now."""
 
-    default = dict
+    default = Foretold
 
     def command(self, packages: tuple[str, ...]) -> StringCommand:
-        quoted = (QuoteString(package) for package in packages)
-        return StringCommand("sh", "-c", QuoteString(_POLICY), "policy", *quoted)
+        script = f"""{SIMULATE}\n{_POLICY}
+if simulate install "$@"; then printf '%s\\n' "$said" | grep -E '^(Inst|Remv) '
+  printf '%s\\n' "$said" | awk '/ be DOWNGRADED:/ {{ low = 1; next }} !/^ / {{ low = 0 }} low {{
+    for (i = 1; i <= NF; i++) print "Down", $i }}'
+  policy $(printf '%s\\n' "$said" | sed -nE '/^Inst .*(Debian|Ubuntu)/d; s/^Inst ([^ ]+) .*/\\1/p')
+else policy "$@"; printf '%s\\n' "$said" | sed 's/^/Said /'; fi
+apt-mark showhold | sed 's/^/Hold /'; true"""
+        return StringCommand("sh", "-c", QuoteString(script), "installation", *(QuoteString(name) for name in packages))
 
-    def process(self, output: list[str]) -> dict[str, str]:
-        found, package = {}, ""
-        for line in output:
-            key, _, value = line.strip().partition(":")
-            if not line.startswith(" "):
-                package = key
-            elif key == "Candidate" and value.strip() != "(none)":
-                found[package] = value.strip()
-        return found
+    def process(self, output: list[str]) -> Foretold:
+        return foretold(output)
 
 
-class InterruptedPackages(FactBase[list[str]]):
-    """What dpkg finds half-installed, half-configured or still in its journal; empty when all is well."""
+class Repair(FactBase[tuple[str, ...]]):
+    """What apt would remove to have every dependency of what is installed."""
 
-    default = list
+    default = tuple
 
     def command(self) -> str:
-        return (
-            "{ dpkg-query -W -f '${db:Status-Abbrev}|${Package}\\n' | grep -v '^[ihrup][inc] ' | cut -d'|' -f2;"
-            " ls /var/lib/dpkg/updates; } 2>/dev/null || true"
-        )
+        script = f"{SIMULATE}\nsimulate -f install; printf '%s\\n' \"$said\" | grep '^Remv '; true"
+        return f"sh -c {shlex.quote(script)}"
 
-    def process(self, output: list[str]) -> list[str]:
-        return output
+    def process(self, output: list[str]) -> tuple[str, ...]:
+        return foretold(output).removed
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    name: str
+    state: str
+    """As dpkg says it: unpacked, half-configured, half-installed …"""
+    had: bool
+    """A source of the host has it."""
+
+
+class InterruptedPackages(FactBase[tuple[Interrupted, ...]]):
+    """What dpkg has in halves, or still in its journal; empty when all is well."""
+
+    default = tuple
+
+    def command(self) -> str:
+        return INTERRUPTED
+
+    def process(self, output: list[str]) -> tuple[Interrupted, ...]:
+        rows = (line.split("|") for line in output)
+        return tuple(Interrupted(name, state, had == "yes") for name, state, had in rows)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from pyinfra.api.command import PyinfraCommand
@@ -13,6 +14,7 @@ from pyinfra.api.host import Host
 from pyinfra.context import ctx_host
 
 Commands = Generator[PyinfraCommand, None, None]
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ _listener: ContextVar[list[Change] | None] = ContextVar("listener", default=None
 _silent: ContextVar[bool] = ContextVar("silent", default=False)
 _created: WeakKeyDictionary[Host, set[tuple[str, str]]] = WeakKeyDictionary()
 _foreseen: WeakKeyDictionary[Host, set[str]] = WeakKeyDictionary()
-_planned: WeakKeyDictionary[Host, dict[str, str]] = WeakKeyDictionary()
+_planned: WeakKeyDictionary[Host, dict[str, Any]] = WeakKeyDictionary()
 _agreed: WeakKeyDictionary[Host, dict[str, list[Change]]] = WeakKeyDictionary()
 _brought: WeakKeyDictionary[Host, dict[str, str]] = WeakKeyDictionary()
 
@@ -107,12 +109,15 @@ def was_missing(kind: str, target: str) -> bool:
     return (kind, target) in _created.get(ctx_host.get(), ())
 
 
-def as_planned(name: str, value: str) -> str:
-    """Return what the plan said of `name`, also when the run itself has brought other news: fresh lists of packages."""
+def as_planned(name: str, find: Callable[[], Found]) -> Found:
+    """Return what the plan found of `name`, also when the run has brought other news since: fresh lists of packages."""
     said = _planned.setdefault(ctx_host.get(), {})
+    if ctx_host.get().state.is_executing and name in said:
+        return said[name]  # type: ignore[no-any-return]
+    found = find()
     if _planning():
-        said[name] = value
-    return said.get(name, value)
+        said[name] = found
+    return found
 
 
 def falls_to(operation: str, target: str) -> bool:

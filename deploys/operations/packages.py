@@ -2,58 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.facts.packages import CandidateVersions, InstalledPackages, InterruptedPackages
+from deploys.apt import INSTALL, MEND
+from deploys.facts.marks import Marks
+from deploys.facts.packages import Installation, InstalledPackages, Interrupted, InterruptedPackages, Repair
+from deploys.foreign import Foreign
+from deploys.foretold import Foretold, judged, left_in_halves, would_go
 from deploys.operations.change import Change, Commands, announce, as_planned, falls_to
-
-# Lists are refreshed only when something is to be installed: a converged host is never "changed" by their age.
-# HEALTHV1_INSTALLING keeps services from being started before they are configured (templates/preflight/policy-rc.d).
-# DPkg::Lock::Timeout covers the frontend lock alone: whoever still holds the lists is waited for here.
-_APT = """set -eu; export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 HEALTHV1_INSTALLING=yes
-apt() { apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 \
-  -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold --no-install-recommends "$@"; }
-update() { i=0; until said=$(apt update --error-on=any 2>&1); do i=$((i+1))
-  case $said in *"Could not get lock"*) [ $i -lt 100 ] && sleep 3 && continue; esac
-  printf '%s\\n' "$said" >&2; exit 1; done; }
-"""
-_INSTALL = (
-    _APT
-    + """fresh() { find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440 2>/dev/null | grep -q .; }
-fresh && apt install "$@" || { update; apt install "$@"; } || {
-  # A disk that was full can leave lists and caches that contradict each other.
-  rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; update; apt install "$@"; }"""
-)
-# In this order, twice at most: configuring may need a package that was being unpacked, and the other way round.
-_MEND = _APT + "dpkg --configure -a --force-confdef --force-confold || true; apt -f install; dpkg --configure -a"
+from deploys.operations.foreign import refuse_foreign
 
 
 @operation()
 def packages(names: tuple[str, ...]) -> Commands:
-    """Have each package installed, in whatever version the distribution has."""
+    """Have each package installed, in the version that the host's sources prefer: the plan's, or none.
+
+    What apt would do besides is asked first: what it brings and upgrades is told, and it removes nothing.
+    """
     found = host.get_fact(InstalledPackages, packages=names)
+    operation = " ".join(names)
     # Another component may bring it, or the end of an installation that was cut short.
-    missing = [name for name in names if name not in found and falls_to(" ".join(names), f"package {name}")]
+    missing = [name for name in names if name not in found and falls_to(operation, f"package {name}")]
     if not missing:
         host.noop("all packages are installed")
         return
-    candidates = host.get_fact(CandidateVersions, packages=tuple(missing))
+    would, besides = as_planned(f"packages {operation}", lambda: _asked(operation, missing))
     for name in missing:
-        announce(Change("package", name, "install", becomes=as_planned(f"package {name}", candidates.get(name, ""))))
-    yield StringCommand("sh", "-c", QuoteString(_INSTALL), "install", *(QuoteString(name) for name in missing))
+        why = f"brings {', '.join(besides)}" if besides and name == missing[0] else ""
+        announce(Change("package", name, "install", why, becomes=would.told(name)))
+    upgraded = "\n".join(one.name for one in would.installed if one.was)
+    exact = (f"{name}={version}" if (version := would.version(name)) else name for name in missing)
+    words = (QuoteString(word) for word in (upgraded, *exact))
+    yield StringCommand("sh", "-c", QuoteString(INSTALL), "install", *words)
+
+
+def _asked(operation: str, missing: Sequence[str]) -> tuple[Foretold, list[str]]:
+    """Return what apt would do, and what it brings that no other operation names. Raises `Refused`."""
+    would = host.get_fact(Installation, packages=tuple(missing))
+    _, theirs = _in_halves()
+    refuse_foreign([*theirs, *judged(would, missing)])
+    others = [one for one in would.installed if one.name not in missing]
+    return would, [str(one) for one in others if falls_to(operation, f"package {one.name}")]
+
+
+def _in_halves() -> tuple[list[Interrupted], list[Foreign]]:
+    """Return what was cut short and can be had again, and what somebody installed by hand and left like that."""
+    broken, ours = host.get_fact(InterruptedPackages), _being_installed()
+    had = [one for one in broken if one.had or one.name in ours or one.state.startswith("triggers")]
+    return had, [left_in_halves(one.name, one.state) for one in broken if one not in had]
+
+
+def _being_installed() -> tuple[str, ...]:
+    return tuple(host.get_fact(Marks).get("packages", "").split())
 
 
 @operation()
 def mended() -> Commands:
-    """Finish an installation that was cut short."""
-    broken = host.get_fact(InterruptedPackages)
+    """Finish an installation that was cut short. What it would remove is ours, or is refused."""
+    broken, theirs = _in_halves()
     if not broken:
-        host.noop("no package is half-installed")
+        host.noop("no package that a source has is in halves")
         return
+    ours = _being_installed()
+    removed = host.get_fact(Repair)
+    refuse_foreign(theirs or [would_go(name) for name in removed if name not in ours])
     why = "an earlier installation was cut short"
-    for name in broken:
-        falls_to("mended", f"package {name}")
-        announce(Change("package", name, "configure", why, was="half-installed", becomes="installed"))
-    yield StringCommand("sh", "-c", QuoteString(_MEND), "mend")
+    for one in broken:
+        falls_to("mended", f"package {one.name}")
+        announce(Change("package", one.name, "configure", why, was=one.state, becomes="installed"))
+    yield StringCommand("sh", "-c", QuoteString(MEND), "mend", QuoteString("\n".join(removed)))

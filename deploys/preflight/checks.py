@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from deploys.apt import INTERRUPTED
 from deploys.component import Check
 
 
@@ -13,8 +14,8 @@ def checks() -> list[Check]:
             "add the host's name to /etc/hosts",
         ),
         Check(
-            "No package is half-installed",
-            'test -z "$(dpkg --audit)" && test -z "$(ls -A /var/lib/dpkg/updates)"',
+            "No installation of packages is cut short",
+            f"test -z \"$({{ {INTERRUPTED}; }} | grep '|yes$')\"",
             "run: dpkg --configure -a && apt-get -f install",
         ),
         Check(

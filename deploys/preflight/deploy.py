@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from deploys.component import Secret, template
+from deploys.component import Secret
 from deploys.facts.machine import MachineState
 from deploys.faults import Refused
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
-from deploys.operations.files import directory, file
+from deploys.operations.files import absent, directory
 from deploys.operations.packages import mended
+from deploys.operations.ports import ports_are_free
 from deploys.operations.secrets import stored
 from deploys.operations.shell import ensure
+from deploys.ports import claimed
 from deploys.preflight.assessment import assess
 from deploys.preflight.checks import checks
 from deploys.preflight.settings import Preflight
 from deploys.secret import Backend
+from deploys.stack import Stack, Topology
 
 NAME_RESOLVES = 'getent hosts "$(hostname)"'
 
 
 @deploy("Preflight")
 def deploy_preflight(
-    settings: Preflight, backend: Backend | None, secrets: tuple[Secret, ...], require_escrow: bool
+    settings: Preflight,
+    stack: Stack,
+    topology: Topology,
+    parts: Iterable[str],
+    status_port: int,
+    backend: Backend | None,
+    secrets: tuple[Secret, ...],
+    require_escrow: bool,
 ) -> None:
     """Measure the host. `secrets` are those that this run has to have; the backend is asked on one host only."""
     Refused.unless(assess(host.name, host.get_fact(MachineState), settings))
+    claims = tuple(claimed(stack, topology, parts, status_port))
+    ports_are_free(name="See that our ports are free", claims=claims)
     if backend and secrets:
         Refused.unless(backend.unexported(secrets) if require_escrow else ())
         stored(name="Keep generated secrets in the backend", backend=backend, secrets=secrets)
@@ -37,18 +51,9 @@ def deploy_preflight(
         test=NAME_RESOLVES,
         command='printf "127.0.1.1 %s\\n" "$(hostname)" >> /etc/hosts',
     )
-    file(
-        name="Wait for other package installations",
-        path="/etc/apt/apt.conf.d/90health-v1",
-        content=template("preflight/90health-v1"),
-    )
-    file(
-        name="Let services wait for their configuration",
-        path="/usr/sbin/policy-rc.d",
-        content=template("preflight/policy-rc.d"),
-        mode="0755",
-        test='sh -n "$1"',
-    )
+    # Up to revision df5e1d9 ours lay there, and told the owner's own apt what only ours had to know.
+    absent(name="Leave apt's configuration to the owner", path="/etc/apt/apt.conf.d/90health-v1")
+    absent(name="Leave to the owner what packages start", path="/usr/sbin/policy-rc.d")
     mended(name="Finish interrupted package installations")
     directory(name="Make a place for stamps", path="/var/lib/health-v1", mode="0700")
     claim("preflight", checks())

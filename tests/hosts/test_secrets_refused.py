@@ -33,7 +33,7 @@ def _token(world, project, tmp_path, policy):
 def untouched(bare):
     """A fresh host; nothing was written to it."""
     yield bare
-    assert bare.shell("ls /etc/apt/apt.conf.d/90health-v1 /var/lib/health-v1 2>/dev/null || true") == ""
+    assert bare.shell("ls -d /usr/sbin/ufw /var/lib/health-v1 2>/dev/null || true") == ""
 
 
 def test_each_secret_that_may_not_be_read_is_named(untouched, project, tmp_path):

@@ -1,0 +1,88 @@
+"""How apt is told and asked: what it would do is asked with the options that it is then told to do it with.
+
+The owner's own apt is left as it is: what ours has to know stands on its command line and in its environment alone.
+"""
+
+from __future__ import annotations
+
+from deploys.marks import OURS
+
+_ASKED = "apt-get -sqy -o Debug::NoLocking=true -o APT::Get::AutomaticRemove=false --no-install-recommends"
+# Asked without a lock, and what would be removed is told, not refused. While somebody renews the lists, apt fails
+# halfway through them ("Cache is out of sync"): that is no answer. "Unable to" is apt's last word on it.
+SIMULATE = f"""export LC_ALL=C
+simulate() {{ for i in 1 2 3 4; do
+  said=$({_ASKED} --allow-change-held-packages --allow-downgrades "$@" 2>&1) && return 0
+  case $said in *"Unable to "* | *"installation candidate"* | *"nmet dependencies"*) return 1;; esac; sleep 0.5
+done; return 1; }}"""
+
+# What dpkg has in halves: the package, its state, and whether a source has it, so that it can be had again.
+INTERRUPTED = """{ form='${db:Status-Abbrev}|${Package}|${db:Status-Status}\\n'
+dpkg-query -W -f "$form" | grep -v '^[ihrup][inc] ' | while IFS='|' read -r _ name state; do
+  sources=$(LC_ALL=C apt-cache policy -- "$name" | grep -E '^ +-?[0-9]+ [^ ]*/' | grep -vF /var/lib/dpkg/status)
+  [ -n "$sources" ] && had=yes || had=no
+  echo "$name|$state|$had"; done
+ls /var/lib/dpkg/updates | grep -q . && echo "dpkg|interrupted|yes"; } 2>/dev/null || true"""
+
+# Services are started once they are configured, and nobody else's is restarted: what packages start them with is found
+# here first. Nothing of that is left on the host, where the owner may have a policy-rc.d of his own.
+_TOOLS = "/var/lib/healthv1/installing"
+_QUIET = f"""(umask 077; rm -rf {_TOOLS}; mkdir -p {_TOOLS})
+trap 'rm -rf {_TOOLS}' EXIT; trap 'exit 1' HUP INT TERM
+cat > {_TOOLS}/deb-systemd-invoke <<'END'
+#!/bin/sh
+case " $* " in *" daemon-reload "* | *" daemon-reexec "*) exec /usr/bin/deb-systemd-invoke "$@";; esac
+END
+cat > {_TOOLS}/invoke-rc.d <<'END'
+#!/bin/sh
+case " $* " in *" status "* | *" --query "*) exec /usr/sbin/invoke-rc.d "$@";; esac
+END
+chmod 0700 {_TOOLS}/*
+export PATH={_TOOLS}:/usr/sbin:/usr/bin:/sbin:/bin NEEDRESTART_SUSPEND=yes"""
+
+# DPkg::Lock::Timeout covers the frontend lock alone: whoever still holds the lists is waited for here.
+_APT = f"""set -eu; export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+{_QUIET}
+ask() {{ {_ASKED} "$@" 2>&1; }}
+apt() {{ apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o DPkg::Path="$PATH" \
+  -o APT::Get::Remove=false -o APT::Get::AutomaticRemove=false --no-install-recommends \
+  -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }}
+update() {{ i=0; until said=$(apt update --error-on=any 2>&1); do i=$((i+1))
+  case $said in *"Could not get lock"*) [ $i -lt 100 ] && sleep 3 && continue; esac
+  printf '%s\\n' "$said" >&2; exit 1; done; }}
+names() {{ sed -nE "s/^$1 ([^ ]+) .*/\\1/p"; }}
+note() {{ (umask 077; mkdir -p {OURS}; echo "$@" > {OURS}/packages.new
+  mv -fT {OURS}/packages.new {OURS}/packages; sync -f {OURS}); }}
+"""
+# $1: packages that the plan said would be upgraded, a line for each. The others: what to install, as name=version where
+# the plan knew the version. Lists are refreshed only when something is to be installed: a converged host is never
+# "changed" by their age. What the plan said is what is installed, or nothing is.
+INSTALL = (
+    _APT
+    + f"""upgraded=$1; shift
+fresh() {{ find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440 2>/dev/null | grep -q .; }}
+moved() {{ echo "$1" "The lists of packages have moved since the plan: look at the plan again." >&2; exit 1; }}
+attempt() {{
+  said=$(ask -o APT::Get::Remove=false install "$@") || {{ printf '%s\\n' "$said" >&2; return 1; }}
+  more=$(printf '%s\\n' "$said" | grep -E '^Inst [^ ]+ \\[' | names Inst | grep -vxF -- "$upgraded" || true)
+  case $* in *=*) [ -z "$more" ] || moved "$(echo $more) would have to be upgraded now.";; esac
+  note $(printf '%s\\n' "$said" | names Inst)
+  apt install "$@"; }}
+renew() {{ update; for one; do case $one in *=*) name=${{one%%=*}} version=${{one#*=}}
+  now=$(apt-cache policy -- "$name" | sed -n 's/^  Candidate: //p')
+  [ "$now" = "$version" ] || moved "$name was to be $version, and is ${{now:-not to be had}} now.";; esac; done; }}
+fresh && attempt "$@" || {{ renew "$@"; attempt "$@"; }} || {{
+  # A disk that was full can leave lists and caches that contradict each other.
+  rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; renew "$@"; attempt "$@"; }}
+rm -f {OURS}/packages"""
+)
+# $1: packages that the plan said would be removed: what of ours lies there in halves. In this order, twice at most:
+# configuring may need a package that was being unpacked, and the other way round.
+MEND = (
+    _APT
+    + f"""configure() {{ dpkg --configure -a --force-confdef --force-confold; }}
+configure || true
+more=$(ask -f install | names Remv | grep -vxF -- "$1" || true)
+[ -z "$more" ] || {{ echo "apt would now remove $(echo $more): look at the plan again." >&2; exit 1; }}
+apt -o APT::Get::Remove=true -f install; configure; rm -f {OURS}/packages"""
+)
