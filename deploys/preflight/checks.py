@@ -15,7 +15,7 @@ def checks() -> list[Check]:
         ),
         Check(
             "No installation of packages is cut short",
-            f"test -z \"$({INTERRUPTED} | grep '|yes$')\"",
+            f"test -z \"$({{ {INTERRUPTED}; }} | grep '|yes$')\"",
             "run: dpkg --configure -a && apt-get -f install",
         ),
         Check(

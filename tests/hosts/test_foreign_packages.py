@@ -1,5 +1,7 @@
 """Packages, ports and accounts of the host's owner: all of it is named before anything is changed, and stays."""
 
+import pytest
+
 from tests.hosts.pasts.preflight import PACKAGE, REPOSITORY
 
 IN_HALVES = PACKAGE + "package vendor-agent 3.1 'Depends: libvendor-runtime (>= 9)\n'; ! dpkg -i /root/vendor-agent.deb"
@@ -36,6 +38,7 @@ def _installs(world, project):
     return {change["target"]: change for change in changes if change["kind"] == "package"}
 
 
+@pytest.mark.long
 def test_what_apt_or_we_would_take_from_the_owner_is_refused_with_its_way_out(bare, project):
     bare.shell(IN_HALVES)
     found = _refused(bare, project)

@@ -1,11 +1,14 @@
 """A host that falls short is refused with everything that it lacks."""
 
+import os
+import subprocess
 from dataclasses import replace
 
 import pytest
 
 from deploys.facts.machine import Machine, MachineState
 from deploys.preflight.assessment import assess
+from deploys.preflight.checks import checks
 from deploys.preflight.settings import SUPPORTED, Preflight
 
 GIB = 2**30
@@ -56,3 +59,19 @@ python=
 rotational=1"""
     found = MachineState().process(said.splitlines())
     assert (found.memory, found.python, found.rotational) == (25195400000, "", True)
+
+
+@pytest.mark.parametrize(("package", "holds"), [("bash", False), ("of-a-vendor", True)])
+def test_an_installation_that_was_cut_short_is_claimed_of_what_a_source_has_alone(tmp_path, package, holds):
+    """What its owner installed by hand, and left in halves, is the owner's."""
+    (claimed,) = (check for check in checks() if "cut short" in check.claim)
+    (tmp_path / "dpkg-query").write_text(f"#!/bin/sh\necho 'iU |{package}|unpacked'\n")
+    (tmp_path / "apt-cache").write_text(
+        "#!/bin/sh\ncase $* in *bash) echo '        500 http://deb.example.net/ x';; esac\n"
+        "echo '        100 /var/lib/dpkg/status'\n"
+    )
+    (tmp_path / "ls").write_text("#!/bin/sh\n")
+    for program in tmp_path.iterdir():
+        program.chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    assert (subprocess.run(["sh", "-c", claimed.command], env={"PATH": path}, check=False).returncode == 0) == holds
