@@ -13,7 +13,7 @@ THEIRS = "server { listen 127.0.0.1:8088; return 200 theirs; }"
 # The owner has a site and a certificate of his own beside ours by now.
 LIVED_IN = f"""echo '{THEIRS}' > /etc/nginx/sites-enabled/theirs && nginx -t -q && systemctl reload nginx
 echo kept > /opt/health-v1/data/kept; touch /etc/letsencrypt/renewal/theirs.example.conf"""
-ENDED = "Edge: Disable the site"
+ENDED = "Edge: Remove what trusted another authority by hand"
 
 
 def leaves(world, project):
@@ -88,6 +88,8 @@ def _killed_once_it_has_begun(world, project):
 def _is_down_and_kept(world):
     assert world.shell("cat /opt/health-v1/data/kept", LEAVER) == "kept\n"
     assert world.shell("curl -sS http://127.0.0.1:8088", LEAVER) == "theirs", "the owner's site answers"
+    keys = "find /etc/letsencrypt /etc/nginx/tls -name 'privkey*' -o -name 'private_key*' -o -name health-v1.pem"
+    assert world.shell(keys, LEAVER) == "", "the certificate's keys are gone"
     ports = world.shell("ss -Hltn | awk '{print $4}' | sort -u", LEAVER).split()
     assert ports == ["0.0.0.0:22", "127.0.0.1:8088", "[::]:22"]
     assert world.shell("systemctl is-enabled certbot.timer", LEAVER) == "enabled\n", "his certificate is renewed"
