@@ -102,13 +102,14 @@ def _certificate(lineage: str) -> None:
     alone = not host.get_fact(Succeeds, test=others)
     if alone:
         stopped(name="Stop renewals", unit="certbot.timer", effect="nobody is interrupted")
-    absent(name="Remove the hook of renewals", path=HOOK)
     absent(name="Remove what trusted another authority by hand", path=WRAPPER)
     absent(name="Remove what trusted it in renewals", path=DROP_IN)
     places = [f"{RENEWALS}/{ours}", f"/etc/letsencrypt/live/{lineage}", f"/etc/letsencrypt/archive/{lineage}"]
     # The account's key lets its holder revoke the certificate, and get another for as long as the authority remembers.
     for path in host.loop([*places, *(["/etc/letsencrypt/accounts"] if alone else [])]):
         removed(name=f"Remove {path}", path=path, kind="certificate", why="a private key is, or was, kept with it")
+    # On hosts of earlier versions it alone tells which lineage is ours: it goes last.
+    absent(name="Remove the hook of renewals", path=HOOK)
 
 
 @deploy("API")

@@ -58,15 +58,23 @@ class Present:
 
     @property
     def played(self) -> Member:
-        """Return it with all that it has played: as it remembers itself, else as its marks tell."""
-        own = next((one for one in read(self.record) if one.address == self.member.address), None)
-        before = own.parts if own else [MARKED[mark] for mark in self.marks if mark in MARKED]
+        """Return it with all that it has played: as it remembers itself, else as its marks tell.
+
+        The marks of a host that was retired stand still: what is kept there is ours.
+        """
+        marked = () if self._own("retired") else tuple(MARKED[mark] for mark in self.marks if mark in MARKED)
+        own = self._own()
+        before = own.parts if own else marked
         return replace(self.member, parts=_ordered([*self.member.parts, *before]))
 
     @property
     def noted(self) -> tuple[str, ...]:
         """Return the parts that an apply gave it."""
-        return next((one.parts for one in read(self.record) if one.address == self.member.address), ())
+        own = self._own()
+        return own.parts if own else ()
+
+    def _own(self, under: str = "members") -> Member | None:
+        return next((one for one in read(self.record, under) if one.address == self.member.address), None)
 
     @property
     def left(self) -> tuple[str, ...]:

@@ -13,14 +13,15 @@ THEIRS = "server { listen 127.0.0.1:8088; return 200 theirs; }"
 # The owner has a site and a certificate of his own beside ours by now.
 LIVED_IN = f"""echo '{THEIRS}' > /etc/nginx/sites-enabled/theirs && nginx -t -q && systemctl reload nginx
 echo kept > /opt/health-v1/data/kept; touch /etc/letsencrypt/renewal/theirs.example.conf"""
-ENDED = "Edge: Disable the site"
+ENDED = "Edge: Remove what trusted another authority by hand"
 
 
 def leaves(world, project):
     """`world` has the database on its first host and all else on the second, which leaves it here."""
     needles = {form for value in world.kept.values() for form in _forms(value)}
     before = found(world, needles)
-    assert {"/opt/health-v1/.env", "/etc/pgbouncer/userlist.txt"} <= before, "the search finds a secret"
+    assert {"/opt/health-v1/.env", "/opt/health-v1/.env.owner"} <= before, "the search finds a secret"
+    assert any("userlist" in path for path in before), before
     world.shell(LIVED_IN, LEAVER)
     _only_what_left_is_taken_down(world, project)
     _inventory(project, "api = edge = []")
@@ -87,10 +88,12 @@ def _killed_once_it_has_begun(world, project):
 def _is_down_and_kept(world):
     assert world.shell("cat /opt/health-v1/data/kept", LEAVER) == "kept\n"
     assert world.shell("curl -sS http://127.0.0.1:8088", LEAVER) == "theirs", "the owner's site answers"
+    keys = "find /etc/letsencrypt /etc/nginx/tls -name 'privkey*' -o -name 'private_key*' -o -name health-v1.pem"
+    assert world.shell(keys, LEAVER) == "", "the certificate's keys are gone"
     ports = world.shell("ss -Hltn | awk '{print $4}' | sort -u", LEAVER).split()
     assert ports == ["0.0.0.0:22", "127.0.0.1:8088", "[::]:22"]
     assert world.shell("systemctl is-enabled certbot.timer", LEAVER) == "enabled\n", "his certificate is renewed"
-    units = "'health-v1-api@*' pgbouncer.service"
+    units = "'health-v1-api@*' '*pgbouncer*'"
     assert world.shell(f"systemctl list-units --no-legend --state=active,failed {units}", LEAVER) == ""
     rules = world.shell("iptables -S ufw-user-input; iptables -S INPUT", LEAVER)
     assert "-P INPUT DROP" in rules

@@ -108,6 +108,12 @@ def test_on_a_host_of_an_earlier_version_its_marks_tell_what_it_played():
     assert present(API, marks={"unheard-of": "x"}).left == ()
 
 
+def test_a_host_that_was_retired_and_comes_back_has_left_nothing_behind():
+    retired = {"schema": 1, "retired": [EDGE.as_json()]}
+    now = Member(EDGE.name, EDGE.address, EDGE.private_address, ("api",))
+    assert Present(now, retired, {"nginx": "nginx"}).left == ()
+
+
 def test_monitoring_leaves_nothing_behind():
     before = Member(DB.name, DB.address, DB.private_address, ("database", "monitoring"))
     assert present(DB, before).left == ()
