@@ -63,7 +63,8 @@ def judge(broken: Sequence[Broken]) -> list[Foreign]:
 def _jail(one: Broken) -> Foreign:
     missing = " and ".join(one.logs)
     what = f"{one.file or 'A file'} enables it, and {missing} is not there." if missing else f"{one.file}: {one.why}."
-    way_out = f"disable that jail in {one.file}" + (", or create the log" if missing else ", or mend it")
+    mend = ", create the log, or let it read the journal: backend = systemd" if missing else ", or mend it"
+    way_out = f"disable that jail in {one.file}{mend}"
     return Foreign(f"jail {one.jail}", what, "With it fail2ban does not start, and nobody is banned.", way_out)
 
 

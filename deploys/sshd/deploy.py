@@ -26,11 +26,14 @@ from deploys.sshd.settings import PENALIZING, Certificates, Sshd
 from deploys.stamps import APPLIED
 
 EFFECT = "sessions go on; nobody can log in for a moment"
-RELOADED = "sshd reloads: sessions go on"
+RELOADED = "sshd takes it up: sessions go on"
 IDLE = "! systemctl is-active --quiet ssh.service"
 OURS_ALONE = f"""unread=$({UNREAD})
 [ -z "$unread" ] || {{ echo "sshd has not read $unread: {WAY_OUT}" >&2; exit 1; }}"""
-RELOAD = f"PATH=$PATH:/usr/sbin; sshd -t >&2; {IDLE} || systemctl reload ssh.service"
+# Whoever was given its socket by systemd cannot listen again by itself: told to reload, it dies.
+RELOAD = f"""PATH=$PATH:/usr/sbin; sshd -t >&2
+if systemctl is-active --quiet ssh.socket; then systemctl try-restart ssh.service
+else {IDLE} || systemctl reload ssh.service; fi"""
 PENALTIES = "/etc/ssh/sshd_config.d/00-health-v1-penalties.conf"
 MANAGED = "# Managed by healthv1: change group_data and apply, not this file.\n"
 
@@ -83,10 +86,10 @@ def _taken_up(files: tuple[str, ...], socket: bool) -> None:
         unit(name="Run sshd", unit="ssh.service", effect=EFFECT, reload_on=files, test="sshd -t")
         return
     # Where systemd listens, sshd is started by it, at times one per connection: started by us it would take the port.
-    stamp = f"{APPLIED}/ssh.socket.reload"
+    stamp = f"{APPLIED}/ssh.socket.restart"
     ensure(
         name="Have sshd read its files",
-        change=Change("unit", "ssh.service", "reload", f"to take up {', '.join(files)}", effect=RELOADED),
+        change=Change("unit", "ssh.service", "restart", f"to take up {', '.join(files)}", effect=RELOADED),
         test=f'{IDLE} || {{ test -e {stamp} && test -z "$(find {" ".join(files)} -newer {stamp})"; }}',
         after=files,
         command=f"install -d -m 0700 {APPLIED}; touch {stamp}.new\n{OURS_ALONE}\n{RELOAD}\nmv -f {stamp}.new {stamp}",

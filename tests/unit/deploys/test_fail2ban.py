@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from deploys.component import template
-from deploys.facts.jails import Broken, Jails
-from deploys.fail2ban.checks import DOCUMENTATION, enforced
-from deploys.fail2ban.jails import FORMER, OWN, names
+from deploys.facts.jails import Broken, BrokenJails, FoundJails, Jails
+from deploys.fail2ban.checks import DOCUMENTATION, checks, enforced
+from deploys.fail2ban.jails import FORMER, OWN, STARTS, lost, names, stops, taken_up
 from deploys.fail2ban.settings import Fail2ban
 from deploys.faults import Refused
 from deploys.operations.jails import ALONE, BESIDE, judge, resting, standing, switches_off
@@ -212,3 +212,42 @@ def test_bans_that_the_kernel_has_lost_are_noticed(tmp_path):
     assert not holds()
     says("fail2ban-client", "Sorry but the jail does not exist: dead.")
     assert holds(), "what is no address was taken for one"
+
+
+def test_all_that_a_host_is_told_is_shell():
+    scripts = [check.command for check in checks(OWN)]
+    scripts += [
+        STARTS,
+        taken_up(OWN),
+        stops(lost(OWN[:1])),
+        FoundJails().command(),
+        BrokenJails().command(ours="[a]\n"),
+    ]
+    for script in scripts:
+        assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0, script
+
+
+@pytest.fixture
+def told(tmp_path):
+    """Return a function that asks whose fail2ban's files are, where they hold what is given."""
+    (tmp_path / "jail.d").mkdir()
+    (tmp_path / "status").write_text("Conffiles:\n")
+
+    def asked(**files):
+        for name, text in files.items():
+            (tmp_path / name.replace("_", ".", 1).replace("_", "/")).write_text(text)
+        script = FoundJails().command().replace("/etc/fail2ban", str(tmp_path))
+        script = script.replace("/var/lib/dpkg/status", str(tmp_path / "status"))
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        found = FoundJails().process(done.stdout.replace(str(tmp_path), "").splitlines())
+        return found.foreign, found.sshd, found.spared
+
+    return asked
+
+
+def test_an_owners_files_are_told_from_ours_and_read_for_what_concerns_us(told):
+    ours = "# Managed by healthv1: change group_data and apply, not this file.\n[sshd]\nignoreip = 1\n"
+    assert told(jail_local=ours) == ((), False, False)
+    assert told(jail_local="[DEFAULT]\nbantime = 1d\n") == (("/jail.local",), False, False)
+    assert told(jail_local="[DEFAULT]\nignoreip=192.0.2.1\n[sshd]\nport = 22\n") == (("/jail.local",), True, True)
+    assert told(jail_local="[other]\nignoreip = 192.0.2.1\n") == (("/jail.local",), False, False), "of one jail alone"
