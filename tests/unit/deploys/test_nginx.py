@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from deploys.faults import Refused
 from deploys.nginx import commands
 from deploys.nginx.checks import checks, of_ours
 from deploys.nginx.configuration import generation, site, upstream, whole
-from deploys.nginx.places import alone
+from deploys.nginx.places import Place, Socket, alone
 from deploys.nginx.settings import VERSIONS, Nginx
 from deploys.preflight.settings import SUPPORTED
 from deploys.stack import Stack, Topology
@@ -81,6 +82,37 @@ def test_headers_stand_in_one_place_so_that_no_location_drops_them():
     lines = _site().splitlines()
     assert {len(line) - len(line.lstrip()) for line in lines if line.lstrip().startswith("add_header")} == {4}
     assert not any("X-XSS" in line or "Access-Control" in line for line in lines)
+
+
+GUEST = Place((Socket("80", shared=True, http2=False),), (Socket("443"),), beside=True)
+
+
+@pytest.mark.parametrize("place", [alone(ipv6=True), GUEST], ids=["alone", "beside"])
+def test_nothing_outside_our_blocks_touches_another_site(place):
+    lines = [line for line in _site(place=place, trusted_proxies=("10.0.0.0/8",)).splitlines() if line[:1].isalpha()]
+    assert {line.split()[0] for line in lines} == {"upstream", "map", "log_format", "limit_req_zone", "server"}
+    for line in lines:
+        assert line == "server {" or "health" in line, line
+
+
+def test_beside_others_nothing_of_a_patient_waits_on_the_disk_or_stands_in_another_log():
+    blocks = _site(place=GUEST).split("\nserver {")[2:]
+    assert len(blocks) == 3, "who answers for unknown names on port 80 is the owner's to say"
+    for block in blocks:
+        assert "error_log /var/log/nginx/health-v1-error.log alert;" in block
+        assert "access_log /var/log/nginx/health-v1-access.log health-v1" in block
+        assert "client_body_timeout 20s;" in block
+    assert "client_body_temp_path /run/healthv1_body;" in blocks[-1]
+    assert "default_server" not in _site(place=GUEST)
+    assert "client_body_temp_path" not in _site()
+
+
+def test_an_old_nginx_is_not_told_to_speak_http_2_on_an_owners_socket():
+    shared = replace(GUEST, https=(Socket("443", shared=True, http2=False), Socket("[::]:443")))
+    told = [
+        line for line in _directives(_site((1, 22, 1), place=shared)) if line.startswith("listen") and "ssl" in line
+    ]
+    assert told == ["listen [::]:443 ssl http2;", "listen 443 ssl;", "listen [::]:443 ssl http2;"]
 
 
 def test_no_log_format_holds_what_a_visitor_asked_or_where_he_came_from():
