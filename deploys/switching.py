@@ -30,7 +30,8 @@ TAKE_BACK = f"systemctl start --no-block {ROLLBACK}.service"
 # empty table of iptables' is saved as nothing.
 _WORDS = f"""set -eu; umask 077; PATH=$PATH:/usr/sbin:/sbin
 saved() {{ "$1"-save -t filter 2>/dev/null | sed '/^#/d; /^:/s/ \\[.*/ [0:0]/' > "$2"
-  [ -s "$2" ] || printf '%s\\n' '*filter' ':INPUT ACCEPT' ':FORWARD ACCEPT' ':OUTPUT ACCEPT' COMMIT > "$2"; }}
+  [ -s "$2" ] || printf '%s\\n' '*filter' ':INPUT ACCEPT [0:0]' ':FORWARD ACCEPT [0:0]' ':OUTPUT ACCEPT [0:0]' \\
+    COMMIT > "$2"; }}
 tables() {{ for table in $1; do table="${{table%:*}} ${{table#*:}}"
   printf 'table %s {{\\n}}\\ndelete table %s\\n' "$table" "$table"; [ -n "$2" ] || nft list table $table; done; }}
 pending() {{ systemctl -q is-active {ROLLBACK}.timer {ROLLBACK}.service 2>/dev/null; }}
@@ -58,8 +59,9 @@ for family in '' 6; do [ ! -e new$family ] || grep -q -- "-A ufw$family-before-i
   echo "/etc/ufw/before$family.rules does not let in the answers to what this host asks" >&2; exit 1; }}; done
 [ ! -x /etc/ufw/before.init ] || /etc/ufw/before.init start >&2
 for family in '' 6; do [ ! -e new$family ] || [ -n "$4" ] || ip${{family}}tables-restore --test < new$family >&2; done
-[ -z "$3" ] || {{ mkdir -p {KEPT}; saved iptables {KEPT}/iptables; saved ip6tables {KEPT}/ip6tables
-  tables "$2" "" > {_NFT}; sh -c "$3" >&2; }}
+keep() {{ cmp -s -- "$1" {KEPT}/"$1" || cp -- "$1" {KEPT}/"$1"; }}
+[ -z "$3" ] || {{ mkdir -p {KEPT}; saved iptables iptables; saved ip6tables ip6tables; tables "$2" "" > nftables
+  keep iptables; keep ip6tables; keep nftables; sh -c "$3" >&2; }}
 for family in '' 6; do [ ! -e new$family ] || saved ip${{family}}tables old$family; done
 tables "$2" "" > old.nft; tables "$2" gone > gone.nft
 [ -e {OURS}/{MARK[0]} ] || : > unmarked

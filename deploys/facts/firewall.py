@@ -14,14 +14,20 @@ RIVALS = ("nftables.service", "netfilter-persistent.service", "firewalld.service
 """Whatever else loads rules at boot may throw ufw's away."""
 
 # Of nftables' tables those that are not iptables' or other programs', without the elements of sets, which may be many.
+# A table with the name of iptables' is not its where a hook has another name than iptables' have.
 _STATE = f"""PATH=$PATH:/usr/sbin:/sbin
 for family in '' 6; do
   for file in user before after; do echo "== $file$family"; cat /etc/ufw/$file$family.rules 2>/dev/null; done
   echo "== kernel$family"; ip${{family}}tables -S 2>/dev/null || echo none; done
 theirs=; iptables -S >/dev/null 2>&1 || theirs=ip; ip6tables -S >/dev/null 2>&1 || theirs="$theirs ip6"
 echo "== nft"; nft -t list ruleset 2>/dev/null | awk -v theirs=" $theirs " '
-  /^table / {{ skip = $3 ~ /^(f2b|docker|libvirt)/ || $2 ~ /^ip6?$/ && ($3 ~ /^(nat|mangle|raw|security)$/ ||
-    $3 == "filter" && !index(theirs, " " $2 " ")) }} /^#/ {{ next }} !skip'
+  function told() {{ if (table && (own || !skip)) printf "%s", text; table = own = 0; text = "" }}
+  /^#/ {{ next }}
+  /^table / {{ told(); table = 1; plain = $2 ~ /^ip6?$/ && $3 == "filter" && !index(theirs, " " $2 " ")
+    skip = plain || $3 ~ /^(f2b|docker|libvirt)/ || ($2 ~ /^ip6?$/ && $3 ~ /^(nat|mangle|raw|security)$/) }}
+  $1 == "chain" {{ chain = $2 }}
+  / hook / {{ own = own || (plain && chain !~ /^(INPUT|FORWARD|OUTPUT)$/) }}
+  {{ text = text $0 "\\n" }} END {{ told() }}'
 echo "== rivals"; for unit in {" ".join(RIVALS)}; do
   if [ "$(systemctl is-enabled $unit 2>/dev/null)" = enabled ]; then echo $unit
   elif [ $unit = firewalld.service ] && systemctl -q is-active $unit 2>/dev/null; then echo $unit; fi; done

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
@@ -90,7 +91,12 @@ def _switch(
     found: Firewall, texts: Mapping[Family, str], ssh: str, ours: bool, tables: tuple[Table, ...], keep: bool
 ) -> StringCommand:
     files = {4: "new", 6: "new6"}
-    whole = [f"== {files[family]}\n{composed(found.families[family], texts[family], family, ours)}" for family in texts]
+    gone = {(table.family, table.name) for table in tables}
+    theirs = {4: ("ip", "filter"), 6: ("ip6", "filter")}  # what iptables says of it is not how it can be loaded
+    whole = []
+    for family, rules in found.families.items():
+        kept = replace(rules, kernel=()) if theirs[family] in gone else rules
+        whole.append(f"== {files[family]}\n{composed(kept, texts[family], family, ours)}")
     words = switch(ssh, tables, kept_aside(RULES, found.rivals) if keep else "")
     return Perilous(*_quoted(words), seconds=SWITCH, otherwise=CUT, _stdin="".join([*whole, "== end\n"]))
 

@@ -28,13 +28,19 @@ iptables -N DOCKER-USER; iptables -A DOCKER-USER -j RETURN; iptables -A FORWARD 
     "a set that drops by its policy": """for family in '' 6; do iptables=ip${family}tables
 $iptables -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; $iptables -A INPUT -i lo -j ACCEPT
 $iptables -A INPUT -p tcp --dport 22 -j ACCEPT; $iptables -P INPUT DROP; done""",
-    "nftables that drop by their policy": """cat > /etc/nftables.conf <<'END'
+    "nftables that drop by their policy, in a table of iptables' name too": """cat > /etc/nftables.conf <<'END'
 flush ruleset
 table inet filter {
   set office { type ipv4_addr; elements = { 192.0.2.1, 192.0.2.2 }; }
   chain input { type filter hook input priority filter; policy drop
     ct state established,related accept; iif lo accept; icmpv6 type nd-neighbor-solicit accept
     tcp dport 22 accept; ip saddr @office accept
+  }
+}
+table ip filter {
+  set good { type ipv4_addr; elements = { 192.0.2.3 }; }
+  chain input { type filter hook input priority 1; policy drop
+    ct state established accept; iif lo accept; tcp dport { 22, 9000 } accept; ip saddr @good accept
   }
 }
 END
@@ -45,7 +51,8 @@ BROKEN = (
     "sed -i 's/^# drop INVALID packets.*/-A ufw-before-input -p tcp --dport nothing -j DROP/' /etc/ufw/before.rules"
 )
 _SEEN = r"""for family in '' 6; do ip${family}tables-save | grep -v '^[#:]\|^\*\|^COMMIT' || true; done
-nft list ruleset | sed -n '/^table inet/,/^}/p'; systemctl is-enabled nftables ufw || true
+for one in 'table inet filter' 'chain ip filter input' 'set ip filter good'; do nft list $one 2>&1 || true; done
+systemctl is-enabled nftables ufw || true
 cat /etc/ufw/ufw.conf /etc/ufw/user.rules"""
 
 _PUT_BACK = """cd /var/lib/healthv1/before/*/
