@@ -9,7 +9,7 @@ OTHERS = (
     PACKAGE
     + """package owners-firewall 1.0 'Conflicts: ufw
 '; dpkg -i /root/owners-firewall.deb >/dev/null; apt-mark hold redis-server
-useradd -m health-v1; groupadd eve; mkdir -p /opt/health-v1; echo mine > /opt/health-v1/notes
+useradd -m health-v1; mkdir -p /opt/health-v1; echo mine > /opt/health-v1/notes
 systemd-run -q --unit=owners-web python3 -m http.server 80; systemd-run -q --unit=elsewhere python3 -m http.server \\
   8081 --bind 127.0.0.2"""
 )
