@@ -44,7 +44,7 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
                 continue
             if will_change:
                 heard[host, operation] = tuple(changes) or (Change("operation", label(session, operation)[1], "run"),)
-        Refused.unless(dict.fromkeys(refusals))
+        Refused.unless(_each_once(host, refusals))
 
     session.on_each(ask)
     hosts = session.hosts
@@ -63,6 +63,14 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
         revision=operator.revision(),
         toolkit=operator.toolkit(),
     )
+
+
+def _each_once(host: Host, refusals: Iterable[Fault]) -> list[Fault]:
+    """Return the refusals; of a thing that several operations meet, a taken port say, the first alone."""
+    told: dict[str, Fault] = {}
+    for fault in refusals:
+        told.setdefault(fault.where if fault.where.startswith(f"{host.name}: ") else str(fault), fault)
+    return list(told.values())
 
 
 def learn(session: Session, *, anew: bool) -> None:

@@ -73,6 +73,17 @@ def test_all_that_is_refused_on_a_host_is_told_at_once(converge, tmp_path):
     assert [fault.where for fault in converge(body).faults] == [f"@local: file {tmp_path / name}" for name in "ab"]
 
 
+def test_a_thing_that_two_operations_meet_is_told_once(converge, tmp_path):
+    (tmp_path / "a").write_text("theirs\n")
+
+    def body():
+        file(name="Write", path=str(tmp_path / "a"), content="ours\n")
+        link(name="Lead", path=str(tmp_path / "a"), target="/etc/hostname")
+
+    (fault,) = converge(body).faults
+    assert "replace it" in fault.what
+
+
 def test_what_is_adopted_is_kept_aside_and_then_replaced(converge, tmp_path, monkeypatch):
     path, before = tmp_path / "theirs.conf", tmp_path / "before"
     path.write_text("the only copy\n")
