@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
@@ -13,7 +14,7 @@ from deploys.facts.marks import Marks
 from deploys.facts.packages import Installation, InstalledPackages, Interrupted, InterruptedPackages, Repair
 from deploys.foreign import Foreign
 from deploys.foretold import Foretold, judged, left_in_halves, would_go
-from deploys.operations.change import Change, Commands, announce, as_planned, falls_to
+from deploys.operations.change import Change, Commands, announce, as_planned, falls_to, foreseen
 from deploys.operations.foreign import refuse_foreign
 
 
@@ -44,6 +45,8 @@ def _asked(operation: str, missing: Sequence[str]) -> tuple[Foretold, list[str]]
     """Return what apt would do, and what it brings that no other operation names. Raises `Refused`."""
     would = host.get_fact(Installation, packages=tuple(missing))
     _, theirs = _in_halves()
+    # What an earlier operation of this plan removes, it has named.
+    would = replace(would, removed=tuple(name for name in would.removed if not foreseen(name)))
     refuse_foreign([*theirs, *judged(would, missing)])
     others = [one for one in would.installed if one.name not in missing]
     return would, [str(one) for one in others if falls_to(operation, f"package {one.name}")]

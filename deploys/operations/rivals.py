@@ -8,7 +8,9 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from deploys.before import keep_aside
 from deploys.facts.firewall import FirewallState
+from deploys.facts.packages import InstalledPackages
 from deploys.foreign import Foreign
 from deploys.operations.change import Change, Commands, announce
 from deploys.operations.foreign import adopted
@@ -16,6 +18,8 @@ from deploys.rulesets import PROGRAMS, Family, Firewall, named, refusing
 
 RULES = "firewall rules"
 """How `stack.adopt` names it."""
+BROKEN = ("iptables-persistent", "netfilter-persistent")
+"""Packages that ufw's says it breaks."""
 _WAY_OUT = "take them away, and list in ufw.extra what has to stay open"
 
 
@@ -46,14 +50,17 @@ def _owners(found: Firewall, texts: Mapping[Family, str]) -> list[str]:
 @operation()
 def made_room() -> Commands:
     """Remove, where the owner's rules were adopted, the package that ufw's cannot stand beside."""
-    if "netfilter-persistent.service" not in _adopted_rivals():
+    there = host.get_fact(InstalledPackages, packages=BROKEN) if RULES in adopted() else {}
+    if not there:
         host.noop("nothing is in ufw's way")
         return
-    why, effect = "ufw's package breaks it", "its files stay, and are kept aside"
-    announce(Change("package", "netfilter-persistent", "remove", why, effect=effect))
+    for name, version in there.items():
+        why, effect = "ufw's package breaks it", "its files stay, and are kept aside"
+        announce(Change("package", name, "remove", why, was=version, effect=effect))
     # A package that is removed leaves its unit enabled.
-    removed = """set -eu; systemctl disable netfilter-persistent.service >&2
-DEBIAN_FRONTEND=noninteractive apt-get -qqy remove netfilter-persistent >&2"""
+    removed = f"""set -eu; {keep_aside(RULES, ["/etc/iptables"])}
+systemctl disable netfilter-persistent.service >&2 || true
+DEBIAN_FRONTEND=noninteractive apt-get -qqy -o DPkg::Lock::Timeout=300 remove {" ".join(there)} >&2"""
     yield StringCommand("sh", "-c", QuoteString(removed))
 
 
