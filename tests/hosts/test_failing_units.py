@@ -5,9 +5,10 @@ import pytest
 SAYS = "of the owner: no such license"
 BREAK = """d=/etc/systemd/system/{unit}.service.d; mkdir -p $d
 printf '[Service]\\n{line}=\\n{line}=+/bin/sh -c "echo {says} >&2; exit 3"\\n' > $d/zz.conf; systemctl daemon-reload"""
+REDIS = "redis-server@health-v1"
 WAYS = {
-    "start": ("redis-server", "ExecStart", "systemctl stop redis-server"),
-    "restart": ("redis-server", "ExecStart", "touch /etc/redis/redis.conf"),
+    "start": (REDIS, "ExecStart", f"systemctl stop {REDIS}"),
+    "restart": (REDIS, "ExecStart", "touch /etc/redis/redis-health-v1.conf"),
     "reload": ("nginx", "ExecReload", "touch /etc/nginx/sites-available/health-v1"),
 }
 

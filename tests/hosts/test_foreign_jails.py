@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.hosts.pasts.fail2ban import FAIL2BAN
+from tests.hosts.pasts.fail2ban import PASTS
 
 BROKEN = r"""printf '[orders]\nenabled = true\nfilter = apache-auth\nlogpath = /var/log/orders/*.log\n' \
   > /etc/fail2ban/jail.d/orders.conf"""
@@ -15,7 +15,7 @@ def base(bare, project):
     """A host that plays no part: what every host gets is on it within seconds."""
     inventory = project / "inventories/sandbox.py"
     inventory.write_text(inventory.read_text().partition("# One host plays")[0] + "monitoring = _hosts\n")
-    bare.shell(FAIL2BAN[0].script)
+    bare.shell(PASTS[0].script)
     return bare
 
 
@@ -52,7 +52,7 @@ def test_what_breaks_an_owners_fail2ban_is_named_and_what_works_goes_on(base, pr
 
 
 def _goes_on(base, project):
-    past = FAIL2BAN[0]
+    past = PASTS[0]
     before = base.shell(past.looks)
     assert "198.51.100.9" in before
     base.must("apply", "sandbox", "--yes", cwd=project)

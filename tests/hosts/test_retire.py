@@ -32,6 +32,7 @@ def test_a_part_that_a_host_left_is_told_and_taken_down_and_the_rest_serves_on(b
     code, again = broken.json("retire", "sandbox", "host1", "--part", "edge", "--yes", cwd=project)
     assert (code, again["changes"], again["forgotten_by"]) == (0, 0, [])
     assert broken.json("plan", "sandbox", cwd=project)[1]["left"] == []
+    broken.must("apply", "sandbox", "--yes", cwd=project)  # notes that the marks of the part are gone
     record = "cat /var/lib/healthv1/applied.json"
     before = broken.shell(record)
     broken.must("apply", "sandbox", "--yes", cwd=project)

@@ -62,7 +62,8 @@ def _forms(value):
     raw = value.encode()
     encoded = {base64.b64encode(bytes(before) + raw).decode()[4:-4] for before in range(3)}
     escaped = value.translate(str.maketrans({character: f"\\{character}" for character in '\\"$`'}))
-    return {value, quote(value, safe=""), json.dumps(value)[1:-1], escaped, raw.hex(), *encoded}
+    doubled = value.replace('"', '""')  # userlist.txt
+    return {value, quote(value, safe=""), json.dumps(value)[1:-1], escaped, doubled, raw.hex(), *encoded}
 
 
 # Prints every file of the host that holds a needle; the needles come on stdin, in no argument.

@@ -63,7 +63,7 @@ def test_a_token_that_ends_while_somebody_reads_the_plan_leaves_the_hosts_alone(
         code, shown = on_a_terminal(argv, project, [("Apply this?", revoke)], world.environment)
     assert code == 1, shown
     assert "the token has expired, was revoked" in shown
-    assert re.search(r"host1: stopped in stage base after 0 of \d+ operations", shown), (
+    assert re.search(r"host1: stopped in stage base after 1 of \d+ operations", shown), (
         "it does not say how far it came"
     )
     assert as_root(world, "LIST", f"health-v1/metadata/{world.name}").get("data") is None, "nothing was kept either"
