@@ -46,17 +46,20 @@ def _shown(account: Account | None) -> str:
 
 @operation()
 def nobody_elses(account: str, home: str) -> Commands:
-    """Refuse the account and the home if they are anybody else's, or whom we log in as."""
-    marks = host.get_fact(Marks)
+    """Refuse the account if it is anybody else's, or whom we log in as."""
     login = host.data.get("ssh_user") or host.get_fact(LoginName)
-    place = host.get_fact(PlaceOwner, home=home)
     stranger = host.get_fact(AccountOwner, account=account)
-    ours = is_ours(account, home, marks.get("account", ""), stranger, place)
-    refuse_foreign(
-        [
-            *of_account(account, home, login, stranger, ours=ours),
-            *of_home(home, place, marked=marks.get("home") == home),
-        ]
-    )
-    host.noop(f"{account} and {home} are ours, or vacant")
+    place = host.get_fact(PlaceOwner, home=home)  # the operation about the home asks it in the same round
+    ours = is_ours(account, home, host.get_fact(Marks).get("account", ""), stranger, place)
+    refuse_foreign(of_account(account, home, login, stranger, ours=ours))
+    host.noop(f"{account} is ours, or vacant")
+    yield from ()
+
+
+@operation()
+def home_of_nobody_else(home: str) -> Commands:
+    """Refuse the home if anybody else's files lie there."""
+    marked = host.get_fact(Marks).get("home") == home
+    refuse_foreign(of_home(home, host.get_fact(PlaceOwner, home=home), marked=marked))
+    host.noop(f"{home} is ours, or vacant")
     yield from ()
