@@ -36,7 +36,7 @@ def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology) -> None:
     generation = configuration.generation(settings, stack, topology, version, place)
     prepare = partial(_prepare, stack, version, place)
     if here:
-        owned(settings, stack, site, generation, prepare, new=not ours)
+        owned(settings, stack, site, generation, prepare)
     else:
         guest(settings, stack, site, generation, prepare, place)
 

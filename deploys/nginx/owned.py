@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from deploys.component import template
-from deploys.marks import mark, marked
+from deploys.marks import MANAGED, mark, marked
 from deploys.nginx import commands, configuration, places
 from deploys.nginx.checks import checks, of_ours
 from deploys.nginx.settings import PACKAGES, Nginx
@@ -17,21 +17,24 @@ from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.sites import MAIN, STOCK_SITE, THEIRS
 from deploys.stack import Stack
+from deploys.stamps import APPLIED
 
 DEFAULT = "/etc/nginx/sites-enabled/default"
 DROP_IN = "/etc/systemd/system/nginx.service.d/hardening.conf"
 USER = "www-data"
-_VACANT = f"""{THEIRS}
-theirs=$(theirs); [ -z "$theirs" ] || {{ echo "nginx serves what is not ours by now: $theirs" >&2; exit 1; }}"""
+# Where an earlier version of ours made it there is no mark yet; everywhere else it has to be vacant still.
+_OURS_OR_VACANT = f"""{THEIRS}
+if ! head -n 2 {MAIN} 2>/dev/null | grep -qF '{MANAGED}' && [ ! -e {APPLIED}/nginx.service.restart ]; then
+theirs=$(theirs); [ -z "$theirs" ] || {{ echo "nginx serves what is not ours by now: $theirs" >&2; exit 1; }}; fi"""
 
 
-def owned(settings: Nginx, stack: Stack, site: str, generation: str, prepare: Callable[[], None], new: bool) -> None:
-    """Have Nginx run as ours. `new`: nothing but what its package brought was there."""
+def owned(settings: Nginx, stack: Stack, site: str, generation: str, prepare: Callable[[], None]) -> None:
+    """Have Nginx run as ours: it is, or nothing but what its package brought is there."""
     ensure(
         name="Mark Nginx as ours",
-        change=Change("mark", "nginx", "create", "nobody's sites are there" if new else "an earlier apply made it"),
+        change=Change("mark", "nginx", "create", "nobody else's sites are there"),
         test=marked("nginx", places.OURS),
-        command=(f"{_VACANT}\n" if new else "") + mark("nginx", places.OURS),
+        command=f"{_OURS_OR_VACANT}\n{mark('nginx', places.OURS)}",
     )
     packages(name="Install nginx", names=PACKAGES)
     ensure(

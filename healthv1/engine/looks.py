@@ -23,6 +23,8 @@ from healthv1.saved.look import Look, moved
 
 NAMED_OTHERWISE = {"archive", "backend"}
 """Arguments that another one names: a release by its version. To look at them would be to build it."""
+OF_THE_HOST = {"ours", "asked"}
+"""Arguments that tell what a host has been made before: they follow from its marks, and are nothing to bring about."""
 TARGETS = ("path", "unit", "role", "database", "version", "names", "user", "cluster", "domain")
 
 
@@ -71,7 +73,7 @@ def _lasting(output: CommandOutput) -> list[str]:
 
 def _arguments(evaluate: Callable[[], Any]) -> dict[str, Any]:
     closed = inspect.getclosurevars(evaluate).nonlocals
-    return {name: value for name, value in closed["kwargs"].items() if name not in NAMED_OTHERWISE}
+    return {name: value for name, value in closed["kwargs"].items() if name not in NAMED_OTHERWISE | OF_THE_HOST}
 
 
 def _target(arguments: dict[str, Any]) -> str:
