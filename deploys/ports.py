@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from deploys.foreign import Foreign
@@ -77,21 +77,37 @@ def _application(stack: Stack, addresses: tuple[str, ...]) -> Iterator[Claimed]:
         yield Claimed(stack.metrics_port(port), "the API's metrics", (LOOPBACK,), ours, "stack.metrics_offset")
 
 
-def taken(claims: Iterable[Claimed], listeners: Iterable[Listener]) -> Iterator[Foreign]:
-    """Yield each port that somebody else has on an address of ours, once."""
-    by_port: dict[int, list[Listener]] = {}
+def taken(claims: Iterable[Claimed], listeners: Iterable[Listener], busy: Iterable[int] = ()) -> Iterator[Foreign]:
+    """Yield each port that somebody else has on an address of ours, once.
+
+    + busy: all ports that anybody listens on, which a hint does not propose.
+    """
+    claims, by_port = tuple(claims), dict[int, list[Listener]]()
     for listener in listeners:
         by_port.setdefault(listener.port, []).append(listener)
+    unfree = {*busy, *by_port, *(claim.port for claim in claims)}
     for claim in claims:
         others = [one for one in by_port.get(claim.port, ()) if any(_meet(one.address, own) for own in claim.addresses)]
         if others:
-            yield _taken(claim, others)
+            yield _taken(claim, others, unfree)
 
 
-def _taken(claim: Claimed, others: Iterable[Listener]) -> Foreign:
+def _taken(claim: Claimed, others: Iterable[Listener], unfree: Container[int]) -> Foreign:
     names = " and ".join(dict.fromkeys(f"{one.program} ({one.who})" for one in others))
-    out = f"set {claim.setting} to what is free, or stop it" if claim.setting else "move it to another port, or stop it"
-    return Foreign(f"port {claim.port}", f"{names} has it.", f"An apply could not have {claim.by} listen on it.", out)
+    return Foreign(
+        f"port {claim.port}",
+        f"{names} has it.",
+        f"An apply could not have {claim.by} listen on it.",
+        _way_out(claim, unfree),
+    )
+
+
+def _way_out(claim: Claimed, unfree: Container[int]) -> str:
+    if not claim.setting:
+        return "move it to another port, or stop it"
+    free = next((port for port in range(claim.port + 1, 65536) if port not in unfree), None)
+    such = f", such as {free}," if free and claim.setting.endswith("_port") else ""
+    return f"set {claim.setting} to what is free{such} in group_data, or stop it"
 
 
 def _meet(theirs: str, ours: str) -> bool:

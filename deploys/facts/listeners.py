@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
@@ -22,23 +23,37 @@ _LISTENERS = r"""awk -v ports=" $ports " '{ n = split($4, part, ":"); port = par
   unit=$(sed -nE 's#^(0:|[0-9]+:name=systemd):.*/([^/]+\.service)(/.*)?$#\2#p' "/proc/$process/cgroup" | tail -n 1)
   ! ours "$port:$unit" || continue
   echo "$port|$address|$program|${unit:-process $process}"; done"""
+# Only where somebody is in the way: what else is listened on comes and goes, and would make saved plans stale.
+_BUSY = "ss -Hltn | awk '{ n = split($4, part, \":\"); print part[n] }'"
 
 
-class Listeners(FactBase[tuple[Listener, ...]]):
+class Listening(NamedTuple):
+    others: tuple[Listener, ...] = ()
     """Those on a port that is claimed and which no unit of the claim's has."""
+    busy: frozenset[int] = frozenset()
+    """All ports that anybody listens on; none where nobody is in the way."""
 
-    default = tuple
+
+class Listeners(FactBase[Listening]):
+    """Who listens on the ports that are claimed, and which other ports are in use."""
+
+    default = Listening
 
     def command(self, claims: Sequence[Claimed], marks: Mapping[str, str]) -> StringCommand:
         ports = " ".join(dict.fromkeys(str(claim.port) for claim in claims))
         cases = "\n".join(_case(claim, claim.units(marks)) for claim in claims)
         ours = f"ours() {{ case $1 in\n{cases}\n*) false;; esac; }}"
-        script = f"ports={shlex.quote(ports)}\n{ours}\nss -Hltnp | {_LISTENERS}"
+        others = f"others=$(ss -Hltnp | {_LISTENERS})"
+        told = f'[ -z "$others" ] || {{ echo "$others"; {_BUSY}; }}'
+        script = "\n".join((f"ports={shlex.quote(ports)}", ours, others, told))
         return StringCommand("{", "sh", "-c", QuoteString(script), "2>/dev/null", "||", "true;", "}")
 
-    def process(self, output: list[str]) -> tuple[Listener, ...]:
-        rows = (line.split("|", 3) for line in output)
-        return tuple(Listener(int(port), address, program, who) for port, address, program, who in rows)
+    def process(self, output: list[str]) -> Listening:
+        rows = [line.split("|", 3) for line in output]
+        return Listening(
+            tuple(Listener(int(row[0]), *row[1:]) for row in rows if row[1:]),
+            frozenset(int(row[0]) for row in rows if not row[1:]),
+        )
 
 
 def _case(claim: Claimed, units: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from deploys.ports import Claimed, taken
 @operation()
 def ports_are_free(claims: tuple[Claimed, ...]) -> Commands:
     """Refuse ports that are listened on by what is not ours."""
-    listeners = host.get_fact(Listeners, claims=claims, marks=host.get_fact(Marks))
-    refuse_foreign(taken(claims, listeners))
+    listening = host.get_fact(Listeners, claims=claims, marks=host.get_fact(Marks))
+    refuse_foreign(taken(claims, listening.others, listening.busy))
     host.noop("nobody else listens on our ports")
     yield from ()

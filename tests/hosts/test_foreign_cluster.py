@@ -46,7 +46,7 @@ def test_an_apply_that_is_killed_while_it_makes_ours_leaves_the_owners_as_it_was
     settings.write_text(given.replace("Postgresql(memory=1)", "Postgresql()"))
     faults = {fault["where"]: fault["hint"] for fault in world.json("plan", "sandbox", cwd=project)[1]["faults"]}
     assert faults.keys() == {"host1: port 5432", "host1: memory"}
-    assert "such as 5433" in faults["host1: port 5432"]
+    assert "such as 5433," in faults["host1: port 5432"]
     settings.write_text(f"{given}\n{BESIDE}\n")
     world.shell(SLOW)
     _killed_while_it_makes_the_cluster(world, project)

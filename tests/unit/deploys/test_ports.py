@@ -72,6 +72,17 @@ def test_a_port_with_several_listeners_is_told_once():
     assert found.what == "apache2 (apache2.service) has it."
 
 
+def test_a_port_that_is_free_is_proposed():
+    def proposed(port, busy):
+        (found,) = taken(CLAIMS, [Listener(port, "0.0.0.0", "python3", APP)], busy)
+        return found.fault("host1").hint
+
+    assert "set stack.postgresql_port to what is free, such as 5433, in group_data" in proposed(5432, {22, 5432})
+    assert "such as 5435," in proposed(5432, {5432, 5433, 5434})
+    assert "such as 6380," in proposed(6379, {6379})
+    assert "such as" not in proposed(9080, {9080}), "an offset is no port"
+
+
 def test_the_distributions_units_are_ours_where_a_mark_says_so():
     def units(port, **marks):
         return next(claim.units(marks) for claim in CLAIMS if claim.port == port)
@@ -98,9 +109,10 @@ def test_a_program_that_listens_is_found_and_one_that_is_ours_is_not():
             done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
             return Listeners().process(done.stdout.splitlines())
 
-        (listener,) = told(*claims)
+        (listener,) = told(*claims).others
+        assert set(ports) <= told(*claims).busy
         assert (listener.port, listener.address) == (ports[0], "127.0.0.1")
         assert listener.program.startswith(("python", "pytest"))
         assert listener.who.endswith(".service") or listener.who == f"process {os.getpid()}"
-        assert told(Claimed(ports[0], "us", ("127.0.0.1",), "*")) == ()
-        assert told(Claimed(ports[0], "us", ("127.0.0.1",), "*", only_if="/nothing/there")) == (listener,)
+        assert told(Claimed(ports[0], "us", ("127.0.0.1",), "*")) == ((), frozenset())
+        assert told(Claimed(ports[0], "us", ("127.0.0.1",), "*", only_if="/nothing/there")).others == (listener,)
