@@ -11,7 +11,7 @@ WORKERS ?= 3
 APT := python3-venv mmdebstrap systemd-container pebble nftables iproute2 openssh-client e2fsprogs util-linux curl \
   postgresql redis-server pgbouncer wrk age jq unzip
 
-.PHONY: help install demo test check bench clean setup
+.PHONY: help install demo test fuzz check bench clean setup
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -24,6 +24,11 @@ demo: setup ## From nothing to a verified deployment on a disposable host
 test: setup ## Every test: ours, the API's own, and those on real hosts
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target .unit-hosts .unit-operator
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 healthv1_api/tests tests/hosts
+
+SEED ?= $(shell date +%s)
+fuzz: setup ## Drifts and kills drawn by chance on both suites, for about an hour; SEED=… draws the same again
+	@echo "make fuzz SEED=$(SEED)"
+	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 tests/fuzz
 
 # Two processes, not pytest-xdist's workers: gevent, which the engine needs, makes those hang.
 .PHONY: .unit-hosts .unit-operator

@@ -21,6 +21,11 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+def failed(item):
+    """Whether the test failed, or never came to its end."""
+    return item.stash.get(_FAILED, True)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _able():
     """Say loudly what did not run; in continuous integration that is a failure."""
@@ -58,7 +63,7 @@ def broken(_deployed):
 def mended(request, _deployed):
     """The deployed host, for tests that break it and see it mended: only where they did not is it put back."""
     yield _deployed
-    if request.node.stash.get(_FAILED, True):
+    if failed(request.node):
         reset(_deployed.sandbox, CONVERGED)
 
 

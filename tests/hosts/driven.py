@@ -29,6 +29,12 @@ class Outcome:
         assert _by_host(self.made) == _by_host(self.planned), self._compared()
         assert not self.left, f"left after the apply:\n{_told(self.left)}"
 
+    def assert_stopped_ahead_of(self, *reasons):
+        """Assert that it did nothing but what the plan named, and stopped for one of the reasons."""
+        said = "\n".join(fault["what"] for fault in self.faults)
+        assert all(any(reason in fault["what"] for reason in reasons) for fault in self.faults), said
+        assert all(one in self.planned for one in self.made), self._compared()
+
     def _compared(self):
         unmade = [one for one in self.planned if one not in self.made]
         unplanned = [one for one in self.made if one not in self.planned]
