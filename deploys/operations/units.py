@@ -43,6 +43,8 @@ def unit(
     wait: int = 60,
     reload_effect: str = "nobody is interrupted",
     reload_with: str = "",
+    unseen: str = "",
+    made_by: str = "",
 ) -> Commands:
     """Have `unit` enabled, active, and running with what is on disk.
 
@@ -54,6 +56,8 @@ def unit(
     + probe: a command that succeeds once the service does its work.
     + wait: how many seconds the probe may take to succeed.
     + reload_with: shell that has it take up what `reload_on` names, where its own reload would do more than that.
+    + unseen: what no plan can see while it is down.
+    + made_by: the target of an earlier change that makes it all anew: then there is nothing to see yet.
     """
     restart_on, reload_on = tuple(restart_on), tuple(reload_on)
     found = host.get_fact(UnitState, unit=unit, restart_on=restart_on, reload_on=reload_on)
@@ -62,7 +66,9 @@ def unit(
     reload = [path for path in reload_on if path in (*found.reload_on, *foreseen(path))]
     if reload and reloadable and not host.get_fact(Succeeds, test=reloadable):
         restart, reload = [*restart, *reload], []
-    due = _steps(unit, found, restart, reload, {"restart": effect, "reload": reload_effect})
+    due = _steps(
+        unit, found, restart, reload, {"restart": effect, "reload": reload_effect}, "" if foreseen(made_by) else unseen
+    )
     # An earlier unit may have had systemd read this one's definition: it still runs with the old one.
     steps = as_agreed(f"unit {unit}", due)
     if not steps:
@@ -87,12 +93,13 @@ def begun(unit: str) -> str:
 
 
 def _steps(
-    unit: str, found: Unit, restart_on: list[str], reload_on: list[str], effects: dict[str, str]
+    unit: str, found: Unit, restart_on: list[str], reload_on: list[str], effects: dict[str, str], unseen: str
 ) -> Iterator[Change]:
     if found.masked:
         yield Change("unit", unit, "unmask", "nothing could start it", was="masked", becomes="enabled")
     if not found.active:  # it is enabled with its start
-        yield Change("unit", unit, "start", "it is not running", was=found.state, becomes="active")
+        why = f"it is not running, and {unseen} cannot be seen before it is" if unseen else "it is not running"
+        yield Change("unit", unit, "start", why, was=found.state, becomes="active")
         return
     if not found.enabled and not found.masked:
         yield Change("unit", unit, "enable", "it would not start with the host", was="disabled", becomes="enabled")

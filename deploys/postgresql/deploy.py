@@ -205,6 +205,8 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
         test=acceptable(cluster),
         probe=serving(cluster),
         wait=300,  # it replays its log after a crash
+        unseen="what is due to its roles and databases",
+        made_by=str(cluster),
     )
     ensure(
         name="Start the cluster with the host",

@@ -38,6 +38,7 @@ def test_what_no_plan_could_see_is_not_changed_before_one_does(mended, driver):
     mended.shell(f"{hidden.command}; systemctl stop 'postgresql@*'")
     first = driver.apply()
     assert [change["action"] for *_, change in first.planned] == ["start"]
+    assert "cannot be seen before it is" in first.planned[0][-1]["why"]
     assert first.made == first.planned
     assert "health_user is not as it should be, which no plan could see" in first.faults[0]["what"]
     assert hidden.names in " ".join(change["target"] for *_, change in first.left)
