@@ -26,8 +26,9 @@ test: setup ## Every test: ours, the API's own, and those on real hosts
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 healthv1_api/tests tests/hosts
 
 SEED ?= $(shell date +%s)
-fuzz: setup ## Drifts and kills drawn by chance on both suites, for about an hour; SEED=… draws the same again
+fuzz: setup ## Drifts, kills and values drawn by chance, for an hour or two; SEED=… draws the same again
 	@echo "make fuzz SEED=$(SEED)"
+	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest --hypothesis-seed=$(SEED) $$(grep -rl hypothesis tests/unit --include 'test_*.py')
 	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 tests/fuzz
 
 # Two processes, not pytest-xdist's workers: gevent, which the engine needs, makes those hang.

@@ -1,6 +1,5 @@
 """Secrets are replaced under load, and no visitor notices; then the old ones open nothing."""
 
-import random
 import subprocess
 import sys
 import time
@@ -122,8 +121,8 @@ def test_a_rotation_that_is_killed_at_each_step_is_finished_by_the_same_command_
     world, old = busy.world, dict(busy.world.kept)
     rotate = ("secrets", "rotate", "sandbox", "database_password", "redis_password", "--yes")
     with Visitor(world) as visitor, busy.traffic.load(PAUSE) as counted:
-        for reached in (STAGED, PROMOTED, RETIRED):
-            _killed_at(world, reached, rotate, busy.project)
+        for reached, seconds in ((STAGED, 1), (PROMOTED, 5), (RETIRED, 3)):
+            _killed_at(world, reached, seconds, rotate, busy.project)
         code, done = world.json(*rotate, cwd=busy.project)
     assert (code, done["done"], done["waiting"]) == (0, {"database_password": 2, "redis_password": 2}, {})
     assert counted.pop("answers") > 200
@@ -140,8 +139,8 @@ def test_a_rotation_that_is_killed_at_each_step_is_finished_by_the_same_command_
         assert not database_lets_in(world, "health_user_a", old["database_password"], port)
 
 
-def _killed_at(world, reached, command, cwd):
-    """Kill the rotation a moment after the backend recorded this step of both, somewhere in its apply."""
+def _killed_at(world, reached, seconds, command, cwd):
+    """Kill the rotation so long after the backend recorded this step of both, somewhere in its apply."""
     argv = [sys.executable, "-m", "healthv1", *command]
     with subprocess.Popen(argv, cwd=cwd, env=world.environment, stderr=subprocess.DEVNULL) as process:
         names = command[3:5]
@@ -150,7 +149,7 @@ def _killed_at(world, reached, command, cwd):
             assert process.poll() is None, f"it ended before it was {reached}"
             assert time.monotonic() < until
             time.sleep(0.2)
-        time.sleep(random.uniform(0, 6))  # any moment will do
+        time.sleep(seconds)
         process.kill()
     unlock(world)
 
