@@ -7,6 +7,7 @@ from tests.hosts.drifts import APT, DRIFTS
 AT_ONCE = 5
 DOWN = "postgresql: a cluster that is down and does not start with the host"
 PURGED = "the package is gone, and what the other drift needs went with it"
+NO_UNIT = "without its unit there is no other instance"
 
 # Pairs of which the second undoes, or cannot do, what the first one does, whichever comes first.
 EXCLUSIVE = {
@@ -21,6 +22,12 @@ EXCLUSIVE = {
     ("nginx: a purged package", "nginx: a hand-edited nginx.conf that was taken up"): PURGED,
     ("nginx: a purged package", "nginx: the package's own site, enabled again"): PURGED,
     ("api: an instance on another port", "api: an instance on another port that failed"): "it runs, or it failed",
+    ("api: a unit that is gone", "api: an instance on another port"): NO_UNIT,
+    ("api: a unit that is gone", "api: an instance on another port that failed"): NO_UNIT,
+    (
+        "user: an account that was removed and comes again",
+        "user: another home, shell and group, and a password",
+    ): "there is no account",
     ("certbot: no certificate, and nothing of certbot's", "certbot: half of what certbot keeps"): "there is no half",
 }
 
