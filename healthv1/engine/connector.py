@@ -6,17 +6,20 @@ import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import gevent
 from paramiko import AuthenticationException, SSHException
+from pyinfra import logger
 from pyinfra.api.command import StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
-from pyinfra.connectors import ssh
 from pyinfra.connectors.ssh import SSHConnector
+from pyinfra.connectors.util import make_unix_command_for_host
 
 from deploys.rollout import Rollout
+from healthv1.engine.line import Crowded, Line
 from healthv1.engine.questions import Asked, Question, alike, answers, script, shares, together
 
 if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made cooperative, and only by who uses it
@@ -25,9 +28,6 @@ if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made co
 KEEPALIVE = 15  # seconds
 AT_ONCE = 3  # scripts: some facts wait more than they work
 Output = tuple[bool, Any]
-
-# Where sudo wants a password pyinfra asks the terminal for one, also in CI; we tell that sudo refuses.
-vars(ssh).update(execute_command_with_sudo_retry=lambda _host, _arguments, execute: execute())
 
 
 class Unanswered(Exception):  # noqa: N818 - it reads as what happened
@@ -54,6 +54,8 @@ class FastSSH(SSHConnector):
         """The signed key that opened, or is to open, the connection."""
         self.complaint: list[str] = []
         """What the last failing command said."""
+        self._line: Line
+        self._beside: FastSSH | None = None
         _mark_facts(host, self)
 
     def _connect(self) -> None:
@@ -62,6 +64,7 @@ class FastSSH(SSHConnector):
         transport = self.client.get_transport()
         assert transport is not None
         transport.set_keepalive(KEEPALIVE)
+        self._line = Line(self.host.name, transport, _rollout(self.host).silence)
         # Behind a jump host the transport's socket is a channel, which has no such option.
         if hasattr(transport.sock, "setsockopt"):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -97,7 +100,7 @@ class FastSSH(SSHConnector):
         logging.getLogger("healthv1").warning("%s Hint: apply makes sshd trust who signs it; compare clocks", what)
 
     def make_paramiko_kwargs(self) -> dict[str, Any]:
-        patience = (self.host.data.get("rollout") or Rollout()).connect_timeout
+        patience = _rollout(self.host).connect_timeout
         return {**self._sign_in_with(), "timeout": patience, "banner_timeout": patience}
 
     def _sign_in_with(self) -> dict[str, Any]:
@@ -112,22 +115,44 @@ class FastSSH(SSHConnector):
             self.data = everything
         return {**arguments, "pkey": self.credential.key, "look_for_keys": False}
 
-    def run_shell_command(self, command: Any, *args: Any, **arguments: Any) -> Any:
+    def run_shell_command(self, command: Any, *_: Any, **arguments: Any) -> Any:
         if not self._reading:
             self.forget()
-            return self._heard(super().run_shell_command(command, *args, **arguments))
+            return self._heard(self._run(command, arguments))
         question = Question.of(command, arguments)
         if question not in self._remembered:
             if self._gathered is not None and question not in self._single:
                 self._gathered.append(question)
                 raise Unanswered
-            self._remembered[question] = self._heard(super().run_shell_command(command, *args, **arguments))
+            self._remembered[question] = self._heard(self._run(command, arguments))
         said = self._remembered[question]
         return said if self._learned is None else self._learned.setdefault(question, said)
 
     def run_aside(self, command: Any, **arguments: Any) -> Any:
         """Run what is neither a fact nor a write: what the host said of itself is still true afterwards."""
-        return super().run_shell_command(command, **arguments)
+        return self._run(command, arguments)
+
+    def run_beside(self, command: Any, **arguments: Any) -> Any:
+        """Run what cannot wait, as `run_aside` does: where sshd takes no more sessions, over a second connection."""
+        try:
+            return self._run(command, arguments, wait=False)
+        except Crowded:
+            if self._beside is None:
+                beside = copy(self)
+                beside.connect()
+                self._beside = beside
+            return self._beside.run_aside(command, **arguments)
+
+    def _run(self, command: Any, arguments: dict[str, Any], *, wait: bool = True) -> Output:
+        """Run a command as pyinfra does, only that nobody is asked for a password, and no host waited for in vain."""
+        rest = dict(arguments)
+        stdin, timeout, fine = (rest.pop(name, None) for name in ("_stdin", "_timeout", "_success_exit_codes"))
+        for name in ("_get_pty", "print_input", "print_output"):
+            rest.pop(name, None)
+        text = make_unix_command_for_host(self.state, self.host, command, **rest)
+        logger.debug("Running command on %s: %s", self.host.name, text)
+        code, output = self._line.run(text.get_raw_value(), stdin, timeout, wait=wait)
+        return code in (fine or (0,)), output
 
     @property
     def knows_nothing(self) -> bool:
@@ -175,7 +200,7 @@ class FastSSH(SSHConnector):
         text, mark = script(asked)
         questions = [question for one in asked for question in one.questions]
         arguments = questions[0].arguments | {"_stdin": text} | ({"_timeout": timeout} if timeout else {})
-        succeeded, output = self._heard(super().run_shell_command(StringCommand("sh", "-s"), **arguments))
+        succeeded, output = self._heard(self._run(StringCommand("sh", "-s"), arguments))
         self._remembered |= {question: (True, said) for question, said in answers(asked, output.stdout_lines, mark)}
         self._single |= {question for question in questions if question not in self._remembered}
         return bool(succeeded)
@@ -186,14 +211,19 @@ class FastSSH(SSHConnector):
 
     def disconnect(self) -> None:
         super().disconnect()
-        if self.client is not None:  # pyinfra leaves it open
-            self.client.close()
+        for connector in (self, self._beside):
+            if connector is not None and connector.client is not None:  # pyinfra leaves it open
+                connector.client.close()
 
     def _heard(self, result: Output) -> Output:
         succeeded, output = result
         if not succeeded:
             self.complaint = output.stderr_lines or output.stdout_lines
         return result
+
+
+def _rollout(host: Host) -> Rollout:
+    return host.data.get("rollout") or Rollout()
 
 
 def credential_for(host: Host) -> Credential | None:
