@@ -8,8 +8,8 @@ from contextlib import suppress
 from typing import Any
 
 from gevent.event import Event
-from paramiko import Channel, ChannelException, Message, SSHException, Transport
-from paramiko.common import OPEN_FAILED_CONNECT_FAILED, cMSG_CHANNEL_REQUEST
+from paramiko import Channel, Message, SSHException, Transport
+from paramiko.common import cMSG_CHANNEL_REQUEST
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.util import CommandOutput, read_output_buffers
 
@@ -63,25 +63,27 @@ class Line:
         while True:
             self._freed.clear()
             if len(self._open) < self._most:
-                try:
-                    return self._open_one()
-                except ChannelException as refusal:
-                    if refusal.code != OPEN_FAILED_CONNECT_FAILED:
-                        raise
-                    self._most = len(self._open) or self._most
+                channel = self._tried()
+                if channel is not None:
+                    return channel
             if self._open and not wait:
                 raise Crowded
-            if not self._open and time.monotonic() > deadline:
+            if self._open:
+                deadline = time.monotonic() + FREED_WITHIN
+            elif time.monotonic() > deadline:
                 raise ConnectError("sshd opens no session (MaxSessions)")
             self._freed.wait(PAUSE)
 
-    def _open_one(self) -> Channel:
+    def _tried(self) -> Channel | None:
+        """Return a session, or nothing where sshd refuses one."""
         try:
             channel = self._transport.open_session()
-        except ChannelException:
-            raise
-        except (SSHException, EOFError, OSError):
+        except (SSHException, EOFError, OSError) as error:
             self._refuse_loss()
+            # Of several that are refused at once paramiko tells one the reason, and the others nothing.
+            if isinstance(error, SSHException):
+                self._most = len(self._open) or self._most
+                return None
             raise
         self._open.add(channel)
         return channel
