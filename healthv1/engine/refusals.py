@@ -32,7 +32,8 @@ def unreached(host: Host, said: str) -> Fault:
 
 def without_sudo(host: Host, said: Sequence[str]) -> Fault:
     text = "; ".join(said) or "no reason given"
-    return Fault(host.name, f"sudo was refused: {text.rstrip('.')}.", _way_to_sudo(host, text))
+    what = "sudo is not installed." if "not found" in text else f"sudo was refused: {text.rstrip('.')}."
+    return Fault(host.name, what, _way_to_sudo(host, text))
 
 
 def _way_to_sudo(host: Host, said: str) -> str:
