@@ -23,7 +23,7 @@ UNREACHED = 255  # ssh's own exit code
 _KEEP = (
     "umask 077; d=$(mktemp -d /dev/shm/health-v1.XXXXXXXX) || exit 1; "
     "trap 'rm -rf \"$d\"' EXIT; trap 'exit 1' HUP INT TERM; "
-    "IFS= read -r line && printf '%s\\n' \"$line\" > \"$d/pass\" && echo \"kept $d\" && cat > /dev/null"
+    'IFS= read -r line && printf \'%s\\n\' "$line" > "$d/pass" && echo "kept $d" && cat > /dev/null'
 )
 # Nothing that is typed or shown is kept: it may name patients. A pager writes no files.
 _FORGETFUL = "PSQL_HISTORY=/dev/null HISTFILE=/dev/null LESSHISTFILE=- LESSSECURE=1 LESS=FRX PGAPPNAME=healthv1"

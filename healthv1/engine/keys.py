@@ -29,12 +29,12 @@ def held_by_the_agent(host: str, path: Path) -> AgentKey | None:
     raise HostError(locked_away(host, path))
 
 
-def locked_away(host: str, path: Path | None = None) -> Fault:
-    """Return the fault of a key that only its passphrase opens; without a `path`, of one of those in ~/.ssh."""
+def locked_away(host: str, *paths: Path) -> Fault:
+    """Return the fault of a key that only its passphrase opens: the first such of `paths` and of those in ~/.ssh."""
     mine = (Path.home() / ".ssh" / f"id_{kind}" for kind in ("ed25519", "ecdsa", "rsa"))
-    path = path or next((one for one in mine if sealed(_text_of(one))), Path.home() / ".ssh" / "id_ed25519")
+    path = next((one for one in (*paths, *mine) if sealed(_text_of(one))), "of yours")
     # Quoted in any case: a hint that ends in a quote has no full stop that would be taken for the path's.
-    add = f"ssh-add '{path}'"
+    add = f"ssh-add '{path}'" if isinstance(path, Path) else "ssh-add, with its path"
     hint = add if os.environ.get("SSH_AUTH_SOCK") else f'eval "$(ssh-agent)"; {add}'
     return Fault(host, f"The SSH key {path} has a passphrase, and no agent holds it.", hint)
 

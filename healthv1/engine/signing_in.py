@@ -66,8 +66,9 @@ class SignedIn(SSHConnector):
         try:
             super()._connect()
         except ConnectError as error:
-            if isinstance(error.__context__, PasswordRequiredException):  # one that was looked for in ~/.ssh
-                raise HostError(locked_away(self.host.name)) from None
+            if isinstance(error.__context__, PasswordRequiredException):  # of ~/.ssh/config, or one that lies beside it
+                known = getattr(self.client, "_ssh_config", {}).get("key_filename") or ()
+                raise HostError(locked_away(self.host.name, *(Path(one).expanduser() for one in known))) from None
             raise
 
     def _sign_in_with_the_key(self) -> None:
