@@ -8,6 +8,7 @@ from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from pyinfra import logger
 from pyinfra.api.command import StringCommand
 from pyinfra.api.host import Host
@@ -47,6 +48,8 @@ class FastSSH(SignedIn):
         self.complaint: list[str] = []
         """What the last failing command said."""
         self._beside: FastSSH | None = None
+        """A second connection to the same host."""
+        self._alone = BoundedSemaphore()
         _mark_facts(host, self)
 
     def run_shell_command(self, command: Any, *_: Any, **arguments: Any) -> Any:
@@ -71,11 +74,15 @@ class FastSSH(SignedIn):
         try:
             return self._run(command, arguments, wait=False)
         except Crowded:
-            if self._beside is None:
-                beside = copy(self)
-                beside.connect()
-                self._beside = beside
+            with self._alone:
+                self._beside = self._beside or self._another()
             return self._beside.run_aside(command, **arguments)
+
+    def _another(self) -> FastSSH:
+        another = copy(self)
+        another.client = None
+        another.connect()
+        return another
 
     def _run(self, command: Any, arguments: dict[str, Any], *, wait: bool = True) -> Output:
         """Run a command as pyinfra does, only that nobody is asked for a password, and no host waited for in vain."""
