@@ -17,7 +17,7 @@ class Fault:
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        stop = "" if self.hint.endswith("?") else "."
+        stop = "" if self.hint.endswith(("?", "'")) else "."  # behind a quote it would be taken for the command's
         return f"{text}\nHint:  {self.hint}{stop}" if self.hint else text
 
 

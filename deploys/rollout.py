@@ -18,6 +18,8 @@ class Rollout(Settings):
     """Seconds within which what was changed has to pass its checks: a service may take a moment to be whole again."""
     connect_timeout: Annotated[int, Field(ge=1, le=300)] = 10
     """Seconds after which a host that does not answer is given up."""
+    silence: Annotated[int, Field(ge=4, le=600)] = 60
+    """Seconds without any sign of life after which a connection is given up; each quarter of it is told."""
     lease: Annotated[int, Field(ge=3, le=3600)] = 60
     """Seconds after which the lock of an operator who is not heard of any more is free."""
     plan_valid_for: Annotated[int, Field(ge=1, le=24 * 30)] = 24

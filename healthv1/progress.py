@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 
@@ -50,12 +51,15 @@ class Progress:
         self._work: dict[str, Work] = {}
         self._drawn = 0
         self._clock: gevent.Greenlet | None = None
+        self._warnings = _Warnings(self.note)
 
     def __enter__(self) -> Self:
+        logging.getLogger("healthv1").addHandler(self._warnings)
         self._clock = gevent.spawn(self._tick) if self._terminal else None
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        logging.getLogger("healthv1").removeHandler(self._warnings)
         if self._clock:
             self._clock.kill()
         self._work.clear()
@@ -124,6 +128,17 @@ class Progress:
         if self._drawn:
             click.echo(f"\x1b[{self._drawn}A\r\x1b[J", err=True, nl=False)
         self._drawn = 0
+
+
+class _Warnings(logging.Handler):
+    """Says what the engine warns of, in its place among the lines: printed past them it would be wiped away."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        super().__init__()
+        self._note = note
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._note(record.getMessage())
 
 
 def _named(hosts: list[str]) -> str:

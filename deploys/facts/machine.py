@@ -11,7 +11,8 @@ echo "cores=$(nproc)"; echo "memory=$(awk '/^MemTotal/ {print $2 * 1024}' /proc/
 echo "disk=$(df -B1 --output=size /var | tail -n 1)"; echo "free=$(df -B1 --output=avail /var | tail -n 1)"
 echo "python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
 disk=$(findmnt -no MAJ:MIN -T /var 2>/dev/null); echo "rotational=$(cat "/sys/dev/block/$disk/queue/rotational" \
-  "/sys/dev/block/$disk/../queue/rotational" 2>/dev/null | head -n 1)\""""
+  "/sys/dev/block/$disk/../queue/rotational" 2>/dev/null | head -n 1)"
+[ ! -e /proc/net/if_inet6 ] && echo ipv6=0 || echo ipv6=1"""
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Machine:
     """"3.13", or empty when there is none."""
     rotational: bool
     """The disk spins: random reads are dear."""
+    ipv6: bool = True
+    """The kernel has IPv6. Switched off by sysctl it is there all the same: sockets open, and nobody comes."""
 
 
 class MachineState(FactBase[Machine]):
@@ -48,4 +51,5 @@ class MachineState(FactBase[Machine]):
             free=int(found["free"]),
             python=found["python"],
             rotational=found["rotational"].strip() == "1",
+            ipv6=found.get("ipv6") != "0",
         )

@@ -31,7 +31,7 @@ def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology) -> None:
     elsewhere, here = tuple(places.claiming(found.served, stack.aliases)), ours or not found.theirs
     version: configuration.Version = VERSIONS[machine.os, machine.release] if here else found.version
     stand = places.alone if here else partial(places.beside, found.served)
-    place = stand(settings.ipv6, elsewhere)
+    place = stand(settings.ipv6 and machine.ipv6, elsewhere)
     site = configuration.site(settings, stack, topology, version, place)
     generation = configuration.generation(settings, stack, topology, version, place)
     prepare = partial(_prepare, stack, version, place)

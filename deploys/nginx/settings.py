@@ -61,6 +61,6 @@ class Nginx(Settings):
     hsts: Positive = 31536000
     """Seconds for which a browser comes by HTTPS alone."""
     ipv6: bool = True
-    """False on a host whose kernel has no IPv6."""
+    """False: not even where the kernel has it."""
     status_port: Port = 8008
     """On loopback: where nginx tells which configuration its workers run with."""

@@ -19,9 +19,12 @@ from healthv1.errors import Fault, HostError
 SOCKETS = "/var/run/postgresql"
 UNREACHED = 255  # ssh's own exit code
 # The last command waits until our end closes; then, and when it is killed, the trap removes the file.
-_KEEP = """umask 077; d=$(mktemp -d /dev/shm/health-v1.XXXXXXXX) || exit 1
-trap 'rm -rf "$d"' EXIT; trap 'exit 1' HUP INT TERM
-IFS= read -r line && printf '%s\\n' "$line" > "$d/pass" && echo "$d" && cat > /dev/null"""
+# One line, without a `!`: the login shell may be csh. What it says by itself is told from ours by the first word.
+_KEEP = (
+    "umask 077; d=$(mktemp -d /dev/shm/health-v1.XXXXXXXX) || exit 1; "
+    "trap 'rm -rf \"$d\"' EXIT; trap 'exit 1' HUP INT TERM; "
+    'IFS= read -r line && printf \'%s\\n\' "$line" > "$d/pass" && echo "kept $d" && cat > /dev/null'
+)
 # Nothing that is typed or shown is kept: it may name patients. A pager writes no files.
 _FORGETFUL = "PSQL_HISTORY=/dev/null HISTFILE=/dev/null LESSHISTFILE=- LESSSECURE=1 LESS=FRX PGAPPNAME=healthv1"
 
@@ -47,7 +50,7 @@ def as_reader(place: Place, lease: Lease, statements: str | None) -> bool:
     """Open psql with the login that was made for this session. Returns whether it ended well."""
     with _kept(place, passfile(lease)) as folder:
         psql = (
-            f"PGPASSFILE={shlex.quote(folder)}/pass {_FORGETFUL} psql -X -w -h {SOCKETS} -p {place.port}"
+            f"env PGPASSFILE={shlex.quote(folder)}/pass {_FORGETFUL} psql -X -w -h {SOCKETS} -p {place.port}"
             f" -U {shlex.quote(lease.user)} {_ending(place, statements)}"
         )
         return _run(place, psql, statements)
@@ -89,7 +92,7 @@ def _kept(place: Place, line: str) -> Iterator[str]:
     try:
         keeper.stdin.write(line)
         keeper.stdin.flush()
-        folder = keeper.stdout.readline().strip()
+        folder = next((line[5:].strip() for line in keeper.stdout if line.startswith("kept ")), "")
         if not folder:
             raise HostError(Fault(place.name, "No file could be kept there in memory.", "check SSH and /dev/shm"))
         yield folder

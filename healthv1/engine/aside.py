@@ -33,8 +33,8 @@ def aside(host: Host, script: str, timeout: float) -> str:
     assert isinstance(connector, FastSSH)
     try:
         with gevent.Timeout(timeout, TimeoutError):
-            succeeded, output = connector.run_aside(StringCommand("sh", "-s"), _sudo=True, _stdin=script)
-    except (TimeoutError, OSError, EOFError, SSHException) as error:
+            succeeded, output = connector.run_beside(StringCommand("sh", "-s"), _sudo=True, _stdin=script)
+    except (ConnectError, OSError, EOFError, SSHException) as error:
         what = str(error) or f"no answer within {timeout:g} s"
         raise HostError(Fault(host.name, f"It does not answer ({what}).", "see whether it is up")) from None
     if not succeeded:

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import logging
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import gevent
-from paramiko import AuthenticationException, SSHException
+from gevent.lock import BoundedSemaphore
+from pyinfra import logger
 from pyinfra.api.command import StringCommand
-from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
-from pyinfra.connectors import ssh
-from pyinfra.connectors.ssh import SSHConnector
+from pyinfra.connectors.util import make_unix_command_for_host
 
-from deploys.rollout import Rollout
+from healthv1.engine.line import Crowded
 from healthv1.engine.questions import Asked, Question, alike, answers, script, shares, together
+from healthv1.engine.signing_in import SignedIn
 
 if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made cooperative, and only by who uses it
-    from healthv1.access.signing import Credential
+    pass
 
-KEEPALIVE = 15  # seconds
 AT_ONCE = 3  # scripts: some facts wait more than they work
 Output = tuple[bool, Any]
-
-# Where sudo wants a password pyinfra asks the terminal for one, also in CI; we tell that sudo refuses.
-vars(ssh).update(execute_command_with_sudo_retry=lambda _host, _arguments, execute: execute())
 
 
 class Unanswered(Exception):  # noqa: N818 - it reads as what happened
     """A fact was asked for while questions are only being gathered."""
 
 
-class FastSSH(SSHConnector):
+class FastSSH(SignedIn):
     """Facts are remembered until the next write; everything that is not a fact counts as a write.
 
     While questions are gathered, a fact that is not known yet raises `Unanswered`; they are then asked all at once.
@@ -50,84 +45,55 @@ class FastSSH(SSHConnector):
         self._learned: dict[Question, Output] | None = None
         self._single: set[Question] = set()
         """Questions that failed among others: asked alone, they say why."""
-        self.credential: Credential | None = None
-        """The signed key that opened, or is to open, the connection."""
         self.complaint: list[str] = []
         """What the last failing command said."""
+        self._beside: FastSSH | None = None
+        """A second connection to the same host."""
+        self._alone = BoundedSemaphore()
         _mark_facts(host, self)
 
-    def _connect(self) -> None:
-        self._sign_in()
-        assert self.client is not None
-        transport = self.client.get_transport()
-        assert transport is not None
-        transport.set_keepalive(KEEPALIVE)
-        # Behind a jump host the transport's socket is a channel, which has no such option.
-        if hasattr(transport.sock, "setsockopt"):
-            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    @property
-    def own_address(self) -> str:
-        """Our own address on the connection; empty behind a jump host, and while there is none."""
-        transport = self.client.get_transport() if self.client else None
-        return str(transport.sock.getsockname()[0]) if transport and hasattr(transport.sock, "getsockname") else ""
-
-    def _sign_in(self) -> None:
-        """With a signed key where group_data says who signs; if the host refuses it, with the ordinary key."""
-        self.credential = credential_for(self.host)
-        if self.credential is None:
-            super()._connect()
-            return
-        try:
-            super()._connect()
-        except ConnectError as error:
-            if not isinstance(error.__context__, AuthenticationException):
-                raise
-            self._sign_in_with_the_key()
-
-    def _sign_in_with_the_key(self) -> None:
-        refused, self.credential = self.credential, None
-        if self.client is not None:
-            self.client.close()
-        try:
-            super()._connect()
-        except (ConnectError, SSHException) as error:
-            raise ConnectError(f"{str(error).rstrip('.')}; Authentication with {refused} had failed before") from None
-        what = f"{self.host.name}: sshd refused {refused}, so the ordinary key was used."
-        logging.getLogger("healthv1").warning("%s Hint: apply makes sshd trust who signs it; compare clocks", what)
-
-    def make_paramiko_kwargs(self) -> dict[str, Any]:
-        patience = (self.host.data.get("rollout") or Rollout()).connect_timeout
-        return {**self._sign_in_with(), "timeout": patience, "banner_timeout": patience}
-
-    def _sign_in_with(self) -> dict[str, Any]:
-        if self.credential is None:
-            return super().make_paramiko_kwargs()
-        everything = self.data
-        # The ordinary key need not even exist.
-        self.data = {**everything, "ssh_key": None, "ssh_password": None, "ssh_allow_agent": False}  # type: ignore[typeddict-item]
-        try:
-            arguments = super().make_paramiko_kwargs()
-        finally:
-            self.data = everything
-        return {**arguments, "pkey": self.credential.key, "look_for_keys": False}
-
-    def run_shell_command(self, command: Any, *args: Any, **arguments: Any) -> Any:
+    def run_shell_command(self, command: Any, *_: Any, **arguments: Any) -> Any:
         if not self._reading:
             self.forget()
-            return self._heard(super().run_shell_command(command, *args, **arguments))
+            return self._heard(self._run(command, arguments))
         question = Question.of(command, arguments)
         if question not in self._remembered:
             if self._gathered is not None and question not in self._single:
                 self._gathered.append(question)
                 raise Unanswered
-            self._remembered[question] = self._heard(super().run_shell_command(command, *args, **arguments))
+            self._remembered[question] = self._heard(self._run(command, arguments))
         said = self._remembered[question]
         return said if self._learned is None else self._learned.setdefault(question, said)
 
     def run_aside(self, command: Any, **arguments: Any) -> Any:
         """Run what is neither a fact nor a write: what the host said of itself is still true afterwards."""
-        return super().run_shell_command(command, **arguments)
+        return self._run(command, arguments)
+
+    def run_beside(self, command: Any, **arguments: Any) -> Any:
+        """Run what cannot wait, as `run_aside` does: where sshd takes no more sessions, over a second connection."""
+        try:
+            return self._run(command, arguments, wait=False)
+        except Crowded:
+            with self._alone:
+                self._beside = self._beside or self._another()
+            return self._beside.run_aside(command, **arguments)
+
+    def _another(self) -> FastSSH:
+        another = copy(self)
+        another.client = None
+        another.connect()
+        return another
+
+    def _run(self, command: Any, arguments: dict[str, Any], *, wait: bool = True) -> Output:
+        """Run a command as pyinfra does, only that nobody is asked for a password, and no host waited for in vain."""
+        rest = dict(arguments)
+        stdin, timeout, fine = (rest.pop(name, None) for name in ("_stdin", "_timeout", "_success_exit_codes"))
+        for name in ("_get_pty", "print_input", "print_output"):
+            rest.pop(name, None)
+        text = make_unix_command_for_host(self.state, self.host, command, **rest)
+        logger.debug("Running command on %s: %s", self.host.name, text)
+        code, output = self.line.run(text.get_raw_value(), stdin, timeout, wait=wait)
+        return code in (fine or (0,)), output
 
     @property
     def knows_nothing(self) -> bool:
@@ -175,7 +141,7 @@ class FastSSH(SSHConnector):
         text, mark = script(asked)
         questions = [question for one in asked for question in one.questions]
         arguments = questions[0].arguments | {"_stdin": text} | ({"_timeout": timeout} if timeout else {})
-        succeeded, output = self._heard(super().run_shell_command(StringCommand("sh", "-s"), **arguments))
+        succeeded, output = self._heard(self._run(StringCommand("sh", "-s"), arguments))
         self._remembered |= {question: (True, said) for question, said in answers(asked, output.stdout_lines, mark)}
         self._single |= {question for question in questions if question not in self._remembered}
         return bool(succeeded)
@@ -186,21 +152,15 @@ class FastSSH(SSHConnector):
 
     def disconnect(self) -> None:
         super().disconnect()
-        if self.client is not None:  # pyinfra leaves it open
-            self.client.close()
+        for connector in (self, self._beside):
+            if connector is not None and connector.client is not None:  # pyinfra leaves it open
+                connector.client.close()
 
     def _heard(self, result: Output) -> Output:
         succeeded, output = result
         if not succeeded:
             self.complaint = output.stderr_lines or output.stdout_lines
         return result
-
-
-def credential_for(host: Host) -> Credential | None:
-    """Return the key that was signed for the account that we sign in as, where group_data says who signs."""
-    sign = getattr(getattr(host.data.get("sshd"), "certificates", None), "credential", None)
-    user = host.data.get("ssh_user")
-    return sign(str(user)) if sign and user else None
 
 
 def _mark_facts(host: Host, connector: FastSSH) -> None:

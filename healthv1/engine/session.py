@@ -29,18 +29,11 @@ from healthv1.engine import inventory as inventories
 from healthv1.engine.connector import FastSSH, Output, Unanswered
 from healthv1.engine.inventory import Stranger
 from healthv1.engine.questions import Question
+from healthv1.engine.refusals import unreached, without_sudo
 from healthv1.errors import Fault, HostError, Refused
 
 logging.getLogger("pyinfra").addHandler(logging.NullHandler())  # we report faults ourselves
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
-
-CONNECT_HINTS = {
-    "Authentication": "check ssh_user and ssh_key of this host in the inventory",
-    "known_hosts": "log in once with ssh and compare the key, or add it to the known_hosts file",
-    "host key": "compare the host's key with your records; if it was reinstalled, run ssh-keygen -R for it",
-    "resolve hostname": "check ssh_hostname of this host in the inventory",
-    "connect": "check that the host is up and that SSH is reachable from here",
-}
 
 READ_WITH_THE_SITE = (MachineState, SshPorts, Marks, FoundJails, SshdFiles)
 """The facts that deploys ask for while they are read; what operations ask for comes later, and all at once."""
@@ -168,8 +161,7 @@ def _connect(host: Host) -> None:
     host.connect(show_errors=False, raise_exceptions=True)
     refusal = _greeted(host, host.connector) if isinstance(host.connector, FastSSH) else _tried(host)
     if refusal is not None:
-        what = f"sudo was refused: {'; '.join(refusal) or 'no reason given'}."
-        raise HostError(Fault(host.name, what, "let the SSH user run sudo without a password"))
+        raise HostError(without_sudo(host, refusal))
 
 
 def _greeted(host: Host, connector: FastSSH) -> list[str] | None:
@@ -193,9 +185,7 @@ def faults_of(host: Host, error: BaseException) -> list[Fault]:
     if isinstance(error, Refused):
         return list(error.faults)
     if isinstance(error, ConnectError):
-        text = str(error).rstrip(".")
-        hints = (hint for word, hint in CONNECT_HINTS.items() if word.lower() in text.lower())
-        return [Fault(host.name, f"{text}.", next(hints, ""))]
+        return [unreached(host, str(error))]
     complaint = getattr(host.connector, "complaint", [])
     said = f" ({'; '.join(complaint[-3:])})" if isinstance(error, PyinfraError) and complaint else ""
     return [Fault(host.name, f"{str(error) or type(error).__name__}{said}.", "run again with --debug to see more")]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from healthv1.engine.connector import FastSSH, credential_for
+from healthv1.engine.connector import FastSSH
 from healthv1.engine.session import Session
+from healthv1.engine.signing_in import credential_for
 from healthv1.verify.finding import Finding
 
 CLAIM = "It was opened with a certificate for this run"

@@ -1,8 +1,10 @@
 """A host that falls short is refused with everything that it lacks."""
 
 import os
+import shutil
 import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +12,7 @@ from deploys.facts.machine import Machine, MachineState
 from deploys.preflight.assessment import assess
 from deploys.preflight.checks import checks
 from deploys.preflight.settings import SUPPORTED, Preflight
+from tests.unit.command import REPOSITORY, healthv1
 
 GIB = 2**30
 GUIDES = Machine("ubuntu", "22.04", "x86_64", 4, 8 * GIB, 107 * 10**9, 90 * 10**9, "3.10", rotational=False)
@@ -59,6 +62,22 @@ python=
 rotational=1"""
     found = MachineState().process(said.splitlines())
     assert (found.memory, found.python, found.rotational) == (25195400000, "", True)
+    assert found.ipv6, "those who do not tell are taken to have it"
+
+
+@pytest.mark.parametrize(("told", "listens"), [("ipv6=0", False), ("ipv6=1", True)])
+def test_nginx_opens_no_socket_that_the_kernel_does_not_have(tmp_path, told, listens):
+    for name in ("inventories", "group_data"):
+        shutil.copytree(REPOSITORY / name, tmp_path / name)
+    path = tmp_path / "inventories/recorded.py"
+    path.write_text(path.read_text().replace("rotational=0", f"rotational=0\n{told}"))
+    planned = healthv1("plan", "recorded", "--limit", "@fake/debian13", "--json", cwd=tmp_path).stdout
+    assert ("listen 443 ssl" in planned, "listen [::]:443 ssl" in planned) == (True, listens)
+
+
+def test_a_host_tells_whether_its_kernel_has_ipv6():
+    said = subprocess.run(["sh", "-c", MachineState().command()], capture_output=True, text=True, check=True).stdout
+    assert MachineState().process(said.splitlines()).ipv6 == Path("/proc/net/if_inet6").exists()
 
 
 @pytest.mark.parametrize(("package", "holds"), [("bash", False), ("of-a-vendor", True)])

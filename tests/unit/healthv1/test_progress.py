@@ -1,6 +1,7 @@
 """Progress is calm where it is kept, and on a terminal takes no more lines than there are."""
 
 import io
+import logging
 import os
 import re
 import sys
@@ -44,6 +45,15 @@ def _one_stage(progress, hosts):
             progress.ended(host, "base", "Nginx", "Write the site", changed=host == hosts[0])
         progress.trying("base", {hosts[0]: 7})
         progress.stage_ended("base")
+
+
+def test_what_the_engine_warns_of_is_said_among_the_lines(capsys):
+    log = logging.getLogger("healthv1")
+    with Progress() as progress:
+        progress.stage_begun("base", {"web1": 1})
+        log.warning("No answer from %s for %.0f s", "web1", 15)
+    assert not log.handlers
+    assert "[   0.0 s] No answer from web1 for 15 s" in capsys.readouterr().err
 
 
 def _untimed(text):

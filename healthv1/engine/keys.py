@@ -1,0 +1,69 @@
+"""The key that signs us in, where its file has a passphrase: an agent signs with it, and nobody is asked in a run."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from paramiko import SSHException
+from paramiko.agent import Agent, AgentKey
+
+from healthv1.errors import Fault, HostError
+
+_MAGIC = b"openssh-key-v1\0"
+
+
+def held_by_the_agent(host: str, path: Path) -> AgentKey | None:
+    """Return what signs with the key in `path`; nothing where its file does. Raises `HostError` when nobody can."""
+    text = _text_of(path)
+    if not sealed(text):
+        return None
+    known = (decoded(text), decoded(_text_of(path.with_name(f"{path.name}.pub"))))
+    # An agent for each host: two that sign at once would read each other's answers.
+    for key in _agents_keys():
+        if any(key.asbytes() in one for one in known):
+            return key
+    raise HostError(locked_away(host, path))
+
+
+def locked_away(host: str, *paths: Path) -> Fault:
+    """Return the fault of a key that only its passphrase opens: the first such of `paths` and of those in ~/.ssh."""
+    mine = (Path.home() / ".ssh" / f"id_{kind}" for kind in ("ed25519", "ecdsa", "rsa"))
+    path = next((one for one in (*paths, *mine) if sealed(_text_of(one))), "of yours")
+    # Quoted in any case: a hint that ends in a quote has no full stop that would be taken for the path's.
+    add = f"ssh-add '{path}'" if isinstance(path, Path) else "ssh-add, with its path"
+    hint = add if os.environ.get("SSH_AUTH_SOCK") else f'eval "$(ssh-agent)"; {add}'
+    return Fault(host, f"The SSH key {path} has a passphrase, and no agent holds it.", hint)
+
+
+def sealed(text: str) -> bool:
+    """Whether a private key's file has a passphrase."""
+    found = decoded(text)
+    if found.startswith(_MAGIC):
+        return not found.removeprefix(_MAGIC).startswith(b"\0\0\0\4none")
+    return "ENCRYPTED" in text
+
+
+def decoded(text: str) -> bytes:
+    """Return the bytes in a key's file. OpenSSH's own has the public key in clear ahead of the private one."""
+    if text.startswith("-----"):
+        text = "".join(line for line in text.splitlines() if not line.startswith("-----") and ":" not in line)
+    else:
+        text = [*text.split(), "", ""][1]
+    try:
+        return base64.b64decode(text)
+    except binascii.Error:
+        return b""
+
+
+def _text_of(path: Path) -> str:
+    return path.read_text(errors="replace") if path.is_file() else ""
+
+
+def _agents_keys() -> tuple[AgentKey, ...]:
+    with suppress(SSHException, OSError):
+        return tuple(Agent().get_keys())
+    return ()

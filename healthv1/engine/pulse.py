@@ -1,0 +1,62 @@
+"""Whether a host still answers: one that works for minutes does, one behind a dead link does not, and both say nothing.
+
+sshd answers a keepalive whatever its sessions do. Any packet is a sign of life: an upload over a slow line may keep the
+answer waiting for a minute, but not the host's words that it took more of it.
+"""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from typing import Any
+
+import gevent
+from paramiko import Transport
+
+WORDS = 4
+"""So often silence is told of before the connection is given up."""
+
+
+class Pulse:
+    def __init__(self, name: str, transport: Transport, patience: float) -> None:
+        """Watch a connection to `name` until it ends; close it after `patience` seconds of silence."""
+        self._name, self._transport, self._patience = name, transport, patience
+        self._quiet = 0.0
+        self._told = 0
+        self.given_up = False
+        read = transport.packetizer.read_message
+
+        def heard() -> Any:
+            packet = read()
+            self._quiet = 0.0
+            return packet
+
+        transport.packetizer.read_message = heard  # type: ignore[method-assign]
+        gevent.spawn(self._watch)
+
+    def _watch(self) -> None:
+        tick = min(1.0, self._patience / 24)
+        asking: gevent.Greenlet | None = None
+        while self._transport.is_active():
+            if self._quiet >= self._patience / 12 and (asking is None or asking.ready()):
+                asking = gevent.spawn(self._ask)
+            gevent.sleep(tick)
+            # Not the clock: while this process itself was busy, or its machine asleep, nobody listened.
+            self._quiet += tick
+            self._tell()
+
+    def _ask(self) -> None:
+        with suppress(Exception):  # it is told below that the connection ended
+            self._transport.global_request("keepalive@openssh.com", wait=True)
+
+    def _tell(self) -> None:
+        told = int(self._quiet / (self._patience / WORDS))
+        log = logging.getLogger("healthv1")
+        if told >= WORDS:
+            self.given_up = True
+            self._transport.close()
+        elif told > self._told:
+            log.warning("No answer from %s for %.0f s", self._name, self._quiet)
+        elif self._told and not told:
+            log.warning("%s answers again", self._name)
+        self._told = told
