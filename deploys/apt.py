@@ -16,6 +16,39 @@ simulate() {{ for i in 1 2 3 4; do
   case $said in *"Unable to "* | *"installation candidate"* | *"nmet dependencies"*) return 1;; esac; sleep 0.5
 done; return 1; }}"""
 
+# Of what `apt-get update` says, on stdin: each repository that it could not read, and why.
+_REFUSED = r"""refused() { awk '
+function say() { if (name != "" && !(name in said)) { said[name]; print name "\t" reason } name = "" }
+/^Err:[0-9]+ / { say(); name = $2 " " $3; reason = "no reason is given"; first = 1; next }
+/^  / && name != "" { if (first) { reason = substr($0, 3); first = 0 } next }
+{ say() }
+/^E: (Release file for|Repository) / { name = $0; sub(/.*(file for|Repository) \047?/, "", name)
+  sub(/\047? .*/, "", name); sub(/\/dists\//, " ", name); sub(/\/(In)?Release$/, "", name)
+  reason = substr($0, 4); say() }
+END { say() }' | sed -E 's#//[^/@ ]*@#//#g; s/Sub-process .* error message is: //'; }"""
+
+# Which repositories cannot be read, without a trace on the host: their signed summaries are fetched into a folder of
+# its own, and none of the lists, for the owner's stay as they are. Nothing of his is run after it.
+UNREAD = rf"""export LC_ALL=C
+{_REFUSED}
+at=$(mktemp -d /var/lib/apt/health-v1.XXXXXX) || exit 0; trap 'rm -rf "$at"' EXIT; trap 'exit 1' HUP INT TERM
+chmod 0755 "$at"
+{{ for hook in Pre-Invoke Post-Invoke Post-Invoke-Success; do echo "#clear APT::Update::$hook;"; done
+for list in deb::Packages deb::Translations deb-src::Sources; do
+  echo "Acquire::IndexTargets::$list::DefaultEnabled false;"; done
+echo 'Acquire::http::Timeout 10; Acquire::https::Timeout 10; Acquire::Retries 0;'
+echo "Dir::State::Lists \"$at/lists\"; Dir::Cache::pkgcache \"\"; Dir::Cache::srcpkgcache \"\";"
+}} > "$at/conf"
+timeout 60 apt-get -q update -c "$at/conf" > "$at/said" 2>&1
+grep -q '^E: The list of sources could not be read' "$at/said" &&
+  sed -nE '1 s/^E: (.*)/now=unlisted\t-\t\1\t-/p' "$at/said"
+apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(SOURCESENTRY)' 2>/dev/null |
+  sed -E 's#//[^/@ ]*@#//#; s#/ # #' | sort -u > "$at/entries"
+refused < "$at/said" | while IFS="$(printf '\t')" read -r name reason; do
+  entry=$(awk -v name="$name" '$1 " " $2 == name {{ print $3; exit }}' "$at/entries")
+  printf 'now=unread\t%s\t%s\t%s\n' "$name" "$reason" "$entry"
+done"""
+
 # What dpkg has in halves: the package, its state, and whether a source has it, so that it can be had again.
 INTERRUPTED = """{ form='${db:Status-Abbrev}|${Package}|${db:Status-Status}\\n'
 dpkg-query -W -f "$form" | grep -v '^[ihrup][inc] ' | while IFS='|' read -r _ name state; do
@@ -47,9 +80,13 @@ ask() {{ {_ASKED} "$@" 2>&1; }}
 apt() {{ apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o DPkg::Path="$PATH" \
   -o APT::Get::Remove=false -o APT::Get::AutomaticRemove=false --no-install-recommends \
   -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }}
-update() {{ i=0; until said=$(apt update --error-on=any 2>&1); do i=$((i+1))
+{_REFUSED}
+unread= tried=/var/lib/healthv1/lists-renewed
+update() {{ i=0; until said=$(apt update -o Acquire::Retries=1 --error-on=any 2>&1); do i=$((i+1))
   case $said in *"Could not get lock"*) [ $i -lt 100 ] && sleep 3 && continue; esac
-  printf '%s\\n' "$said" >&2; exit 1; done; }}
+  unread=$(printf '%s\\n' "$said" | refused | sed 's/\t/ cannot be read: /')
+  [ -z "$unread" ] || break
+  printf '%s\\n' "$said" >&2; exit 1; done; touch $tried; }}
 names() {{ sed -nE "s/^$1 ([^ ]+) .*/\\1/p"; }}
 note() {{ (umask 077; mkdir -p {OURS}; echo "$@" > {OURS}/packages.new
   mv -fT {OURS}/packages.new {OURS}/packages; sync -f {OURS}); }}
@@ -60,7 +97,8 @@ note() {{ (umask 077; mkdir -p {OURS}; echo "$@" > {OURS}/packages.new
 INSTALL = (
     _APT
     + f"""upgraded=$1; shift
-fresh() {{ find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440 2>/dev/null | grep -q .; }}
+fresh() {{ {{ find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440
+  find $tried -mmin -10; }} 2>/dev/null | grep -q .; }}
 moved() {{ echo "$1" "The lists of packages have moved since the plan: look at the plan again." >&2; exit 1; }}
 attempt() {{
   said=$(ask -o APT::Get::Remove=false install "$@") || {{ printf '%s\\n' "$said" >&2; return 1; }}
@@ -70,8 +108,12 @@ attempt() {{
   apt install "$@"; }}
 renew() {{ update; for one; do case $one in *=*) name=${{one%%=*}} version=${{one#*=}}
   now=$(apt-cache policy -- "$name" | sed -n 's/^  Candidate: //p')
-  [ "$now" = "$version" ] || moved "$name was to be $version, and is ${{now:-not to be had}} now.";; esac; done; }}
-fresh && attempt "$@" || {{ renew "$@"; attempt "$@"; }} || {{
+  [ "$now" = "$version" ] || {{ gone
+    moved "$name was to be $version, and is ${{now:-not to be had}} now."; }};; esac; done; }}
+# A repository that cannot be read is no reason to install nothing, until something is only there.
+gone() {{ [ -z "$unread" ] || {{ printf '%s\\n' "$unread" "Let the host read it, or take it out of /etc/apt." >&2
+  exit 1; }}; }}
+fresh && attempt "$@" || {{ renew "$@"; attempt "$@"; }} || {{ gone
   # A disk that was full can leave lists and caches that contradict each other.
   rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; renew "$@"; attempt "$@"; }}
 rm -f {OURS}/packages"""

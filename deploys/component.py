@@ -75,7 +75,9 @@ def _fault(model: type[Settings], error: Any) -> Fault:
         return Fault(where, f"{field} is not a setting.", f"did you mean {close[0]}?" if close else f"known: {known}")
     if error["type"] == "missing":
         return Fault(where, f"{field} is missing.", f"set {field}")
-    return Fault(where, f"{field}: {error['msg'].removeprefix('Value error, ')}." if field else f"{error['msg']}.")
+    hint = getattr(error.get("ctx", {}).get("error"), "hint", "")
+    what = f"{field}: {error['msg'].removeprefix('Value error, ')}." if field else f"{error['msg']}."
+    return Fault(where, what, hint)
 
 
 def _caller_outside_pydantic() -> str:

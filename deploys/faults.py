@@ -21,6 +21,14 @@ class Fault:
         return f"{text}\nHint:  {self.hint}{stop}" if self.hint else text
 
 
+class Wrong(ValueError):  # noqa: N818 - it reads as what is said of a value
+    """A setting's value that cannot be, with one action."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.hint = hint
+
+
 class Refused(Exception):  # noqa: N818 - it reads as what happened
     """Something was refused before it could do harm. Carries every fault that was found, not the first alone."""
 

@@ -47,6 +47,8 @@ class Foretold:
     """Name to version, where apt could not say what it would do."""
     held: tuple[str, ...] = ()
     """What the owner has told apt to leave as it is."""
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name to each place that has the version which apt would take: "http://… stable/main"."""
     complaint: str = ""
     """Why apt could not say."""
 
@@ -63,21 +65,24 @@ def foretold(lines: Iterable[str]) -> Foretold:
     said: dict[str, list[str]] = {kind: [] for kind in ("Inst", "Remv", "Down", "Cand", "From", "Hold", "Said")}
     for line in lines:
         said.setdefault(line[:4], []).append(line)
-    sources = {name: source for name, _, source in (line[5:].partition(" ") for line in said["From"])}
+    sources: dict[str, tuple[str, ...]] = {}
+    for name, _, source in (line[5:].partition(" ") for line in said["From"]):
+        sources[name] = (*sources.get(name, ()), source)
     return Foretold(
         installed=tuple(_installed(match, sources) for line in said["Inst"] if (match := _INST.match(line))),
         removed=tuple(match[1] for line in said["Remv"] if (match := _REMV.match(line))),
         lowered=tuple(line[5:] for line in said["Down"]),
         candidates=dict(line[5:].split(" ", 1) for line in said["Cand"]),
         held=tuple(line[5:] for line in said["Hold"]),
+        sources=sources,
         complaint="\n".join(line[5:] for line in said["Said"]),
     )
 
 
-def _installed(match: re.Match[str], sources: dict[str, str]) -> Installed:
+def _installed(match: re.Match[str], sources: dict[str, tuple[str, ...]]) -> Installed:
     name, was, version, archives = (part or "" for part in match.groups())
     labels = {archive.partition(":")[0] for archive in archives.split(", ")}
-    away = f"{sources.get(name, 'another source')} ({archives or 'no archive'})"
+    away = f"{sources.get(name, ('another source',))[0]} ({archives or 'no archive'})"
     return Installed(name, version, was, "" if labels & DISTRIBUTION else away)
 
 

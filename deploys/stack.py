@@ -6,15 +6,24 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from deploys.component import Port, Secret, Settings
+from deploys.faults import Wrong
+from deploys.names import domain
 
 LOOPBACK = "127.0.0.1"
 Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
-Domain = Annotated[
-    str, Field(max_length=253, pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$")
-]
+Domain = Annotated[str, AfterValidator(domain)]
+
+
+def _is_a_list(names: object) -> object:
+    if isinstance(names, str):
+        raise Wrong("it is one text", 'write a comma after it: ("www.example.com",)')
+    return names
+
+
+Domains = Annotated[tuple[Domain, ...], BeforeValidator(_is_a_list)]
 
 
 class Stack(Settings):
@@ -22,7 +31,7 @@ class Stack(Settings):
 
     domain: Domain
     """Where visitors reach the API."""
-    aliases: tuple[Domain, ...] = ()
+    aliases: Domains = ()
     """Further names of it: in the same certificate, and answered by the same site."""
     environment: Literal["production", "staging", "sandbox", "development"] = "production"
     user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "health-v1"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from deploys.api.commands import prepared, ready
 from deploys.component import Check
 from deploys.hardening import undumped
+from deploys.recovery import comes_back
 from deploys.stack import Stack, Topology
 
 EXPOSURE = 20
@@ -55,6 +56,7 @@ def _of_instance(stack: Stack, port: int, version: str) -> list[Check]:
             "run apply",
         ),
         undumped(f"Instance {port}", unit),
+        comes_back(f"Instance {port}", unit),
         Check(
             f"Instance {port} gives its metrics on loopback alone",
             f"ss -Hltn 'sport = :{stack.metrics_port(port)}' | awk '{{print $4}}' | grep -qx "

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-from deploys.apt import INTERRUPTED, SIMULATE
+from deploys.apt import INTERRUPTED, SIMULATE, UNREAD
 from deploys.foretold import Foretold, foretold
+from deploys.repositories import Repositories, repositories
 
-# Of each package the version that apt would take, and where from: "Cand nginx 1.26.3", "From nginx http://… stable".
+# Of each package the version that apt would take, and each place that has it: "Cand nginx 1.26.3", "From nginx http://…
+# stable/main".
 _POLICY = """policy() { [ $# = 0 ] || LC_ALL=C apt-cache policy -- "$@" 2>/dev/null | awk '
-/^[^ ]/ { name = $1; sub(/:$/, "", name); told = 0 }
+/^[^ ]/ { name = $1; sub(/:$/, "", name) }
 $1 == "Candidate:" { version = $2; if (version != "(none)") print "Cand", name, version }
-$1 ~ /^-?[0-9]+$/ && $2 ~ "/" { if (at == version && !told && $2 != "/var/lib/dpkg/status") {
-  told = 1; print "From", name, $2, $3 }; next }
+$1 ~ /^-?[0-9]+$/ && $2 ~ "/" { if (at == version && $2 != "/var/lib/dpkg/status") print "From", name, $2, $3; next }
 /^ (\\*\\*\\*|   ) / { at = $1 == "***" ? $2 : $1 }'; }"""
 
 
@@ -46,13 +47,25 @@ class Installation(FactBase[Foretold]):
 if simulate install "$@"; then printf '%s\\n' "$said" | grep -E '^(Inst|Remv) '
   printf '%s\\n' "$said" | awk '/ be DOWNGRADED:/ {{ low = 1; next }} !/^ / {{ low = 0 }} low {{
     for (i = 1; i <= NF; i++) print "Down", $i }}'
-  policy $(printf '%s\\n' "$said" | sed -nE '/^Inst .*(Debian|Ubuntu)/d; s/^Inst ([^ ]+) .*/\\1/p')
+  policy $(printf '%s\\n' "$said" | sed -nE 's/^Inst ([^ ]+) .*/\\1/p')
 else policy "$@"; printf '%s\\n' "$said" | sed 's/^/Said /'; fi
 apt-mark showhold | sed 's/^/Hold /'; true"""
         return StringCommand("sh", "-c", QuoteString(script), "installation", *(QuoteString(name) for name in packages))
 
     def process(self, output: list[str]) -> Foretold:
         return foretold(output)
+
+
+class RepositoriesRead(FactBase[Repositories]):
+    """Which repositories apt cannot read now. It asks them, and takes as long as they do: a minute at most."""
+
+    default = Repositories
+
+    def command(self) -> str:
+        return f"sh -c {shlex.quote(UNREAD)} || true"
+
+    def process(self, output: list[str]) -> Repositories:
+        return repositories(output)
 
 
 class Repair(FactBase[tuple[str, ...]]):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
+from deploys import recovery
 from deploys.component import template
 from deploys.facts.jails import FoundJails
 from deploys.facts.marks import Marks
@@ -17,7 +18,7 @@ from deploys.fail2ban.jails import STARTS, lost, names, stops, taken_up
 from deploys.fail2ban.settings import Fail2ban
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
-from deploys.operations.files import absent, file
+from deploys.operations.files import absent, directory, file
 from deploys.operations.jails import BESIDE, FORMER, standing, surveyed, switches_off
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
@@ -52,11 +53,19 @@ def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]
             path=SERVER,
             content=template("fail2ban/fail2ban.local", settings=settings),
         )
+        again = recovery.path(UNIT)
+        directory(name="Make a place for the unit's drop-ins", path=again.rpartition("/")[0])
+        file(
+            name="Have it started again when it is killed",
+            path=again,
+            content=recovery.text(),
+            test_in_place=recovery.TAKEN_UP,
+        )
     _jails(settings, topology, edge, names=jails, switched_off=off, spared=found.spared)
     _run(how == BESIDE, jails, edge)
     if how == FORMER:
         absent(name="Remove the filter of an earlier version", path=FORMER_LIMITS)
-    claim("fail2ban", checks(jails))
+    claim("fail2ban", [*checks(jails), *([] if how == BESIDE else [recovery.comes_back("fail2ban", UNIT)])])
 
 
 def _nginx() -> None:

@@ -7,6 +7,7 @@ from deploys.nginx.commands import ACCEPTED, private, usable, works
 from deploys.nginx.configuration import BODIES, LOGS
 from deploys.nginx.places import Place
 from deploys.nginx.settings import Nginx
+from deploys.recovery import comes_back
 from deploys.sites import STOCK_SITE
 from deploys.stack import Stack
 
@@ -49,6 +50,7 @@ def of_ours() -> list[Check]:
             f"! {STOCK_SITE}",
             "run apply",
         ),
+        comes_back("Nginx", "nginx.service"),
         Check(
             "Bodies on their way wait in memory that nginx alone can see",
             "grep -q ' /var/lib/nginx/body .* tmpfs ' /proc/$(systemctl show -p MainPID --value nginx)/mountinfo",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from deploys import recovery
 from deploys.component import template
 from deploys.marks import MANAGED, mark, marked
 from deploys.nginx import commands, configuration, places
@@ -63,6 +64,8 @@ def _write(settings: Nginx, stack: Stack, site: str) -> None:
 def _service(settings: Nginx, works: str) -> None:
     directory(name="Make a place for what the unit may do", path=DROP_IN.rpartition("/")[0])
     file(name="Harden the unit", path=DROP_IN, content=template("nginx/hardening.conf", settings=settings))
+    again, words = recovery.path("nginx.service"), recovery.text()
+    file(name="Have it started again when it is killed", path=again, content=words, test_in_place=recovery.TAKEN_UP)
     unit(
         name="Run nginx",
         unit="nginx.service",

@@ -11,11 +11,19 @@ from pyinfra.context import host
 
 from deploys.apt import INSTALL, MEND
 from deploys.facts.marks import Marks
-from deploys.facts.packages import Installation, InstalledPackages, Interrupted, InterruptedPackages, Repair
+from deploys.facts.packages import (
+    Installation,
+    InstalledPackages,
+    Interrupted,
+    InterruptedPackages,
+    Repair,
+    RepositoriesRead,
+)
 from deploys.foreign import Foreign
 from deploys.foretold import Foretold, judged, left_in_halves, would_go
 from deploys.operations.change import Change, Commands, announce, as_planned, falls_to, foreseen
 from deploys.operations.foreign import refuse_foreign
+from deploys.repositories import left_out, missed
 
 
 @operation()
@@ -31,25 +39,31 @@ def packages(names: tuple[str, ...]) -> Commands:
     if not missing:
         host.noop("all packages are installed")
         return
-    would, besides = as_planned(f"packages {operation}", lambda: _asked(operation, missing))
+    would, besides, effect = as_planned(f"packages {operation}", lambda: _asked(operation, missing))
     for name in missing:
         why = f"brings {', '.join(besides)}" if besides and name == missing[0] else ""
-        announce(Change("package", name, "install", why, becomes=would.told(name)))
+        effects = effect if name == missing[0] else ""
+        announce(Change("package", name, "install", why, becomes=would.told(name), effect=effects))
     upgraded = "\n".join(one.name for one in would.installed if one.was)
     exact = (f"{name}={version}" if (version := would.version(name)) else name for name in missing)
     words = (QuoteString(word) for word in (upgraded, *exact))
     yield StringCommand("sh", "-c", QuoteString(INSTALL), "install", *words)
 
 
-def _asked(operation: str, missing: Sequence[str]) -> tuple[Foretold, list[str]]:
-    """Return what apt would do, and what it brings that no other operation names. Raises `Refused`."""
+def _asked(operation: str, missing: Sequence[str]) -> tuple[Foretold, list[str], str]:
+    """Return what apt would do, and what no other operation names: what it brings, which repositories are left out.
+
+    Raises `Refused`.
+    """
+    repositories = host.get_fact(RepositoriesRead)
     would = host.get_fact(Installation, packages=tuple(missing))
     _, theirs = _in_halves()
     # What an earlier operation of this plan removes, it has named.
     would = replace(would, removed=tuple(name for name in would.removed if not foreseen(name)))
-    refuse_foreign([*theirs, *judged(would, missing)])
+    refuse_foreign([*theirs, *judged(would, missing), *missed(would, missing, repositories)])
     others = [one for one in would.installed if one.name not in missing]
-    return would, [str(one) for one in others if falls_to(operation, f"package {one.name}")]
+    besides = [str(one) for one in others if falls_to(operation, f"package {one.name}")]
+    return would, besides, left_out(one for one in repositories.unread if falls_to(operation, f"repository {one.name}"))
 
 
 def _in_halves() -> tuple[list[Interrupted], list[Foreign]]:

@@ -8,6 +8,7 @@ from deploys.packaged import PGBOUNCER
 from deploys.pgbouncer.commands import console, query, serving
 from deploys.pgbouncer.settings import Pgbouncer
 from deploys.pooler import Pooler
+from deploys.recovery import comes_back
 from deploys.stack import LOOPBACK, Stack, Topology
 
 EXPOSURE = 20
@@ -51,6 +52,7 @@ def _service(pooler: Pooler, settings: Pgbouncer, stack: Stack) -> list[Check]:
             "run apply",
         ),
         undumped("The pooler", pooler.unit),
+        comes_back("The pooler", pooler.unit),
         Check(
             f"The pooler is exposed to at most {EXPOSURE / 10}",
             f"systemd-analyze security --no-pager --threshold={EXPOSURE} {pooler.unit} >/dev/null",

@@ -9,6 +9,7 @@ from deploys.logins import accepted
 from deploys.postgresql.commands import certified, enabled, in_force
 from deploys.postgresql.configuration import addresses
 from deploys.postgresql.settings import READER, Reading
+from deploys.recovery import comes_back
 from deploys.stack import Stack, Topology
 
 
@@ -39,6 +40,7 @@ def _cluster(cluster: Cluster, where: tuple[str, ...]) -> list[Check]:
         ),
         Check("PostgreSQL answers", cluster.holds("true"), journal),
         undumped("PostgreSQL", cluster.unit),
+        comes_back("PostgreSQL", cluster.unit),
         Check(
             "PostgreSQL takes writes and checks what it reads",
             cluster.holds("not pg_is_in_recovery() and current_setting('data_checksums')::bool"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
+from deploys import recovery
 from deploys.cluster import NAME, Cluster
 from deploys.component import Secret, Text, template
 from deploys.facts.machine import MachineState
@@ -188,6 +189,13 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
         name="Keep its memory out of core dumps",
         path=hardening,
         content=template("postgresql/hardening.conf"),
+        ours=True,
+    )
+    file(
+        name="Have it started again when it is killed",  # the packaged unit says no
+        path=recovery.path(cluster.unit),
+        content=recovery.text(),
+        test_in_place=recovery.TAKEN_UP,
         ours=True,
     )
     nothing_altered(name="Take back what ALTER SYSTEM set", cluster=cluster, restart=RESTART)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from deploys.faults import Fault
@@ -30,3 +31,31 @@ def assess(host: str, machine: Machine, wanted: Preflight) -> Iterator[Fault]:
     ):
         if found < minimum:
             yield Fault(host, f"{found:.4g} {unit}, {minimum:.4g} are wanted.", RELAX.format(setting))
+
+
+def misled(host: str, machine: Machine, wanted: Preflight, now: datetime, *, synchronizes: bool) -> Iterator[Fault]:
+    """Yield a fault when host and operator do not agree what time it is. Which of them is wrong, neither can know.
+
+    + now: the operator's time.
+    + synchronizes: the host has a program that would keep its clock right.
+    """
+    if abs(machine.ahead) <= wanted.clock_tolerance:
+        return
+    here, there = (_utc(moment) for moment in (now, now + timedelta(seconds=machine.ahead)))
+    what = (
+        f"Its clock says {there} UTC, and that of this machine {here}: certificates, leases, logins and the journal"
+        f" would be off by {_span(abs(machine.ahead))}."
+    )
+    keep = "timedatectl set-ntp true" if synchronizes else "apt-get install -y systemd-timesyncd"
+    yield Fault(host, what, f"if this machine's is right, run there as root: date -u -s '{here}' && {keep}")
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} seconds"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
 
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.component import Secret
-from deploys.facts.machine import MachineState
-from deploys.faults import Refused
+from deploys.facts.machine import Machine, MachineState
+from deploys.facts.probe import Succeeds
+from deploys.faults import Fault, Refused
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import absent, directory
@@ -18,13 +20,14 @@ from deploys.operations.ports import ports_are_free
 from deploys.operations.secrets import stored
 from deploys.operations.shell import ensure
 from deploys.ports import claimed
-from deploys.preflight.assessment import assess
+from deploys.preflight.assessment import assess, misled
 from deploys.preflight.checks import checks
 from deploys.preflight.settings import Preflight
 from deploys.secret import Backend
 from deploys.stack import Stack, Topology
 
 NAME_RESOLVES = 'getent hosts "$(hostname)"'
+SYNCHRONIZES = 'test "$(timedatectl show -p CanNTP --value)" = yes'
 
 
 @deploy("Preflight")
@@ -39,7 +42,7 @@ def deploy_preflight(
     require_escrow: bool,
 ) -> None:
     """Measure the host. `secrets` are those that this run has to have; the backend is asked on one host only."""
-    Refused.unless(assess(host.name, host.get_fact(MachineState), settings))
+    Refused.unless(_faults(host.get_fact(MachineState), settings))
     claims = tuple(claimed(stack, topology, parts, status_port))
     ports_are_free(name="See that our ports are free", claims=claims)
     if backend and secrets:
@@ -57,3 +60,10 @@ def deploy_preflight(
     mended(name="Finish interrupted package installations")
     directory(name="Make a place for stamps", path="/var/lib/health-v1", mode="0700")
     claim("preflight", checks())
+
+
+def _faults(machine: Machine, settings: Preflight) -> Iterator[Fault]:
+    yield from assess(host.name, machine, settings)
+    off = abs(machine.ahead) > settings.clock_tolerance
+    able = off and host.get_fact(Succeeds, test=SYNCHRONIZES)
+    yield from misled(host.name, machine, settings, datetime.now(timezone.utc), synchronizes=able)

@@ -26,3 +26,5 @@ class Preflight(Settings):
     """GB of the file system that holds /var."""
     minimum_free: Amount = 2
     """GB still free on it: a full disk stops an installation half-way."""
+    clock_tolerance: Annotated[int, Field(ge=60)] = 300
+    """Seconds by which a host's clock may differ from the operator's: as far as Kerberos and most authorities go."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from deploys.component import Check
 from deploys.hardening import undumped
 from deploys.packaged import REDIS
+from deploys.recovery import comes_back
 from deploys.redis.users import PROBE_KEY
 from deploys.redis_server import ACCEPTED, LOGIN, RedisServer
 from deploys.stack import Stack
@@ -100,6 +101,7 @@ def _service(server: RedisServer) -> list[Check]:
             f"run: systemctl enable {server.unit}",
         ),
         undumped("Redis", server.unit),
+        comes_back("Redis", server.unit),
         Check(
             f"Redis is exposed to at most {EXPOSURE / 10}",
             f"systemd-analyze security --no-pager --threshold={EXPOSURE} {server.unit} >/dev/null",

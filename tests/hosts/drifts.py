@@ -123,6 +123,13 @@ DRIFTS = [
     ),
     Drift(
         "postgresql",
+        "a cluster that would stay down once it was killed",
+        "restart.conf",
+        "rm /etc/systemd/system/postgresql@*.service.d/restart.conf; systemctl daemon-reload",
+        f'test "$(systemctl show -p Restart --value {CLUSTER})" = on-failure',
+    ),
+    Drift(
+        "postgresql",
         "a setting that a restart alone takes back",
         "max_connections",
         f"{PSQL} -c 'alter system set max_connections = 50'; systemctl restart 'postgresql@*'",

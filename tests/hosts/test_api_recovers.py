@@ -13,6 +13,25 @@ OUTAGES = [
     ("PostgreSQL", STOP_POSTGRESQL, "systemctl restart postgresql", "database"),
     ("the pooler", "systemctl stop health-v1-pgbouncer", "systemctl start health-v1-pgbouncer", "database"),
 ]
+LOGIN = "cat /var/lib/health-v1/redis-probe"
+SERVES = {
+    "postgresql@17-health.service": 'cd /; runuser -u postgres -- psql -XAtqc "select 1" health_v1_prod',
+    "redis-server@health-v1.service": f"{{ {LOGIN}; echo PING; }} | redis-cli | grep -x PONG",
+    "health-v1-pgbouncer.service": "psql -XAtq 'host=127.0.0.1 port=6432 user=nobody dbname=health_v1_prod' 2>&1"
+    " | grep -i 'SASL\\|password\\|auth'",
+    "health-v1-api@8080.service": "curl -fsS 127.0.0.1:8080/health/ready",
+    "health-v1-api@8081.service": "curl -fsS 127.0.0.1:8081/health/ready",
+    "nginx.service": "curl -fsSk --resolve api.sandbox.test:443:127.0.0.1 https://api.sandbox.test/health/ready",
+    "fail2ban.service": "fail2ban-client status health-v1-sshd",
+    "ssh.service": "curl -s --max-time 2 telnet://127.0.0.1:22 </dev/null | grep -a SSH-",
+}
+"""Told apart from our own code: whether each of our units does its work, and of SSH, whom we only tell a little."""
+OURS = """cd /etc/systemd/system
+grep -rl 'Managed by healthv1' . | sed -nE 's#^./([^/]+[.]service)([.]d/.*)?$#\\1#p' | sort -u"""
+BUSY = "systemd-run -q --collect runuser -u postgres -- psql -c 'select count(*) from generate_series(1, 1e12)'"
+"""A process of PostgreSQL's that outlives the one that is killed, unless it is ended first."""
+AGAIN = 30
+"""Seconds at most, until what was killed serves again."""
 PROCESSES = "systemctl show -p MainPID -p NRestarts 'health-v1-api@8080' 'health-v1-api@8081'"
 REFUSAL = "Error: MASTER_KEY: does not open the keys that the database holds. Nothing was written."
 
@@ -54,6 +73,25 @@ def test_a_pooler_that_restarts_is_not_waited_for(deployed):
     deployed.shell("systemctl restart health-v1-pgbouncer")
     _becomes(deployed, 200, within=5)
     assert deployed.shell(PROCESSES) == processes
+
+
+def test_whatever_process_is_killed_serves_again_by_itself(mended):
+    templates = {"health-v1-api@.service", "certbot.service"}  # of the former instances run, the latter when it is due
+    assert set(mended.shell(OURS).split()) - templates <= SERVES.keys(), "a unit of ours is not tried here"
+    # In one session: sshd, too, is away for a moment.
+    script = [f"begun=$(date +%s); {BUSY}; main() {{ systemctl show -p MainPID --value $1; }}"]
+    script += [f"was{i}=$(main {unit})" for i, unit in enumerate(SERVES)]
+    script += [f"kill -9 {' '.join(f'$was{i}' for i in range(len(SERVES)))}"]
+    for i, (unit, serves) in enumerate(SERVES.items()):
+        trial = f'[ "$(main {unit})" != "$was{i}" ] && ( {serves} ) >/dev/null 2>&1'
+        late = f"[ $(($(date +%s) - begun)) -lt {AGAIN} ] || {{ echo {unit} does not serve; exit 1; }}"
+        script.append(f"until {trial}; do {late}; sleep 0.2; done")
+    mended.shell("\n".join(script))
+    assert _becomes(mended, 200) == {"status": "ready"}
+    assert mended.json("plan", "sandbox")[1]["steps"] == []
+    stopped = "systemctl stop 'postgresql@*'; sleep 3; ! systemctl is-active 'postgresql@*'"
+    mended.shell(f"{stopped}; systemctl start postgresql@17-health")
+    assert _becomes(mended, 200) == {"status": "ready"}
 
 
 def _state(world, unit):

@@ -114,3 +114,14 @@ def test_with_json_a_refusal_is_one_document(deployed):
 
 def test_a_typo_in_a_command_is_exit_1_because_2_means_changes(deployed):
     assert deployed.cli("plan", "sandbox", "--nonsense").returncode == 1
+
+
+def test_a_clock_that_is_days_off_is_refused_by_the_plan_with_both_times(deployed):
+    wrapper = "/usr/local/sbin/date"
+    deployed.shell(f'printf \'#!/bin/sh\\nexec /usr/bin/date -d "+5 days" "$@"\\n\' > {wrapper}; chmod 755 {wrapper}')
+    try:
+        done = deployed.cli("plan", "sandbox")
+    finally:
+        deployed.shell(f"rm {wrapper}")
+    _refused(done, "host1: Its clock says", "off by 5 days", "date -u -s '20")
+    assert deployed.json("plan", "sandbox")[0] == 0

@@ -48,4 +48,12 @@ printf '#!/bin/sh\\n# of the owner\\nexit 0\\n' > /usr/sbin/policy-rc.d; chmod 7
         "; cd /srv/repository; sha256sum *",
         named=("python3-venv",),
     ),
+    Past(
+        "preflight",
+        "repositories of vendors' that are gone",
+        """echo 'deb http://127.0.0.1:9/vendor stable main' > /etc/apt/sources.list.d/gone.list
+echo 'deb https://no-such-host.invalid/apt stable main' >> /etc/apt/sources.list.d/gone.list
+touch -d '3 days ago' /var/lib/apt/lists/*_Packages*""",
+        "cat /etc/apt/sources.list.d/gone.list",
+    ),
 ]

@@ -7,7 +7,15 @@ import subprocess
 import pytest
 
 from deploys import apt
-from deploys.facts.packages import Installation, InstalledPackages, Interrupted, InterruptedPackages
+from deploys.facts.packages import (
+    Installation,
+    InstalledPackages,
+    Interrupted,
+    InterruptedPackages,
+    RepositoriesRead,
+)
+from deploys.foretold import Foretold, Installed
+from deploys.repositories import Repositories, Unread, left_out, missed
 
 
 @pytest.fixture
@@ -73,3 +81,58 @@ invoke-rc.d --skip-systemd-native redis-server start; invoke-rc.d --quiet nginx 
     done = subprocess.run(["sh", "-euc", script + tried], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["--no-dbus daemon-reload", "--quiet nginx status"]
     assert not tools.exists(), "nothing is left"
+
+
+SAID = """Hit:1 http://deb.example.org/debian trixie InRelease
+Ign:2 http://vendor.example.com/apt stable InRelease
+Err:3 https://gone.invalid/apt stable InRelease
+  Could not resolve 'gone.invalid'
+Err:4 http://vendor.example.com/apt stable Release
+  404  Not Found [IP: 192.0.2.1 80]
+Err:5 http://old.example.com/apt stable InRelease
+  Sub-process /usr/bin/sqv returned an error code (1), error message is: The key is expired.
+W: OpenPGP signature verification failed: http://old.example.com/apt stable InRelease: The key is expired.
+E: The repository 'http://vendor.example.com/apt stable Release' does not have a Release file.
+E: Release file for http://late.example.com/apt/dists/stable/InRelease is expired (invalid since 3d 2h)."""
+
+
+def test_each_repository_that_cannot_be_read_is_told_with_its_reason(tmp_path):
+    (tmp_path / "said").write_text(SAID)
+    done = subprocess.run(
+        ["sh", "-c", f'{apt._REFUSED}\nrefused < "$1"', "sh", tmp_path / "said"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert dict(line.split("\t") for line in done.stdout.splitlines()) == {
+        "https://gone.invalid/apt stable": "Could not resolve 'gone.invalid'",
+        "http://vendor.example.com/apt stable": "404  Not Found [IP: 192.0.2.1 80]",
+        "http://old.example.com/apt stable": "The key is expired.",
+        "http://late.example.com/apt stable": "Release file for http://late.example.com/apt/dists/stable/InRelease"
+        " is expired (invalid since 3d 2h).",
+    }
+
+
+def test_what_is_only_in_a_repository_that_cannot_be_read_is_refused_and_else_it_is_left_out():
+    gone = Unread("https://gone.example.com/apt stable", "404", "/etc/apt/sources.list.d/gone.list:2")
+    would = Foretold(
+        (Installed("nginx", "2"), Installed("redis", "1")),
+        sources={
+            "nginx": ("https://gone.example.com/apt stable/main",),
+            "redis": ("https://gone.example.com/apt stable/main", "http://deb.example.org/debian trixie/main"),
+        },
+    )
+    (refused,) = missed(would, ["nginx", "redis"], Repositories((gone,)))
+    assert refused.thing == "repository https://gone.example.com/apt stable"
+    assert refused.follows == "nginx would come from there alone."
+    assert refused.way_out.endswith("sed -i '2 s/^/# /' /etc/apt/sources.list.d/gone.list")
+    assert list(missed(would, ["redis"], Repositories())) == []
+    assert left_out([gone]) == "not asked for packages: https://gone.example.com/apt stable cannot be read (404)"
+    assert left_out([]) == ""
+
+
+def test_a_list_of_sources_that_cannot_be_read_is_one_refusal():
+    found = RepositoriesRead().process(["now=unlisted\t-\tMalformed entry 1 in list file /etc/apt/x.list (Suite)\t-"])
+    (refused,) = missed(Foretold(), ["nginx"], found)
+    assert refused.thing == "apt"
+    assert "/etc/apt/x.list" in refused.what

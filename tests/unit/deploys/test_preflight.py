@@ -1,15 +1,18 @@
 """A host that falls short is refused with everything that it lacks."""
 
 import os
+import re
 import shutil
 import subprocess
+import time
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from deploys.facts.machine import Machine, MachineState
-from deploys.preflight.assessment import assess
+from deploys.preflight.assessment import assess, misled
 from deploys.preflight.checks import checks
 from deploys.preflight.settings import SUPPORTED, Preflight
 from tests.unit.command import REPOSITORY, healthv1
@@ -78,6 +81,41 @@ def test_nginx_opens_no_socket_that_the_kernel_does_not_have(tmp_path, told, lis
 def test_a_host_tells_whether_its_kernel_has_ipv6():
     said = subprocess.run(["sh", "-c", MachineState().command()], capture_output=True, text=True, check=True).stdout
     assert MachineState().process(said.splitlines()).ipv6 == Path("/proc/net/if_inet6").exists()
+
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.mark.parametrize("ahead", [0, 300, -300])
+def test_a_clock_within_five_minutes_is_right(ahead):
+    assert list(misled("db1", replace(GUIDES, ahead=ahead), Preflight(), NOON, synchronizes=True)) == []
+
+
+@pytest.mark.parametrize(
+    ("ahead", "there", "off"),
+    [
+        (5 * 86400, "2026-03-06 12:00:00", "5 days"),
+        (-400 * 86400, "2025-01-25 12:00:00", "400 days"),
+        (3 * 3600, "2026-03-01 15:00:00", "3 hours"),
+        (-301, "2026-03-01 11:54:59", "5 minutes"),
+    ],
+)
+def test_a_clock_that_is_off_is_refused_with_both_times_and_what_sets_it(ahead, there, off):
+    off_by = replace(GUIDES, ahead=ahead)
+    (fault,) = misled("db1", off_by, Preflight(), NOON, synchronizes=True)
+    assert f"Its clock says {there} UTC, and that of this machine 2026-03-01 12:00:00" in fault.what
+    assert fault.what.endswith(f"off by {off}.")
+    assert fault.hint.endswith("date -u -s '2026-03-01 12:00:00' && timedatectl set-ntp true")
+    (fault,) = misled("db1", off_by, Preflight(), NOON, synchronizes=False)
+    assert "systemd-timesyncd" in fault.hint
+    assert list(misled("db1", off_by, Preflight(clock_tolerance=86400 * 500), NOON, synchronizes=True)) == []
+
+
+def test_a_hosts_clock_is_compared_with_ours_when_it_answers():
+    said = subprocess.run(["sh", "-c", MachineState().command()], capture_output=True, text=True, check=True).stdout
+    assert abs(MachineState().process(said.splitlines()).ahead) < 60
+    late = re.sub(r"^now=.*$", f"now={int(time.time()) - 7200}", said, flags=re.MULTILINE)
+    assert round(MachineState().process(late.splitlines()).ahead / 3600) == -2
 
 
 @pytest.mark.parametrize(("package", "holds"), [("bash", False), ("of-a-vendor", True)])

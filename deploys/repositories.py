@@ -1,0 +1,80 @@
+"""Repositories that a host's apt cannot read: left out, and named; what would come from there alone is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from deploys.foreign import Foreign
+from deploys.foretold import Foretold
+
+
+@dataclass(frozen=True)
+class Unread:
+    """A repository that apt cannot read now: it is gone, or its key is."""
+
+    name: str
+    """Its address and suite, as apt writes them: "https://packages.example.com/apt stable"."""
+    reason: str
+    """In apt's words, without their last full stop."""
+    entry: str = ""
+    """Where it is listed: a file and, after a colon, which line or stanza of it."""
+
+    def __str__(self) -> str:
+        return f"{self.name} cannot be read ({self.reason})"
+
+    @property
+    def way_out(self) -> str:
+        file, _, place = self.entry.rpartition(":")
+        if not file:
+            return "let the host read it, or take it out of /etc/apt"
+        if file.endswith(".list"):
+            return f"let the host read it, or take it out: sed -i '{place} s/^/# /' {file}"
+        return f"let the host read it, or switch off what {file} lists: sed -i 's/^Types:/Enabled: no\\n&/' {file}"
+
+
+@dataclass(frozen=True)
+class Repositories:
+    unread: tuple[Unread, ...] = ()
+    unlisted: str = ""
+    """Why apt knows no repository at all: a file that lists some is not as it has to be."""
+
+
+def left_out(unread: Iterable[Unread]) -> str:
+    """Return what a plan says of them; empty when there are none."""
+    told = "; ".join(map(str, unread))
+    return f"not asked for packages: {told}" if told else ""
+
+
+def missed(would: Foretold, names: Iterable[str], found: Repositories) -> Iterator[Foreign]:
+    """Yield what keeps `names` from being installed: no other repository that can be read has what apt would take."""
+    if found.unlisted:
+        yield Foreign(
+            "apt", f"It says: {found.unlisted}.", "It installs nothing until that is mended.", "mend that file"
+        )
+        return
+    gone = {one.name: one for one in found.unread}
+    taken = {one.name for one in would.installed} or set(names)
+    needed: dict[str, list[str]] = {}
+    for name in sorted(taken):
+        sources = {_short(source) for source in would.sources.get(name, ())}
+        if sources and sources <= gone.keys():
+            needed.setdefault(min(sources), []).append(name)
+    for source, only in needed.items():
+        what = f"apt cannot read it: {gone[source].reason}."
+        follows = f"{', '.join(only)} would come from there alone."
+        yield Foreign(f"repository {source}", what, follows, gone[source].way_out)
+
+
+def _short(source: str) -> str:
+    """Return "http://… stable" for "http://… stable/main"."""
+    address, _, suite = source.partition(" ")
+    return f"{address} {suite if suite.startswith('.') or suite == '/' else suite.rpartition('/')[0] or suite}"
+
+
+def repositories(lines: Iterable[str]) -> Repositories:
+    """Return what `UNREAD` of `deploys/apt.py` prints."""
+    told = [line.removeprefix("now=").split("\t") for line in lines]
+    unread = [Unread(name, reason.rstrip(". "), entry) for kind, name, reason, entry in told if kind == "unread"]
+    unlisted = [reason.rstrip(". ") for kind, _, reason, _ in told if kind == "unlisted"]
+    return Repositories(tuple(dict.fromkeys(unread)), "; ".join(unlisted))
