@@ -24,6 +24,7 @@ from healthv1.engine.connector import FastSSH
 from healthv1.engine.economy import MergedData
 from healthv1.engine.known_names import unknown_names
 from healthv1.errors import Fault, Refused
+from healthv1.secrets.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,9 @@ def load(environment: str, strangers: Iterable[Stranger] = ()) -> Inventory:
         _add(inventory, environment, stranger)
     for host in inventory:
         host.data = MergedData(host)
+        backend = host.data.get("secrets")
+        if isinstance(backend, Kept):
+            backend.environment = environment
         if host.connector_cls.__name__ == "SSHConnector":
             host.connector_cls = FastSSH
     return inventory

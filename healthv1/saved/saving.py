@@ -12,6 +12,7 @@ from pyinfra.api.host import Host
 
 from deploys.component import Settings
 from deploys.rollout import Rollout
+from healthv1.engine import losses
 from healthv1.engine.bindings import inventory_of
 from healthv1.engine.looks import looks
 from healthv1.engine.session import Session
@@ -127,5 +128,6 @@ def _digests(host: Host, environment: str) -> Digests:
         raise Refused(Fault(f"group_data for {host.name}", "secrets is missing.", "add: secrets = Vault(…)"))
     key = _rollout(host).plan_key.bind(backend)
     if key.is_missing():
+        losses.refuse_lost(environment)
         raise Refused(Fault(str(key), "It is not in the backend yet.", f"healthv1 secrets init {environment}"))
     return Digests(key.reveal())

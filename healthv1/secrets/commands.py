@@ -8,7 +8,7 @@ from typing import Any
 
 from deploys.secret import Secret
 from healthv1 import commands
-from healthv1.engine.bindings import bound
+from healthv1.engine.losses import whole
 from healthv1.engine.session import opened
 from healthv1.errors import Fault, Refused
 from healthv1.secrets import acceptance, doctor, register
@@ -37,7 +37,7 @@ class Initialised:
 
 def init(environment: str) -> Initialised:
     """Generate what is missing; overwrite nothing, also when another does the same at this moment."""
-    found = bound(environment)
+    found = whole(environment)
     backend = register.kept_by(found)
     entries = backend.entries(secret.key for secret in found.secrets)
     missing = backend.missing(found.secrets)
@@ -51,7 +51,7 @@ def init(environment: str) -> Initialised:
 
 
 def listing(environment: str) -> list[Row]:
-    return register.rows(bound(environment))
+    return register.rows(whole(environment))
 
 
 def put(environment: str, name: str, value: str, confirmed: Callable[[str], bool]) -> int:
@@ -59,7 +59,7 @@ def put(environment: str, name: str, value: str, confirmed: Callable[[str], bool
 
     `confirmed` is asked, with the text to type, before what data depend on is replaced.
     """
-    found = bound(environment)
+    found = whole(environment)
     (secret,) = register.found(found, [name])
     refuse_unusable(secret, value)
     backend = register.kept_by(found)
@@ -84,7 +84,7 @@ def _put(secret: Secret, seen: Entry | None, found: Entry | None, value: str) ->
 
 def check(environment: str) -> list[Finding]:
     """Try every secret on what it opens. Raises `Refused` when the backend cannot be read, or a host not be reached."""
-    found = bound(environment)
+    found = whole(environment)
     here = [one for one in doctor.examined(found) if one.claim != "names"]
     with opened(environment, read_site=False) as session:
         session.refuse_faults()
@@ -98,12 +98,12 @@ def report(environment: str, findings: list[Finding]) -> commands.Report:
 
 
 def examine(environment: str) -> list[Finding]:
-    return doctor.examined(bound(environment))
+    return doctor.examined(whole(environment))
 
 
 def policy(environment: str, name: str) -> str:
     """Return the Vault policy that lets a token deploy, rotate or read, and nothing else."""
-    backend = register.kept_by(bound(environment))
+    backend = register.kept_by(whole(environment))
     if not isinstance(backend, Vault):
         raise Refused(Fault(str(backend), "Policies are Vault's.", "see docs/secrets.md for other backends"))
     return backend.policy(name)
@@ -111,7 +111,7 @@ def policy(environment: str, name: str) -> str:
 
 def rekey(environment: str) -> None:
     """Give the encrypted file a new key, for the recipients or the passphrase of now."""
-    backend = register.kept_by(bound(environment))
+    backend = register.kept_by(whole(environment))
     if not isinstance(backend, EncryptedFile):
         raise Refused(Fault(str(backend), "It has no key of its own.", "only an encrypted file has one"))
     backend.rekey()

@@ -23,7 +23,7 @@ def examined(bound: Bound) -> list[Finding]:
     names = backend.names()
     entries = backend.entries(secret.key for secret in bound.secrets)
     claims = [one for secret in bound.secrets for one in _of(secret, entries[secret.key], bound, backend)]
-    return [*claims, *_strangers(names, bound, backend), *_place(bound, backend)]
+    return [*claims, *_strangers(names, bound, backend), *_place(backend)]
 
 
 def _of(secret: Secret, entry: Entry | None, bound: Bound, backend: Kept[Any]) -> Iterator[Finding]:
@@ -59,6 +59,6 @@ def _strangers(names: tuple[str, ...], bound: Bound, backend: Kept[Any]) -> Iter
     )
 
 
-def _place(bound: Bound, backend: Kept[Any]) -> Iterator[Finding]:
+def _place(backend: Kept[Any]) -> Iterator[Finding]:
     for claim, holds, mended in backend.examined():
-        yield Finding(str(backend), "place", claim, holds, "", mended.replace("ENV", bound.name))
+        yield Finding(str(backend), "place", claim, holds, "", mended)

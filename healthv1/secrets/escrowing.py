@@ -8,6 +8,7 @@ from pathlib import Path
 
 from deploys.secret import Secret
 from healthv1.engine.bindings import Bound, bound
+from healthv1.engine.losses import whole
 from healthv1.errors import Fault, Refused
 from healthv1.journal.recording import recorded, told
 from healthv1.lock.claim import Terms
@@ -20,7 +21,7 @@ from healthv1.secrets.entry import Entry
 
 def export(environment: str, recipients: Sequence[str], out: Path, *, everything: bool) -> tuple[str, ...]:
     """Write an escrow file that only `recipients` can open; return the names in it."""
-    found = bound(environment)
+    found = whole(environment)
     entries = _entries(found, [one for one in found.secrets if one.irreplaceable or everything])
     data = escrow.sealed(entries, recipients, str(register.kept_by(found)))
     try:
@@ -33,7 +34,7 @@ def export(environment: str, recipients: Sequence[str], out: Path, *, everything
 
 def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     """Open an escrow file, compare it with the backend, and note there that it is good; return the names in it."""
-    found = bound(environment)
+    found = whole(environment)
     data = file.read_bytes()
     exported = escrow.opened(data, identity)
     entries = _entries(found, register.found(found, exported.secrets))

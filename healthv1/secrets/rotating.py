@@ -9,7 +9,8 @@ from typing import Any
 
 from deploys.secret import Secret
 from healthv1 import applying, commands
-from healthv1.engine.bindings import Bound, bound
+from healthv1.engine.bindings import Bound
+from healthv1.engine.losses import whole
 from healthv1.errors import Fault, Refused
 from healthv1.journal.recording import recorded, told
 from healthv1.lock.claim import Terms
@@ -44,7 +45,7 @@ def rotate(
     terms: Terms = Terms(),  # noqa: B008 - a value
 ) -> Rotated | None:
     """Rotate without a refused request, and return what came of it; None when `agree` was asked and declined."""
-    found = bound(environment)
+    found = whole(environment)
     register.kept_by(found)
     turns = [_turn(secret, found) for secret in register.found(found, names)]
     rotation.refuse(turns, value)
