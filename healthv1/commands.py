@@ -15,7 +15,7 @@ from healthv1 import drift as drifts
 from healthv1 import output
 from healthv1.drift import Drift
 from healthv1.engine import losses, membership, planner
-from healthv1.engine.looks import looks
+from healthv1.engine.looks import looks, refuse_formless_arguments
 from healthv1.engine.session import opened
 from healthv1.errors import Fault
 from healthv1.journal.recording import record
@@ -50,6 +50,7 @@ def plan(environment: str, limit: tuple[str, ...], out: Path | None = None) -> P
     progress.note(f"Planning {environment}")
     with opened(environment, limit) as session:
         losses.refuse(session)
+        refuse_formless_arguments(session)
         made = membership.told(session, planner.plan(session, besides=(Lock, Record)))
         if out and not made.faults:
             output.write(out, saving.saved(session, made, limit).text())
@@ -69,6 +70,7 @@ def drift(environment: str, limit: tuple[str, ...]) -> Drift:
     progress.note(f"Looking for drift of {environment}")
     with opened(environment, limit) as session:
         losses.refuse(session)
+        refuse_formless_arguments(session)
         made = membership.told(session, planner.plan(session, besides=(Lock, Record)))
         under = saving.digests(session)
         return drifts.drift(made, looks(session, under), session.known, under.name)

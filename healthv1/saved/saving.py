@@ -14,6 +14,7 @@ from deploys.component import Settings
 from deploys.rollout import Rollout
 from healthv1.engine import losses
 from healthv1.engine.bindings import inventory_of
+from healthv1.engine.known_names import OWN
 from healthv1.engine.looks import looks
 from healthv1.engine.session import Session
 from healthv1.errors import Fault, Refused
@@ -112,7 +113,9 @@ def _settings(session: Session, under: Digests) -> dict[str, dict[str, str]]:
 def _said_of(host: Host) -> Iterator[tuple[str, Any]]:
     yield "groups", sorted(host.groups)
     yield from ((name, host.data.get(name)) for name in ADDRESS)
-    yield from ((name, named(value)) for name, value in host.data.dict().items() if isinstance(value, Settings))
+    data = host.data.dict()
+    own = {name for name in data.get(OWN, ()) if name in data}
+    yield from ((name, named(value)) for name, value in data.items() if name in own or isinstance(value, Settings))
 
 
 def _rollout(host: Host) -> Rollout:
