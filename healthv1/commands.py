@@ -18,6 +18,7 @@ from healthv1.engine import losses, membership, planner
 from healthv1.engine.looks import looks, refuse_formless_arguments
 from healthv1.engine.session import opened
 from healthv1.errors import Fault
+from healthv1.hints import named
 from healthv1.journal.recording import record
 from healthv1.lock.locking import note_deploys
 from healthv1.plan import Plan
@@ -82,7 +83,7 @@ def verify(environment: str, limit: tuple[str, ...]) -> Report:
     with opened(environment, limit) as session:
         losses.refuse(session)
         kinds = (sign_in, inside, end_to_end, outside)
-        found = [one for kind in kinds for one in kind.findings(session)]
+        found = [named(one, environment) for kind in kinds for one in kind.findings(session)]
         faults = [fault for faults in session.faults.values() for fault in faults]
         report = Report(environment, found, faults)
         result = "every claim holds" if report.holds else "not every claim holds"

@@ -80,10 +80,10 @@ def checks(settings: Nginx, stack: Stack, place: Place) -> Iterator[Check]:
         configured = _configured(limit, settings.limit_memory)
         if limit.requests > MOST:
             told = f"The {limit.what}'s rate limit of {much} is configured: too many to be tried"
-            yield Check(told, configured, "run apply")
+            yield Check(told, configured, "run: healthv1 apply ENV")
         else:
             told = f"The {limit.what}'s rate limit bites beyond {much}"
-            yield Check(told, _tried(limit, stack, place, configured), "run apply")
+            yield Check(told, _tried(limit, stack, place, configured), "run: healthv1 apply ENV")
 
 
 def _tried(limit: Limit, stack: Stack, place: Place, configured: str) -> str:

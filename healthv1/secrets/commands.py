@@ -64,21 +64,24 @@ def put(environment: str, name: str, value: str, confirmed: Callable[[str], bool
     refuse_unusable(secret, value)
     backend = register.kept_by(found)
     entry = backend.entry(name)
+    rotate = f"rotate it instead: healthv1 secrets rotate {environment} {name}"
     if entry and secret.rotation == "overlapping" and not secret.irreplaceable:
         hint = f"healthv1 secrets rotate {environment} {name} --stdin"
         raise Refused(Fault(str(secret), "It is in use: replaced at once, whoever uses it would be refused.", hint))
     if entry and secret.irreplaceable and not confirmed(f"{environment}/{name}"):
-        raise Refused(Fault(str(secret), "It was not replaced: that was not the text.", "rotate it instead"))
-    return backend.change(name, lambda now: _put(secret, entry, now, value)).active
+        raise Refused(Fault(str(secret), "It was not replaced: that was not the text.", rotate))
+    return backend.change(name, lambda now: _put(secret, entry, now, value, environment)).active
 
 
-def _put(secret: Secret, seen: Entry | None, found: Entry | None, value: str) -> Entry:
+def _put(secret: Secret, seen: Entry | None, found: Entry | None, value: str, environment: str) -> Entry:
     if found != seen:
-        raise Refused(Fault(str(secret), "Somebody else has just changed it.", "look at healthv1 secrets list"))
+        what = "Somebody else has just changed it."
+        raise Refused(Fault(str(secret), what, f"look at it: healthv1 secrets list {environment}"))
     if found is None:
         return Entry.first(value)
     if found.step != "settled":
-        raise Refused(Fault(str(secret), f"A rotation is under way: it is {found.step}.", "finish it first"))
+        hint = f"finish it first: healthv1 secrets rotate {environment} {secret.key}"
+        raise Refused(Fault(str(secret), f"A rotation is under way: it is {found.step}.", hint))
     return found.replaced(value, keep=secret.irreplaceable).settled()
 
 

@@ -46,7 +46,8 @@ def _of(secret: Secret, entry: Entry | None, bound: Bound, backend: Kept[Any]) -
         yield finding("No old version is accepted for longer than it must be", not over, rotate)
     if secret.irreplaceable and bound.environment.require_escrow:
         exported = all(kept.escrowed for kept in entry.accepted)
-        yield finding("It was exported for escrow, and read back", exported, f"healthv1 secrets export {bound.name}")
+        export = f"healthv1 secrets export {bound.name} --to KEY --out FILE"
+        yield finding("It was exported for escrow, and read back", exported, export)
     created = entry.current.created
     yield finding(f"It is younger than {OLD.days} days", created is None or now() - created < OLD, rotate)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -38,8 +39,9 @@ def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     data = file.read_bytes()
     exported = escrow.opened(data, identity)
     entries = _entries(found, register.found(found, exported.secrets))
+    export = f"export it again: healthv1 secrets export {environment} --to KEY --out {shlex.quote(str(file))}"
     Refused.unless(
-        Fault(str(file), f"It does not hold the {name} that the backend keeps now.", "export again")
+        Fault(str(file), f"It does not hold the {name} that the backend keeps now.", export)
         for name, entry in entries.items()
         if not exported.holds({name: entry})
     )

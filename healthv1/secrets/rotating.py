@@ -103,7 +103,7 @@ def _apply(environment: str, progress: Progress) -> None:
 
 def _awaited(turn: Turn, environment: str) -> str:
     if turn.entry.step == "staged":
-        return f"an export for escrow: healthv1 secrets export {environment}"
+        return f"an export for escrow: healthv1 secrets export {environment} --to KEY --out FILE"
     return f"what was made with the old version, until {_clock(turn.due)}"
 
 

@@ -55,7 +55,11 @@ class Canary:
     request: str = ""
 
     def steps(self) -> Iterator[tuple[str, Callable[[], None], str]]:
-        yield "The verification user logs in", self.log_in, "run apply: it seeds the user with the backend's password"
+        yield (
+            "The verification user logs in",
+            self.log_in,
+            "run: healthv1 apply ENV: it seeds the user with the backend's password",
+        )
         yield "A synthetic patient is written", self.write, LOGS
         yield "The patient is read back as written", self.read, LOGS
         yield "The patient is found by identifier", self.find, LOGS

@@ -70,7 +70,7 @@ def _of_ports(host: Host, visitor: Visitor) -> Iterator[Claim]:
     yield (
         f"Only {', '.join(map(str, sorted(allowed)))} are open at {visitor.address}",
         lambda: _other_open_ports(host, visitor, allowed),
-        "run apply; if a container publishes the port, bind it to 127.0.0.1",
+        "run: healthv1 apply ENV; if a container publishes the port, bind it to 127.0.0.1",
     )
 
 
@@ -98,17 +98,17 @@ def _of_website(visitor: Visitor, ours: bool) -> Iterator[Claim]:
     logs = "read: journalctl -u nginx, and the site's error log"
     yield f"HTTPS answers with a trusted chain for {visitor.domain} {at}", lambda: _chain(visitor), logs
     yield f"The certificate does not end soon {at}", lambda: _lasts(visitor), "read: journalctl -u certbot"
-    yield f"TLS 1.1 is refused {at}", lambda: _old_tls(visitor), "run apply"
+    yield f"TLS 1.1 is refused {at}", lambda: _old_tls(visitor), "run: healthv1 apply ENV"
     if ours:
-        yield f"An unknown name gets no certificate {at}", lambda: _unknown_name(visitor), "run apply"
-    yield f"HTTP redirects to HTTPS {at}", lambda: _redirects(visitor), "run apply"
+        yield f"An unknown name gets no certificate {at}", lambda: _unknown_name(visitor), "run: healthv1 apply ENV"
+    yield f"HTTP redirects to HTTPS {at}", lambda: _redirects(visitor), "run: healthv1 apply ENV"
     yield (
         f"The API is ready through Nginx {at}",
         lambda: _ready(visitor),
         "read: journalctl -u 'health-v1-api@*'",
     )
-    yield f"Metrics are not public {at}", lambda: _hidden(visitor), "run apply"
-    yield f"Errors carry HSTS too {at}", lambda: _hsts(visitor), "run apply"
+    yield f"Metrics are not public {at}", lambda: _hidden(visitor), "run: healthv1 apply ENV"
+    yield f"Errors carry HSTS too {at}", lambda: _hsts(visitor), "run: healthv1 apply ENV"
 
 
 def _of_aliases(host: Host, visitor: Visitor) -> Iterator[Claim]:
@@ -120,7 +120,7 @@ def _of_aliases(host: Host, visitor: Visitor) -> Iterator[Claim]:
         logs = "read: journalctl -u nginx, and the site's error log"
         yield f"HTTPS answers with a trusted chain for {name} {at}", partial(_chain, one), logs
         if name not in theirs:
-            yield f"HTTP redirects {name} to itself by HTTPS {at}", partial(_redirects, one), "run apply"
+            yield f"HTTP redirects {name} to itself by HTTPS {at}", partial(_redirects, one), "run: healthv1 apply ENV"
             yield f"The API is ready as {name} {at}", partial(_ready, one), "read: journalctl -u 'health-v1-api@*'"
 
 
