@@ -15,6 +15,7 @@ from typing_extensions import Self
 
 from deploys.secret import Secret, Version
 from healthv1.errors import Fault, SecretsError
+from healthv1.interruption import changes_begin
 from healthv1.redaction import redactor
 from healthv1.secrets.entry import Entry
 
@@ -147,6 +148,7 @@ class Kept(ABC, Generic[Revision]):
                 if wanted == found:
                     return wanted
                 _blot(wanted)
+                changes_begin()
                 revision = self._read.pop(name)[1]
                 if self._put(name, wanted, revision):
                     return wanted

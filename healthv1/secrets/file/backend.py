@@ -10,6 +10,7 @@ from typing import Any
 
 from healthv1 import project
 from healthv1.errors import Fault, SecretsError
+from healthv1.interruption import changes_begin
 from healthv1.redaction import redactor
 from healthv1.replacement import alone, replace
 from healthv1.secrets import age
@@ -171,6 +172,7 @@ class EncryptedFile(Kept[str]):
             with alone(path):
                 wanted = change(self._document())
                 if wanted:
+                    changes_begin()
                     replace(path, wanted.text())
         except OSError as error:
             what = f"It cannot be written ({error.strerror}); it is as it was."
