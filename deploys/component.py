@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import jinja2
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
 from typing_extensions import Self
 
 from deploys.faults import Fault, Refused
@@ -41,6 +41,15 @@ class Settings(BaseModel):
     """One component's values, checked when group_data is read and before anything connects."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, validate_default=True)
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _refuse_sets(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
+        """Refuse a set where an order is meant: its own is another in each process, and so would be what is planned."""
+        taken = handler(value)
+        if isinstance(value, set | frozenset) and isinstance(taken, list | tuple):
+            raise ValueError("a set has no order: write a tuple")  # noqa: TRY004 - pydantic reports no other
+        return taken
 
     def __init__(self, **values: Any) -> None:
         try:

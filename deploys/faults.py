@@ -13,12 +13,11 @@ class Fault:
     what: str
     """One sentence, ending in a full stop."""
     hint: str = ""
-    """One action, in lower case, without a full stop."""
+    """One action, in lower case, without a full stop: the end of a command is copied with it."""
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" if self.where else self.what
-        stop = "" if self.hint.endswith(("?", "'")) else "."  # behind a quote it would be taken for the command's
-        return f"{text}\nHint:  {self.hint}{stop}" if self.hint else text
+        return f"{text}\nHint:  {self.hint}" if self.hint else text
 
 
 class Wrong(ValueError):  # noqa: N818 - it reads as what is said of a value

@@ -11,5 +11,5 @@ def undumped(name: str, unit: str) -> Check:
     return Check(
         f"{name} leaves no core dump",
         f"test \"$(awk '/^Max core file size/ {{print $5, $6}}' {limits})\" = '0 0'",
-        f"run apply; read: systemctl show -p LimitCORE {unit}",
+        f"run: healthv1 apply ENV; read: systemctl show -p LimitCORE {unit}",
     )

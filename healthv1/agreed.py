@@ -146,7 +146,13 @@ def to_resume(environment: str, limit: tuple[str, ...]) -> Agreement:
         raise Refused(Fault(where, "No apply is left to go on with.", f"healthv1 apply {environment}"))
     if limit and set(limit) != set(found.limit):
         meant = options(found.limit) or "no --limit"
-        raise Refused(Fault(where, f"That apply was agreed to with {meant}.", f"healthv1 {where}, or a new apply"))
+        raise Refused(
+            Fault(
+                where,
+                f"That apply was agreed to with {meant}.",
+                f"healthv1 apply {environment} --resume, or a new apply",
+            )
+        )
     return found
 
 

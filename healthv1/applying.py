@@ -10,8 +10,8 @@ from deploys.facts.lock import Lock
 from deploys.facts.record import Record
 from healthv1 import agreed
 from healthv1.agreed import Agreement
-from healthv1.engine import membership, planner, records, rollout
-from healthv1.engine.looks import unmoved
+from healthv1.engine import losses, membership, planner, records, rollout
+from healthv1.engine.looks import refuse_formless_arguments, unmoved
 from healthv1.engine.session import Session, opened
 from healthv1.errors import Fault, HostError, Refused
 from healthv1.interruption import NothingChanged, cancelled_as_interrupted, postponed
@@ -87,6 +87,8 @@ def apply(
     limit = left.limit if resume and left else limit
     progress.note(f"Planning {environment}")
     with cancelled_as_interrupted(), opened(environment, limit) as session:
+        losses.refuse(session)
+        refuse_formless_arguments(session)
         wait_until_free(session, terms, progress.note)
         made = planner.plan(session, besides=(Lock, Record))
         _refuse_faults(session)

@@ -14,10 +14,11 @@ from deploys.facts.record import Record
 from healthv1 import drift as drifts
 from healthv1 import output
 from healthv1.drift import Drift
-from healthv1.engine import membership, planner
-from healthv1.engine.looks import looks
+from healthv1.engine import losses, membership, planner
+from healthv1.engine.looks import looks, refuse_formless_arguments
 from healthv1.engine.session import opened
 from healthv1.errors import Fault
+from healthv1.hints import named
 from healthv1.journal.recording import record
 from healthv1.lock.locking import note_deploys
 from healthv1.plan import Plan
@@ -49,6 +50,8 @@ def plan(environment: str, limit: tuple[str, ...], out: Path | None = None) -> P
     progress = Progress()
     progress.note(f"Planning {environment}")
     with opened(environment, limit) as session:
+        losses.refuse(session)
+        refuse_formless_arguments(session)
         made = membership.told(session, planner.plan(session, besides=(Lock, Record)))
         if out and not made.faults:
             output.write(out, saving.saved(session, made, limit).text())
@@ -67,6 +70,8 @@ def drift(environment: str, limit: tuple[str, ...]) -> Drift:
     progress = Progress()
     progress.note(f"Looking for drift of {environment}")
     with opened(environment, limit) as session:
+        losses.refuse(session)
+        refuse_formless_arguments(session)
         made = membership.told(session, planner.plan(session, besides=(Lock, Record)))
         under = saving.digests(session)
         return drifts.drift(made, looks(session, under), session.known, under.name)
@@ -76,8 +81,9 @@ def verify(environment: str, limit: tuple[str, ...]) -> Report:
     progress = Progress()
     progress.note(f"Verifying {environment}")
     with opened(environment, limit) as session:
+        losses.refuse(session)
         kinds = (sign_in, inside, end_to_end, outside)
-        found = [one for kind in kinds for one in kind.findings(session)]
+        found = [named(one, environment) for kind in kinds for one in kind.findings(session)]
         faults = [fault for faults in session.faults.values() for fault in faults]
         report = Report(environment, found, faults)
         result = "every claim holds" if report.holds else "not every claim holds"

@@ -15,6 +15,19 @@ import gevent
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+_changes = False
+
+
+def changes_begin() -> None:
+    """Note that from now on something may be changed: on hosts, in a secrets backend, of a sandbox."""
+    global _changes  # noqa: PLW0603 - one process, one command
+    _changes = True
+
+
+def may_have_changed() -> bool:
+    return _changes
+
+
 class NothingChanged(KeyboardInterrupt):
     """Somebody stopped it before its first change."""
 

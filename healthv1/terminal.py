@@ -19,7 +19,7 @@ from healthv1.applying import Applied
 from healthv1.commands import Report
 from healthv1.drift import Drift
 from healthv1.errors import Fault, Refused
-from healthv1.interruption import NothingChanged
+from healthv1.interruption import NothingChanged, cancelled_as_interrupted, may_have_changed
 from healthv1.plan import text
 from healthv1.readable import readable, readable_lines
 from healthv1.redaction import RedactingStream, redactor
@@ -45,14 +45,16 @@ def guarded(command: Callable[[], Any], wants_json: bool) -> int:
     # gevent prints the traceback of whatever fails in a greenlet, even when somebody waits for it.
     gevent.get_hub().exception_stream = None
     try:
-        command()
+        with cancelled_as_interrupted():
+            command()
     except Refused as refusal:
         return _refuse(refusal, refusal.faults, wants_json)
     except click.ClickException as error:
         return _refuse(error, (Fault("", error.format_message(), "healthv1 --help"),), wants_json)
     except (KeyboardInterrupt, click.Abort) as stop:
         done = "What was done stays done; the same command goes on from here."
-        said = "Nothing was changed." if isinstance(stop, NothingChanged) else done
+        unchanged = isinstance(stop, NothingChanged) or not may_have_changed()
+        said = "Nothing was changed." if unchanged else done
         click.echo(f"\nInterrupted. {said}", err=True)
         return INTERRUPTED
     except SystemExit as stop:

@@ -20,7 +20,7 @@ def checks(stack: Stack, topology: Topology, *, first: bool, version: str) -> li
             Check(
                 "The database is migrated to the release that runs",
                 prepared(stack, version),
-                "run apply; read: journalctl -u 'run-*' -t healthv1-api",
+                "run: healthv1 apply ENV; read: journalctl -u 'run-*' -t healthv1-api",
             )
         )
     return found
@@ -42,18 +42,18 @@ def _of_instance(stack: Stack, port: int, version: str) -> list[Check]:
             f'test "$(readlink {stack.current})" = releases/{version} && '
             f"tr '\\0' ' ' < /proc/{pid}/cmdline | grep -q {stack.home} && "
             f'test "$(readlink -f /proc/{pid}/cwd)" = {stack.home}',
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             f"Instance {port} is not root",
             f'test "$(ps -o user:64= -p {pid} | tr -d " ")" = {stack.user}',
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             f"Instance {port} has no secret in its environment",
             f"tr '\\0' '\\n' < /proc/{pid}/environ | grep -q ^PROMETHEUS_METRICS_PORT= && "
             f"! tr '\\0' '\\n' < /proc/{pid}/environ | grep -qE '(PASSWORD|SECRET|KEY|_URL|_DSN)[A-Z_]*='",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         undumped(f"Instance {port}", unit),
         comes_back(f"Instance {port}", unit),

@@ -21,7 +21,7 @@ def checks(settings: Certbot, stack: Stack, lineage: str) -> list[Check]:
         Check(
             "In its place is the one that certbot keeps",
             f"cat {live}/fullchain.pem {live}/privkey.pem | cmp -s - {stack.certificate}",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             f"The certificate lasts {settings.ahead} days more, or a third of its life",
@@ -34,7 +34,7 @@ def checks(settings: Certbot, stack: Stack, lineage: str) -> list[Check]:
             "It is renewed by the directory that was chosen, through port 80",
             f"grep -qxF 'server = {settings.directory_url}' {renewal} && "
             f"grep -qxF 'authenticator = webroot' {renewal} && test -x {HOOK}",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             "The renewal is on the clock",
@@ -44,6 +44,6 @@ def checks(settings: Certbot, stack: Stack, lineage: str) -> list[Check]:
         Check(
             "A challenge is answered on port 80",
             " && ".join(answers_challenges(stack, name) for name in stack.names),
-            "read: journalctl -u nginx; run apply",
+            "read: journalctl -u nginx; run: healthv1 apply ENV",
         ),
     ]

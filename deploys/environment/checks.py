@@ -13,23 +13,23 @@ def checks(stack: Stack) -> list[Check]:
         Check(
             f"{env} is for {stack.user} alone",
             f'test "$(stat -c "%a %U %G" {env})" = "600 {stack.user} {stack.user}"',
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             f"{stack.user} cannot read how the schema's owner logs in",
             f'test "$(stat -c "%a %U %G" {owner})" = "600 root root" && ! runuser -u {stack.user} -- cat {owner}',
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             f"Every line of {env} is one variable, and each stands there once",
             f'test -s {env} && ! {stray} && test -z "$({twice})"',
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             # Read, not sourced: the file belongs to the API's account, and this runs as root.
             "The master key is 32 bytes, and so is one that is accepted besides",
             f"sed -nE 's/^MASTER_KEY(_ALSO_ACCEPTED)?=//p' {env} | {{ keys=0; while read -r key; do keys=$((keys+1))"
             '; test "$(printf %s "$key" | base64 -d | wc -c)" -eq 32 || exit 1; done; test $keys -gt 0; }',
-            "bring back the master key's right version in the backend, then run apply",
+            "bring back the master key's right version in the backend, then run: healthv1 apply ENV",
         ),
     ]

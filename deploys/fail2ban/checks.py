@@ -57,12 +57,12 @@ def checks(jails: tuple[str, ...]) -> list[Check]:
             f"jail={jails[0]}; {_BAN}",
             f"run: systemctl restart {UNIT}",
         ),
-        Check("The kernel has every ban that fail2ban knows of", enforced(jails), "run apply"),
+        Check("The kernel has every ban that fail2ban knows of", enforced(jails), "run: healthv1 apply ENV"),
         Check(
             "Whoever logged in with a key is spared",
             f'{SPARE} "$({_LAST_LOGIN})"'
             + "".join(f' && test "$(fail2ban-client get {jail} ignorecommand)" = "{SPARE} <ip>"' for jail in jails),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check("Bans start with the host", f"systemctl is-enabled --quiet {UNIT}", f"run: systemctl enable {UNIT}"),
     ]

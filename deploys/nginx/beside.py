@@ -9,7 +9,7 @@ from pyinfra.context import host
 
 from deploys.component import template
 from deploys.facts.nginx import NginxState
-from deploys.nginx import commands, configuration, places
+from deploys.nginx import commands, configuration, limits, places
 from deploys.nginx.checks import checks, of_guest
 from deploys.nginx.judging import judge
 from deploys.nginx.settings import PACKAGES, Nginx
@@ -53,7 +53,8 @@ def guest(
         command=f"{commands.ACCEPTED}\nsystemctl reload nginx.service\n"
         f"for i in $(seq 100); do if {works}; then break; fi; sleep 0.2; done",
     )
-    claim("nginx", [*checks(settings, stack, generation, place.user), *of_guest(place)])
+    bite = limits.checks(settings, stack, place)
+    claim("nginx", [*checks(settings, stack, generation, place.user), *of_guest(place), *bite])
 
 
 def _bodies(settings: Nginx) -> None:

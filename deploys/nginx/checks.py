@@ -32,12 +32,12 @@ def checks(settings: Nginx, stack: Stack, generation: str, user: str) -> list[Ch
         Check(
             "The certificate is usable, and its key is for root alone",
             f"{usable(stack.certificate)} && {private(stack.certificate, 'root', 'root', '0600')}",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             "Nginx's logs are private",
             " && ".join(private(f"{LOGS}-{kind}.log", user, "adm", "0640") for kind in ("access", "error")),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
     ]
 
@@ -48,7 +48,7 @@ def of_ours() -> list[Check]:
         Check(
             "The package's own site is off",
             f"! {STOCK_SITE}",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         comes_back("Nginx", "nginx.service"),
         Check(
@@ -59,7 +59,7 @@ def of_ours() -> list[Check]:
         Check(
             "The workers are not root",
             "test -n \"$(pgrep -u www-data -f '^nginx: worker')\" && test -z \"$(pgrep -u root -f '^nginx: worker')\"",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             f"Nginx is exposed to at most {EXPOSURE / 10}",
@@ -75,12 +75,12 @@ def of_guest(place: Place) -> list[Check]:
         Check(
             "Nginx reads our site",
             f"nginx -T 2>/dev/null | grep -qxF '# configuration file {place.include}:'",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             "Bodies on their way wait in memory that nginx alone can read",
             f"grep -q ' {BODIES} .* tmpfs ' /proc/$(systemctl show -p MainPID --value nginx)/mountinfo"
             f' && test "$(stat -c %a {BODIES})" = 700',
-            "run apply; then run: systemctl reload nginx",
+            "run: healthv1 apply ENV; then run: systemctl reload nginx",
         ),
     ]

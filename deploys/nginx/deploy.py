@@ -35,10 +35,8 @@ def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology) -> None:
     site = configuration.site(settings, stack, topology, version, place)
     generation = configuration.generation(settings, stack, topology, version, place)
     prepare = partial(_prepare, stack, version, place)
-    if here:
-        owned(settings, stack, site, generation, prepare)
-    else:
-        guest(settings, stack, site, generation, prepare, place)
+    run = owned if here else guest
+    run(settings, stack, site, generation, prepare, place)
 
 
 def _prepare(stack: Stack, version: configuration.Version, place: places.Place) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from deploys import recovery
 from deploys.component import template
 from deploys.marks import MANAGED, mark, marked
-from deploys.nginx import commands, configuration, places
+from deploys.nginx import commands, configuration, limits, places
 from deploys.nginx.checks import checks, of_ours
 from deploys.nginx.settings import PACKAGES, Nginx
 from deploys.operations.change import Change
@@ -29,7 +29,9 @@ if ! head -n 2 {MAIN} 2>/dev/null | grep -qF '{MANAGED}' && [ ! -e {APPLIED}/ngi
 theirs=$(theirs); [ -z "$theirs" ] || {{ echo "nginx serves what is not ours by now: $theirs" >&2; exit 1; }}; fi"""
 
 
-def owned(settings: Nginx, stack: Stack, site: str, generation: str, prepare: Callable[[], None]) -> None:
+def owned(
+    settings: Nginx, stack: Stack, site: str, generation: str, prepare: Callable[[], None], place: places.Place
+) -> None:
     """Have Nginx run as ours: it is, or nothing but what its package brought is there."""
     ensure(
         name="Mark Nginx as ours",
@@ -48,7 +50,8 @@ def owned(settings: Nginx, stack: Stack, site: str, generation: str, prepare: Ca
     prepare()
     _write(settings, stack, site)
     _service(settings, commands.works(settings.status_port, generation))
-    claim("nginx", [*checks(settings, stack, generation, USER), *of_ours()])
+    bite = limits.checks(settings, stack, place)
+    claim("nginx", [*checks(settings, stack, generation, USER), *of_ours(), *bite])
 
 
 def _write(settings: Nginx, stack: Stack, site: str) -> None:

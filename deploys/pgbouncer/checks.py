@@ -44,12 +44,12 @@ def _service(pooler: Pooler, settings: Pgbouncer, stack: Stack) -> list[Check]:
         Check(
             "The pooler listens on loopback alone",
             f'test "$({sockets})" = "{LOOPBACK}:{stack.pooler_port}"',
-            f"read listen_addr in {pooler.ini}, then run apply",
+            f"read listen_addr in {pooler.ini}, then run: healthv1 apply ENV",
         ),
         Check(
             f"The pooler may open {settings.limit_nofile} files",
             f"test \"$(awk '/^Max open files/ {{print $4}}' /proc/{pid}/limits)\" -ge {settings.limit_nofile}",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         undumped("The pooler", pooler.unit),
         comes_back("The pooler", pooler.unit),
@@ -67,7 +67,7 @@ def _beside(pooler: Pooler) -> list[Check]:
         Check(
             "The pooler runs the program that is installed",
             f"! readlink {running} | grep -q '(deleted)$'",
-            "run apply: it was renewed, and the running one has its old faults",
+            "run: healthv1 apply ENV: it was renewed, and the running one has its old faults",
         ),
         Check(
             f"{PGBOUNCER.unit} of our package is off",
@@ -84,7 +84,7 @@ def _admission(pooler: Pooler, stack: Stack, topology: Topology, users: tuple[st
     remote = Check(
         "The pooler speaks TLS to PostgreSQL on its other host",
         f'test "$({encrypted})" = t',
-        f"read server_tls_sslmode in {pooler.ini}, then run apply",
+        f"read server_tls_sslmode in {pooler.ini}, then run: healthv1 apply ENV",
     )
     return [
         Check(
@@ -95,19 +95,19 @@ def _admission(pooler: Pooler, stack: Stack, topology: Topology, users: tuple[st
         Check(
             "The pooler refuses a wrong password",
             f"{wrong} | grep -q 'authentication failed'",
-            f"read auth_type in {pooler.ini}, then run apply",
+            f"read auth_type in {pooler.ini}, then run: healthv1 apply ENV",
         ),
         Check(
             "Only the pooler reads its passwords, and it has no others",
             f'test "$(stat -c "%a %U %G" {pooler.userlist})" = "600 postgres postgres"'
             f" && test \"$(cut -d' ' -f1 {pooler.userlist} | paste -sd ' ')\" = '{listed}'",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             "Nobody else reaches the pooler's console",
             f'test "$(stat -c "%a %U" {pooler.sockets})" = "750 postgres"'
             f" && ! grep -qE '^(admin|stats)_users *= *[^ ]' {pooler.ini} && {console(pooler, stack, 'show version')}",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         *([remote] if topology.database != LOOPBACK else []),
     ]
@@ -134,6 +134,6 @@ def _pooling(pooler: Pooler, settings: Pgbouncer, stack: Stack, user: str) -> li
         Check(
             "What one client leaves behind, the next does not find",
             f'{leave} && found=$({find}) && test -n "$found" && ! echo "$found" | grep -q left_behind',
-            f"read server_reset_query_always in {pooler.ini}, then run apply",
+            f"read server_reset_query_always in {pooler.ini}, then run: healthv1 apply ENV",
         ),
     ]

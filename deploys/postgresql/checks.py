@@ -36,7 +36,7 @@ def _cluster(cluster: Cluster, where: tuple[str, ...]) -> list[Check]:
         Check(
             "The cluster starts with the host",
             f"{enabled(cluster)} && grep -qx auto {cluster.configuration}/start.conf",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check("PostgreSQL answers", cluster.holds("true"), journal),
         undumped("PostgreSQL", cluster.unit),
@@ -49,12 +49,12 @@ def _cluster(cluster: Cluster, where: tuple[str, ...]) -> list[Check]:
         Check(
             "PostgreSQL runs with exactly what its files say",
             cluster.holds(in_force(cluster)),
-            "read: select * from pg_file_settings where not applied; then run apply",
+            "read: select * from pg_file_settings where not applied; then run: healthv1 apply ENV",
         ),
         Check(
             "ALTER SYSTEM has set nothing",
             cluster.holds("not exists(select from pg_file_settings where sourcefile like '%/postgresql.auto.conf')"),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             "PostgreSQL listens only where it is meant to",
@@ -73,14 +73,16 @@ def _admission(cluster: Cluster) -> list[Check]:
             cluster.holds(
                 f"not exists(select from pg_hba_file_rules where error is not null or {weak} or {open_to_all})"
             ),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             "No role has a password that is not SCRAM",
             cluster.holds("not exists(select from pg_authid where rolpassword not like 'SCRAM-SHA-256$%')"),
             "give it a new password, or drop it",
         ),
-        Check("The TLS key is the host's own, and its certificate lasts", certified(cluster), "run apply"),
+        Check(
+            "The TLS key is the host's own, and its certificate lasts", certified(cluster), "run: healthv1 apply ENV"
+        ),
         Check(
             "The log says who did what, and never with which values",
             cluster.holds(
@@ -90,7 +92,7 @@ def _admission(cluster: Cluster) -> list[Check]:
                 " and current_setting('log_min_error_statement') = 'panic'"
                 " and current_setting('log_parameter_max_length') = '0'"
             ),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
     ]
 
@@ -106,7 +108,7 @@ def _roles(cluster: Cluster, stack: Stack) -> list[Check]:
                 f"count(*) = {1 + len(logins)} from pg_roles"
                 f" where rolname in ('{stack.database_owner}', {quoted}) and rolcanlogin and not ({powerful})"
             ),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             "Only postgres is a superuser",
@@ -128,7 +130,7 @@ def _members(cluster: Cluster, stack: Stack) -> Check:
         )
         + " && "
         + cluster.holds(f"not rolcanlogin from pg_roles where rolname = '{stack.database_user}'"),
-        "run apply; a role that somebody made a member, they revoke it from",
+        "run: healthv1 apply ENV; a role that somebody made a member, they revoke it from",
     )
 
 
@@ -153,11 +155,11 @@ def _rights(cluster: Cluster, stack: Stack) -> list[Check]:
         Check(
             f"{stack.database_owner} can create tables",
             cluster.sql(create.format(stack.database_owner), at),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             f"{stack.database_user} cannot create tables",
             f"{cluster.sql('select 1', at)} && ! {{ {cluster.sql(create.format(stack.database_user), at)}; }}",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
     ]

@@ -88,17 +88,17 @@ def reading_checks(cluster: Cluster, stack: Stack, reading: Reading) -> list[Che
         Check(
             "Vault can have a reader made and removed",
             cluster.sql(_TRIED.format(maker=MAKER, reader=READER, schema=SCHEMA)),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             f"{MAKER} can do nothing else",
             cluster.holds(_PLAIN.format(maker=MAKER)),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             f"{READER} reads all but {', '.join(reading.withheld) or 'nothing'}, and changes nothing",
             cluster.holds(_readable(reading), stack.database),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             "No reader's login has outlived its session",

@@ -50,18 +50,18 @@ def _admission(server: RedisServer, stack: Stack, addresses: tuple[str, ...]) ->
         Check(
             "Redis answers nobody without a password",
             _refused(stack, r"PING\n", "NOAUTH"),
-            f"run apply, then: systemctl restart {server.unit}",
+            f"run: healthv1 apply ENV, then: systemctl restart {server.unit}",
         ),
         Check(
             "Who has logged in to Redis cannot change its configuration",
             _refused(stack, r"CONFIG SET maxmemory 0\n", "NOPERM", f"cat {LOGIN};"),
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             f"Redis listens on {' and '.join(addresses)} alone",
             f"test \"$(ss -Hltn 'sport = :{stack.redis_port}' | awk '{{print $4}}' | sort -u | tr '\\n' ' ')\""
             f" = '{listening} '",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
     ]
 
@@ -81,7 +81,7 @@ def _holding(server: RedisServer, stack: Stack, maxmemory: int, *, persist: bool
         Check(
             "What Redis holds is on disk" if persist else "Redis keeps nothing on disk",
             f"test \"$({info}{told})\" = '{state}'{kept}",
-            f"look for space below {server.directory}, then run apply",
+            f"look for space below {server.directory}, then run: healthv1 apply ENV",
         ),
     ]
 
@@ -91,7 +91,7 @@ def _service(server: RedisServer) -> list[Check]:
     renewed = Check(
         "Redis runs the program that is installed",
         f"! readlink {running} | grep -q '(deleted)$'",
-        "run apply: it was renewed, and the running one has its old faults",
+        "run: healthv1 apply ENV: it was renewed, and the running one has its old faults",
     )
     off = Check(f"{REDIS.unit} of our package is off", REDIS.off, f"run: systemctl disable --now {REDIS.unit}")
     return [

@@ -19,7 +19,7 @@ def unpunished() -> Check:
     return Check(
         "sshd itself shuts nobody out: fail2ban does, and spares operators",
         "PATH=$PATH:/usr/sbin; sshd -T | grep -qix 'persourcepenalties no'",
-        "run apply; a file in /etc/ssh that says otherwise comes before 00-health-v1-penalties.conf",
+        "run: healthv1 apply ENV; a file in /etc/ssh that says otherwise comes before 00-health-v1-penalties.conf",
     )
 
 
@@ -29,13 +29,13 @@ def checks(user: str, keys: str) -> list[Check]:
         Check(
             f"sshd trusts the authority's certificates for {user}",
             f"{meant_for(user)} | {trusted}",
-            f"run apply; a file in /etc/ssh that says otherwise comes before {CERTIFICATES}",
+            f"run: healthv1 apply ENV; a file in /etc/ssh that says otherwise comes before {CERTIFICATES}",
         ),
         Check(
             "sshd trusts that authority's key and no other",
             f"printf '%s' {shlex.quote(keys)} | cmp -s - {AUTHORITIES}"
             f' && test "$(stat -c "%a %U" {AUTHORITIES})" = "644 root"',
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             "A certificate opens no other account",

@@ -43,7 +43,7 @@ def _if_ipv6(test: str) -> str:
 
 
 def checks(rules: tuple[Allow, ...]) -> list[Check]:
-    apply = "run apply; read: ufw status verbose"
+    apply = "run: healthv1 apply ENV; read: ufw status verbose"
     return [
         Check("ufw's rules are in force: the kernel drops what comes in unasked", lets_in(()), apply),
         *(Check(f"The kernel lets in {rule}", lets_in([rule]), apply) for rule in rules),
@@ -56,7 +56,7 @@ def checks(rules: tuple[Allow, ...]) -> list[Check]:
         Check(
             "The firewall starts with the host",
             "grep -qx ENABLED=yes /etc/ufw/ufw.conf && systemctl is-enabled --quiet ufw.service",
-            "run apply",
+            "run: healthv1 apply ENV",
         ),
         Check(
             "Nothing else rewrites the firewall when the host boots",

@@ -12,7 +12,7 @@ def checks(settings: User, stack: Stack) -> list[Check]:
         Check(
             f"{stack.home}/{sub} belongs to {stack.user} alone",
             f'test "$(stat -c "%U %a" {stack.home}/{sub})" = "{stack.user} 750"',
-            "run apply",
+            "run: healthv1 apply ENV",
         )
         for sub in settings.owned
     ]

@@ -10,11 +10,13 @@ from healthv1 import terminal
 from healthv1.access import commands
 from healthv1.access.leases import Lease
 from healthv1.arguments import environment
+from healthv1.interruption import changes_begin
 
 
 @click.group()
 def db() -> None:
     """The database, by hand: psql on its host, over SSH."""
+    changes_begin()  # what is typed there is not ours to know
 
 
 @db.command()

@@ -76,7 +76,13 @@ def _run(place: Place, psql: str, statements: str | None) -> bool:
     else:
         done = subprocess.run(argv, input=statements.encode(), check=False)
     if done.returncode == UNREACHED:
-        raise HostError(Fault(place.name, "SSH could not get there, or lost it.", "healthv1 facts says more"))
+        raise HostError(
+            Fault(
+                place.name,
+                "SSH could not get there, or lost it.",
+                "see whether it is up, and what the inventory says of it",
+            )
+        )
     return done.returncode == 0
 
 

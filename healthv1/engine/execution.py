@@ -93,7 +93,7 @@ def _refuse_unplanned(host: Host, names: tuple[str, str], planned: Sequence[Chan
         return
     said = ", ".join(f"{change.action} {change.kind} {change.target}" for change in more) or names[1]
     what = f"{said}: it is due by now, and no plan named it. It was not done."
-    raise Refused(Fault(f"{host.name}: {names[0]}", what, "look at the plan, and apply again"))
+    raise Refused(Fault(f"{host.name}: {names[0]}", what, "look at a new plan: healthv1 plan ENV"))
 
 
 def _told(change: Change) -> tuple[str, str, str]:
@@ -124,4 +124,6 @@ def _failure(session: Session, host: Host, operation: str, meta: OperationMeta) 
     component, sentence = label(session, operation)
     lines = (meta.stderr_lines or meta.stdout_lines)[-25:] if meta.is_complete() else []
     said = "\n".join(lines) or "it said nothing (the connection may be lost)"
-    return Fault(f"{host.name}: {component}", f'"{sentence}" failed:\n{said}', "mend the cause and apply again")
+    return Fault(
+        f"{host.name}: {component}", f'"{sentence}" failed:\n{said}', "mend the cause, then: healthv1 apply ENV"
+    )

@@ -22,8 +22,10 @@ from deploys.component import collecting_faults
 from healthv1 import project
 from healthv1.engine.connector import FastSSH
 from healthv1.engine.economy import MergedData
+from healthv1.engine.forms import formless_settings
 from healthv1.engine.known_names import unknown_names
 from healthv1.errors import Fault, Refused
+from healthv1.secrets.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,14 @@ def load(environment: str, strangers: Iterable[Stranger] = ()) -> Inventory:
     Refused.unless(dict.fromkeys(faults))
     if not len(inventory):
         raise Refused(Fault(f"inventories/{path.name}", "It names no host.", "add one to a group"))
-    Refused.unless(unknown_names(inventory, environment))
+    Refused.unless([*unknown_names(inventory, environment), *formless_settings(inventory, environment)])
     for stranger in strangers:
         _add(inventory, environment, stranger)
     for host in inventory:
         host.data = MergedData(host)
+        backend = host.data.get("secrets")
+        if isinstance(backend, Kept):
+            backend.environment = environment
         if host.connector_cls.__name__ == "SSHConnector":
             host.connector_cls = FastSSH
     return inventory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pyinfra.api.inventory import Inventory
@@ -18,12 +18,28 @@ OWN = "own_names"
 """The setting in group_data that lists names of a team's own: groups, and keys that its own deploys read."""
 
 
+Source = tuple[str, Mapping[str, Any]]
+"""A file, or a host in one, and the values that it gives names to."""
+
+
+def sources(inventory: Inventory, environment: str) -> list[Source]:
+    """Return whatever inventory and group_data say."""
+    return [
+        *((f"inventories/{environment}.py: {host.name}", host.host_data) for host in inventory),
+        ("group_data/all.py", inventory.get_data()),
+        *((f"group_data/{group}.py", inventory.get_group_data(group)) for group in inventory.groups),
+    ]
+
+
+def own_names(data: Iterable[Source]) -> set[str]:
+    """Return the names that a team says it reads itself."""
+    return {name for _, values in data for name in values.get(OWN, ())}
+
+
 def unknown_names(inventory: Inventory, environment: str) -> Iterator[Fault]:
     """Yield a fault for each group, host key and setting that has no reader."""
-    data = [(f"inventories/{environment}.py: {host.name}", host.host_data) for host in inventory]
-    data += [("group_data/all.py", inventory.get_data())]
-    data += [(f"group_data/{group}.py", inventory.get_group_data(group)) for group in inventory.groups]
-    own = {name for _, values in data for name in values.get(OWN, ())}
+    data = sources(inventory, environment)
+    own = own_names(data)
     connectors: list[type[BaseConnector]] = [SSHConnector, *(host.connector_cls for host in inventory)]
     known = {*KEYS, OWN, *(key for connector in connectors for key in connector.data_cls.__annotations__)}
     yield from _groups(inventory, environment, own)

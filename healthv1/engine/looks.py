@@ -17,8 +17,8 @@ from pyinfra.connectors.util import CommandOutput
 
 from healthv1.engine.planner import label
 from healthv1.engine.session import Session
-from healthv1.errors import Refused
-from healthv1.saved.digests import Digests
+from healthv1.errors import Fault, Refused
+from healthv1.saved.digests import Digests, Formless, refuse_formless
 from healthv1.saved.look import Look, moved
 
 NAMED_OTHERWISE = {"archive", "backend"}
@@ -46,6 +46,23 @@ def unmoved(session: Session) -> Iterator[None]:
     before = looks(session, digests)
     yield
     Refused.unless(moved(before, looks(session, digests)))
+
+
+def refuse_formless_arguments(session: Session) -> None:
+    """Raise `Refused`, naming each operation that is given what no digest can be made of. No host is asked."""
+    Refused.unless(
+        fault
+        for host in session.hosts
+        for operation, evaluate in session.operations[host].items()
+        for fault in _formless(f"{host.name}: {label(session, operation)[0]}", label(session, operation)[1], evaluate)
+    )
+
+
+def _formless(where: str, operation: str, evaluate: Callable[[], Any]) -> Iterator[Fault]:
+    try:
+        refuse_formless(_arguments(evaluate))
+    except Formless as error:
+        yield Fault(where, f'"{operation}" is given {error.what}, as {".".join(error.path)}.', error.hint)
 
 
 def _of(session: Session, host: Host, digests: Digests) -> Iterator[Look]:

@@ -31,6 +31,7 @@ from healthv1.engine.inventory import Stranger
 from healthv1.engine.questions import Question
 from healthv1.engine.refusals import unreached, without_sudo
 from healthv1.errors import Fault, HostError, Refused
+from healthv1.hints import named
 
 logging.getLogger("pyinfra").addHandler(logging.NullHandler())  # we report faults ourselves
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
@@ -65,7 +66,7 @@ class Session:
         return {host.name: str(host.data.get("ssh_hostname") or host.name) for host in self.hosts}
 
     def fail(self, host: Host, *faults: Fault) -> None:
-        self.faults.setdefault(host.name, []).extend(faults)
+        self.faults.setdefault(host.name, []).extend(named(fault, self.environment) for fault in faults)
         self.state.active_hosts.discard(host)
         self.state.failed_hosts.add(host)
 

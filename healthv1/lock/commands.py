@@ -10,6 +10,7 @@ from deploys.facts.lock import Held
 from healthv1.engine.aside import real
 from healthv1.engine.session import opened
 from healthv1.errors import Fault, LockError
+from healthv1.interruption import changes_begin
 from healthv1.lock.claim import described
 from healthv1.lock.place import OnHost, ask
 from healthv1.lock.taking import at_once
@@ -45,6 +46,7 @@ def release(environment: str, confirmed: Callable[[Held], bool]) -> Shown:
             if not confirmed(held):
                 what = f"The lock was not released: {held.holder} holds it."
                 raise LockError(Fault(environment, what, f"give that name: healthv1 lock release {environment}"))
+        changes_begin()
         # Only what was seen: whoever took it meanwhile keeps it.
         at_once(
             [(place, held.token) for place, held in found.items() if held],

@@ -16,8 +16,6 @@ from healthv1.lock.claim import Claim, described
 from healthv1.lock.place import Place, ask
 from healthv1.lock.taking import at_once, give_back
 
-HINT = "look who deploys now: healthv1 lock show; then run the same command: it goes on from here"
-
 
 class Holding:
     def __init__(self, claim: Claim, places: Iterable[Place], note: Callable[[str], None]) -> None:
@@ -29,13 +27,18 @@ class Holding:
         self._alone = BoundedSemaphore()
         self._pulse = gevent.spawn(self._beat_on)
 
+    @property
+    def _hint(self) -> str:
+        shown = f"healthv1 lock show {self.claim.environment}"
+        return f"look who deploys now: {shown}; then run the same command: it goes on from here"
+
     def check(self) -> None:
         """Raise `LockError` when the lock is not ours any more."""
         if self._silence() > self.claim.lease / 2:  # something kept this process from renewing
             self.beat()
         if self._lost is None and self._silence() > self.claim.lease:
             name = max(self._heard, key=self._silence_of).name
-            self._lost = Fault(name, f"Its lock could not be renewed for {self._silence():.0f} s.", HINT)
+            self._lost = Fault(name, f"Its lock could not be renewed for {self._silence():.0f} s.", self._hint)
         if self._lost:
             raise LockError(self._lost)
 
@@ -65,7 +68,7 @@ class Holding:
             self._heard[place] = asked
         elif self._lost is None:
             who = f" {described(answer.held)} has it now." if answer.held else ""
-            self._lost = Fault(place.name, f"Somebody released our lock by force.{who}", HINT)
+            self._lost = Fault(place.name, f"Somebody released our lock by force.{who}", self._hint)
 
     def _silence(self) -> float:
         return max((self._silence_of(place) for place in self._heard if place.needed), default=0)

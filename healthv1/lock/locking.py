@@ -18,7 +18,7 @@ from healthv1 import operator
 from healthv1.engine.aside import others, reach, real
 from healthv1.engine.session import Session, opened
 from healthv1.errors import Fault, HostError
-from healthv1.interruption import cancelled_as_interrupted
+from healthv1.interruption import cancelled_as_interrupted, changes_begin
 from healthv1.lock.claim import Claim, HeldBySomebody, Terms, described
 from healthv1.lock.holding import Holding
 from healthv1.lock.place import OnHost, Place, ask
@@ -48,6 +48,7 @@ def locked(session: Session, command: str, terms: Terms, note: Note, *, needed: 
             strangers = others(session)
             stack.callback(_leave, strangers)
             places = _places(session, strangers, needed, note)
+            changes_begin()
             claim = Claim(environment, command, _lease(session), terms.reason or operator.revision())
             _held[environment] = holding = Holding(claim, _taken(places, claim, terms, note), note)
             stack.callback(holding.release)

@@ -14,8 +14,6 @@ from healthv1.plan.left import Left
 from healthv1.plan.schema import SCHEMA, documents
 from healthv1.plan.step import Step
 
-_AGAIN = "make it again: healthv1 plan ENV --json"
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -63,7 +61,7 @@ class Plan:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             at = ".".join(str(part) for part in first["loc"])
-            raise Refused(Fault(where, f"It is not a plan: {at}: {first['msg'].lower()}.", _AGAIN)) from None
+            raise Refused(Fault(where, f"It is not a plan: {at}: {first['msg'].lower()}.", _again(document))) from None
         names = ("environment", "hosts", "considered", "steps", "faults", "made", "revision", "toolkit", "left")
         return cls(**{name: getattr(found, name) for name in names})
 
@@ -71,10 +69,15 @@ class Plan:
 def _refuse_other_schemas(document: object, where: str) -> None:
     number = document.get("schema") if isinstance(document, Mapping) else None
     if type(number) is not int or not isinstance(document, Mapping) or "steps" not in document:
-        raise Refused(Fault(where, "It is not a plan.", _AGAIN))
+        raise Refused(Fault(where, "It is not a plan.", _again(document)))
     if number > SCHEMA:
         what = f"A newer healthv1 made it: its schema is {number}, and this one reads {SCHEMA}."
         raise Refused(Fault(where, what, "use the version that made it"))
     if number < SCHEMA:
         what = f"An older healthv1 made it: its schema is {number}, and this one reads {SCHEMA}."
-        raise Refused(Fault(where, what, _AGAIN))
+        raise Refused(Fault(where, what, _again(document)))
+
+
+def _again(document: object) -> str:
+    told = document.get("environment") if isinstance(document, Mapping) else None
+    return f"make it again: healthv1 plan {told if isinstance(told, str) and told else 'ENV'} --json"

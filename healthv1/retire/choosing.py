@@ -105,7 +105,8 @@ def refuse_others(chosen: Chosen, record: Mapping[str, Any], key: str, environme
         return
     told = record.get("environment")
     what = f"It was last applied to {f'as a host of {told}' if told else 'under another plan_key'}."
-    hint = "it is not ours to take down any more: --forget; or apply to it once more, then retire it"
+    forget = f"healthv1 retire {environment} {chosen.member.name} --forget"
+    hint = f"it is not ours to take down any more: {forget}, or apply to it once more and retire it then"
     raise Refused(Fault(chosen.member.name, what, hint))
 
 

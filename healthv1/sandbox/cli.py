@@ -10,6 +10,7 @@ import click
 
 from healthv1 import terminal
 from healthv1.arguments import as_json
+from healthv1.interruption import changes_begin
 from healthv1.sandbox import lifecycle
 from healthv1.sandbox.description import load
 from healthv1.sandbox.lifecycle import Shape
@@ -27,6 +28,7 @@ def _say(sentence: str) -> None:
 @click.group()
 def sandbox() -> None:
     """Disposable hosts on this machine, and the servers around them (needs root and Linux)."""
+    changes_begin()
 
 
 @sandbox.command()

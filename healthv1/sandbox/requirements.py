@@ -59,7 +59,7 @@ def require() -> None:
 
 
 def _elsewhere() -> str:
-    return "no sandbox is needed for your own servers: healthv1 apply production works from here"
+    return "no sandbox is needed for your own servers, which can be reached from here: healthv1 apply production"
 
 
 def _programs() -> Iterator[Fault]:

@@ -8,15 +8,30 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
+from datetime import date, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from pathlib import PurePath
+from types import FunctionType, MethodType
 from typing import Any
+from uuid import UUID
 
 from pydantic import BaseModel
 
 from deploys.secret import Secret
 
 LENGTH = 32  # hexadecimal digits, 128 bits
+PLAIN = (
+    *(bytes, Enum, PurePath, UUID, Decimal, date, time, timedelta),
+    *(IPv4Address, IPv6Address, IPv4Network, IPv6Network),
+)
+"""Kinds whose text tells all of them."""
+_ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
 class Digests:
@@ -38,40 +53,84 @@ class Digests:
         return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
+class Formless(ValueError):  # noqa: N818 - it reads as what happened
+    """A value of a kind that has no form of its own: two processes would write it differently."""
+
+    def __init__(self, what: str, hint: str) -> None:
+        super().__init__(what)
+        self.what, self.hint = what, hint
+        self.path: list[str] = []
+        """Where in the value it is: names of settings, arguments or keys."""
+
+
 def canonical(value: object) -> Any:
     """Return `value` as JSON knows it, the same for equal values whatever made them. Reveals secrets: only to digest.
 
-    What is rendered late is rendered. An object of a kind that is not known is its type and its repr.
+    What is rendered late is rendered. Raises `Formless`.
     """
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Secret):
-        return ["secret", value.key, *([one.number, one.value] for one in value.versions())]
-    if isinstance(value, Mapping):
-        return {str(key): canonical(one) for key, one in sorted(value.items(), key=lambda item: str(item[0]))}
-    if isinstance(value, list | tuple):
-        return [canonical(one) for one in value]
-    if isinstance(value, set | frozenset):
-        return sorted((canonical(one) for one in value), key=json.dumps)
-    return _object(value)
-
-
-def _object(value: object) -> Any:
-    if isinstance(value, BaseModel):
-        return canonical(dict(value))
-    if is_dataclass(value) and not isinstance(value, type):
-        return canonical({one.name: getattr(value, one.name) for one in fields(value)})
-    if callable(value):
-        return canonical(value())
-    return [type(value).__qualname__, str(value)]
+    return _form(value, reveal=True)
 
 
 def named(value: object) -> Any:
-    """Return settings as they stand in group_data: a secret is its name, and nothing is revealed."""
+    """Return settings as they stand in group_data: a secret is its name, and nothing is revealed. Raises `Formless`."""
+    return _form(value, reveal=False)
+
+
+def refuse_formless(value: object) -> None:
+    """Raise `Formless` for what no digest can be made of. Reveals and renders nothing."""
+    _form(value, reveal=None)
+
+
+def _form(value: object, *, reveal: bool | None) -> Any:
+    if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, Enum)):
+        return value
     if isinstance(value, Secret):
-        return ["secret", value.key]
+        return ["secret", value.key, *([one.number, one.value] for one in (value.versions() if reveal else ()))]
+    parts = _parts(value)
+    if parts is not None:
+        return {name: _inside(name, one, reveal) for name, one in sorted(parts.items())}
+    if isinstance(value, list | tuple):
+        return [_form(one, reveal=reveal) for one in value]
+    if isinstance(value, set | frozenset):  # its own order differs from process to process
+        return sorted((_form(one, reveal=reveal) for one in value), key=json.dumps)
+    return _object(value, reveal)
+
+
+def _parts(value: object) -> dict[str, Any] | None:
+    """Return what has names in it, by its names; None where nothing has."""
+    if isinstance(value, Mapping):
+        return {_key(key): one for key, one in value.items()}
     if isinstance(value, BaseModel):
-        return {name: named(one) for name, one in value}
-    if isinstance(value, tuple):
-        return [named(one) for one in value]
-    return value if value is None or isinstance(value, bool | int | float | str) else repr(value)
+        return dict(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {one.name: getattr(value, one.name) for one in fields(value)}
+    return None
+
+
+def _object(value: object, reveal: bool | None) -> Any:
+    if isinstance(value, PLAIN):
+        return [type(value).__qualname__, str(value)]
+    if isinstance(value, FunctionType | MethodType | partial):
+        if reveal is False:
+            raise Formless("a function, of which nobody can tell what it does", "write what it returns")
+        return None if reveal is None else _form(value(), reveal=reveal)
+    shown = "" if isinstance(value, type) or type(value).__repr__ is object.__repr__ else repr(value)
+    if not shown or _ADDRESS.search(shown):
+        kind = f"the class {value.__name__}" if isinstance(value, type) else f"an object of {type(value).__name__}"
+        hint = "write text, numbers, tuples or mappings, or give its class a __repr__ that tells what it is"
+        raise Formless(f"{kind}, which is another in each run", hint)
+    return [type(value).__qualname__, shown]
+
+
+def _inside(name: str, value: object, reveal: bool | None) -> Any:
+    try:
+        return _form(value, reveal=reveal)
+    except Formless as error:
+        error.path.insert(0, name)
+        raise
+
+
+def _key(key: object) -> str:
+    if key is None or isinstance(key, (bool, int, float, str, *PLAIN)):
+        return str(key)
+    raise Formless(f"a mapping with a key of {type(key).__name__}", "use text for keys")

@@ -12,7 +12,9 @@ from pyinfra.api.host import Host
 
 from deploys.component import Settings
 from deploys.rollout import Rollout
+from healthv1.engine import losses
 from healthv1.engine.bindings import inventory_of
+from healthv1.engine.known_names import OWN
 from healthv1.engine.looks import looks
 from healthv1.engine.session import Session
 from healthv1.errors import Fault, Refused
@@ -20,7 +22,7 @@ from healthv1.plan import Plan
 from healthv1.plan.redacting import redacted
 from healthv1.saved.digests import Digests, named
 from healthv1.saved.look import moved
-from healthv1.saved.sealed import AGAIN, Saved, clock, now, read
+from healthv1.saved.sealed import Saved, clock, now, read
 
 SHOWN = 20  # faults: who changed everything need not read of everything
 ADDRESS = ("ssh_hostname", "ssh_port", "ssh_user", "private_address")
@@ -67,7 +69,7 @@ def refuse_expired(plan: Saved) -> None:
     """Raise `Refused` when `plan` has expired meanwhile: others may have been waited for."""
     if plan.expires <= now():
         raise Refused(
-            Fault(plan.environment, f"The plan expired at {clock(plan.expires)}, before its turn came.", AGAIN)
+            Fault(plan.environment, f"The plan expired at {clock(plan.expires)}, before its turn came.", plan.again)
         )
 
 
@@ -75,14 +77,16 @@ def refuse_stale(session: Session, made: Plan, plan: Saved) -> None:
     """Raise `Refused`, naming all that moved since `plan` was saved, unless `made` is that very plan."""
     under = digests(session)
     faults = list(_applied(session, plan)) or [
-        *_unlike(plan.settings, _settings(session, under)),
+        *_unlike(plan.settings, _settings(session, under), plan.again),
         *moved(plan.operations, looks(session, under)),
     ]
     if not faults and json.loads(json.dumps(redacted(made).as_json()["steps"])) != plan.plan["steps"]:
-        faults = [Fault(plan.environment, f"This healthv1 ({plan.toolkit} saved it) would do something else.", AGAIN)]
+        faults = [
+            Fault(plan.environment, f"This healthv1 ({plan.toolkit} saved it) would do something else.", plan.again)
+        ]
     more = len(faults) - SHOWN
     if more > 0:
-        faults[SHOWN:] = [Fault(plan.environment, f"{more} more moved.", AGAIN)]
+        faults[SHOWN:] = [Fault(plan.environment, f"{more} more moved.", plan.again)]
     Refused.unless(faults)
 
 
@@ -91,17 +95,17 @@ def _applied(session: Session, plan: Saved) -> Iterator[Fault]:
         for one in session.known.get(host.name, {}).get("plans", ()):
             if one["id"] == plan.id:
                 when = clock(datetime.fromisoformat(one["at"]).astimezone(timezone.utc))
-                yield Fault(host.name, f"This plan was applied already, at {when} by {one['by']}.", AGAIN)
+                yield Fault(host.name, f"This plan was applied already, at {when} by {one['by']}.", plan.again)
 
 
-def _unlike(then: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]]) -> Iterator[Fault]:
+def _unlike(then: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]], again: str) -> Iterator[Fault]:
     for host in sorted({*then, *now}):
         if host not in now or host not in then:
-            yield Fault(host, f"It is {'no longer' if host in then else 'now'} in the inventory.", AGAIN)
+            yield Fault(host, f"It is {'no longer' if host in then else 'now'} in the inventory.", again)
             continue
         for name in sorted({*then[host], *now[host]}):
             if then[host].get(name) != now[host].get(name):
-                yield Fault(f"{host}: {name}", "What group_data or the inventory says of it has changed.", AGAIN)
+                yield Fault(f"{host}: {name}", "What group_data or the inventory says of it has changed.", again)
 
 
 def _settings(session: Session, under: Digests) -> dict[str, dict[str, str]]:
@@ -111,7 +115,9 @@ def _settings(session: Session, under: Digests) -> dict[str, dict[str, str]]:
 def _said_of(host: Host) -> Iterator[tuple[str, Any]]:
     yield "groups", sorted(host.groups)
     yield from ((name, host.data.get(name)) for name in ADDRESS)
-    yield from ((name, named(value)) for name, value in host.data.dict().items() if isinstance(value, Settings))
+    data = host.data.dict()
+    own = {name for name in data.get(OWN, ()) if name in data}
+    yield from ((name, named(value)) for name, value in data.items() if name in own or isinstance(value, Settings))
 
 
 def _rollout(host: Host) -> Rollout:
@@ -127,5 +133,6 @@ def _digests(host: Host, environment: str) -> Digests:
         raise Refused(Fault(f"group_data for {host.name}", "secrets is missing.", "add: secrets = Vault(…)"))
     key = _rollout(host).plan_key.bind(backend)
     if key.is_missing():
+        losses.refuse_lost(environment)
         raise Refused(Fault(str(key), "It is not in the backend yet.", f"healthv1 secrets init {environment}"))
     return Digests(key.reveal())

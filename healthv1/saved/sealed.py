@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -15,14 +15,13 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from healthv1 import operator
+from healthv1 import operator, project
 from healthv1.errors import Fault, Refused
 from healthv1.saved.digests import Digests
 from healthv1.saved.look import Look
 
 SCHEMA = 1
 KIND = "healthv1 saved plan"
-AGAIN = "save a new one: healthv1 plan ENV --out FILE"
 AHEAD = timedelta(minutes=5)
 """By so much the clocks of who plans and who applies may differ."""
 
@@ -51,6 +50,11 @@ class Saved:
     def sealed(self, digests: Digests) -> Saved:
         return replace(self, seal=digests.seal(self._unsealed()))
 
+    @property
+    def again(self) -> str:
+        """What makes another."""
+        return again(self.environment, self.limit)
+
     def text(self) -> str:
         """Return the file's only form."""
         document = asdict(self) | {"made": self.made.isoformat(), "expires": self.expires.isoformat()}
@@ -60,11 +64,11 @@ class Saved:
         """Yield why it is not to be trusted, or not any more."""
         if self.key != digests.name:
             what = f"It was sealed with another plan_key than {self.environment} has now."
-            yield Fault(self.id, what, AGAIN)
+            yield Fault(self.id, what, self.again)
         elif not secrets.compare_digest(self.seal, digests.seal(self._unsealed())):
-            yield Fault(self.id, "It was altered after it was saved.", AGAIN)
+            yield Fault(self.id, "It was altered after it was saved.", self.again)
         if at >= self.expires:
-            yield Fault(self.id, f"It expired at {clock(self.expires)}.", AGAIN)
+            yield Fault(self.id, f"It expired at {clock(self.expires)}.", self.again)
         if at < self.made - AHEAD:
             yield Fault(self.id, f"It was saved in the future, at {clock(self.made)}.", "set this machine's clock")
 
@@ -77,6 +81,7 @@ _documents = TypeAdapter(Saved)
 
 def read(path: Path) -> Saved:
     """Return what `path` holds; whether to trust it `refusals` tells. Raises `Refused` when it is no saved plan."""
+    text = ""
     try:
         text = path.read_bytes().decode()
         document = json.loads(text)
@@ -89,7 +94,17 @@ def read(path: Path) -> Saved:
         raise Refused(Fault(str(path), f"It cannot be read: {error.strerror}.", "name the file of --out")) from None
     except (ValidationError, ValueError, RecursionError):
         what = "It is not a saved plan, or it was altered."
-    raise Refused(Fault(str(path), what, AGAIN))
+    raise Refused(Fault(str(path), what, again(_environment(text))))
+
+
+def again(environment: str, limit: Sequence[str] = ()) -> str:
+    limits = "".join(f"--limit {one} " for one in limit)
+    return f"save a new one: healthv1 plan {environment} {limits}--out plan.json"
+
+
+def _environment(text: str) -> str:
+    """Return what a file that is not to be trusted names as its environment, if there is one of that name."""
+    return next((name for name in project.environments() if f'"environment": "{name}"' in text), "ENV")
 
 
 def _refuse_other_schemas(document: Any, path: Path) -> None:

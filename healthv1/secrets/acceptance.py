@@ -13,6 +13,7 @@ from deploys.environment.settings import Environment
 from deploys.environment.variables import owner_variables, variables
 from deploys.stack import Stack
 from healthv1.engine.session import Session
+from healthv1.hints import named
 from healthv1.verify.finding import Finding
 
 OPENS = {
@@ -24,7 +25,7 @@ OPENS = {
     "MASTER_KEY": ("master_key", "It opens every stored data key, and wraps and unwraps another"),
     "VERIFICATION_PASSWORD": ("verification_password", "The user `verification` has it"),
 }
-HINT = "healthv1 plan ENV says what differs on the host"
+HINT = "see what differs on the host: healthv1 plan ENV"
 TIMEOUT = 60  # seconds
 
 
@@ -38,7 +39,7 @@ def tried(session: Session) -> list[Finding]:
             found.extend(_tried(host))
 
     session.on_each(on)
-    return found
+    return [named(one, session.environment) for one in found]
 
 
 def _tried(host: Host) -> list[Finding]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from deploys.secret import Secret
 from healthv1 import commands
-from healthv1.engine.bindings import bound
+from healthv1.engine.losses import whole
 from healthv1.engine.session import opened
 from healthv1.errors import Fault, Refused
 from healthv1.secrets import acceptance, doctor, register
@@ -37,7 +37,7 @@ class Initialised:
 
 def init(environment: str) -> Initialised:
     """Generate what is missing; overwrite nothing, also when another does the same at this moment."""
-    found = bound(environment)
+    found = whole(environment)
     backend = register.kept_by(found)
     entries = backend.entries(secret.key for secret in found.secrets)
     missing = backend.missing(found.secrets)
@@ -51,7 +51,7 @@ def init(environment: str) -> Initialised:
 
 
 def listing(environment: str) -> list[Row]:
-    return register.rows(bound(environment))
+    return register.rows(whole(environment))
 
 
 def put(environment: str, name: str, value: str, confirmed: Callable[[str], bool]) -> int:
@@ -59,32 +59,35 @@ def put(environment: str, name: str, value: str, confirmed: Callable[[str], bool
 
     `confirmed` is asked, with the text to type, before what data depend on is replaced.
     """
-    found = bound(environment)
+    found = whole(environment)
     (secret,) = register.found(found, [name])
     refuse_unusable(secret, value)
     backend = register.kept_by(found)
     entry = backend.entry(name)
+    rotate = f"rotate it instead: healthv1 secrets rotate {environment} {name}"
     if entry and secret.rotation == "overlapping" and not secret.irreplaceable:
         hint = f"healthv1 secrets rotate {environment} {name} --stdin"
         raise Refused(Fault(str(secret), "It is in use: replaced at once, whoever uses it would be refused.", hint))
     if entry and secret.irreplaceable and not confirmed(f"{environment}/{name}"):
-        raise Refused(Fault(str(secret), "It was not replaced: that was not the text.", "rotate it instead"))
-    return backend.change(name, lambda now: _put(secret, entry, now, value)).active
+        raise Refused(Fault(str(secret), "It was not replaced: that was not the text.", rotate))
+    return backend.change(name, lambda now: _put(secret, entry, now, value, environment)).active
 
 
-def _put(secret: Secret, seen: Entry | None, found: Entry | None, value: str) -> Entry:
+def _put(secret: Secret, seen: Entry | None, found: Entry | None, value: str, environment: str) -> Entry:
     if found != seen:
-        raise Refused(Fault(str(secret), "Somebody else has just changed it.", "look at healthv1 secrets list"))
+        what = "Somebody else has just changed it."
+        raise Refused(Fault(str(secret), what, f"look at it: healthv1 secrets list {environment}"))
     if found is None:
         return Entry.first(value)
     if found.step != "settled":
-        raise Refused(Fault(str(secret), f"A rotation is under way: it is {found.step}.", "finish it first"))
+        hint = f"finish it first: healthv1 secrets rotate {environment} {secret.key}"
+        raise Refused(Fault(str(secret), f"A rotation is under way: it is {found.step}.", hint))
     return found.replaced(value, keep=secret.irreplaceable).settled()
 
 
 def check(environment: str) -> list[Finding]:
     """Try every secret on what it opens. Raises `Refused` when the backend cannot be read, or a host not be reached."""
-    found = bound(environment)
+    found = whole(environment)
     here = [one for one in doctor.examined(found) if one.claim != "names"]
     with opened(environment, read_site=False) as session:
         session.refuse_faults()
@@ -98,12 +101,12 @@ def report(environment: str, findings: list[Finding]) -> commands.Report:
 
 
 def examine(environment: str) -> list[Finding]:
-    return doctor.examined(bound(environment))
+    return doctor.examined(whole(environment))
 
 
 def policy(environment: str, name: str) -> str:
     """Return the Vault policy that lets a token deploy, rotate or read, and nothing else."""
-    backend = register.kept_by(bound(environment))
+    backend = register.kept_by(whole(environment))
     if not isinstance(backend, Vault):
         raise Refused(Fault(str(backend), "Policies are Vault's.", "see docs/secrets.md for other backends"))
     return backend.policy(name)
@@ -111,7 +114,7 @@ def policy(environment: str, name: str) -> str:
 
 def rekey(environment: str) -> None:
     """Give the encrypted file a new key, for the recipients or the passphrase of now."""
-    backend = register.kept_by(bound(environment))
+    backend = register.kept_by(whole(environment))
     if not isinstance(backend, EncryptedFile):
         raise Refused(Fault(str(backend), "It has no key of its own.", "only an encrypted file has one"))
     backend.rekey()

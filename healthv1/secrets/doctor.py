@@ -23,7 +23,7 @@ def examined(bound: Bound) -> list[Finding]:
     names = backend.names()
     entries = backend.entries(secret.key for secret in bound.secrets)
     claims = [one for secret in bound.secrets for one in _of(secret, entries[secret.key], bound, backend)]
-    return [*claims, *_strangers(names, bound, backend), *_place(bound, backend)]
+    return [*claims, *_strangers(names, bound, backend), *_place(backend)]
 
 
 def _of(secret: Secret, entry: Entry | None, bound: Bound, backend: Kept[Any]) -> Iterator[Finding]:
@@ -46,7 +46,8 @@ def _of(secret: Secret, entry: Entry | None, bound: Bound, backend: Kept[Any]) -
         yield finding("No old version is accepted for longer than it must be", not over, rotate)
     if secret.irreplaceable and bound.environment.require_escrow:
         exported = all(kept.escrowed for kept in entry.accepted)
-        yield finding("It was exported for escrow, and read back", exported, f"healthv1 secrets export {bound.name}")
+        export = f"healthv1 secrets export {bound.name} --to KEY --out FILE"
+        yield finding("It was exported for escrow, and read back", exported, export)
     created = entry.current.created
     yield finding(f"It is younger than {OLD.days} days", created is None or now() - created < OLD, rotate)
 
@@ -59,6 +60,6 @@ def _strangers(names: tuple[str, ...], bound: Bound, backend: Kept[Any]) -> Iter
     )
 
 
-def _place(bound: Bound, backend: Kept[Any]) -> Iterator[Finding]:
+def _place(backend: Kept[Any]) -> Iterator[Finding]:
     for claim, holds, mended in backend.examined():
-        yield Finding(str(backend), "place", claim, holds, "", mended.replace("ENV", bound.name))
+        yield Finding(str(backend), "place", claim, holds, "", mended)

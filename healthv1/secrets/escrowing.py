@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 from deploys.secret import Secret
 from healthv1.engine.bindings import Bound, bound
+from healthv1.engine.losses import whole
+from healthv1.engine.session import Session
 from healthv1.errors import Fault, Refused
+from healthv1.interruption import changes_begin
 from healthv1.journal.recording import recorded, told
 from healthv1.lock.claim import Terms
 from healthv1.lock.locking import locked_alone
@@ -20,10 +24,11 @@ from healthv1.secrets.entry import Entry
 
 def export(environment: str, recipients: Sequence[str], out: Path, *, everything: bool) -> tuple[str, ...]:
     """Write an escrow file that only `recipients` can open; return the names in it."""
-    found = bound(environment)
+    found = whole(environment)
     entries = _entries(found, [one for one in found.secrets if one.irreplaceable or everything])
     data = escrow.sealed(entries, recipients, str(register.kept_by(found)))
     try:
+        changes_begin()
         out.parent.mkdir(parents=True, exist_ok=True)
         replace(out, data.decode())
     except OSError as error:
@@ -33,12 +38,13 @@ def export(environment: str, recipients: Sequence[str], out: Path, *, everything
 
 def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     """Open an escrow file, compare it with the backend, and note there that it is good; return the names in it."""
-    found = bound(environment)
+    found = whole(environment)
     data = file.read_bytes()
     exported = escrow.opened(data, identity)
     entries = _entries(found, register.found(found, exported.secrets))
+    export = f"export it again: healthv1 secrets export {environment} --to KEY --out {shlex.quote(str(file))}"
     Refused.unless(
-        Fault(str(file), f"It does not hold the {name} that the backend keeps now.", "export again")
+        Fault(str(file), f"It does not hold the {name} that the backend keeps now.", export)
         for name, entry in entries.items()
         if not exported.holds({name: entry})
     )
@@ -64,15 +70,16 @@ def restore(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
         locked_alone(environment, command, Terms(), note, needed=False) as session,
         recorded(session, command, note, needed=False) as run,
     ):
-        names = _restored(found, exported, escrow.digest(data))
+        names = _restored(found, exported, escrow.digest(data), session)
         run.made([told("restore", name) for name in names], ())
         return names
 
 
-def _restored(found: Bound, exported: escrow.Escrow, digest: str) -> tuple[str, ...]:
+def _restored(found: Bound, exported: escrow.Escrow, digest: str, session: Session) -> tuple[str, ...]:
     backend = register.kept_by(found)
     lost = [one.key for one in register.found(found, exported.secrets) if backend.entry(one.key) is None]
     for name in lost:
+        session.go_on()  # without the lock somebody else may be at it
         entry = exported.secrets[name]
         entry = entry.escrowed(digest, {kept.number for kept in entry.versions})
         backend.change(name, partial(_brought_back, entry=entry))

@@ -15,6 +15,7 @@ from typing_extensions import Self
 
 from deploys.secret import Secret, Version
 from healthv1.errors import Fault, SecretsError
+from healthv1.interruption import changes_begin
 from healthv1.redaction import redactor
 from healthv1.secrets.entry import Entry
 
@@ -27,6 +28,9 @@ Transition = Callable[["Entry | None"], Entry]
 
 class Kept(ABC, Generic[Revision]):
     """A secrets backend. A subclass says how one name is read, and written unless somebody else wrote since."""
+
+    environment = "ENV"
+    """Whose secrets it keeps: said by whoever reads the inventory, for hints that can be run."""
 
     def __init__(self) -> None:
         self._turn = RLock()  # several hosts ask at once
@@ -93,7 +97,8 @@ class Kept(ABC, Generic[Revision]):
             Fault(
                 f"{self}#{name}",
                 "It was never exported for escrow, and without it what it encrypts is lost.",
-                "healthv1 secrets init ENV, then healthv1 secrets export ENV, and read it back",
+                f"healthv1 secrets init {self.environment}, then "
+                f"healthv1 secrets export {self.environment} --to KEY --out FILE, and read it back",
             )
             for name, entry in entries.items()
             if entry is None or not entry.current.escrowed
@@ -143,10 +148,15 @@ class Kept(ABC, Generic[Revision]):
                 if wanted == found:
                     return wanted
                 _blot(wanted)
+                changes_begin()
                 revision = self._read.pop(name)[1]
                 if self._put(name, wanted, revision):
                     return wanted
         raise SecretsError(Fault(f"{self}#{name}", f"Others kept writing to it, {TRIES} times in a row.", "try again"))
+
+    def to_bring_back(self) -> str:
+        """Return how to bring back the place itself when it is not there; empty when it is, or cannot be missing."""
+        return ""
 
     def examined(self) -> Iterator[tuple[str, bool, str]]:
         """Yield what must be true of the place itself: the claim, whether it holds, and the command that mends it."""
@@ -161,7 +171,7 @@ class Kept(ABC, Generic[Revision]):
         """Generate in memory what is to be stored, so that a plan can be made before it is."""
         if not secret.entropy:
             what = "It is not in the backend, and only a person can supply it."
-            hint = f"supply it: healthv1 secrets set ENV {secret.key}"
+            hint = f"supply it: healthv1 secrets set {self.environment} {secret.key}"
             raise SecretsError(Fault(f"{self}#{secret.key}", what, hint))
         with self._turn:
             if secret.key not in self._pending:

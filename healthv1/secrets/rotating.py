@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from deploys.secret import Secret
 from healthv1 import applying, commands
-from healthv1.engine.bindings import Bound, bound
+from healthv1.engine.bindings import Bound
+from healthv1.engine.losses import whole
+from healthv1.engine.session import Session
 from healthv1.errors import Fault, Refused
 from healthv1.journal.recording import recorded, told
 from healthv1.lock.claim import Terms
@@ -44,7 +47,7 @@ def rotate(
     terms: Terms = Terms(),  # noqa: B008 - a value
 ) -> Rotated | None:
     """Rotate without a refused request, and return what came of it; None when `agree` was asked and declined."""
-    found = bound(environment)
+    found = whole(environment)
     register.kept_by(found)
     turns = [_turn(secret, found) for secret in register.found(found, names)]
     rotation.refuse(turns, value)
@@ -60,8 +63,9 @@ def rotate(
     ):
         if all(turn.entry.step == "settled" for turn in turns):
             _refuse_pending_changes(environment)
+        session.go_on()
         rotation.begin(turns, value)
-        waiting = rotation.rotate(turns, lambda: _apply(environment, progress), progress.note, at_once=at_once)
+        waiting = rotation.rotate(turns, partial(_apply, session, progress), progress.note, at_once=at_once)
         run.made([told("rotate", turn.secret.key) for turn in turns if turn not in waiting], ())
     return Rotated(
         environment,
@@ -93,16 +97,18 @@ def _refuse_pending_changes(environment: str) -> None:
         raise Refused(Fault(environment, what, f"healthv1 apply {environment}, then rotate"))
 
 
-def _apply(environment: str, progress: Progress) -> None:
-    applied = applying.apply(environment, (), lambda _plan: True, progress)
+def _apply(session: Session, progress: Progress) -> None:
+    """Apply, as the step before that of the backend. Raises `LockError` when the lock was lost meanwhile."""
+    applied = applying.apply(session.environment, (), lambda _plan: True, progress)
     Refused.unless(applied.faults)
     if applied.interrupted:
         raise KeyboardInterrupt
+    session.go_on()
 
 
 def _awaited(turn: Turn, environment: str) -> str:
     if turn.entry.step == "staged":
-        return f"an export for escrow: healthv1 secrets export {environment}"
+        return f"an export for escrow: healthv1 secrets export {environment} --to KEY --out FILE"
     return f"what was made with the old version, until {_clock(turn.due)}"
 
 

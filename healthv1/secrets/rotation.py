@@ -43,7 +43,8 @@ class Turn:
     def entry(self) -> Entry:
         entry = self.kept.entry(self.secret.key)
         if entry is None:
-            raise Refused(Fault(str(self.secret), "It is not in the backend yet.", "healthv1 secrets init ENV"))
+            hint = f"healthv1 secrets init {self.kept.environment}"
+            raise Refused(Fault(str(self.secret), "It is not in the backend yet.", hint))
         return entry
 
     @property

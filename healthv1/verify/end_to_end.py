@@ -1,6 +1,6 @@
 """The whole stack at once: the canary flies from a visitor to the database, at each host of the edge.
 
-It runs before what tries the rate limits, and logs in once per host.
+It logs in once per host, and is counted as whoever verifies: of the login's rate limit nothing else is used.
 """
 
 from __future__ import annotations

@@ -41,14 +41,11 @@ def findings(session: Session) -> list[Finding]:
 
 
 def _of_host(host: Host) -> Iterator[Claim]:
-    found = visitors(host)
-    for visitor in found:
+    for visitor in visitors(host):
         yield from _of_ports(host, visitor)
         if "edge" in host.groups:
             yield from _of_website(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OURS)
             yield from _of_aliases(host, visitor)
-    if "edge" in host.groups:
-        yield from _of_login(found[-1])
 
 
 def visitors(host: Host) -> list[Visitor]:
@@ -73,7 +70,7 @@ def _of_ports(host: Host, visitor: Visitor) -> Iterator[Claim]:
     yield (
         f"Only {', '.join(map(str, sorted(allowed)))} are open at {visitor.address}",
         lambda: _other_open_ports(host, visitor, allowed),
-        "run apply; if a container publishes the port, bind it to 127.0.0.1",
+        "run: healthv1 apply ENV; if a container publishes the port, bind it to 127.0.0.1",
     )
 
 
@@ -101,18 +98,17 @@ def _of_website(visitor: Visitor, ours: bool) -> Iterator[Claim]:
     logs = "read: journalctl -u nginx, and the site's error log"
     yield f"HTTPS answers with a trusted chain for {visitor.domain} {at}", lambda: _chain(visitor), logs
     yield f"The certificate does not end soon {at}", lambda: _lasts(visitor), "read: journalctl -u certbot"
-    yield f"TLS 1.1 is refused {at}", lambda: _old_tls(visitor), "run apply"
+    yield f"TLS 1.1 is refused {at}", lambda: _old_tls(visitor), "run: healthv1 apply ENV"
     if ours:
-        yield f"An unknown name gets no certificate {at}", lambda: _unknown_name(visitor), "run apply"
-    yield f"HTTP redirects to HTTPS {at}", lambda: _redirects(visitor), "run apply"
+        yield f"An unknown name gets no certificate {at}", lambda: _unknown_name(visitor), "run: healthv1 apply ENV"
+    yield f"HTTP redirects to HTTPS {at}", lambda: _redirects(visitor), "run: healthv1 apply ENV"
     yield (
         f"The API is ready through Nginx {at}",
         lambda: _ready(visitor),
         "read: journalctl -u 'health-v1-api@*'",
     )
-    yield f"Metrics are not public {at}", lambda: _hidden(visitor), "run apply"
-    yield f"Errors carry HSTS too {at}", lambda: _hsts(visitor), "run apply"
-    yield f"The API's rate limit bites {at}", lambda: _limited(visitor, "/v1/", 60), "run apply"
+    yield f"Metrics are not public {at}", lambda: _hidden(visitor), "run: healthv1 apply ENV"
+    yield f"Errors carry HSTS too {at}", lambda: _hsts(visitor), "run: healthv1 apply ENV"
 
 
 def _of_aliases(host: Host, visitor: Visitor) -> Iterator[Claim]:
@@ -124,14 +120,8 @@ def _of_aliases(host: Host, visitor: Visitor) -> Iterator[Claim]:
         logs = "read: journalctl -u nginx, and the site's error log"
         yield f"HTTPS answers with a trusted chain for {name} {at}", partial(_chain, one), logs
         if name not in theirs:
-            yield f"HTTP redirects {name} to itself by HTTPS {at}", partial(_redirects, one), "run apply"
+            yield f"HTTP redirects {name} to itself by HTTPS {at}", partial(_redirects, one), "run: healthv1 apply ENV"
             yield f"The API is ready as {name} {at}", partial(_ready, one), "read: journalctl -u 'health-v1-api@*'"
-
-
-def _of_login(visitor: Visitor) -> Iterator[Claim]:
-    """Tried from one address alone: whoever tried too often has to wait, and over the other one people log in."""
-    claim = f"The login's rate limit bites at {visitor.address}"
-    yield claim, lambda: _limited(visitor, "/v1/auth/login", 20), "run apply"
 
 
 def _chain(visitor: Visitor) -> str:
@@ -191,11 +181,3 @@ def _hidden(visitor: Visitor) -> str:
 def _hsts(visitor: Visitor) -> str:
     answer = visitor.get("/there/is/no/such/page")
     return "" if "max-age=" in answer.headers.get("strict-transport-security", "") else f"{answer.status} without it"
-
-
-def _limited(visitor: Visitor, path: str, requests: int) -> str:
-    """Ask more often than is allowed, all at once: some must pass and some must not."""
-    tries = [gevent.spawn(lambda: visitor.get(path, method="POST").status) for _ in range(requests)]
-    gevent.joinall(tries, raise_error=True)
-    statuses = [one.value for one in tries]
-    return "" if 429 in statuses else f"{requests} requests at once, none was answered 429: {sorted(set(statuses))}"

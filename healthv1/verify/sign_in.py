@@ -8,7 +8,7 @@ from healthv1.engine.signing_in import credential_for
 from healthv1.verify.finding import Finding
 
 CLAIM = "It was opened with a certificate for this run"
-HINT = "run apply; compare the clocks of the host and of Vault; read: journalctl -t sshd -t sshd-session -p info"
+HINT = "run: healthv1 apply ENV; compare the clocks of host and Vault; read: journalctl -t sshd -t sshd-session -p info"
 
 
 def findings(session: Session) -> list[Finding]:

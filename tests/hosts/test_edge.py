@@ -151,6 +151,52 @@ def test_whoever_asks_too_often_is_refused_whatever_address_he_claims(deployed):
         assert '"title":"Too Many Requests"' in body
 
 
+ONCE_MORE = ("-X", "POST", "-o", "/dev/null", "-w", "%{http_code}\n")
+"""Curl's options for many requests at once that tell how each was answered."""
+LIFT = "sed -i '/^ *limit_req /d' /etc/nginx/sites-available/health-v1 && nginx -s reload && sleep 0.5"
+
+
+def _many(world, path, count):
+    """Return the statuses of so many requests at once, from the operator's address."""
+    url = f"https://{world.running.domain}{path}?n=[1-{count}]"
+    return world.curl("-Z", *ONCE_MORE, url=url).stdout.split()
+
+
+def _broken_claims(world, **options):
+    code, report = world.json("verify", "sandbox", **options)
+    found = [one["claim"] for one in report["findings"] if not one["holds"]]
+    assert code == (1 if found else 0)
+    return found
+
+
+def test_verify_uses_up_nobodys_limit_and_sees_when_one_is_gone(mended, driver):
+    mended.shell("systemctl restart nginx")  # which forgets whom it has counted
+    assert [_broken_claims(mended), _broken_claims(mended)] == [[], []]
+    # Of eleven logins at once each verify has made one, as the user whose patient is synthetic.
+    logins, others = _many(mended, "/v1/auth/login", 9), _many(mended, "/v1/patients", 20)
+    assert (len(logins), len(others)) == (9, 20)
+    assert "429" not in logins + others
+    mended.shell(LIFT)
+    assert _broken_claims(mended) == [
+        "The API's rate limit bites beyond 21 requests at once and 10 a second",
+        "The login's rate limit bites beyond 11 requests at once and 5 a minute",
+    ]
+    driver.apply().assert_faithful()
+
+
+def test_other_limits_are_tried_as_they_are_set_or_read_where_trying_would_be_a_flood(broken, project):
+    with (project / "group_data" / "sandbox.py").open("a") as data:
+        data.write("\nfrom deploys.nginx.settings import Nginx\n")
+        data.write("nginx = Nginx(auth_rate=60, auth_burst=60, api_burst=5000)\n")
+    broken.must("apply", "sandbox", "--yes", cwd=project)
+    assert _broken_claims(broken, cwd=project) == []
+    broken.shell(LIFT)
+    assert _broken_claims(broken, cwd=project) == [
+        "The API's rate limit of 5001 requests at once and 10 a second is configured: too many to be tried",
+        "The login's rate limit bites beyond 61 requests at once and 60 a minute",
+    ]
+
+
 def test_no_log_holds_a_query_string_or_a_referrer(deployed):
     first, second, marker = secrets.token_hex(8), secrets.token_hex(8), secrets.token_hex(8)
     query = f"?ssn={first}{second}"

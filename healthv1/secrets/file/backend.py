@@ -10,10 +10,12 @@ from typing import Any
 
 from healthv1 import project
 from healthv1.errors import Fault, SecretsError
+from healthv1.interruption import changes_begin
 from healthv1.redaction import redactor
 from healthv1.replacement import alone, replace
 from healthv1.secrets import age
 from healthv1.secrets.entry import Entry
+from healthv1.secrets.file import committed
 from healthv1.secrets.file.document import NAME, Document, MalformedError
 from healthv1.secrets.file.opening import NEW_PASSPHRASE, Door, new
 from healthv1.secrets.kept import Kept
@@ -49,9 +51,13 @@ class EncryptedFile(Kept[str]):
         start = "# opens with: "
         return tuple(line.removeprefix(start) for line in lines if line.startswith(start))
 
+    def to_bring_back(self) -> str:
+        path = self._absolute()
+        return "" if path.exists() else committed.to_bring_back(path, self.environment)
+
     def examined(self) -> Iterator[tuple[str, bool, str]]:
         same = set(self.sealed_to()) == set(self._door.openers())
-        yield "Those who are to open it can, and nobody else", same, "healthv1 secrets rekey ENV"
+        yield "Those who are to open it can, and nobody else", same, f"healthv1 secrets rekey {self.environment}"
 
     def rekey(self) -> None:
         """Give the file a new key, and that to the recipients that are set now, else to a new passphrase.
@@ -61,7 +67,9 @@ class EncryptedFile(Kept[str]):
         """
         document = self._document()
         if document is None:
-            raise SecretsError(Fault(str(self), "It is not there yet.", "make it: healthv1 secrets init ENV"))
+            raise SecretsError(
+                Fault(str(self), "It is not there yet.", f"make it: healthv1 secrets init {self.environment}")
+            )
         entries = {name: self._decrypted(document, name).as_document() for name in document.blocks}
         renewed = self._new("" if self._door.openers() else new(str(self), NEW_PASSPHRASE))
         for name, entry in entries.items():
@@ -164,6 +172,7 @@ class EncryptedFile(Kept[str]):
             with alone(path):
                 wanted = change(self._document())
                 if wanted:
+                    changes_begin()
                     replace(path, wanted.text())
         except OSError as error:
             what = f"It cannot be written ({error.strerror}); it is as it was."

@@ -11,6 +11,7 @@ from typing import Any
 import hvac
 from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
 
+from healthv1 import hints
 from healthv1.errors import Fault, SecretsError
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.kept import Kept
@@ -165,7 +166,8 @@ class Vault(Kept[int]):
         try:
             yield
         except RAISED as error:
-            raise explained(error, self._place, verb, name, alive=self._token_is_alive) from None
+            found = explained(error, self._place, verb, name, alive=self._token_is_alive)
+            raise SecretsError(*(hints.named(fault, self.environment) for fault in found.faults)) from None
 
     def _token_is_alive(self) -> bool:
         """Tell a token that expired or was revoked from one that lacks a permission."""

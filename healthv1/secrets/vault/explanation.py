@@ -64,7 +64,7 @@ def _forbidden(place: Place, verb: str, name: str, alive: bool) -> SecretsError:
         return SecretsError(Fault(where, f"Permission was denied: {right}.", f"let the token's policy have {right}"))
     what = "Permission was denied: the token has expired, was revoked, or may do nothing here."
     return SecretsError(
-        Fault(place.known, what, "log in anew; its policy must allow what `healthv1 secrets policy` prints")
+        Fault(place.known, what, "log in anew; its policy must allow what `healthv1 secrets policy ENV deploy` prints")
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from deploys.faults import Refused
-from deploys.nginx import commands
+from deploys.nginx import commands, limits
 from deploys.nginx.checks import checks, of_ours
 from deploys.nginx.configuration import generation, site, upstream, whole
 from deploys.nginx.places import Place, Socket, alone
@@ -190,4 +190,94 @@ def test_a_certificate_that_cannot_be_used_is_seen(shell, tmp_path, drift):
 
 def test_claims_are_told_apart():
     claims = [check.claim for check in [*checks(Nginx(), STACK, "0", "www-data"), *of_ours()]]
+    assert len(set(claims)) == len(claims)
+
+
+def _limits(place=None, **settings):
+    return list(limits.checks(Nginx(**settings), STACK, place or alone(ipv6=True)))
+
+
+def test_the_limits_that_are_claimed_are_those_of_the_settings():
+    assert [one.claim for one in _limits()] == [
+        "The API's rate limit bites beyond 21 requests at once and 10 a second",
+        "The login's rate limit bites beyond 11 requests at once and 5 a minute",
+    ]
+    assert [one.claim for one in _limits(auth_rate=60, auth_burst=60, api_burst=200)] == [
+        "The API's rate limit bites beyond 201 requests at once and 10 a second",
+        "The login's rate limit bites beyond 61 requests at once and 60 a minute",
+    ]
+
+
+def test_of_limits_that_are_lifted_nothing_is_claimed():
+    assert _limits(rate_limits=False) == []
+
+
+@pytest.mark.parametrize("settings", [{}, {"auth_rate": 60, "auth_burst": 60}, {"api_burst": 200}, {"api_rate": 90}])
+def test_more_is_sent_than_a_limit_lets_through_and_never_more_than_a_stated_number(settings):
+    for limit in limits.limits(Nginx(**settings)):
+        assert limit.at_once + 2 * limit.rate / limit.seconds < limit.requests <= limits.MOST
+
+
+@pytest.mark.parametrize("settings", [{"api_burst": 5000}, {"api_rate": 1000}])
+def test_a_limit_that_would_take_a_flood_to_try_is_looked_for_in_the_configuration(settings):
+    check = _limits(**settings)[0]
+    assert check.claim.endswith("is configured: too many to be tried")
+    assert "curl" not in check.command
+
+
+def _found_in(text, check, shell, tmp_path):
+    """Whether the claim's test finds the limit in a configuration that `nginx -T` would print."""
+    (tmp_path / "shown").write_text(text)
+    return shell(f"nginx() {{ cat shown; }}; {check.command}")
+
+
+@pytest.mark.parametrize("settings", [{"api_burst": 5000}, {"auth_burst": 1000, "auth_rate": 600, "limit_memory": 3}])
+def test_the_configuration_has_the_limit_as_the_site_is_written(settings, shell, tmp_path):
+    [check] = [one for one in _limits(**settings) if "configured" in one.claim]
+    text = _site(**settings)
+    assert _found_in(text, check, shell, tmp_path)
+    for other in (_site(), _site(**settings, rate_limits=False), text.replace("limit_req zone", "# limit_req zone")):
+        assert not _found_in(other, check, shell, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sockets", "at"),
+    [
+        (("443", "[::]:443"), "127.0.0.1:443"),
+        (("[::]:443", "10.0.0.5:443"), "10.0.0.5:443"),
+        (("[::]:443",), "[::1]:443"),
+        (("[fd00::7]:443",), "[fd00::7]:443"),
+    ],
+)
+def test_the_limits_are_tried_where_the_site_listens(sockets, at):
+    place = Place((), tuple(map(Socket, sockets)))
+    assert limits.reached_at(place) == at
+    assert all(f"::{at}'" in one.command for one in _limits(place))
+
+
+def test_what_was_let_through_decides_and_not_that_something_was_refused(shell, tmp_path):
+    """A curl that answers as it is told stands in for hosts whose limit is gone, too wide, or too narrow."""
+    command = _limits()[1].command
+    sent = int(re.search(r"n=\[1-(\d+)\]", command)[1])
+
+    def holds(refused, took=0, configured="false"):
+        clock = f'date() {{ n=$(cat at); echo $((n + {took})) > at; echo "$n"; }}; echo 0 > at'
+        curl = f"curl() {{ yes 429 | head -n {refused}; yes 422 | head -n {sent - refused}; }}"
+        return shell(f"{clock}; {curl}; nginx() {{ {configured}; }}; {command}")
+
+    assert holds(sent - 11)
+    assert not holds(0)
+    assert not holds(1)
+    assert not holds(sent - 5)
+    assert not holds(sent)
+    assert holds(1, took=600_000)
+    (tmp_path / "shown").write_text(_site())
+    assert holds(0, took=600_000, configured="cat shown"), (
+        "a host that is too slow to tell is believed its configuration"
+    )
+    assert not holds(0, took=600_000, configured="false")
+
+
+def test_claims_of_limits_are_told_apart_from_all_others():
+    claims = [check.claim for check in [*checks(Nginx(), STACK, "0", "www-data"), *of_ours(), *_limits()]]
     assert len(set(claims)) == len(claims)

@@ -2,19 +2,10 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
-from tests.unit.command import REPOSITORY
 from tests.unit.command import healthv1 as _healthv1
-
-
-@pytest.fixture
-def project(tmp_path):
-    for name in ("inventories", "group_data"):
-        shutil.copytree(REPOSITORY / name, tmp_path / name)
-    return tmp_path
 
 
 def test_every_supported_distribution_is_planned_from_bare(recorded):

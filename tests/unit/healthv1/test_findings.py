@@ -8,8 +8,8 @@ FINDINGS = [
     Finding("db1", "postgresql", "It starts with the host", holds=True),
     Finding("db1", "postgresql", "It listens", holds=False, hint="read the ports"),
     Finding("db1", "redis", "It answers", holds=True),
-    Finding("db1", "postgresql", "It takes writes", holds=False, evidence=GONE, hint="run apply"),
-    Finding("db1", "postgresql", "It is private", holds=False, hint="run apply"),
+    Finding("db1", "postgresql", "It takes writes", holds=False, evidence=GONE, hint="healthv1 apply production"),
+    Finding("db1", "postgresql", "It is private", holds=False, hint="healthv1 apply production"),
     Finding("db2", "postgresql", "It answers", holds=False, evidence=GONE, hint="read the journal"),
 ]
 
@@ -25,7 +25,7 @@ def test_a_cause_that_many_claims_share_is_said_once_per_component_and_host():
         "    ✗ It listens",
         "        Hint: read the ports",
         "    ✗ It is private",
-        "        Hint: run apply",
+        "        Hint: healthv1 apply production",
         "✓ db1  redis: 1 of 1 hold",
         "✗ db2  postgresql: 0 of 1 hold",
         "    ✗ It answers",

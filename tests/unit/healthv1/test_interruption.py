@@ -2,14 +2,20 @@
 
 import os
 import signal
+import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import gevent
 import pytest
 
-from healthv1 import applying, terminal
+from healthv1 import applying, interruption, terminal
+from healthv1.errors import Fault, LockError
 from healthv1.interruption import NothingChanged, cancelled_as_interrupted, postponed
 from healthv1.progress import Progress
+from healthv1.secrets import rotating, rotation
+from healthv1.secrets.entry import Entry
 
 
 @pytest.fixture(autouse=True)
@@ -68,3 +74,57 @@ def test_what_is_to_be_ignored_stays_ignored():
             assert not stopping()
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _has_its_handlers(process):
+    """Whether the process catches SIGTERM by now."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    caught = int(next(line for line in status.splitlines() if line.startswith("SigCgt:")).split()[1], 16)
+    return bool(caught >> (signal.SIGTERM - 1) & 1)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_any_command_that_is_stopped_ends_with_130_and_says_that_nothing_was_changed(number):
+    argv = [sys.executable, "-m", "healthv1", "secrets", "set", "recorded", "admin_password"]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not _has_its_handlers(process):
+            assert process.poll() is None
+            gevent.sleep(0.02)
+        process.send_signal(number)
+        assert process.stderr.read().strip() == "Interrupted. Nothing was changed."
+    assert process.returncode == 130
+
+
+def test_what_may_have_been_changed_is_not_denied(monkeypatch, capsys):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    def said():
+        streams = sys.stdout, sys.stderr
+        try:
+            assert terminal.guarded(interrupted, wants_json=False) == 130
+        finally:
+            sys.stdout, sys.stderr = streams
+        return capsys.readouterr().err
+
+    monkeypatch.setattr(interruption, "_changes", False)
+    assert "Nothing was changed." in said()
+    interruption.changes_begin()
+    assert "What was done stays done" in said()
+
+
+def test_a_rotation_whose_lock_is_lost_records_no_further_step(monkeypatch):
+    def lost():
+        raise LockError(Fault("host1", "Somebody released our lock by force."))
+
+    session = SimpleNamespace(environment="x", go_on=lost)
+    monkeypatch.setattr(applying, "apply", lambda *_args: applying.Applied("x", (), 1.0))
+    steps = []
+    turn = SimpleNamespace(
+        secret=SimpleNamespace(key="jwt_secret"),
+        entry=Entry.first("a").staged("b"),
+        kept=SimpleNamespace(change=lambda *_args: steps.append(1)),
+    )
+    with pytest.raises(LockError):
+        rotation.rotate([turn], lambda: rotating._apply(session, Progress()), lambda _: None, at_once=False)
+    assert steps == []

@@ -12,7 +12,12 @@ from healthv1.verify.junit import document
 FINDINGS = [
     Finding("host1", "nginx", "It answers", holds=True),
     Finding(
-        "host1", "redis", "It asks for a password", holds=False, evidence="PONG\x1b[31m & <more>", hint="run apply"
+        "host1",
+        "redis",
+        "It asks for a password",
+        holds=False,
+        evidence="PONG\x1b[31m & <more>",
+        hint="healthv1 apply production",
     ),
     Finding("host2", "nginx", "It answers", holds=True),
 ]
@@ -31,7 +36,7 @@ def test_each_host_is_a_suite_and_each_claim_a_case_with_its_evidence():
     ]
     (case,) = [case for case in whole.iter("testcase") if case.find("failure") is not None]
     assert (case.get("classname"), case.get("name")) == ("host1.redis", "It asks for a password")
-    assert case.find("failure").text == "PONG\ufffd[31m & <more>\nHint: run apply"
+    assert case.find("failure").text == "PONG\ufffd[31m & <more>\nHint: healthv1 apply production"
 
 
 def test_a_host_that_could_not_be_asked_is_an_error_and_counted():

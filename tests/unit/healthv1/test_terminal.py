@@ -12,7 +12,7 @@ SPELLED = r"\x1b[2Jall is well\rnot\u202eso"
 
 def test_what_a_host_said_of_a_fault_is_spelled_out_line_by_line(capsys):
     terminal.show_faults([Fault("db1", f"It said:\n{HOSTILE}", "look")])
-    assert capsys.readouterr().err == f"Error: db1: It said:\n{SPELLED}\nHint:  look.\n"
+    assert capsys.readouterr().err == f"Error: db1: It said:\n{SPELLED}\nHint:  look\n"
 
 
 def test_only_hosts_that_were_changed_are_said_to_be(capsys):

@@ -1,0 +1,19 @@
+"""The environments that changed a host, as its journals tell: a plan alone has no line that says `started`."""
+
+from __future__ import annotations
+
+from pyinfra.api.facts import FactBase
+
+from deploys.facts.lock import KEPT
+
+
+class ChangedBy(FactBase[frozenset[str]]):
+    """Their names."""
+
+    default = frozenset
+
+    def command(self) -> str:
+        return f'grep -ls \'"event":"started"\' {KEPT}/journal/*.jsonl || true'
+
+    def process(self, output: list[str]) -> frozenset[str]:
+        return frozenset(line.rpartition("/")[2].removesuffix(".jsonl") for line in output)
