@@ -22,7 +22,7 @@ def domain(text: str) -> str:
         raise Wrong("that is an IP address", "certificates need a name: give a domain that points to it")
     meant = _meant(text)
     if "*" in text:
-        what = "a wildcard needs DNS validation, which healthv1 does not do"
+        what = "a wildcard needs DNS validation, which is not done for you"
         raise Wrong(what, "name each host: the first as domain, the others in aliases")
     if what := _written_otherwise(text):
         raise Wrong(what, f"write it as {meant}" if not _unfit(meant) else _LIKE)

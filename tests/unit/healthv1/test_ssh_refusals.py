@@ -98,4 +98,4 @@ def test_each_host_that_cannot_be_worked_on_has_a_hint():
 
 def test_no_full_stop_is_pasted_with_a_quoted_word():
     assert str(Fault("db1", "It is shut.", "run 'a'")).endswith("run 'a'")
-    assert str(Fault("db1", "It is shut.", "run a")).endswith("run a.")
+    assert str(Fault("db1", "It is shut.", "run a")).endswith("run a")
