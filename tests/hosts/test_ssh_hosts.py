@@ -189,8 +189,8 @@ def test_a_host_on_which_ipv6_is_switched_off_is_whole_and_nothing_is_to_be_chan
     off = "for one in all default lo; do sysctl -qw net.ipv6.conf.$one.disable_ipv6=%d; done"
     services = "ssh nginx redis-server@health-v1 postgresql health-v1-pgbouncer fail2ban ufw"
     mended.shell(f"{off % 1}; test ! -s /proc/net/if_inet6; systemctl restart {services}")
-    ready = "until curl -sf http://127.0.0.1:$port/health/ready >/dev/null; do sleep 0.2; done"
-    mended.shell(f"for port in 8080 8081; do {ready}; done")
+    ready = "curl -sf --retry 60 --retry-delay 1 --retry-all-errors http://127.0.0.1:$port/health/ready"
+    mended.shell(f"for port in 8080 8081; do {ready} || exit 1; done")
     try:
         mended.must("verify", "sandbox", cwd=project)
         assert "Nothing to do" in mended.must("plan", "sandbox", cwd=project).stdout
