@@ -7,6 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+import gevent
 from gevent.event import Event
 from paramiko import Channel, Message, SSHException, Transport
 from paramiko.common import cMSG_CHANNEL_REQUEST
@@ -18,7 +19,9 @@ from healthv1.engine.pulse import Pulse
 
 FREED_WITHIN = 5.0
 """Seconds: sshd may count a session for a moment after it told of its end."""
-PAUSE = 0.2
+PAUSE = 0.2  # seconds
+UNTOLD = -1
+"""For paramiko, the exit code of what ended without one: killed by a signal, or cut off."""
 
 
 class Crowded(Exception):  # noqa: N818 - it reads as what happened
@@ -50,11 +53,16 @@ class Line:
             out, err = (told.said(file) for file in (channel.makefile("rb"), channel.makefile_stderr("rb")))
             output = read_output_buffers(out, err, timeout, print_output=False, print_prefix="")
             code = channel.recv_exit_status()
+        except (SSHException, EOFError, OSError):
+            self._refuse_loss()
+            raise
         finally:
             channel.close()
             self._open.discard(channel)
             self._freed.set()
-        self._refuse_loss(code)
+        if code == UNTOLD:
+            gevent.sleep(PAUSE)  # a connection that broke is closed channel by channel
+            self._refuse_loss()
         _refuse_another(told, code)
         return code, output
 
@@ -98,8 +106,8 @@ class Line:
         request.add_string(line)
         self._transport._send_user_message(request)  # type: ignore[attr-defined]  # noqa: SLF001 - as exec_command does
 
-    def _refuse_loss(self, code: int = -1) -> None:
-        if code != -1 or self._transport.is_active():
+    def _refuse_loss(self) -> None:
+        if self._transport.is_active():
             return
         if self._pulse.given_up:
             raise ConnectError(f"No answer for {self._patience:.0f} s, given up")
