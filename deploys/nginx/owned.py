@@ -7,7 +7,7 @@ from collections.abc import Callable
 from deploys import recovery
 from deploys.component import template
 from deploys.marks import MANAGED, mark, marked
-from deploys.nginx import commands, configuration, places
+from deploys.nginx import commands, places
 from deploys.nginx.checks import checks, of_ours
 from deploys.nginx.settings import PACKAGES, Nginx
 from deploys.operations.change import Change
@@ -29,7 +29,7 @@ if ! head -n 2 {MAIN} 2>/dev/null | grep -qF '{MANAGED}' && [ ! -e {APPLIED}/ngi
 theirs=$(theirs); [ -z "$theirs" ] || {{ echo "nginx serves what is not ours by now: $theirs" >&2; exit 1; }}; fi"""
 
 
-def owned(settings: Nginx, stack: Stack, site: str, generation: str, prepare: Callable[[], None]) -> None:
+def owned(settings: Nginx, whole: str, stack: Stack, site: str, generation: str, prepare: Callable[[], None]) -> None:
     """Have Nginx run as ours: it is, or nothing but what its package brought is there."""
     ensure(
         name="Mark Nginx as ours",
@@ -46,19 +46,18 @@ def owned(settings: Nginx, stack: Stack, site: str, generation: str, prepare: Ca
         after=("nginx",),  # the package brings it
     )
     prepare()
-    _write(settings, stack, site)
+    _write(whole, site)
     _service(settings, commands.works(settings.status_port, generation))
     claim("nginx", [*checks(settings, stack, generation, USER), *of_ours()])
 
 
-def _write(settings: Nginx, stack: Stack, site: str) -> None:
+def _write(whole: str, site: str) -> None:
     for path in (places.LINK, places.FILE):  # from when the owner had sites here
         absent(name=f"Have nothing in {path}", path=path)
     file(name="Write the site", path=places.AVAILABLE, content=site, test=commands.ALONE)
     link(name="Enable the site", path=places.ENABLED, target=places.AVAILABLE)
     # By its mark Nginx is ours: what is changed in it later is put right.
-    text = configuration.whole(settings, stack)
-    file(name="Write nginx.conf", path=MAIN, content=text, test='nginx -t -q -c "$1"', ours=True)
+    file(name="Write nginx.conf", path=MAIN, content=whole, test='nginx -t -q -c "$1"', ours=True)
 
 
 def _service(settings: Nginx, works: str) -> None:
