@@ -113,6 +113,7 @@ class FastSSH(SSHConnector):
         return {**arguments, "pkey": self.credential.key, "look_for_keys": False}
 
     def run_shell_command(self, command: Any, *args: Any, **arguments: Any) -> Any:
+        arguments = _understood(arguments)
         if not self._reading:
             self.forget()
             return self._heard(super().run_shell_command(command, *args, **arguments))
@@ -174,7 +175,7 @@ class FastSSH(SSHConnector):
     def _ask(self, asked: list[Asked], timeout: int | None) -> bool:
         text, mark = script(asked)
         questions = [question for one in asked for question in one.questions]
-        arguments = questions[0].arguments | {"_stdin": text} | ({"_timeout": timeout} if timeout else {})
+        arguments = _understood(questions[0].arguments) | {"_stdin": text} | ({"_timeout": timeout} if timeout else {})
         succeeded, output = self._heard(super().run_shell_command(StringCommand("sh", "-s"), **arguments))
         self._remembered |= {question: (True, said) for question, said in answers(asked, output.stdout_lines, mark)}
         self._single |= {question for question in questions if question not in self._remembered}
@@ -194,6 +195,11 @@ class FastSSH(SSHConnector):
         if not succeeded:
             self.complaint = output.stderr_lines or output.stdout_lines
         return result
+
+
+def _understood(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Have programs answer in the words and with the numbers that we read, whatever the host speaks."""
+    return {**arguments, "_env": {"LC_ALL": "C.UTF-8", **(arguments.get("_env") or {})}}
 
 
 def credential_for(host: Host) -> Credential | None:
