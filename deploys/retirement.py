@@ -14,8 +14,8 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys import here
-from deploys.certbot.commands import HOOK, WRAPPER
-from deploys.certbot.deploy import DROP_IN
+from deploys.certbot.commands import ACCOUNT, HOOK, WRAPPER
+from deploys.certbot.deploy import DROP_IN, KNOWN
 from deploys.cluster import Cluster
 from deploys.facts.marks import Marks
 from deploys.facts.named import NamedIn
@@ -104,6 +104,8 @@ def _certificate(lineage: str) -> None:
         stopped(name="Stop renewals", unit="certbot.timer", effect="nobody is interrupted")
     absent(name="Remove what trusted another authority by hand", path=WRAPPER)
     absent(name="Remove what trusted it in renewals", path=DROP_IN)
+    absent(name="Remove what renewals began with", path=KNOWN)
+    absent(name="Remove how an account was made anew", path=ACCOUNT)
     places = [f"{RENEWALS}/{ours}", f"/etc/letsencrypt/live/{lineage}", f"/etc/letsencrypt/archive/{lineage}"]
     # The account's key lets its holder revoke the certificate, and get another for as long as the authority remembers.
     for path in host.loop([*places, *(["/etc/letsencrypt/accounts"] if alone else [])]):

@@ -12,6 +12,7 @@ ETC = "/etc/nginx/"
 MAIN = f"{ETC}nginx.conf"
 ROOM = 64
 """Bytes that nginx has for a name where nobody says otherwise."""
+_ROOM = "server_names_hash_bucket_size"
 Words = tuple[str, ...]
 
 # An Nginx is vacant where its files are as the package brought them and nothing is served but the package's own page.
@@ -74,6 +75,8 @@ class Served:
     """Whom the workers run as."""
     room: int = ROOM
     """Bytes that its table of names has for one of them."""
+    room_in: str = ""
+    """The file that says so; empty where none does. A second one that did would stop nginx."""
 
 
 def served(lines: Sequence[str]) -> Served:
@@ -84,7 +87,8 @@ def served(lines: Sequence[str]) -> Served:
     found = list(_walk(main, MAIN, "", files))
     sites = tuple(one for one in found if isinstance(one, Site))
     included = tuple(dict.fromkeys(one for one in found if isinstance(one, str)))
-    return Served(sites, included, told.get("user", "www-data"), int(told.get("server_names_hash_bucket_size", ROOM)))
+    rooms = [(int(part[1]), path) for path, block in files.items() for part in _everything(block) if part[0] == _ROOM]
+    return Served(sites, included, told.get("user", "www-data"), *(rooms[-1] if rooms else (ROOM, "")))
 
 
 def room(names: Sequence[str]) -> int:

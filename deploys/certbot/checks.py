@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploys.certbot.commands import HOOK, answers_challenges, parts
+from deploys.certbot.commands import ACCOUNT, HOOK, answers_challenges, parts
 from deploys.certbot.settings import Certbot
 from deploys.component import Check
 from deploys.stack import Stack
@@ -35,6 +35,11 @@ def checks(settings: Certbot, stack: Stack, lineage: str) -> list[Check]:
             f"grep -qxF 'server = {settings.directory_url}' {renewal} && "
             f"grep -qxF 'authenticator = webroot' {renewal} && test -x {HOOK}",
             "run: healthv1 apply ENV",
+        ),
+        Check(
+            "The directory knows the account that renews it",
+            f"{ACCOUNT} --check",
+            "run: systemctl start certbot",
         ),
         Check(
             "The renewal is on the clock",

@@ -14,6 +14,8 @@ WRAPPER = "/usr/local/sbin/certbot"
 CERTBOT = "/usr/bin/certbot"
 LETSENCRYPT = "/etc/letsencrypt"
 LOCK = f"{LETSENCRYPT}/.certbot.lock"
+ACCOUNT = "/usr/local/sbin/health-v1-account"
+"""Has an account at the authority that renews ours, also where that has forgotten the one it had."""
 _ASIDE = f"{LETSENCRYPT}/.health-v1-remains"
 
 # An earlier run that outlived its operator is waited for: certbot itself would give up at once.
@@ -26,16 +28,19 @@ def fetch(settings: Certbot, stack: Stack, lineage: str) -> str:
 
     The authority is asked once, for it counts what fails; before it is, challenges are tried from here.
     """
+    account = f"$(sed -n 's/^account = //p' {parts(lineage)[2]} 2>/dev/null || true)"
     unheard = 'echo "nginx does not answer challenges for $name on port 80" >&2; exit 1;'
     trials = "\n".join(f"name={name}; {answers_challenges(stack, name)} || {{ {unheard} }}" for name in stack.names)
     return f"""{_WAIT}
 {trials}
+{ACCOUNT}
+account={account}; [ -d "{accounts(settings)}/$account" ] || account=
 certbot={CERTBOT}; [ ! -x {WRAPPER} ] || certbot={WRAPPER}
 mode=--keep-until-expiring
 if [ "$1" = renew ]; then mode=--force-renewal
 elif ! openssl x509 -in {LETSENCRYPT}/live/{lineage}/cert.pem -noout 2>/dev/null ||
   [ ! -s {LETSENCRYPT}/renewal/{lineage}.conf ]; then {_step_aside(lineage)}; fi
-"$certbot" {shlex.join(_arguments(settings, stack, lineage))} "$mode" >&2
+"$certbot" {shlex.join(_arguments(settings, stack, lineage))} ${{account:+--account "$account"}} "$mode" >&2
 trap - EXIT HUP INT TERM; rm -rf -- {_ASIDE}.*"""
 
 
@@ -66,12 +71,31 @@ def _step_aside(lineage: str) -> str:
     mkdir -p "$part"; mv "$it" "$part"; }}; done"""
 
 
-def _arguments(settings: Certbot, stack: Stack, lineage: str) -> list[str]:
+def accounts(settings: Certbot) -> str:
+    """Return where certbot keeps the accounts of the directory."""
+    return f"{LETSENCRYPT}/accounts/{settings.directory_url.partition('://')[2]}"
+
+
+def account_words(settings: Certbot) -> dict[str, object]:
+    """Return what the script `ACCOUNT` is made of."""
+    return {
+        "accounts": accounts(settings),
+        "keep": keep_aside(f"accounts of {settings.directory_url}", [accounts(settings)]),
+        "register": shlex.join(["register", *_as_whom(settings)]),
+        "certbot": CERTBOT,
+        "wrapper": WRAPPER,
+    }
+
+
+def _as_whom(settings: Certbot) -> list[str]:
     contact = ["--email", settings.email] if settings.email else ["--register-unsafely-without-email"]
+    return ["--non-interactive", "--agree-tos", "--no-eff-email", *contact, "--server", settings.directory_url]
+
+
+def _arguments(settings: Certbot, stack: Stack, lineage: str) -> list[str]:
     domains = [word for name in stack.names for word in ("--domain", name)]
     return [
-        *("certonly", "--non-interactive", "--agree-tos", "--no-eff-email", *contact),
-        *("--server", settings.directory_url, "--webroot", "--webroot-path", stack.challenges),
+        *("certonly", *_as_whom(settings), "--webroot", "--webroot-path", stack.challenges),
         *("--cert-name", lineage, *domains, "--renew-with-new-domains", "--key-type", "ecdsa"),
     ]
 

@@ -6,8 +6,9 @@ from pyinfra.api.deploy import deploy
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from deploys import recovery
 from deploys.certbot.checks import checks
-from deploys.certbot.commands import CERTBOT, HOOK, WRAPPER, fetch, parts
+from deploys.certbot.commands import ACCOUNT, CERTBOT, HOOK, WRAPPER, account_words, fetch, parts
 from deploys.certbot.settings import PACKAGES, Certbot
 from deploys.component import template
 from deploys.facts.marks import Marks
@@ -28,6 +29,7 @@ AUTHORITY = "/etc/letsencrypt/directory-ca.pem"
 BUNDLE = "/run/health-v1-directories.pem"
 TRUST = f"cat /etc/ssl/certs/ca-certificates.crt {AUTHORITY} > {BUNDLE}.new && mv -f {BUNDLE}.new {BUNDLE}"
 DROP_IN = "/etc/systemd/system/certbot.service.d/directory.conf"
+KNOWN = "/etc/systemd/system/certbot.service.d/known-account.conf"
 LINEAGE = "health-v1"
 """Of our own name, so that an owner's certificate for the same domain stays where it is."""
 
@@ -52,6 +54,7 @@ def deploy_certbot(settings: Certbot, stack: Stack) -> None:
     else:
         absent(name="Remove what trusted another authority by hand", path=WRAPPER)
         absent(name="Remove what trusted it in renewals", path=DROP_IN)
+    _account(settings, lineage)
     unit(name="Renew on time", unit="certbot.timer", effect="nobody is interrupted", restart_on=(DROP_IN,))
     certificate(
         name="Get and serve the certificate",
@@ -68,6 +71,23 @@ def deploy_certbot(settings: Certbot, stack: Stack) -> None:
         effect="Nginx reloads: nobody is interrupted",
     )
     claim("certbot", checks(settings, stack, lineage))
+
+
+def _account(settings: Certbot, lineage: str) -> None:
+    """Have a forgotten account made anew ahead of each renewal: certbot itself fails then, for ever."""
+    words = {"settings": settings, "lineage": lineage, "trust": TRUST, "bundle": BUNDLE, **account_words(settings)}
+    text = template("certbot/known-account", **words)
+    file(
+        name="Write how the account is made anew",
+        path=ACCOUNT,
+        content=text,
+        mode="0755",
+        test='sh -n "$1"',
+        test_in_place=ACCOUNT,  # a host that has been without one for long need not wait for its next renewal
+    )
+    directory(name="Make a place for what renewals begin with", path=KNOWN.rpartition("/")[0])
+    text = template("certbot/known-account.conf", script=ACCOUNT)
+    file(name="Have renewals begin with it", path=KNOWN, content=text, test_in_place=recovery.TAKEN_UP)
 
 
 def _trust(authority: str, ours: bool) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
-_MEASURE = """. /etc/os-release; echo "now=$(date +%s)"; echo "os=$ID"; echo "release=${VERSION_ID-}"
+_MEASURE = """export LC_ALL=C; . /etc/os-release; echo "now=$(date +%s)"; echo "os=$ID"; echo "release=${VERSION_ID-}"
 echo "architecture=$(uname -m)"
 echo "cores=$(nproc)"; echo "memory=$(awk '/^MemTotal/ {print $2 * 1024}' /proc/meminfo)"
 echo "disk=$(df -B1 --output=size /var | tail -n 1)"; echo "free=$(df -B1 --output=avail /var | tail -n 1)"

@@ -24,9 +24,10 @@ Directly below /run: an Nginx that starts without the mount makes the place itse
 """
 
 
-def whole(settings: Nginx, stack: Stack) -> str:
+def whole(settings: Nginx, stack: Stack, place: Place) -> str:
     """Return nginx.conf."""
-    return template("nginx/nginx.conf", settings=settings, logs=LOGS, room=room(stack.names), usual=ROOM)()
+    needed = ROOM if place.roomy else room(stack.names)
+    return template("nginx/nginx.conf", settings=settings, logs=LOGS, room=needed, usual=ROOM)()
 
 
 def site(settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place) -> str:
@@ -36,7 +37,7 @@ def site(settings: Nginx, stack: Stack, topology: Topology, version: Version, pl
 
 def generation(settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place) -> str:
     """Return a digest of our files. `nginx -s reload` ends with 0 also when the new files are not taken up."""
-    text = "" if place.beside else whole(settings, stack)
+    text = "" if place.beside else whole(settings, stack, place)
     text += _site(settings, stack, topology, version, place, mark="")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 from pyinfra.api.deploy import deploy
@@ -13,11 +14,14 @@ from deploys.facts.nginx import Nginx as Found
 from deploys.facts.nginx import NginxState
 from deploys.nginx import commands, configuration, places
 from deploys.nginx.beside import guest
+from deploys.nginx.judging import room_for
 from deploys.nginx.owned import owned
 from deploys.nginx.settings import VERSIONS, Nginx
 from deploys.operations.change import Change
 from deploys.operations.files import directory
+from deploys.operations.foreign import refuse_foreign
 from deploys.operations.shell import ensure
+from deploys.sites import MAIN, ROOM, room
 from deploys.stack import Stack, Topology
 
 KEY, LOG_MODE = ("root", "root", "0600"), ("adm", "0640")
@@ -26,17 +30,23 @@ KEY, LOG_MODE = ("root", "root", "0600"), ("adm", "0640")
 @deploy("Nginx")
 def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology) -> None:
     machine, ours = host.get_fact(MachineState), host.get_fact(Marks).get("nginx") == places.OURS
-    # An Nginx of ours is asked nothing, unless another site may answer for one of our names.
-    found = Found() if ours and not stack.aliases else host.get_fact(NginxState)
+    long = room(stack.names) > ROOM
+    # An Nginx of ours is asked nothing, unless another site may answer for one of our names, or makes room for them.
+    found = Found() if ours and not stack.aliases and not long else host.get_fact(NginxState)
     elsewhere, here = tuple(places.claiming(found.served, stack.aliases)), ours or not found.theirs
     version: configuration.Version = VERSIONS[machine.os, machine.release] if here else found.version
     stand = places.alone if here else partial(places.beside, found.served)
-    place = stand(settings.ipv6 and machine.ipv6, elsewhere)
+    roomy = long and found.served.room_in not in {"", MAIN}
+    place = replace(stand(settings.ipv6 and machine.ipv6, elsewhere), roomy=roomy)
+    if here and roomy:
+        refuse_foreign(room_for(found, stack.names))
     site = configuration.site(settings, stack, topology, version, place)
     generation = configuration.generation(settings, stack, topology, version, place)
     prepare = partial(_prepare, stack, version, place)
-    run = owned if here else guest
-    run(settings, stack, site, generation, prepare, place)
+    if here:
+        owned(settings, configuration.whole(settings, stack, place), stack, site, generation, prepare, place)
+    else:
+        guest(settings, stack, site, generation, prepare, place)
 
 
 def _prepare(stack: Stack, version: configuration.Version, place: places.Place) -> None:

@@ -15,7 +15,7 @@ def judge(found: Nginx, place: Place, names: tuple[str, ...]) -> tuple[Foreign, 
     stands = tuple(_state(found))
     return stands or (
         *_names(found, names[0]),
-        *_room(found, names),
+        *room_for(found, names),
         *_including(place),
         *_sockets(found),
         *_order(found, place),
@@ -45,11 +45,15 @@ def _names(found: Nginx, domain: str) -> Iterator[Foreign]:
         yield Foreign(f"site {domain}", f"{site.file} answers for {domain}.", follows, way_out)
 
 
-def _room(found: Nginx, names: tuple[str, ...]) -> Iterator[Foreign]:
+def room_for(found: Nginx, names: tuple[str, ...]) -> Iterator[Foreign]:
+    """Refuse a table of names that the owner left too small for one of ours."""
     if (needed := room(names)) > found.served.room:
+        file, line = found.served.room_in or MAIN, f"server_names_hash_bucket_size {needed};"
         what = f"Its owner wrote it, and its table of names has no room for {max(names, key=len)}."
-        way_out = f"write in its http block: server_names_hash_bucket_size {needed};"
-        yield Foreign(f"file {MAIN}", what, "Nginx would not accept our site.", way_out)
+        add = f"sed -i '0,/^ *http *{{/s//&\\n    {line}/' {file}"
+        change = f"sed -i 's/server_names_hash_bucket_size .*;/{line}/' {file}"
+        way_out = f"run: {change if found.served.room_in else add}"
+        yield Foreign(f"file {file}", what, "Nginx would not accept our site.", way_out)
 
 
 def _including(place: Place) -> Iterator[Foreign]:

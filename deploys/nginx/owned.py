@@ -7,7 +7,7 @@ from collections.abc import Callable
 from deploys import recovery
 from deploys.component import template
 from deploys.marks import MANAGED, mark, marked
-from deploys.nginx import commands, configuration, limits, places
+from deploys.nginx import commands, limits, places
 from deploys.nginx.checks import checks, of_ours
 from deploys.nginx.settings import PACKAGES, Nginx
 from deploys.operations.change import Change
@@ -30,7 +30,13 @@ theirs=$(theirs); [ -z "$theirs" ] || {{ echo "nginx serves what is not ours by 
 
 
 def owned(
-    settings: Nginx, stack: Stack, site: str, generation: str, prepare: Callable[[], None], place: places.Place
+    settings: Nginx,
+    whole: str,
+    stack: Stack,
+    site: str,
+    generation: str,
+    prepare: Callable[[], None],
+    place: places.Place,
 ) -> None:
     """Have Nginx run as ours: it is, or nothing but what its package brought is there."""
     ensure(
@@ -48,20 +54,19 @@ def owned(
         after=("nginx",),  # the package brings it
     )
     prepare()
-    _write(settings, stack, site)
+    _write(whole, site)
     _service(settings, commands.works(settings.status_port, generation))
     bite = limits.checks(settings, stack, place)
     claim("nginx", [*checks(settings, stack, generation, USER), *of_ours(), *bite])
 
 
-def _write(settings: Nginx, stack: Stack, site: str) -> None:
+def _write(whole: str, site: str) -> None:
     for path in (places.LINK, places.FILE):  # from when the owner had sites here
         absent(name=f"Have nothing in {path}", path=path)
     file(name="Write the site", path=places.AVAILABLE, content=site, test=commands.ALONE)
     link(name="Enable the site", path=places.ENABLED, target=places.AVAILABLE)
     # By its mark Nginx is ours: what is changed in it later is put right.
-    text = configuration.whole(settings, stack)
-    file(name="Write nginx.conf", path=MAIN, content=text, test='nginx -t -q -c "$1"', ours=True)
+    file(name="Write nginx.conf", path=MAIN, content=whole, test='nginx -t -q -c "$1"', ours=True)
 
 
 def _service(settings: Nginx, works: str) -> None:

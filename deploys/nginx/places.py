@@ -39,6 +39,8 @@ class Place:
     beside: bool = False
     elsewhere: tuple[str, ...] = ()
     """Names of ours that another site answers for: they are in our certificate, and the site stays his."""
+    roomy: bool = False
+    """A file of the owner's says how much room there is for a name."""
 
 
 def alone(ipv6: bool, elsewhere: tuple[str, ...] = ()) -> Place:

@@ -90,7 +90,7 @@ class FastSSH(SignedIn):
         stdin, timeout, fine = (rest.pop(name, None) for name in ("_stdin", "_timeout", "_success_exit_codes"))
         for name in ("_get_pty", "print_input", "print_output"):
             rest.pop(name, None)
-        text = make_unix_command_for_host(self.state, self.host, command, **rest)
+        text = make_unix_command_for_host(self.state, self.host, command, **_understood(rest))
         logger.debug("Running command on %s: %s", self.host.name, text)
         code, output = self.line.run(text.get_raw_value(), stdin, timeout, wait=wait)
         return code in (fine or (0,)), output
@@ -161,6 +161,11 @@ class FastSSH(SignedIn):
         if not succeeded:
             self.complaint = output.stderr_lines or output.stdout_lines
         return result
+
+
+def _understood(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Have programs answer in the words and with the numbers that we read, whatever the host speaks."""
+    return {**arguments, "_env": {"LC_ALL": "C.UTF-8", **(arguments.get("_env") or {})}}
 
 
 def _mark_facts(host: Host, connector: FastSSH) -> None:

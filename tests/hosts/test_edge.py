@@ -7,6 +7,11 @@ import subprocess
 
 import pytest
 
+from deploys.nginx import configuration
+from deploys.nginx.places import alone
+from deploys.nginx.settings import VERSIONS, Nginx
+from deploys.stack import Stack, Topology
+
 
 def _serial(world):
     found = world.running
@@ -44,6 +49,44 @@ def test_the_timers_own_run_renews_too(broken):
     assert broken.curl().returncode == 0
 
 
+# What an authority that has lost its accounts answers: the one that is named here, it never had.
+FORGOTTEN = "sed -i 's#my-account/[0-9a-f]*#my-account/0123456789abcdef#' /etc/letsencrypt/accounts/*/*/*/regr.json"
+KNOWN = "The directory knows the account that renews it"
+OWNERS = "/etc/letsencrypt/accounts/acme.example.net/directory/0123"
+
+
+def _known(world):
+    (found,) = (one["holds"] for one in world.json("verify", "sandbox")[1]["findings"] if one["claim"] == KNOWN)
+    return found
+
+
+def test_an_account_that_the_authority_has_forgotten_is_made_anew_by_the_timer_and_by_an_apply(broken, project):
+    before, conf = _serial(broken), "/etc/letsencrypt/renewal/health-v1.conf"
+    broken.shell(f"mkdir -p {OWNERS}; echo his > {OWNERS}/regr.json")
+    broken.shell(FORGOTTEN)
+    assert not _known(broken)
+    broken.shell(f"sed -i '1i renew_before_expiry = 36500 days' {conf} && systemctl start certbot.service")
+    assert _serial(broken) != before
+    assert _known(broken)
+
+    settings = project / "group_data/sandbox.py"
+    alias = 'stack = stack.model_copy(update={"aliases": ("clinic.sandbox.test",)})'
+    settings.write_text(f"{settings.read_text()}\n{alias}\n")
+    others = conf.replace("health-v1", "owners")
+    broken.shell(f"{FORGOTTEN}; grep '^account = ' {conf} > {others}")
+    kept = broken.shell("md5sum /etc/letsencrypt/accounts/*/*/*/*")
+    done = broken.cli("apply", "sandbox", "--yes", cwd=project)
+    assert done.returncode == 1
+    assert f"which renews others as well: {others}" in done.stderr
+    assert broken.shell("md5sum /etc/letsencrypt/accounts/*/*/*/*") == kept, "it is somebody else's, too"
+    broken.shell(f"rm {others}")
+    broken.must("apply", "sandbox", "--yes", cwd=project)
+    assert broken.json("apply", "sandbox", "--yes", cwd=project)[1]["changes"] == 0
+    assert broken.shell(f"cat {OWNERS}/regr.json") == "his\n"
+    aside = "cat /var/lib/healthv1/before/*/files/etc/letsencrypt/accounts/*/*/*/regr.json"
+    assert broken.shell(aside).count("0123456789abcdef") == 2, "what was forgotten is kept aside"
+
+
 def test_a_broken_file_beside_ours_fails_the_apply_in_nginxs_words_and_stops_no_visitor(mended, driver):
     mended.shell(
         "echo no_such_directive on\\; > /etc/nginx/conf.d/broken.conf; echo '# edited' >> /etc/nginx/nginx.conf"
@@ -69,6 +112,20 @@ def _answer(world, *arguments, url):
 
 def _plain(world):
     return "--resolve", f"{world.running.domain}:80:{world.running.edge.address}"
+
+
+LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 56, "test"])
+
+
+def test_nginx_takes_a_name_of_253_characters(deployed):
+    stack, settings, place = Stack(domain=LONGEST), Nginx(), alone(ipv6=True)
+    topology, version = Topology.seen_from("127.0.0.1", {"api": ["127.0.0.1"]}), VERSIONS["debian", "13"]
+    texts = {"site": configuration.site(settings, stack, topology, version, place)}
+    whole = configuration.whole(settings, stack, place)
+    texts["whole"] = whole.replace("/etc/nginx/sites-enabled/*", "/root/longest/site")
+    assert "/root/longest/site" in texts["whole"]
+    script = "".join(f"cat > /root/longest/{name} <<'END'\n{text}END\n" for name, text in texts.items())
+    deployed.shell(f"mkdir -p /root/longest; {script}nginx -t -c /root/longest/whole; rm -r /root/longest")
 
 
 def test_http_leads_to_https_with_path_and_query(deployed):

@@ -55,7 +55,9 @@ def test_each_version_hears_only_directives_that_it_knows(version):
 
 @pytest.mark.parametrize("version", [NEW, OLD], ids=str)
 def test_braces_are_balanced_and_every_directive_ends(version):
-    text = "\n".join(_directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + whole(Nginx(), STACK)))
+    text = "\n".join(
+        _directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + whole(Nginx(), STACK, alone(ipv6=True)))
+    )
     code = re.sub(r'"[^"]*"|\'[^\']*\'|#.*', "", text)
     assert code.count("{") == code.count("}")
     assert "localhost" not in code
@@ -132,6 +134,14 @@ def test_no_log_format_holds_what_a_visitor_asked_or_where_he_came_from():
 def test_a_host_without_ipv6_is_not_asked_to_listen_on_it():
     assert "[::]:443 ssl" in _site()
     assert "[::]" not in _site(ipv6=False)
+
+
+def test_nginx_is_told_once_how_long_a_name_may_be():
+    long = Stack(domain=f"{'a' * 60}.example.com")
+    room = "server_names_hash_bucket_size"
+    assert f"{room} 128;" in whole(Nginx(), long, alone(ipv6=True))
+    assert room not in whole(Nginx(), long, replace(alone(ipv6=True), roomy=True))
+    assert room not in whole(Nginx(), STACK, alone(ipv6=True))
 
 
 def test_the_mark_of_the_workers_changes_with_either_file():

@@ -159,13 +159,26 @@ def test_we_never_become_the_first_to_answer_for_unknown_names():
     assert [thing for thing, _ in _judged(main=inside)] == ["site /etc/nginx/nginx.conf"]
 
 
-def test_a_name_that_the_owners_table_has_no_room_for_is_refused_with_the_line_that_makes_it():
+def _run(hint, name, text, at):
+    """Carry out what a hint says, on a copy."""
+    (at / name).parent.mkdir(exist_ok=True)
+    (at / name).write_text(text)
+    subprocess.run(["sh", "-c", hint.removeprefix("run: ").replace("/etc/nginx", str(at))], check=True)
+    return (at / name).read_text()
+
+
+def test_a_name_that_the_owners_table_has_no_room_for_is_refused_with_what_makes_it(tmp_path):
     long = f"api.{'a' * 60}.example.com"
     ((thing, foreign),) = _judged(SHOP, name=long)
     assert thing == "file /etc/nginx/nginx.conf"
-    assert foreign.way_out == "write in its http block: server_names_hash_bucket_size 128;"
-    roomy = CONF.replace("http {", "http { server_names_hash_bucket_size 128;")
-    assert _judged(SHOP, name=long, main=roomy) == []
+    assert _judged(SHOP, name=long, main=_run(foreign.way_out, "nginx.conf", CONF, tmp_path)) == []
+    his = "server_names_hash_bucket_size 64; # measured\n"
+    small = f"# configuration file /etc/nginx/conf.d/his.conf:\n{his}"
+    ((thing, foreign),) = _judged(SHOP, small, name=long)
+    assert thing == "file /etc/nginx/conf.d/his.conf"
+    larger = _run(foreign.way_out, "conf.d/his.conf", small, tmp_path)
+    assert larger.endswith("server_names_hash_bucket_size 128; # measured\n")
+    assert _judged(SHOP, larger, name=long) == []
     assert [room(["a" * length]) for length in (46, 47, 253)] == [64, 128, 512]
 
 
