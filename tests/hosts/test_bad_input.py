@@ -114,3 +114,14 @@ def test_with_json_a_refusal_is_one_document(deployed):
 
 def test_a_typo_in_a_command_is_exit_1_because_2_means_changes(deployed):
     assert deployed.cli("plan", "sandbox", "--nonsense").returncode == 1
+
+
+def test_a_secrets_file_that_is_gone_is_not_made_anew_for_a_host_that_was_deployed(deployed, project):
+    settings = project / "group_data/sandbox.py"
+    text = settings.read_text() + "\nfrom healthv1.secrets.file import EncryptedFile\n"
+    settings.write_text(text + 'secrets = EncryptedFile("secrets.age")\n')
+    for command in (("plan", "sandbox"), ("secrets", "init", "sandbox")):
+        done = deployed.cli(*command, cwd=project)
+        assert done.returncode == 1
+        assert "file:secrets.age: It is missing, although host1 was deployed to" in done.stderr
+        assert not (project / "secrets.age").exists()
