@@ -26,7 +26,7 @@ def environments() -> list[str]:
         return []
     except OSError as error:
         what = f"The folder cannot be read ({error.strerror})."
-        raise Refused(Fault("inventories", what, "let whoever runs healthv1 read it")) from None
+        raise Refused(Fault("inventories", what, "make it readable for whoever runs this")) from None
     return sorted(name.removesuffix(".py") for name in names if name.endswith(".py") and name[0] not in "_.")
 
 

@@ -125,7 +125,7 @@ def _explained(file: str, faults: list[Fault]) -> Iterator[None]:
         faults.append(_fault_in(file, None, "It is no text in UTF-8."))
     except OSError as error:
         what = f"It cannot be read ({error.strerror})."
-        faults.append(Fault(_shown(file), what, "let whoever runs healthv1 read it"))
+        faults.append(Fault(_shown(file), what, "make it readable for whoever runs this"))
     except Exception as error:  # noqa: BLE001 - pyinfra trusts that hosts are in the right form
         hint = "write each group as a list of names, or of pairs: (name, {key: value})"
         faults.append(Fault(_shown(file), f"Its hosts cannot be read ({type(error).__name__}: {error}).", hint))
