@@ -32,8 +32,8 @@ class Refused(Exception):  # noqa: N818 - it reads as what happened
     """Something was refused before it could do harm. Carries every fault that was found, not the first alone."""
 
     def __init__(self, *faults: Fault) -> None:
-        super().__init__("\n".join(str(fault) for fault in faults))
-        self.faults = faults
+        self.faults = tuple(dict.fromkeys(faults))  # what several hosts meet alike is told once
+        super().__init__("\n".join(str(fault) for fault in self.faults))
 
     @classmethod
     def unless(cls, faults: Iterable[Fault]) -> None:

@@ -163,4 +163,6 @@ def _as_file(path: Path) -> str:
 
 def main() -> None:
     """Run the command. Every fault is one clear error; a traceback needs --debug."""
-    sys.exit(terminal.guarded(lambda: cli.main(standalone_mode=False), wants_json="--json" in sys.argv))
+    sys.exit(
+        terminal.guarded(lambda: cli.main(prog_name="healthv1", standalone_mode=False), wants_json="--json" in sys.argv)
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from pathlib import Path
 
@@ -18,15 +19,25 @@ def root() -> Path:
 
 
 def environments() -> list[str]:
-    return sorted(path.stem for path in (root() / "inventories").glob("[!_]*.py"))
+    """Raises `Refused` when the inventories cannot be read."""
+    try:
+        names = [path.name for path in (root() / "inventories").iterdir()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        what = f"The folder cannot be read ({error.strerror})."
+        raise Refused(Fault("inventories", what, "make it readable for whoever runs this")) from None
+    return sorted(name.removesuffix(".py") for name in names if name.endswith(".py") and name[0] not in "_.")
 
 
 def inventory_file(environment: str) -> Path:
     """Return the inventory called `environment`. Raises `Refused` when there is none."""
     if environment in environments():
         return root() / "inventories" / f"{environment}.py"
-    known = ", ".join(environments())
-    raise Refused(Fault(environment, "There is no inventory of that name.", f"known: {known}"))
+    known = ", ".join(environments()) or "none"
+    close = difflib.get_close_matches(environment, environments(), n=1, cutoff=0.6)
+    hint = f"did you mean {close[0]}?" if close else f"known: {known}"
+    raise Refused(Fault(environment or "ENV", "There is no inventory of that name.", hint))
 
 
 def state_folder() -> Path:

@@ -50,7 +50,7 @@ def guarded(command: Callable[[], Any], wants_json: bool) -> int:
     except Refused as refusal:
         return _refuse(refusal, refusal.faults, wants_json)
     except click.ClickException as error:
-        return _refuse(error, (Fault("", error.format_message(), "healthv1 --help"),), wants_json)
+        return _refuse(error, (_misused(error),), wants_json)
     except (KeyboardInterrupt, click.Abort) as stop:
         done = "What was done stays done; the same command goes on from here."
         unchanged = isinstance(stop, NothingChanged) or not may_have_changed()
@@ -63,6 +63,15 @@ def guarded(command: Callable[[], Any], wants_json: bool) -> int:
         what = f"Something unforeseen happened: {type(error).__name__}: {error}."
         return _refuse(error, (Fault("healthv1", what, "run again with --debug, and report it"),), wants_json)
     return 0
+
+
+def _misused(error: click.ClickException) -> Fault:
+    """Return what was typed wrongly, with the help of that very command."""
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "healthv1"
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
+        return Fault("", f"{path} needs to be told what to do.", f"{path} --help")
+    return Fault("", error.format_message(), f"{path} --help")
 
 
 def _refuse(error: Exception, faults: tuple[Fault, ...], wants_json: bool) -> int:
@@ -80,7 +89,7 @@ def show_document(document: dict[str, Any]) -> None:
 
 
 def show_faults(faults: Iterable[Fault]) -> None:
-    for fault in faults:
+    for fault in dict.fromkeys(faults):
         click.echo(f"{click.style('Error:', fg='red', bold=True)} {readable_lines(str(fault))}", err=True)
 
 

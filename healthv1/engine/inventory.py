@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
@@ -42,13 +43,8 @@ def load(environment: str, strangers: Iterable[Stranger] = ()) -> Inventory:
     path = project.inventory_file(environment)
     pyinfra.is_cli = True  # group_data lies beside the inventory, and operations are told apart by their lines
     vars(pyinfra_inventory).update(_get_group_data=_group_data)
-    with collecting_faults() as faults:
-        try:
-            inventory: Inventory = make_inventory_from_files(str(path), {}, cwd=str(project.root()))
-        except SyntaxError as error:
-            faults.append(_fault_in(str(error.filename), error.lineno, f"{error.msg}."))
-        except UnexpectedExternalError as error:
-            faults.extend(_faults_of(error))
+    with collecting_faults() as faults, _explained(str(path), faults):
+        inventory: Inventory = make_inventory_from_files(str(path), {}, cwd=str(project.root()))
     Refused.unless(dict.fromkeys(faults))
     if not len(inventory):
         raise Refused(Fault(f"inventories/{path.name}", "It names no host.", "add one to a group"))
@@ -76,10 +72,21 @@ def _add(inventory: Inventory, environment: str, stranger: Stranger) -> None:
 
 
 def _group_data(folder: str) -> dict[str, dict[str, Any]]:
-    """Read the files of the groups that the inventory has: a fault in another environment's is no matter."""
+    """Read the files of the groups that the inventory has: a fault in another environment's is no matter.
+
+    Raises `Refused` with the faults of all of them.
+    """
     groups = {"all", *ctx_inventory.get().groups}
-    files = sorted(path for path in Path(folder).glob("*.py") if path.stem in groups)
-    return {group: values for path in files for group, values in _read_group_data(str(path)).items()}
+    found: dict[str, dict[str, Any]] = {}
+    faults: list[Fault] = []
+    files: list[Path] = []
+    with _explained(folder, faults), suppress(FileNotFoundError):
+        files = sorted(Path(folder).iterdir())  # glob() takes an unreadable folder for an empty one
+    for path in (path for path in files if path.suffix == ".py" and path.stem in groups):
+        with _explained(str(path), faults):
+            found |= _read_group_data(str(path))
+    Refused.unless(faults)
+    return found
 
 
 def chosen(inventory: Inventory, limit: tuple[str, ...]) -> list[Host]:
@@ -101,17 +108,47 @@ def _matches(host: Host, pattern: str) -> bool:
     return pattern in host.groups or fnmatch(host.name, pattern)
 
 
+@contextmanager
+def _explained(file: str, faults: list[Fault]) -> Iterator[None]:
+    """Add to `faults` why a file of the team's cannot be read."""
+    try:
+        yield
+    except Refused as refusal:
+        faults.extend(refusal.faults)
+    except UnexpectedExternalError as error:
+        faults.extend(_faults_of(error))
+    except SyntaxError as error:
+        faults.append(_fault_in(error.filename or file, error.lineno, f"{error.msg}."))
+    except SystemExit as end:
+        faults.append(_fault_in(file, _line(file, end), "It ends the program, which is not for settings to do."))
+    except UnicodeDecodeError:
+        faults.append(_fault_in(file, None, "It is no text in UTF-8."))
+    except OSError as error:
+        what = f"It cannot be read ({error.strerror})."
+        faults.append(Fault(_shown(file), what, "make it readable for whoever runs this"))
+    except Exception as error:  # noqa: BLE001 - pyinfra trusts that hosts are in the right form
+        hint = "write each group as a list of names, or of pairs: (name, {key: value})"
+        faults.append(Fault(_shown(file), f"Its hosts cannot be read ({type(error).__name__}: {error}).", hint))
+
+
+def _line(file: str, error: BaseException) -> int | None:
+    """Return the last line of the file that led to the error: what failed may be a library that the file called."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return frames[-1].lineno if frames else None
+
+
 def _faults_of(error: UnexpectedExternalError) -> Iterator[Fault]:
     cause = error.exception
     if isinstance(cause, Refused):
         yield from cause.faults
     else:
-        # What failed may be a library that the file called: the user's own line is the one to be looked at.
-        frames = [frame for frame in traceback.extract_tb(cause.__traceback__) if frame.filename == error.filename]
-        line = frames[-1].lineno if frames else None
-        yield _fault_in(str(error.filename), line, f"{type(cause).__name__}: {cause}.")
+        file = str(error.filename)
+        yield _fault_in(file, _line(file, cause), f"{type(cause).__name__}: {cause}.")
 
 
 def _fault_in(file: str, line: int | None, what: str) -> Fault:
-    where = file.removeprefix(f"{project.root()}/")
-    return Fault(f"{where}:{line}" if line else where, what, "correct the file")
+    return Fault(f"{_shown(file)}:{line}" if line else _shown(file), what, "correct the file")
+
+
+def _shown(file: str) -> str:
+    return file.removeprefix(f"{project.root()}/")

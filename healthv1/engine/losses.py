@@ -48,7 +48,8 @@ def refuse(session: Session) -> None:
         return
     told = at_once(list(session.state.inventory), lambda host: _was_deployed(session, host))
     names = [host.name for host, deployed in told.items() if deployed]
-    what = f"It is missing, although {', '.join(names)} {'was' if len(names) == 1 else 'were'} deployed from it."
+    were = "was" if len(names) == 1 else "were"
+    what = f"It is missing, although {', '.join(names)} {were} deployed to: new secrets would open nothing there."
     SecretsError.unless(Fault(where, what, hint) for where, hint in found.items() if names)
 
 

@@ -58,7 +58,7 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
             for stage, operation in staged(session)
             if (host, operation) in heard
         ),
-        faults=tuple(fault for faults in session.faults.values() for fault in faults),
+        faults=tuple(dict.fromkeys(fault for faults in session.faults.values() for fault in faults)),
         made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         revision=operator.revision(),
         toolkit=operator.toolkit(),

@@ -23,6 +23,7 @@ from healthv1.plan.redacting import redacted
 from healthv1.saved.digests import Digests, named
 from healthv1.saved.look import moved
 from healthv1.saved.sealed import Saved, clock, now, read
+from healthv1.secrets.rehearsal import Rehearsal
 
 SHOWN = 20  # faults: who changed everything need not read of everything
 ADDRESS = ("ssh_hostname", "ssh_port", "ssh_user", "private_address")
@@ -132,6 +133,9 @@ def _digests(host: Host, environment: str) -> Digests:
     if backend is None:
         raise Refused(Fault(f"group_data for {host.name}", "secrets is missing.", "add: secrets = Vault(…)"))
     key = _rollout(host).plan_key.bind(backend)
+    if isinstance(backend, Rehearsal):
+        what = "Secrets that are made up seal no plan, and no host remembers them."
+        raise Refused(Fault(str(key), what, "do this with hosts that exist"))
     if key.is_missing():
         losses.refuse_lost(environment)
         raise Refused(Fault(str(key), "It is not in the backend yet.", f"healthv1 secrets init {environment}"))

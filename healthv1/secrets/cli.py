@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -127,8 +128,7 @@ def rotate(
     agree = _agreement(environment, yes)
     done = rotating.rotate(environment, names, agree, value=value, at_once=at_once, terms=terms)
     if done is None:
-        click.secho("Nothing was changed.", bold=True)
-        sys.exit(1)
+        _declined()
     if as_json:
         terminal.show_document(done.as_json())
         return
@@ -199,7 +199,8 @@ def _renew_data_keys(environment: str, names: tuple[str, ...], yes: bool, as_jso
         raise click.UsageError(f"{data_keys.NAME} are in the database: rotate them by themselves.")
     if not yes:
         _refuse_without_terminal("give --yes")
-        click.confirm("Seal everything known of patients anew? Visitors are served meanwhile.", err=True, abort=True)
+        if not click.confirm("Seal everything known of patients anew? Visitors are served meanwhile.", err=True):
+            _declined()
     said = rotating.renew_data_keys(environment, terms)
     if as_json:
         terminal.show_document({"schema": commands.SCHEMA, "environment": environment, "done": said})
@@ -224,6 +225,11 @@ def _confirmed(text: str) -> bool:
     _refuse_without_terminal("replace it by hand, at a terminal")
     click.echo("Data that it encrypts are lost unless they are wrapped anew, or the old version is kept.", err=True)
     return str(click.prompt(f"Type {text} to replace it", err=True)) == text
+
+
+def _declined() -> NoReturn:
+    click.secho("Nothing was changed.", bold=True)
+    sys.exit(1)
 
 
 def _refuse_without_terminal(hint: str) -> None:

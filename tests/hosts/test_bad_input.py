@@ -125,3 +125,14 @@ def test_a_clock_that_is_days_off_is_refused_by_the_plan_with_both_times(deploye
         deployed.shell(f"rm {wrapper}")
     _refused(done, "host1: Its clock says", "off by 5 days", "date -u -s '20")
     assert deployed.json("plan", "sandbox")[0] == 0
+
+
+def test_a_secrets_file_that_is_gone_is_not_made_anew_for_a_host_that_was_deployed(deployed, project):
+    settings = project / "group_data/sandbox.py"
+    text = settings.read_text() + "\nfrom healthv1.secrets.file import EncryptedFile\n"
+    settings.write_text(text + 'secrets = EncryptedFile("secrets.age")\n')
+    for command in (("plan", "sandbox"), ("secrets", "init", "sandbox")):
+        done = deployed.cli(*command, cwd=project)
+        assert done.returncode == 1
+        assert "file:secrets.age: It is missing, although host1 was deployed to" in done.stderr
+        assert not (project / "secrets.age").exists()

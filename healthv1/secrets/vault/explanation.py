@@ -77,6 +77,8 @@ def state(error: Exception, place: Place) -> tuple[str, str]:
             return _elsewhere(str(error))
         case requests.exceptions.SSLError():
             return "Its TLS certificate is not trusted.", "set ca_file to the authority that signed it"
+        case requests.exceptions.MissingSchema() | requests.exceptions.InvalidSchema():
+            return "Its address does not say how to get there.", "begin it with https://"
         case requests.RequestException() | OSError():
             return f"It cannot be reached ({type(error).__name__}).", "check the address, and that it runs"
         case _:

@@ -187,6 +187,8 @@ def apply(monkeypatch):
             "locked": given,
             "recorded": given,
             "unmoved": given,
+            "losses": SimpleNamespace(refuse=lambda _session: None),
+            "refuse_formless_arguments": lambda _session: None,
             "rollout": SimpleNamespace(apply=rollout),
         }.items():
             monkeypatch.setattr(applying, name, stub)

@@ -40,7 +40,7 @@ def test_recorded_hosts_cannot_be_applied_to():
 def test_an_unknown_environment_is_refused_with_the_known_ones(command):
     done = _healthv1(command, "prodution")
     assert (done.returncode, done.stdout) == (1, "")
-    assert "Error: prodution: There is no inventory of that name.\nHint:  known: cluster, production," in done.stderr
+    assert "Error: prodution: There is no inventory of that name.\nHint:  did you mean production?\n" in done.stderr
 
 
 def test_every_wrong_setting_is_named_at_once_with_its_file_and_line(project):

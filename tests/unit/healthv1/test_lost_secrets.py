@@ -61,7 +61,7 @@ def test_what_was_deployed_from_is_brought_back_and_never_made_anew(team, argume
     done = team.run(*_key(team, arguments), stdin="x" * 40)
     assert done.returncode == 1, done.stdout
     assert not team.file.exists()
-    assert "file:secrets.age: It is missing, although @fake/ubuntu2404 was deployed from it." in done.stderr
+    assert "file:secrets.age: It is missing, although @fake/ubuntu2404 was deployed to: new secrets" in done.stderr
     hint = "Hint:  restore it from your repository: "
     assert "init" not in done.stderr
     [command] = [line.removeprefix(hint) for line in done.stderr.splitlines() if line.startswith("Hint:")]
@@ -73,7 +73,7 @@ def test_what_was_deployed_from_is_brought_back_and_never_made_anew(team, argume
 def test_a_host_tells_by_its_journal_and_by_the_marks_of_earlier_versions_too(team, told):
     _hosts_say(team, *told)
     team.file.unlink()
-    assert "was deployed from it" in team.run("secrets", "init", "recorded").stderr
+    assert "was deployed to" in team.run("secrets", "init", "recorded").stderr
     assert not team.file.exists()
 
 
@@ -94,7 +94,7 @@ def test_hosts_that_are_left_out_are_asked_too(team):
     _hosts_say(team, RECORD)
     team.file.unlink()
     done = team.run("plan", "recorded", "--limit", "@fake/debian12")
-    assert "although @fake/ubuntu2404 was deployed from it" in done.stderr
+    assert "although @fake/ubuntu2404 was deployed to" in done.stderr
 
 
 def test_what_escrow_holds_comes_back_all_the_same(team):
