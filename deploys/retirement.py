@@ -22,6 +22,7 @@ from deploys.facts.named import NamedIn
 from deploys.facts.probe import Succeeds
 from deploys.marks import OURS
 from deploys.nginx.configuration import NOBODY
+from deploys.nginx.beside import MOUNT
 from deploys.operations.barrier import barrier
 from deploys.operations.change import Change
 from deploys.operations.files import absent
@@ -42,8 +43,6 @@ HALFWAY = "/var/lib/health-v1/site.leaving"
 RENEWALS = "/etc/letsencrypt/renewal"
 PROBE = "/var/lib/health-v1/redis-probe"
 """How checks log in to Redis."""
-BODIES = "run-healthv1-body.mount"
-"""Where bodies wait in memory, in an Nginx of the owner's."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,7 @@ def leave_edge(stack: Stack, marks: Mapping[str, str]) -> None:
         removed(name=f"Remove {path}", path=path, why="a private key is in it")
     if "lineage" in marks:
         _certificate(marks["lineage"])
-    stopped(name="Let go of where bodies wait", unit=BODIES, effect="nobody is interrupted")
+    stopped(name="Let go of where bodies wait", unit=MOUNT, effect="nobody is interrupted")
 
 
 def _certificate(lineage: str) -> None:

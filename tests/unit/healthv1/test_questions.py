@@ -7,6 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deploys.facts.path import PathState
+from healthv1.engine import connector
 from healthv1.engine.questions import Question, alike, answers, script, shares, together
 
 WORDS = st.lists(st.text(alphabet="ab'\"\\$ `\n%", max_size=8), min_size=1, max_size=4)
@@ -99,3 +100,8 @@ def test_shares_hold_every_command_once_and_take_about_as_long():
 
 def test_a_few_commands_are_not_worth_more_than_one_channel():
     assert len(shares(together([Question("a", ""), Question("b", "")]), 3)) == 1
+
+
+def test_a_host_is_asked_in_one_language_whatever_its_own_and_what_else_is_set_stays():
+    assert connector._understood({"_sudo": True})["_env"] == {"LC_ALL": "C.UTF-8"}
+    assert connector._understood({"_env": {"A": "b"}})["_env"] == {"LC_ALL": "C.UTF-8", "A": "b"}
