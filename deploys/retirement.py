@@ -21,8 +21,8 @@ from deploys.facts.marks import Marks
 from deploys.facts.named import NamedIn
 from deploys.facts.probe import Succeeds
 from deploys.marks import OURS
-from deploys.nginx.configuration import NOBODY
 from deploys.nginx.beside import MOUNT
+from deploys.nginx.configuration import NOBODY
 from deploys.operations.barrier import barrier
 from deploys.operations.change import Change
 from deploys.operations.files import absent
