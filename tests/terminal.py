@@ -22,7 +22,9 @@ def on_a_terminal(argv, cwd, dialogue, environment=None):
             shown += os.read(terminal, 4096).decode(errors="replace")
             if prompts and prompts[0][0] in shown:
                 _, answer = prompts.pop(0)
-                os.write(terminal, f"{answer() if callable(answer) else answer}\n".encode())
+                typed = answer() if callable(answer) else answer
+                # Nobody types a line after Ctrl-C or Ctrl-D; it could be read ahead of the signal.
+                os.write(terminal, (typed if typed in {"\x03", "\x04"} else f"{typed}\n").encode())
     except OSError:  # the other end was closed
         pass
     finally:
