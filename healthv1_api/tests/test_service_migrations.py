@@ -7,7 +7,7 @@ import pytest
 from running.clinic import Clinic
 from running.cluster import APPLICATION
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 PASSWORDS = {"INITIAL_ADMIN_PASSWORD": "first-admin-password", "VERIFICATION_PASSWORD": "first-verification"}
 HEAD = REVISIONS[-1]
 APPLIED = "".join(f"applied {revision}\n" for revision in REVISIONS)
