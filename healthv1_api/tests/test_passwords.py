@@ -120,3 +120,22 @@ def test_a_login_that_began_with_the_old_password_does_not_outlive_its_change(cl
                 assert clinic.service.request("/v1/auth/refresh", "POST", body=body).status == 401
                 bearer = f"Bearer {tokens['access_token']}"
                 assert clinic.service.request("/v1/patients", authorization=bearer).status == 401
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@pytest.mark.parametrize("what", ["password_hash = 'another'", "active = false"])
+def test_a_login_whose_ground_is_gone_before_it_begins_does_not_begin(clinic, what):
+    """Its password was right when it was compared; what it is to write waits until that is no longer so."""
+    person = clinic.new("clinician")
+    holder = clinic.database.session("LOCK TABLE health.refresh_families IN SHARE ROW EXCLUSIVE MODE")
+    with ThreadPoolExecutor(1) as threads:
+        login = threads.submit(clinic.login, person.username, person.password)
+        while clinic.database.sql(WAITING) == "0":
+            assert not login.done()
+        holder.communicate(f"UPDATE health.users SET {what} WHERE username = '{person.username}'; COMMIT;")
+        answer = login.result()
+    assert (answer.status, answer.text) == (401, clinic.login("nobody", "wrong-password").text)
+    families = "SELECT count(*) FROM health.refresh_families f JOIN health.users u ON u.id = f.user_id WHERE username ="
+    assert clinic.database.sql(f"{families} '{person.username}'") == "0"
