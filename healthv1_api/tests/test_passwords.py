@@ -3,6 +3,7 @@
 import json
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 
@@ -136,6 +137,6 @@ def test_a_login_whose_ground_is_gone_before_it_begins_does_not_begin(clinic, wh
             assert not login.done()
         holder.communicate(f"UPDATE health.users SET {what} WHERE username = '{person.username}'; COMMIT;")
         answer = login.result()
-    assert (answer.status, answer.text) == (401, clinic.login("nobody", "wrong-password").text)
+    assert (answer.status, answer.text) == (401, clinic.login(f"nobody-{uuid4()}", "wrong-password").text)
     families = "SELECT count(*) FROM health.refresh_families f JOIN health.users u ON u.id = f.user_id WHERE username ="
     assert clinic.database.sql(f"{families} '{person.username}'") == "0"

@@ -68,8 +68,7 @@ def test_a_database_of_a_later_release_is_left_alone(run, migrated):
 
 
 def test_a_held_lock_ends_the_run_with_a_hint(run, migrated):
-    run("migrate", "revert")
-    holder = migrated.session("LOCK TABLE health.worklist")
+    holder = migrated.session("LOCK TABLE health.password_resets")
     refused = run("migrate", "revert")
     holder.communicate("ROLLBACK;")
     assert refused.returncode == 1

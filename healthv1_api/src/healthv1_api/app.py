@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from healthv1_api import VERSION, cache, features, health, readiness
 from healthv1_api.audit.routes import routes as audit_routes
+from healthv1_api.auth import policy
 from healthv1_api.auth.changing import routes as password_routes
 from healthv1_api.auth.families import Families
 from healthv1_api.auth.gate import Gate
@@ -79,6 +80,7 @@ def _of_version_1(
     sessions = Sessions(redis, settings.session_secret, idle, settings.session_secret_also_accepted)
     families = Families(pool, sessions, settings.refresh_token_expiration_days)
     gate, passwords, guesses = Gate(tokens, sessions), Passwords(), Guesses(redis, settings)
+    policy.common()  # read now: a request would keep all others waiting for it
     return (
         # What is asked most is looked for first.
         patient_routes(pool, gate, keys),
