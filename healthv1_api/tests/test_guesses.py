@@ -6,17 +6,36 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from running.clinic import Clinic
+from running.database import make_database
+from running.environment import variables
 from running.programs import program
+from running.service import Service
 
 PASSWORDS = {"INITIAL_ADMIN_PASSWORD": "first-admin-password", "VERIFICATION_PASSWORD": "first-verification"}
 FREE = 5
 
 
+@pytest.fixture(scope="module")
+def two(cluster, command, migrated_once, redis_server, tmp_path_factory):
+    """Two instances of one deployment."""
+    database = make_database(cluster)
+    database.become_a_copy_of(migrated_once)
+    environment = variables(database, redis_server[1])
+    subprocess.run([command, "seed"], env={**environment, **PASSWORDS}, check=True)
+    services = [Service([command], environment, tmp_path_factory.mktemp("guarded")).start() for _ in range(2)]
+    try:
+        yield [Clinic(service, database, PASSWORDS) for service in services]
+    finally:
+        for service in services:
+            service.stop()
+
+
 @pytest.fixture
-def guarded(migrated, run, serving):
-    """Two instances, and their clinics."""
-    run("seed", **PASSWORDS)
-    return [Clinic(serving(), migrated, PASSWORDS) for _ in range(2)]
+def guarded(two, redis_server):
+    """Their clinics."""
+    for clinic in two:
+        clinic.remember_sessions_of(redis_server[0].process.pid)
+    return two
 
 
 @pytest.fixture
@@ -171,5 +190,8 @@ def test_without_redis_nobody_logs_in_and_nothing_is_told(guarded, redis_server)
     assert [answer.status for answer in answers] == [503, 503]
     assert answers[0].text == answers[1].text
     assert answers[0].document["detail"] == "The redis cannot serve this now."
-    families = "SELECT count(*) FROM health.refresh_families"
-    assert guarded[0].database.sql(families) == "0"
+    begun = (
+        "SELECT count(*) FROM health.refresh_families f JOIN health.users u ON u.id = user_id"
+        " WHERE username = 'verification'"
+    )
+    assert guarded[0].database.sql(begun) == "0"
