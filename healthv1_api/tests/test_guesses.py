@@ -119,6 +119,23 @@ def test_of_many_guesses_at_once_few_are_told_whether_they_were_right(guarded, r
     assert sorted(told) == [401] + [429] * 19
 
 
+def test_a_right_password_that_was_sent_before_the_delay_began_is_not_told_in_it(guarded, redis):
+    """Or the right one among many guesses at once would be."""
+    clinic, person = guarded[0], guarded[0].new("clinician")
+    forget(redis, "wait")
+    fail(guarded, person.username, FREE + 1, redis)
+    (name,) = redis("--scan", "--pattern", "wait:*")
+    redis("del", name)
+    holder = clinic.database.session("LOCK TABLE health.users")
+    with ThreadPoolExecutor(1) as threads:
+        login = threads.submit(clinic.login, person.username, person.password)
+        while clinic.database.sql("SELECT count(*) FROM pg_locks WHERE NOT granted") == "0":
+            assert not login.done()
+        redis("set", name, "", "px", "60000")
+        holder.communicate("COMMIT;")
+    assert login.result().status == 429
+
+
 def test_the_delay_ends_by_itself(guarded, redis):
     person = guarded[0].new("clinician")
     fail(guarded, person.username, FREE + 1, redis)

@@ -126,17 +126,36 @@ def test_a_login_that_began_with_the_old_password_does_not_outlive_its_change(cl
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
-@pytest.mark.parametrize("what", ["password_hash = 'another'", "active = false"])
-def test_a_login_whose_ground_is_gone_before_it_begins_does_not_begin(clinic, what):
-    """Its password was right when it was compared; what it is to write waits until that is no longer so."""
-    person = clinic.new("clinician")
-    holder = clinic.database.session("LOCK TABLE health.refresh_families IN SHARE ROW EXCLUSIVE MODE")
+def login_while(clinic, person, held, before_it_is_let_go):
+    """Log in while somebody's transaction holds what a login needs, and return the answer."""
+    holder = clinic.database.session(held)
     with ThreadPoolExecutor(1) as threads:
         login = threads.submit(clinic.login, person.username, person.password)
-        while clinic.database.sql(WAITING) == "0":
-            assert not login.done()
-        holder.communicate(f"UPDATE health.users SET {what} WHERE username = '{person.username}'; COMMIT;")
-        answer = login.result()
+        try:
+            while clinic.database.sql(WAITING) == "0":
+                assert not login.done(), "it waited for nobody"
+        finally:
+            holder.communicate(f"{before_it_is_let_go}; COMMIT;")
+    return login.result()
+
+
+@pytest.mark.parametrize("what", ["password_hash = 'another'", "active = false"])
+@pytest.mark.parametrize("already", [False, True])
+def test_a_login_whose_ground_is_gone_before_it_begins_does_not_begin(clinic, what, already):
+    """Its password was right when it was compared: the change comes before it writes, or has been under way."""
+    person = clinic.new("clinician")
+    change = f"UPDATE health.users SET {what} WHERE username = '{person.username}'"
+    lock = "LOCK TABLE health.refresh_families IN SHARE ROW EXCLUSIVE MODE"
+    answer = login_while(clinic, person, change if already else lock, "SELECT" if already else change)
     assert (answer.status, answer.text) == (401, clinic.login(f"nobody-{uuid4()}", "wrong-password").text)
     families = "SELECT count(*) FROM health.refresh_families f JOIN health.users u ON u.id = f.user_id WHERE username ="
     assert clinic.database.sql(f"{families} '{person.username}'") == "0"
+
+
+def test_a_login_brings_no_role_that_is_being_taken_away(clinic):
+    person = clinic.new("clinician", "auditor")
+    user = f"(SELECT id FROM health.users WHERE username = '{person.username}' FOR NO KEY UPDATE)"
+    taking = f"DELETE FROM health.user_roles WHERE role = 'clinician' AND user_id = {user}"
+    person.tokens = login_while(clinic, person, taking, "SELECT").document
+    assert person.ask("GET", "/v1/patients").status == 403
+    assert person.ask("GET", "/v1/audit").status == 200
