@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyinfra.api.deploy import deploy
 
 from deploys.environment.checks import checks
+from deploys.environment.passwords import refuse_weak
 from deploys.environment.settings import Environment
 from deploys.environment.variables import env_file, literal, owner_variables, variables
 from deploys.operations.claims import claim
@@ -30,9 +31,14 @@ def deploy_environment(settings: Environment, stack: Stack, topology: Topology) 
     file(
         name="Write .env.owner",
         path=f"{stack.home}/.env.owner",
-        content=lambda: env_file(literal(owner_variables(stack, topology))),
+        content=lambda: _owners(stack, topology),
         mode="0600",
         secret=True,
         ours=True,
     )
     claim("environment", checks(stack))
+
+
+def _owners(stack: Stack, topology: Topology) -> str:
+    refuse_weak(stack)
+    return env_file(literal(owner_variables(stack, topology)))

@@ -42,6 +42,12 @@ class Environment(Settings):
     require_escrow: bool = True
     """Whether a deploy refuses until the master key was exported for escrow, and read back (row G5 of the guide)."""
     dek_rotation_days: Positive = 90
+    login_failures_without_delay: Positive | None = None
+    """In a row, of one account: each further one makes it wait, longer each time. None: the API's own figure, 5."""
+    login_delay_max_seconds: Annotated[int, Field(ge=1, le=60)] | None = None
+    """None: the API's own figure, 60."""
+    login_failures_remembered_minutes: Annotated[int, Field(ge=2, le=1440)] | None = None
+    """None: the API's own figure, 15."""
     smtp_host: str = ""
     """Empty: no mail is sent."""
     smtp_port: Port = 587

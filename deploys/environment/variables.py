@@ -16,6 +16,8 @@ from deploys.secret import Secret
 from deploys.stack import LOOPBACK, Stack, Topology
 
 _FLAGS = ("enable_pacs_integration", "enable_hl7_integration", "enable_fhir_api")
+_FIGURES = ("login_failures_without_delay", "login_delay_max_seconds", "login_failures_remembered_minutes")
+"""Of the bundled API alone. Others need not know them, so they are told only where they are set."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=,-]*")
 _SPECIAL = re.compile(r'([\\"$`])')
 
@@ -63,6 +65,7 @@ def variables(settings: Environment, stack: Stack, topology: Topology) -> dict[s
         "SESSION_TIMEOUT_MINUTES": str(settings.session_timeout_minutes),
         **_accepted("MASTER_KEY", settings.master_key),
         "DEK_ROTATION_DAYS": str(settings.dek_rotation_days),
+        **{name.upper(): str(figure) for name in _FIGURES if (figure := getattr(settings, name)) is not None},
         "SMTP_HOST": settings.smtp_host,
         "SMTP_PORT": str(settings.smtp_port),
         "SMTP_USERNAME": settings.smtp_username,

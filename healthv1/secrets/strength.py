@@ -8,6 +8,7 @@ import math
 import string
 import zlib
 
+from deploys.environment import passwords
 from deploys.secret import Secret
 from healthv1.errors import Fault, Refused
 
@@ -47,6 +48,9 @@ def refuse_unusable(secret: Secret, value: str) -> None:
     if is_weak(value, secret):
         what = f"The value cannot hold the entropy of {wanted(secret)} random bytes."
         raise Refused(Fault(where, what, f"let it be generated, or use: openssl rand -base64 {secret.entropy}"))
+    weakness = passwords.weakness(secret, value)
+    if weakness:
+        raise Refused(Fault(where, f"As a password it {weakness}.", "choose another value"))
 
 
 def _decoded(value: str) -> bytes | None:

@@ -23,9 +23,8 @@ PATIENT = {
     "family_name": "Verification-Patient",
     "birth_date": "1970-01-01",
 }
-LONGEST = (
-    61  # seconds to wait for a login, when people at this address have used up the limit; the answer says how long
-)
+AGAIN = 13  # seconds, where a refusal does not say how long: by default one login in twelve is let through
+LONGEST = 61  # seconds: nobody waits for more than a minute, neither for the limit nor after somebody's guesses
 TRIES = 3
 LOGS = "read: journalctl -u 'health-v1-api@*'"
 
@@ -72,7 +71,7 @@ class Canary:
             answer = self.visitor.get("/v1/auth/login", method="POST", document=login)
             if answer.status != 429 or not left:
                 break
-            gevent.sleep(_due(answer))
+            gevent.sleep(_pause(answer))
         self.token = _of(answer, 200)["access_token"]
 
     def write(self) -> None:
@@ -121,12 +120,6 @@ def outcomes(host: str, canary: Canary) -> Iterator[Finding]:
             return
 
 
-def _due(answer: Answer) -> int:
-    """Return the seconds after which it is let through, as the answer says."""
-    told = answer.headers.get("retry-after", "")
-    return min(int(told) + 1, LONGEST) if told.isdecimal() else LONGEST
-
-
 def _seen(step: Callable[[], None]) -> str:
     try:
         step()
@@ -135,6 +128,12 @@ def _seen(step: Callable[[], None]) -> str:
     except (OSError, HTTPException, LookupError, TypeError, ValueError) as error:
         return f"{type(error).__name__}: {error}"
     return ""
+
+
+def _pause(answer: Answer) -> int:
+    """Return the seconds after which it is let through, as the answer says."""
+    told = answer.headers.get("retry-after", "")
+    return min(int(told) + 1, LONGEST) if told.isdecimal() else AGAIN
 
 
 def query(row: str) -> str:

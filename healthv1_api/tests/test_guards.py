@@ -125,10 +125,10 @@ def test_an_endless_request_is_cancelled(command, environment, migrated, tmp_pat
     service = Service(program, {**environment, "LONGEST": "1"}, tmp_path).start()
     try:
         before = time.monotonic()
-        answer = service.request("/slow", x_request_id="0123456789abcdef")
+        answer = service.request("/slow", x_request_id="0123456789abcdef0123456789abcdef")
         assert (answer.status, answer.document["detail"]) == (503, "This took too long.")
         assert time.monotonic() - before < 4
-        assert "longer than" in service.lines_of("0123456789abcdef", 2)[0]["message"]
+        assert "longer than" in service.lines_of("0123456789abcdef0123456789abcdef", 2)[0]["message"]
         sleeping = (
             "SELECT count(*) FROM pg_stat_activity"
             " WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' AND pid <> pg_backend_pid()"

@@ -26,12 +26,12 @@ def _fails_then_mends(clinic, part, server, start):
     server.stop()
     time.sleep(1.1)  # for a second, a session that goes on is taken at its word
     try:
-        failed = clinic.verifier.ask("GET", clinic.path, x_request_id="0123456789abcdef")
+        failed = clinic.verifier.ask("GET", clinic.path, x_request_id="0123456789abcdef0123456789abcdef")
     finally:
         start()
     assert (failed.status, failed.headers["retry-after"]) == (503, "5")
     assert failed.document["detail"] == f"The {part} cannot serve this now."
-    lines = clinic.service.lines_of("0123456789abcdef", 2)
+    lines = clinic.service.lines_of("0123456789abcdef0123456789abcdef", 2)
     assert any(line["message"].startswith(f"{part} does not serve a request") for line in lines)
     metrics = clinic.service.request("/metrics", port=clinic.service.metrics_port).text
     assert f'healthv1_faults_total{{part="{part}"}} 1.0' in metrics

@@ -35,7 +35,7 @@ def test_a_ciphertext_opens_at_its_own_row_and_column_only(clinic):
     ):
         clinic.database.sql(change)
     for row in (one, two):
-        request = secrets.token_hex(8)
+        request = secrets.token_hex(16)
         assert clinic.clinician.ask("GET", f"/v1/patients/{row}", x_request_id=request).status == 500
         assert clinic.service.lines_of(request, 2)[0]["exception"]["type"] == "TamperedError"
     clinic.database.sql(f"DELETE FROM health.patients WHERE id IN ('{one}', '{two}')")
@@ -100,7 +100,7 @@ def test_another_organization_sees_nothing_of_them(clinic):
 
 
 def test_every_deed_is_told_who_what_when_and_from_where(clinic):
-    person, request = clinic.new("clinician"), secrets.token_hex(8)
+    person, request = clinic.new("clinician"), secrets.token_hex(16)
     made = person.new_patient()
     row = made.document["id"]
     person.ask("GET", f"/v1/patients/{row}", x_request_id=request, x_real_ip="203.0.113.7")

@@ -47,9 +47,9 @@ def test_what_a_client_sent_is_in_no_answer_log_or_metric(faulty):
 
 
 def test_a_failure_is_logged_by_type_and_place_with_its_request(faulty):
-    answer = faulty.request("/patients/x/explode", x_request_id="0123456789abcdef")
-    assert answer.headers["x-request-id"] == "0123456789abcdef"
-    failure, record = faulty.lines_of("0123456789abcdef", 2)
+    answer = faulty.request("/patients/x/explode", x_request_id="0123456789abcdef0123456789abcdef")
+    assert answer.headers["x-request-id"] == "0123456789abcdef0123456789abcdef"
+    failure, record = faulty.lines_of("0123456789abcdef0123456789abcdef", 2)
     assert failure["exception"]["type"] == "ValueError"
     assert failure["exception"]["at"][-1].endswith(" explode")
     assert (record["method"], record["route"], record["status"]) == ("GET", "/patients/{name}/explode", 500)

@@ -7,7 +7,7 @@ import pytest
 from running.clinic import Clinic
 from running.cluster import APPLICATION
 
-REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007"]
+REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 PASSWORDS = {"INITIAL_ADMIN_PASSWORD": "first-admin-password", "VERIFICATION_PASSWORD": "first-verification"}
 HEAD = REVISIONS[-1]
 APPLIED = "".join(f"applied {revision}\n" for revision in REVISIONS)
@@ -68,8 +68,7 @@ def test_a_database_of_a_later_release_is_left_alone(run, migrated):
 
 
 def test_a_held_lock_ends_the_run_with_a_hint(run, migrated):
-    run("migrate", "revert")
-    holder = migrated.session("LOCK TABLE health.worklist")
+    holder = migrated.session("LOCK TABLE health.password_resets")
     refused = run("migrate", "revert")
     holder.communicate("ROLLBACK;")
     assert refused.returncode == 1

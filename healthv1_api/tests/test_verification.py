@@ -79,3 +79,8 @@ def test_a_used_up_rate_limit_is_waited_for(clinic, tried, monkeypatch):
             return super().get(path, **how)
 
     assert all(finding.holds for finding in tried(Limited(clinic.service)))
+
+
+def test_who_waits_for_a_login_waits_as_long_as_is_told():
+    told = {"": canary.AGAIN, "12": 13, "60": 61, "9999": canary.LONGEST, "Wed, 21 Oct": canary.AGAIN}
+    assert {text: canary._pause(Answer(429, {"retry-after": text}, "")) for text in told} == told

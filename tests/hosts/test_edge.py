@@ -4,6 +4,7 @@ import re
 import secrets
 import ssl
 import subprocess
+from uuid import uuid4
 
 import pytest
 
@@ -170,6 +171,15 @@ def test_every_answer_carries_the_security_headers_once(deployed, tmp_path):
         if status != 200:
             assert headers["content-type"] == ["application/problem+json"]
             assert f'"status":{status}' in body
+
+
+def test_a_visitors_identity_of_a_request_is_kept_where_it_can_be_nothing_else(deployed):
+    """A social security number is none."""
+    for offered, kept in (("123-45-6789", False), ("0123456789abcdef" * 2, True), (str(uuid4()), True)):
+        for path in ("/no/such/page", "/health"):
+            _, headers, _ = _answer(deployed, "-H", f"X-Request-ID: {offered}", url=path)
+            assert (headers["x-request-id"] == [offered]) == kept
+    assert "123-45-6789" not in deployed.shell("cat /var/log/nginx/health-v1*-access.log")
 
 
 def _handshake(world, *arguments):

@@ -69,6 +69,27 @@ def test_a_token_that_ends_while_somebody_reads_the_plan_leaves_the_hosts_alone(
     assert as_root(world, "LIST", f"health-v1/metadata/{world.name}").get("data") is None, "nothing was kept either"
 
 
+def test_a_password_that_the_api_lets_nobody_choose_is_refused_by_a_plan(untouched):
+    """Its seed would refuse it too, with the host half deployed."""
+    world = untouched
+    weak = {"admin_password": "1qaz2wsx3edc4rfv", "verification_password": "elevencharx"}
+    for name, value in weak.items():
+        world.openbao("POST", f"data/{world.name}/{name}", {"data": {"value": value}})
+    try:
+        for command in (("plan", "sandbox"), ("apply", "sandbox", "--yes")):
+            code, refused = world.json(*command)
+            assert code == 1
+            told = {fault["where"].partition("#")[2]: fault["what"] for fault in refused["faults"]}
+            assert told == {
+                "admin_password": "As a password it is among the 10,000 most common.",
+                "verification_password": "As a password it has fewer than 12 characters.",
+            }
+            assert not any(value in str(refused) for value in weak.values())
+    finally:
+        for name in weak:
+            world.openbao("DELETE", f"metadata/{world.name}/{name}")
+
+
 def test_a_sealed_backend_is_named(untouched):
     world = untouched
     as_root(world, "PUT", "sys/seal")

@@ -9,12 +9,16 @@ from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from redis.asyncio import Redis
 
-from healthv1_api import VERSION, cache, features, health, readiness, users
+from healthv1_api import VERSION, cache, features, health, readiness
 from healthv1_api.audit.routes import routes as audit_routes
+from healthv1_api.auth import policy
 from healthv1_api.auth.changing import routes as password_routes
 from healthv1_api.auth.families import Families
 from healthv1_api.auth.gate import Gate
+from healthv1_api.auth.guesses import Guesses
+from healthv1_api.auth.logins import Logins
 from healthv1_api.auth.passwords import Passwords
+from healthv1_api.auth.resetting import routes as reset_routes
 from healthv1_api.auth.routes import routes as auth_routes
 from healthv1_api.auth.sessions import Sessions
 from healthv1_api.auth.tokens import AccessTokens
@@ -33,6 +37,7 @@ from healthv1_api.patients.routes import routes as patient_routes
 from healthv1_api.problems import answer_with_problems
 from healthv1_api.queues.routes import routes as queue_routes
 from healthv1_api.settings import ServiceSettings
+from healthv1_api.users.routes import routes as user_routes
 
 # FastAPI would send spans and exception messages to wherever OTEL_* variables point.
 NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "auto_configure": False}
@@ -73,14 +78,16 @@ def _of_version_1(
     tokens = AccessTokens(settings.jwt_secret, settings.jwt_expiration_hours * 3600, settings.jwt_secret_also_accepted)
     idle = settings.session_timeout_minutes * 60
     sessions = Sessions(redis, settings.session_secret, idle, settings.session_secret_also_accepted)
-    families = Families(pool, settings.refresh_token_expiration_days)
-    gate, passwords = Gate(tokens, sessions), Passwords()
+    families = Families(pool, sessions, settings.refresh_token_expiration_days)
+    gate, passwords, guesses = Gate(tokens, sessions), Passwords(), Guesses(redis, settings)
+    policy.common()  # read now: a request would keep all others waiting for it
     return (
         # What is asked most is looked for first.
         patient_routes(pool, gate, keys),
-        auth_routes(pool, gate, passwords, tokens, sessions, families, metrics.logins),
-        password_routes(pool, gate, passwords, sessions),
-        users.routes(pool, gate, passwords),
+        auth_routes(gate, Logins(pool, passwords, guesses, metrics.logins), tokens, sessions, families),
+        password_routes(pool, gate, passwords, families, guesses),
+        reset_routes(pool, passwords, families, guesses),
+        user_routes(pool, gate, passwords, families),
         queue_routes(pool, gate, keys),
         audit_routes(pool, gate),
         features.routes(settings, gate),

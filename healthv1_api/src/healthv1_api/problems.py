@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from redis.exceptions import RedisError
 from starlette.exceptions import HTTPException
 
+from healthv1_api.auth.passwords import BusyError
 from healthv1_api.keys.master import WrongKeyError
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,12 @@ async def _away(request: Request, error: Exception) -> Problem:
     return Problem(503, {"Retry-After": "5"}, detail=f"The {part} cannot serve this now.")
 
 
+async def _busy(_: Request, __: Exception) -> Problem:
+    return Problem(503, {"Retry-After": "5"}, detail="Too many passwords are compared or set at once.")
+
+
 def answer_with_problems(app: FastAPI) -> None:
+    app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
     for kind in AWAY:

@@ -4,7 +4,9 @@ from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
 from healthv1_api.auth.passwords import hashed, matches
+from healthv1_api.auth.policy import fault
 from healthv1_api.database.direct import owner_connection
+from healthv1_api.errors import SettingsError
 from healthv1_api.settings import MigrationSettings
 
 ROLES = [
@@ -17,6 +19,7 @@ ORGANIZATIONS = [
     # Apart from everyone's patients: who verifies a deployment sees synthetic ones only.
     {"slug": "verification", "name": "Verification of the deployment"},
 ]
+VARIABLES = {"admin": "INITIAL_ADMIN_PASSWORD", "verification": "VERIFICATION_PASSWORD"}
 INSERT_ROLE = text("INSERT INTO health.roles (name, description) VALUES (:name, :description) ON CONFLICT DO NOTHING")
 INSERT_ORGANIZATION = text("INSERT INTO health.organizations (slug, name) VALUES (:slug, :name) ON CONFLICT DO NOTHING")
 FIND_USER = text("SELECT password_hash FROM health.users WHERE username = :username")
@@ -59,8 +62,16 @@ def _verification(connection: Connection, password: SecretStr | None) -> int:
         return _add(connection, "verification", "verification", password, ["auditor", "clinician"])
     if matches(stored, password.get_secret_value()):
         return 0
-    row = {"username": "verification", "hash": hashed(password.get_secret_value())}
+    row = {"username": "verification", "hash": _chosen("verification", password)}
     return connection.execute(UPDATE_HASH, row).rowcount
+
+
+def _chosen(username: str, password: SecretStr) -> str:
+    """Return its hash. Raises SettingsError for one that the API would not let anybody choose."""
+    what = fault(password.get_secret_value(), username)
+    if what:
+        raise SettingsError(f"{VARIABLES[username]}: {what[0].lower()}{what[1:]}.", hint="give another one.")
+    return hashed(password.get_secret_value())
 
 
 def _stored(connection: Connection, username: str) -> str | None:
@@ -69,7 +80,7 @@ def _stored(connection: Connection, username: str) -> str | None:
 
 
 def _add(connection: Connection, username: str, slug: str, password: SecretStr, roles: list[str]) -> int:
-    row = {"username": username, "slug": slug, "hash": hashed(password.get_secret_value())}
+    row = {"username": username, "slug": slug, "hash": _chosen(username, password)}
     added = connection.execute(INSERT_USER, row).rowcount
     for role in roles:
         connection.execute(INSERT_USER_ROLE, {"username": username, "role": role})

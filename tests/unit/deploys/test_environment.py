@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 
 from deploys.component import Secret
 from deploys.environment.checks import checks
+from deploys.environment.passwords import fault, refuse_weak
 from deploys.environment.settings import Environment
 from deploys.environment.variables import _url, env_file, literal, owner_variables, variables
 from deploys.faults import Refused
+from deploys.secret import Version
 from deploys.stack import Stack, Topology
 from tests.unit.known import AWKWARD, Known, value
 
@@ -149,6 +151,45 @@ def test_seeding_is_told_whom_the_api_begins_with():
     assert told["VERIFICATION_PASSWORD"] == value("verification_password")
 
 
+COMMON = "1qaz2wsx3edc4rfv"
+
+
+class Weak(Known):
+    def versions(self, secret):
+        values = {"admin_password": COMMON, "verification_password": "Verification"}
+        return (Version(1, values[secret.key]),)
+
+
+def test_every_weak_password_that_the_api_would_be_seeded_with_is_refused_by_name_and_not_shown():
+    with pytest.raises(Refused) as refusal:
+        refuse_weak(STACK.bind(Weak()))
+    admin, verification = refusal.value.faults
+    assert (admin.where, admin.what) == (
+        "vault:m/p#admin_password",
+        "As a password it is among the 10,000 most common.",
+    )
+    assert admin.hint == "healthv1 secrets set ENV admin_password"
+    assert verification.what == "As a password it is the name of its user."
+    assert COMMON not in str(refusal.value)
+    refuse_weak(STACK)
+
+
+@pytest.mark.parametrize(
+    ("password", "what"),
+    [("elevencharx", "fewer than 12"), (COMMON.upper(), "most common"), ("twelve-chars", None), ("x" * 200, None)],
+)
+def test_a_password_is_what_the_api_lets_people_choose(password, what):
+    found = fault(password, "admin")
+    assert (what in found) if what else found is None
+
+
+def test_figures_of_the_bundled_api_are_told_where_they_are_set():
+    assert not [name for name in variables(_environment(), STACK, HERE) if name.startswith("LOGIN_")]
+    told = variables(_environment(login_delay_max_seconds=30, login_failures_without_delay=3), STACK, HERE)
+    assert (told["LOGIN_DELAY_MAX_SECONDS"], told["LOGIN_FAILURES_WITHOUT_DELAY"]) == ("30", "3")
+    assert "LOGIN_FAILURES_REMEMBERED_MINUTES" not in told
+
+
 def test_optional_secrets_are_asked_for_only_when_they_are_set():
     bare = _environment()
     assert {secret.key for secret in bare.secrets()} == {"jwt_secret", "session_secret", "master_key"}
@@ -167,6 +208,7 @@ def test_optional_secrets_are_asked_for_only_when_they_are_set():
         ({"smtp_from": "nobody"}, "smtp_from"),
         ({"smtp_port": 0}, "smtp_port"),
         ({"jwt_expiration_hours": 0}, "jwt_expiration_hours"),
+        ({"login_delay_max_seconds": 61}, "login_delay_max_seconds"),
         ({"jwt_secret": "in clear"}, "jwt_secret"),
         ({"smtp_pasword": "x"}, "did you mean smtp_password"),
     ],

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploys.secret import Secret
-from healthv1.secrets.strength import bits, is_weak
+from healthv1.errors import Refused
+from healthv1.secrets.strength import bits, is_weak, refuse_unusable
 
 
 @given(st.binary(min_size=16, max_size=64).filter(lambda raw: len(set(raw)) > 0.7 * len(raw)))
@@ -41,3 +42,12 @@ def test_what_only_a_person_can_supply_may_be_anything():
 @given(st.text())
 def test_any_text_is_judged(value):
     assert bits(value) >= 0
+
+
+def test_a_password_that_the_api_would_refuse_is_refused_where_it_is_set():
+    admin = Secret("admin_password", 24, rotation="by hand")
+    common = "1qaz2wsx3edc4rfv"
+    assert not is_weak(common, admin), "entropy alone would let it pass"
+    with pytest.raises(Refused, match="most common") as refusal:
+        refuse_unusable(admin, common)
+    assert common not in str(refusal.value)

@@ -1,20 +1,32 @@
-"""A login begins a family of refresh tokens. Each is good once; a second use means theft, and ends the family."""
+"""A login begins a family of refresh tokens. Each is good once; a second use means theft, and ends the family.
+
+A session is opened, or ended, before the transaction that says so is over: whoever ends a person's access waits for
+the rows that it holds, and so leaves no session behind. When Redis is away, nothing of it has happened.
+"""
 
 import logging
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from psycopg import AsyncConnection
+
 from healthv1_api.audit.trail import TELL, Action, Actor
+from healthv1_api.auth.sessions import Sessions
 from healthv1_api.auth.statements import (
     ADD_FAMILY,
     ADD_TOKEN,
+    FIND_ROLES,
     FIND_TOKEN,
     FORGET_OLD_FAMILIES,
+    REVOKE_FAMILIES_OF,
     REVOKE_FAMILY,
     USE_TOKEN,
 )
 from healthv1_api.auth.tokens import Identity, digest_of, new_refresh_token
 from healthv1_api.database.asking import asking
 from healthv1_api.database.pool import Pool
+from healthv1_api.identifiers import new_id
 
 log = logging.getLogger(__name__)
 
@@ -25,19 +37,34 @@ class ReusedError(Exception):
         self.session = session
 
 
-class Families:
-    def __init__(self, pool: Pool, lasts: int) -> None:
-        self._pool, self._lasts = pool, lasts
+@dataclass(frozen=True)
+class Proven:
+    """Whose password was compared, and with which hash."""
 
-    async def begin(self, identity: Identity, actor: Actor) -> str:
-        """Return the family's first token."""
-        token = new_refresh_token()
+    user: UUID
+    organization: UUID
+    stored: str
+
+
+class Families:
+    def __init__(self, pool: Pool, sessions: Sessions, lasts: int) -> None:
+        self._pool, self._sessions, self._lasts = pool, sessions, lasts
+
+    async def begin(self, proven: Proven, address: str | None) -> tuple[Identity, str] | None:
+        """Return who is logged in and the family's first token, or None when the hash is no longer the one."""
+        token, family, user = new_refresh_token(), new_id(), proven.user
+        asked = {"family": family, "user": user, "proven": proven.stored, "days": self._lasts}
         async with asking(self._pool) as connection, connection.transaction():
-            await connection.execute(FORGET_OLD_FAMILIES, [identity.user])
-            await connection.execute(ADD_FAMILY, [identity.session, identity.user, self._lasts])
-            await connection.execute(ADD_TOKEN, [digest_of(token), identity.session])
-            await connection.execute(TELL, actor.event(Action.LOGIN, identity.user))
-        return token
+            if await (await connection.execute(ADD_FAMILY, asked)).fetchone() is None:
+                return None
+            # Asked now: who takes a role away waits for the row that is held.
+            roles = await (await connection.execute(FIND_ROLES, [user])).fetchall()
+            await connection.execute(FORGET_OLD_FAMILIES, [user])
+            await connection.execute(ADD_TOKEN, [digest_of(token), family])
+            actor = Actor(address, proven.organization, user)
+            await connection.execute(TELL, actor.event(Action.LOGIN, user))
+            await self._sessions.open(family)
+        return Identity(user, proven.organization, family, frozenset(role for (role,) in roles)), token
 
     async def go_on(self, token: str, actor: Actor) -> tuple[Identity, str] | None:
         """Return whose token it is and the next one, or None for a token that is none. Raises ReusedError."""
@@ -54,6 +81,7 @@ class Families:
             else:
                 await connection.execute(USE_TOKEN, [digest])
                 await connection.execute(ADD_TOKEN, [digest_of(following), family])
+                await self._sessions.open(family)
         if used:
             log.warning("a refresh token was used twice: its family is revoked")
             raise ReusedError(family)
@@ -63,3 +91,8 @@ class Families:
         async with asking(self._pool) as connection, connection.transaction():
             await connection.execute(REVOKE_FAMILY, [identity.session])
             await connection.execute(TELL, actor.event(Action.LOGOUT, identity.user))
+
+    async def end_all(self, connection: AsyncConnection[Any], user: UUID) -> None:
+        """In a transaction that holds the user's row."""
+        ended = await (await connection.execute(REVOKE_FAMILIES_OF, {"user": user})).fetchall()
+        await self._sessions.end(*(family for (family,) in ended))

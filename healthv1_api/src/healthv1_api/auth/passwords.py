@@ -16,7 +16,7 @@ HASHER = PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
 
 class BusyError(Exception):
-    """Too many logins wait already."""
+    """Too many logins, and others who set a password, wait already."""
 
 
 class Passwords:

@@ -2,24 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, HTTPException, Request, Response
-from prometheus_client import Counter
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import Field, SecretStr
 
-from healthv1_api.audit.trail import TELL, Action, Actor, address_of
+from healthv1_api.audit.trail import Actor, address_of
 from healthv1_api.auth.families import Families, ReusedError
 from healthv1_api.auth.gate import Caller, Gate
-from healthv1_api.auth.passwords import BusyError, Passwords
+from healthv1_api.auth.logins import WRONG, Logins
 from healthv1_api.auth.sessions import Sessions
-from healthv1_api.auth.statements import FIND_USER
 from healthv1_api.auth.tokens import AccessTokens, Identity, NotIdentified
-from healthv1_api.database.asking import asking
-from healthv1_api.database.pool import Pool
 from healthv1_api.documents import Document, Username
-from healthv1_api.identifiers import new_id
 from healthv1_api.problems import documented
-
-WRONG = "The username or the password is wrong."
 
 
 class Login(Document):
@@ -39,42 +32,18 @@ class Tokens(Document):
     """Seconds, of the access token."""
 
 
-def routes(
-    pool: Pool,
-    gate: Gate,
-    passwords: Passwords,
-    tokens: AccessTokens,
-    sessions: Sessions,
-    families: Families,
-    logins: Counter,
-) -> APIRouter:
+def routes(gate: Gate, logins: Logins, tokens: AccessTokens, sessions: Sessions, families: Families) -> APIRouter:
     router = APIRouter(prefix="/v1/auth", tags=["auth"])
 
-    @router.post("/login", responses=documented(401, 422, 503))
+    @router.post("/login", responses=documented(401, 422, 429, 503))
     async def login(request: Request, wanted: Login) -> Tokens:
-        identity = await _identity(wanted, Actor(address_of(request.scope)))
-        refresh_token = await families.begin(
-            identity, Actor(address_of(request.scope), identity.organization, identity.user)
-        )
-        await sessions.open(identity.session)
-        logins.labels("accepted").inc()
-        return _tokens(identity, refresh_token)
-
-    async def _identity(wanted: Login, stranger: Actor) -> Identity:
-        async with asking(pool) as connection:
-            found = await (await connection.execute(FIND_USER, [wanted.username])).fetchone()
-        user, organization, stored, roles = found or (None, None, None, ())
-        try:
-            matches = await passwords.match(stored, wanted.password.get_secret_value())
-        except BusyError:
-            raise HTTPException(503, "Too many log in at once.", {"Retry-After": "5"}) from None
-        if matches and user and organization:
-            return Identity(user, organization, new_id(), frozenset(roles))
-        async with asking(pool) as connection:
-            refused = Actor(stranger.address, organization)
-            await connection.execute(TELL, refused.event(Action.LOGIN_REFUSED, user))
-        logins.labels("refused").inc()
-        raise NotIdentified(WRONG)
+        address = address_of(request.scope)
+        proven = await logins.prove(wanted.username, wanted.password.get_secret_value(), address)
+        begun = await families.begin(proven, address)
+        if begun is None:  # it was changed since
+            raise NotIdentified(WRONG)
+        await logins.begun(wanted.username)
+        return _tokens(*begun)
 
     @router.post("/refresh", responses=documented(401, 422, 503))
     async def refresh(request: Request, wanted: Refresh) -> Tokens:
@@ -85,9 +54,7 @@ def routes(
             found = None
         if found is None:
             raise NotIdentified("The refresh token is not good: log in.")
-        identity, following = found
-        await sessions.open(identity.session)
-        return _tokens(identity, following)
+        return _tokens(*found)
 
     @router.post("/logout", status_code=204, responses=documented(401, 503))
     async def logout(caller: Annotated[Caller, Depends(gate.allow())]) -> Response:

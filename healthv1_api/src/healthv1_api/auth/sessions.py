@@ -38,9 +38,11 @@ class Sessions:
         self._seen[session] = now
         return True
 
-    async def end(self, session: UUID) -> None:
-        self._seen.pop(session, None)
-        await self._redis.delete(*self._names(session))
+    async def end(self, *sessions: UUID) -> None:
+        for session in sessions:
+            self._seen.pop(session, None)
+        if sessions:
+            await self._redis.delete(*(name for session in sessions for name in self._names(session)))
 
     async def _moved(self, others: list[str], name: str) -> bool:
         """Whether it was under another name, or is back under its own: an instance may be moving it the other way."""

@@ -62,7 +62,7 @@ class Metrics:
         for part in ("database", "redis", "keys", "timeout", "unhandled"):
             self.faults.labels(part)
         self.logins = Counter("healthv1_logins", "Logins by outcome.", ["outcome"], registry=self.registry)
-        for outcome in ("accepted", "refused"):
+        for outcome in ("accepted", "refused", "delayed"):
             self.logins.labels(outcome)
         build = Info("healthv1_build", "The release that runs.", registry=self.registry)
         build.info({"version": VERSION, "python": platform.python_version()})

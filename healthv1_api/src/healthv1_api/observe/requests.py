@@ -13,7 +13,8 @@ from healthv1_api.observe.metrics import Metrics
 from healthv1_api.problems import FAULT
 
 log = logging.getLogger(__name__)
-IDENTIFIER = re.compile(r"[A-Za-z0-9-]{8,64}")
+# A UUID, with or without its hyphens, as Nginx has it: into what is freer, a client could write who a patient is.
+IDENTIFIER = re.compile(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 CLIENT_LEFT = 499  # nginx's word for a client that went before the answer
 

@@ -1,14 +1,33 @@
 """What clients send and receive about patients."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from healthv1_api.documents import Document
 
-Short = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+AHEAD = timedelta(hours=14)  # of UTC: where it is tomorrow first, somebody may be born
+
+
+def _without_nul(text: str) -> str:
+    """Other systems end a text there: for them, two people would have one name."""
+    if "\0" in text:
+        raise ValueError("must not have a NUL character")
+    return text
+
+
+def _has_come(day: date) -> date:
+    if day > (datetime.now(timezone.utc) + AHEAD).date():
+        raise ValueError("must not be in the future")
+    return day
+
+
+Short = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_without_nul)
+]
+BirthDate = Annotated[date, AfterValidator(_has_come)]
 Notes = Annotated[str, Field(max_length=20_000)]
 
 
@@ -17,7 +36,7 @@ class NewPatient(Document):
     """The organization's own, such as a medical record number: one patient has it."""
     given_name: Short
     family_name: Short
-    birth_date: date
+    birth_date: BirthDate
     notes: Notes = ""
 
 
@@ -27,7 +46,7 @@ class PatientChange(Document):
     identifier: Short | None = None
     given_name: Short | None = None
     family_name: Short | None = None
-    birth_date: date | None = None
+    birth_date: BirthDate | None = None
     notes: Notes | None = None
 
 

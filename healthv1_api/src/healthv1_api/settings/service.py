@@ -38,6 +38,12 @@ class ServiceSettings(Variables):
     session_secret: SigningSecret
     session_secret_also_accepted: SigningSecret | None = None
     session_timeout_minutes: Count = 30
+    login_failures_without_delay: Count = 5
+    """In a row, of one account: after each further one it waits, a second at first, and twice as long each time."""
+    login_delay_max_seconds: Annotated[int, Field(ge=1, le=60)] = 60
+    """No more than a minute: a stranger who fails on purpose must not keep somebody out for longer."""
+    login_failures_remembered_minutes: Annotated[int, Field(ge=2, le=1440)] = 15
+    """After the last one."""
     master_key: MasterKey
     master_key_also_accepted: MasterKey | None = None
     dek_rotation_days: Count = 90
