@@ -248,7 +248,8 @@ DRIFTS = [
         "health-v1-pgbouncer.service",
         "printf '[Service]\\nNice=3\\n' > /etc/systemd/system/health-v1-pgbouncer.service.d/zz.conf",
         "ps -o ni= -C pgbouncer | grep -qw 3 && rm /etc/systemd/system/health-v1-pgbouncer.service.d/zz.conf"
-        " && systemctl daemon-reload",
+        # else it would run on with what the next one is to find
+        " && systemctl daemon-reload && systemctl restart health-v1-pgbouncer",
     ),
     Drift(
         "api",
@@ -264,7 +265,8 @@ DRIFTS = [
         "mkdir -p /etc/systemd/system/health-v1-api@.service.d;"
         " printf '[Service]\\nNice=4\\n' > /etc/systemd/system/health-v1-api@.service.d/zz.conf",
         'test "$(ps -o ni= -C healthv1-api | sort -u | xargs)" = 4'
-        " && rm -r /etc/systemd/system/health-v1-api@.service.d && systemctl daemon-reload",
+        " && rm -r /etc/systemd/system/health-v1-api@.service.d && systemctl daemon-reload"
+        f" && systemctl restart 'health-v1-api@*' && {READY}",
     ),
     Drift(
         "api",
