@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import signal
 
 PATIENCE = 120  # seconds without a sign of life
 
@@ -14,6 +15,7 @@ def on_a_terminal(argv, cwd, dialogue, environment=None):
     """
     child, terminal = pty.fork()
     if not child:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # ignored where the tests run in the background
         os.chdir(cwd)
         os.execve(argv[0], argv, {**os.environ, **(environment or {})})
     shown, prompts = "", list(dialogue)

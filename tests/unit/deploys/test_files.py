@@ -113,7 +113,9 @@ def test_a_file_that_was_not_tested_does_not_stay_when_the_host_goes_down(path, 
         path.write_text("good\n")
     # The program that writes is the parent of the test.
     arguments = (path, "4", "0644", owner["user"], owner["group"], "", f"kill -{signal} $PPID; sleep 0.2", "", "ours")
-    done = subprocess.run(["sh", "-c", _WRITE, "write", *arguments], input=b"new\n", check=False)
+    # What a shell starts in the background ignores them, and what starts there inherits that.
+    argv = ["env", "--default-signal=HUP,INT", "sh", "-c", _WRITE, "write", *arguments]
+    done = subprocess.run(argv, input=b"new\n", check=False)
     assert done.returncode == 1
     assert list(path.parent.iterdir()) == [path] * there
     assert not there or path.read_text() == "good\n"
