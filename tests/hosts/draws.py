@@ -55,9 +55,9 @@ def in_order(drifts):
 
     def late(drift):
         if "has not read" in drift.name:  # whatever else has systemd read it
-            return 2
+            return 3
         # apt would finish what was cut short; and who asks the database needs one that is up
-        return 3 if str(drift) == DOWN else APT not in drift.command
+        return 2 if str(drift) == DOWN else APT not in drift.command
 
     return sorted(drifts, key=late)
 

@@ -140,7 +140,8 @@ DRIFTS = [
         "a door for everybody",
         "pg_hba.conf",
         f"({CONF}; echo 'host all all 0.0.0.0/0 trust' >> pg_hba.conf); systemctl reload 'postgresql@*'",
-        f'{PSQL} -c "select auth_method from pg_hba_file_rules" | {{ ! grep -q trust; }}',
+        f"{PSQL} -c \"select 'shut' where not exists(select from pg_hba_file_rules where auth_method = 'trust')\""
+        " | grep -qx shut",
     ),
     Drift(
         "postgresql",
@@ -165,7 +166,8 @@ DRIFTS = [
         "a login with another password",
         "health_owner",
         f"{PSQL} -c \"alter role health_owner password 'guessed'\"",
-        "! PGPASSWORD=guessed psql -h 127.0.0.1 -U health_owner -d health_v1_prod -c 'select 1'",
+        f"{PSQL} -c 'select 1'"
+        " && ! PGPASSWORD=guessed psql -h 127.0.0.1 -U health_owner -d health_v1_prod -c 'select 1'",
     ),
     Drift(
         "postgresql",
