@@ -28,6 +28,10 @@ EXCLUSIVE = {
         "user: an account that was removed and comes again",
         "user: another home, shell and group, and a password",
     ): "there is no account",
+    (
+        "nginx: a certificate that is none",
+        "certbot: another certificate in its place, and nothing renews ours",
+    ): "one of them is in the other's place",
     ("certbot: no certificate, and nothing of certbot's", "certbot: half of what certbot keeps"): "there is no half",
 }
 
