@@ -26,7 +26,8 @@ def _edit(project, file, pattern, new):
 
 def test_an_unknown_environment_is_refused_with_the_known_ones(deployed):
     for command in ("plan", "apply", "verify", "facts"):
-        _refused(deployed.cli(command, "sanbox"), "sanbox", "known:", "sandbox")
+        _refused(deployed.cli(command, "sanbox"), "sanbox", "did you mean sandbox?")
+        _refused(deployed.cli(command, "elsewhere"), "elsewhere", "known:", "sandbox")
 
 
 def test_typos_and_wrong_values_are_all_named_before_anything_connects(deployed, project):
