@@ -89,6 +89,8 @@ def _planned(world, cwd):
 
 def test_a_killed_holder_keeps_the_lock_for_its_lease_and_who_waits_then_does_the_work(slow, short):
     with _deploying(slow, short) as first:
+        while not any(run["state"] == "still running" for run in _runs(slow, short)):  # it is noted behind the lock
+            assert first.poll() is None
         first.kill()
     slow.shell(f"rm {GATE}")
     done = slow.must("apply", "sandbox", "--yes", "--lock-wait", "60", cwd=short)
