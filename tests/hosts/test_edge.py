@@ -87,6 +87,12 @@ def test_an_account_that_the_authority_has_forgotten_is_made_anew_by_the_timer_a
     aside = "cat /var/lib/healthv1/before/*/files/etc/letsencrypt/accounts/*/*/*/regr.json"
     assert broken.shell(aside).count("0123456789abcdef") == 2, "what was forgotten is kept aside"
 
+    # As a death leaves it, between the one that was taken away and the next.
+    broken.shell(f"rm -r /etc/letsencrypt/accounts/*/*/$(sed -n 's/^account = //p' {conf})")
+    assert not _known(broken)
+    broken.shell("systemctl start certbot.service")
+    assert _known(broken)
+
 
 def test_a_broken_file_beside_ours_fails_the_apply_in_nginxs_words_and_stops_no_visitor(mended, driver):
     mended.shell(
