@@ -42,18 +42,18 @@ class Repositories:
 
 def left_out(unread: Iterable[Unread]) -> str:
     """Return what a plan says of them; empty when there are none."""
-    told = "; ".join(map(str, unread))
-    return f"not asked for packages: {told}" if told else ""
+    names = "; ".join(map(str, unread))
+    return f"not asked for packages: {names}" if names else ""
 
 
-def missed(would: Foretold, names: Iterable[str], found: Repositories) -> Iterator[Foreign]:
+def missed(would: Foretold, names: Iterable[str], read: Repositories) -> Iterator[Foreign]:
     """Yield what keeps `names` from being installed: no other repository that can be read has what apt would take."""
-    if found.unlisted:
+    if read.unlisted:
         yield Foreign(
-            "apt", f"It says: {found.unlisted}.", "It installs nothing until that is mended.", "mend that file"
+            "apt", f"It says: {read.unlisted}.", "It installs nothing until that is mended.", "mend that file"
         )
         return
-    gone = {one.name: one for one in found.unread}
+    gone = {one.name: one for one in read.unread}
     taken = {one.name for one in would.installed} or set(names)
     needed: dict[str, list[str]] = {}
     for name in sorted(taken):
@@ -74,7 +74,7 @@ def _short(source: str) -> str:
 
 def repositories(lines: Iterable[str]) -> Repositories:
     """Return what `UNREAD` of `deploys/apt.py` prints."""
-    told = [line.removeprefix("now=").split("\t") for line in lines]
-    unread = [Unread(name, reason.rstrip(". "), entry) for kind, name, reason, entry in told if kind == "unread"]
-    unlisted = [reason.rstrip(". ") for kind, _, reason, _ in told if kind == "unlisted"]
+    rows = [line.removeprefix("now=").split("\t") for line in lines]
+    unread = [Unread(name, reason.rstrip(". "), entry) for kind, name, reason, entry in rows if kind == "unread"]
+    unlisted = [reason.rstrip(". ") for kind, _, reason, _ in rows if kind == "unlisted"]
     return Repositories(tuple(dict.fromkeys(unread)), "; ".join(unlisted))

@@ -28,7 +28,7 @@ _BUSY = "ss -Hltn | awk '{ n = split($4, part, \":\"); print part[n] }'"
 
 
 class Listening(NamedTuple):
-    others: tuple[Listener, ...] = ()
+    rivals: tuple[Listener, ...] = ()
     """Those on a port that is claimed and which no unit of the claim's has."""
     busy: frozenset[int] = frozenset()
     """All ports that anybody listens on; none where nobody is in the way."""
@@ -43,9 +43,9 @@ class Listeners(FactBase[Listening]):
         ports = " ".join(dict.fromkeys(str(claim.port) for claim in claims))
         cases = "\n".join(_case(claim, claim.units(marks)) for claim in claims)
         ours = f"ours() {{ case $1 in\n{cases}\n*) false;; esac; }}"
-        others = f"others=$(ss -Hltnp | {_LISTENERS})"
-        told = f'[ -z "$others" ] || {{ echo "$others"; {_BUSY}; }}'
-        script = "\n".join((f"ports={shlex.quote(ports)}", ours, others, told))
+        survey = f"rivals=$(ss -Hltnp | {_LISTENERS})"
+        report = f'[ -z "$rivals" ] || {{ echo "$rivals"; {_BUSY}; }}'
+        script = "\n".join((f"ports={shlex.quote(ports)}", ours, survey, report))
         return StringCommand("{", "sh", "-c", QuoteString(script), "2>/dev/null", "||", "true;", "}")
 
     def process(self, output: list[str]) -> Listening:

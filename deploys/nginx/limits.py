@@ -79,11 +79,11 @@ def checks(settings: Nginx, stack: Stack, place: Place) -> Iterator[Check]:
         much = f"{limit.at_once} requests at once and {limit.rate} {'a second' if limit.seconds == 1 else 'a minute'}"
         configured = _configured(limit, settings.limit_memory)
         if limit.requests > MOST:
-            told = f"The {limit.what}'s rate limit of {much} is configured: too many to be tried"
-            yield Check(told, configured, "run: healthv1 apply ENV")
+            claim = f"The {limit.what}'s rate limit of {much} is configured: too many to be tried"
+            yield Check(claim, configured, "run: healthv1 apply ENV")
         else:
-            told = f"The {limit.what}'s rate limit bites beyond {much}"
-            yield Check(told, _tried(limit, stack, place, configured), "run: healthv1 apply ENV")
+            claim = f"The {limit.what}'s rate limit bites beyond {much}"
+            yield Check(claim, _tried(limit, stack, place, configured), "run: healthv1 apply ENV")
 
 
 def _tried(limit: Limit, stack: Stack, place: Place, configured: str) -> str:

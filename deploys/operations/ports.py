@@ -16,6 +16,6 @@ from deploys.ports import Claimed, taken
 def ports_are_free(claims: tuple[Claimed, ...]) -> Commands:
     """Refuse ports that are listened on by what is not ours."""
     listening = host.get_fact(Listeners, claims=claims, marks=host.get_fact(Marks))
-    refuse_foreign(taken(claims, listening.others, listening.busy))
+    refuse_foreign(taken(claims, listening.rivals, listening.busy))
     host.noop("nobody else listens on our ports")
     yield from ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gevent
 from gevent.lock import BoundedSemaphore
@@ -17,9 +17,6 @@ from pyinfra.connectors.util import make_unix_command_for_host
 from healthv1.engine.line import Crowded
 from healthv1.engine.questions import Asked, Question, alike, answers, script, shares, together
 from healthv1.engine.signing_in import SignedIn
-
-if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made cooperative, and only by who uses it
-    pass
 
 AT_ONCE = 3  # scripts: some facts wait more than they work
 Output = tuple[bool, Any]

@@ -77,16 +77,16 @@ def _group_data(folder: str) -> dict[str, dict[str, Any]]:
     Raises `Refused` with the faults of all of them.
     """
     groups = {"all", *ctx_inventory.get().groups}
-    found: dict[str, dict[str, Any]] = {}
+    by_group: dict[str, dict[str, Any]] = {}
     faults: list[Fault] = []
     files: list[Path] = []
     with _explained(folder, faults), suppress(FileNotFoundError):
         files = sorted(Path(folder).iterdir())  # glob() takes an unreadable folder for an empty one
     for path in (path for path in files if path.suffix == ".py" and path.stem in groups):
         with _explained(str(path), faults):
-            found |= _read_group_data(str(path))
+            by_group |= _read_group_data(str(path))
     Refused.unless(faults)
-    return found
+    return by_group
 
 
 def chosen(inventory: Inventory, limit: tuple[str, ...]) -> list[Host]:

@@ -125,8 +125,8 @@ def _bytes(stdin: Any) -> bytes:
 
 def _refuse_another(told: Told, code: int) -> None:
     """Whoever answered, it was not the command: an account without a shell, or sshd made to run something else."""
-    said = "; ".join(line.strip() for line in told.noise if line.strip())[:300]
+    noise = "; ".join(line.strip() for line in told.noise if line.strip())[:300]
     if not told.begun:
-        raise ConnectError(f"Its login shell ran no command ({said or f'it said nothing, exit code {code}'})")
+        raise ConnectError(f"Its login shell ran no command ({noise or f'it said nothing, exit code {code}'})")
     if code == CUT_SHORT:
         raise ConnectError("What its login shell reads first took our command from stdin")

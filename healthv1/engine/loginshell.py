@@ -33,8 +33,8 @@ class Told:
     @property
     def line(self) -> str:
         """Return what the login shell is told."""
-        found = {"mark": self.mark, "length": len(self.ahead), "otherwise": CUT_SHORT}
-        return f"sh -c '{_RECEIVE % found}'"
+        words = {"mark": self.mark, "length": len(self.ahead), "otherwise": CUT_SHORT}
+        return f"sh -c '{_RECEIVE % words}'"
 
     @property
     def ahead(self) -> bytes:

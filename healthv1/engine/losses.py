@@ -26,10 +26,10 @@ TIMEOUT = 20  # seconds
 
 def whole(environment: str) -> Bound:
     """Return what `bound` does. Raises `SecretsError` when the backend is gone that a host was deployed from."""
-    found = bound(environment)
-    if _gone(secret.backend for secret in found.secrets):
+    bindings = bound(environment)
+    if _gone(secret.backend for secret in bindings.secrets):
         refuse_lost(environment)
-    return found
+    return bindings
 
 
 def refuse_lost(environment: str) -> None:
@@ -43,14 +43,14 @@ def refuse(session: Session) -> None:
 
     Hosts that were left out are asked too. Who cannot be asked says nothing.
     """
-    found = _gone(host.data.get("secrets") for host in session.state.inventory)
-    if not found:
+    gone = _gone(host.data.get("secrets") for host in session.state.inventory)
+    if not gone:
         return
-    told = at_once(list(session.state.inventory), lambda host: _was_deployed(session, host))
-    names = [host.name for host, deployed in told.items() if deployed]
+    deployed_to = at_once(list(session.state.inventory), lambda host: _was_deployed(session, host))
+    names = [host.name for host, deployed in deployed_to.items() if deployed]
     were = "was" if len(names) == 1 else "were"
     what = f"It is missing, although {', '.join(names)} {were} deployed to: new secrets would open nothing there."
-    SecretsError.unless(Fault(where, what, hint) for where, hint in found.items() if names)
+    SecretsError.unless(Fault(where, what, hint) for where, hint in gone.items() if names)
 
 
 def _gone(backends: Iterable[object]) -> dict[str, str]:

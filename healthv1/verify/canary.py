@@ -132,8 +132,8 @@ def _seen(step: Callable[[], None]) -> str:
 
 def _pause(answer: Answer) -> int:
     """Return the seconds after which it is let through, as the answer says."""
-    told = answer.headers.get("retry-after", "")
-    return min(int(told) + 1, LONGEST) if told.isdecimal() else AGAIN
+    after = answer.headers.get("retry-after", "")
+    return min(int(after) + 1, LONGEST) if after.isdecimal() else AGAIN
 
 
 def query(row: str) -> str:

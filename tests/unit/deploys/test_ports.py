@@ -109,10 +109,10 @@ def test_a_program_that_listens_is_found_and_one_that_is_ours_is_not():
             done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
             return Listeners().process(done.stdout.splitlines())
 
-        (listener,) = told(*claims).others
+        (listener,) = told(*claims).rivals
         assert set(ports) <= told(*claims).busy
         assert (listener.port, listener.address) == (ports[0], "127.0.0.1")
         assert listener.program.startswith(("python", "pytest"))
         assert listener.who.endswith(".service") or listener.who == f"process {os.getpid()}"
         assert told(Claimed(ports[0], "us", ("127.0.0.1",), "*")) == ((), frozenset())
-        assert told(Claimed(ports[0], "us", ("127.0.0.1",), "*", only_if="/nothing/there")).others == (listener,)
+        assert told(Claimed(ports[0], "us", ("127.0.0.1",), "*", only_if="/nothing/there")).rivals == (listener,)
