@@ -28,7 +28,8 @@ function say() { if (name != "" && !(name in said)) { said[name]; print name "\t
 END { say() }' | sed -E 's#//[^/@ ]*@#//#g; s/Sub-process .* error message is: //'; }"""
 
 # Which repositories cannot be read, without a trace on the host: their signed summaries are fetched into a folder of
-# its own, and none of the lists, for the owner's stay as they are. Nothing of his is run after it.
+# its own, and none of the lists, for the owner's stay as they are. Nothing of his is run after it. Below /var/lib/apt,
+# for apt makes what it needs only there.
 UNREAD = rf"""export LC_ALL=C
 {_REFUSED}
 at=$(mktemp -d /var/lib/apt/health-v1.XXXXXX) || exit 0; trap 'rm -rf "$at"' EXIT; trap 'exit 1' HUP INT TERM
