@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from pyinfra.api.command import QuoteString, StringCommand
@@ -63,8 +64,11 @@ drop role "{role}";
 
 
 @operation()
-def role(cluster: Cluster, role: str, password: Secret) -> Commands:
-    """Have a role that logs in with this password, is a member of nothing, and has no power of its own."""
+def role(cluster: Cluster, role: str, password: Secret, unseen: str = "") -> Commands:
+    """Have a role that logs in with this password, is a member of nothing, and has no power of its own.
+
+    + unseen: what no plan sees before it logs in as it is meant to.
+    """
     found = _found(cluster, (role,))
     if found is None:
         return
@@ -72,7 +76,9 @@ def role(cluster: Cluster, role: str, password: Secret) -> Commands:
     if not mended:
         host.noop(f"{role} is as it should be")
     for change, statements in mended:
-        tell(cluster, change)
+        hidden = bool(unseen) and change.action == "update"
+        why = f"{change.why}, and {unseen} cannot be seen before it logs in with that" if hidden else change.why
+        tell(cluster, replace(change, why=why))
         yield _psql(cluster, statements)
 
 

@@ -230,6 +230,7 @@ def _roles(cluster: Cluster, stack: Stack) -> None:
         cluster=cluster,
         role=stack.database_owner,
         password=stack.database_owner_password,
+        unseen=f"what {stack.database} lacks",
     )
     holder(name="Have the role that holds the API's rights", cluster=cluster, role=stack.database_user)
     members(

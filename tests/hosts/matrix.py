@@ -13,6 +13,7 @@ HIDING = {
     "api: a release that lost a file, and another chosen",
     "environment: a directory in the way",
     "environment: an empty file, readable for everybody",
+    "postgresql: a login with another password",
     "user: an account that was removed and comes again",
 }
 """Behind these is what no plan can see, such as whether a migration is due: an apply stops there, and says so."""
