@@ -35,9 +35,11 @@ def _with_its_files(stack: Stack, release: str, arguments: str) -> str:
 def prepare(stack: Stack, version: str, cluster: Cluster | None = None) -> str:
     """Return shell that moves the database to `version` and adds the rows that every deployment has.
 
+    The first admin's password comes on stdin: it is for the one moment in which there is no admin yet.
+
     + cluster: where the database is on this host; what was looked at is noted then.
     """
-    done = f"{_as_owner(stack, version, 'migrate run')}\n{_as_owner(stack, version, 'seed')}"
+    done = f"{_as_owner(stack, version, 'migrate run')} </dev/null\n{_as_owner(stack, version, 'seed --admin')}"
     return f"{done}\n{{ {_looked(stack, version, cluster)} || true; }} > {NOTED}" if cluster else done
 
 
@@ -58,7 +60,7 @@ def _looked(stack: Stack, version: str, cluster: Cluster) -> str:
 
 def prepared(stack: Stack, version: str) -> str:
     """Return a test that succeeds when no migration of `version` is pending and every such row is there."""
-    return _as_owner(stack, version, "seed --check")
+    return _as_owner(stack, version, "seed --check --admin")
 
 
 def nothing_due(stack: Stack, version: str, cluster: Cluster | None = None) -> str:

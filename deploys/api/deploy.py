@@ -51,6 +51,7 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool, clu
             was=f'basename "$(readlink {stack.current})"',
             test=nothing_due(stack, version, cluster),
             command=prepare(stack, version, cluster),
+            stdin=lambda: f"{stack.admin_password.reveal()}\n",
             after=(f"{releases}/{version}",),
         )
     link(name="Choose the release", path=stack.current, target=f"releases/{version}", ours=True)

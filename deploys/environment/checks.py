@@ -10,14 +10,17 @@ def checks(stack: Stack) -> list[Check]:
     env, owner = f"{stack.home}/.env", f"{stack.home}/.env.owner"
     stray, twice = f"grep -qvE '^[A-Z][A-Z0-9_]*=' {env}", f"cut -d= -f1 {env} | sort | uniq -d"
     return [
-        Check(
-            f"{env} is for {stack.user} alone",
-            f'test "$(stat -c "%a %U %G" {env})" = "600 {stack.user} {stack.user}"',
-            "run: healthv1 apply ENV",
+        *(
+            Check(
+                f"{path} is for root alone: systemd hands over what is in it",
+                f'test "$(stat -c "%a %U %G" {path})" = "600 root root" && ! runuser -u {stack.user} -- cat {path}',
+                "run: healthv1 apply ENV",
+            )
+            for path in (env, owner)
         ),
         Check(
-            f"{stack.user} cannot read how the schema's owner logs in",
-            f'test "$(stat -c "%a %U %G" {owner})" = "600 root root" && ! runuser -u {stack.user} -- cat {owner}',
+            "The first admin's password is not kept on this host",
+            f"! grep -q ^INITIAL_ADMIN_PASSWORD= {env} {owner}",
             "run: healthv1 apply ENV",
         ),
         Check(
@@ -26,7 +29,7 @@ def checks(stack: Stack) -> list[Check]:
             "run: healthv1 apply ENV",
         ),
         Check(
-            # Read, not sourced: the file belongs to the API's account, and this runs as root.
+            # Read, not sourced: this runs as root.
             "The master key is 32 bytes, and so is one that is accepted besides",
             f"sed -nE 's/^MASTER_KEY(_ALSO_ACCEPTED)?=//p' {env} | {{ keys=0; while read -r key; do keys=$((keys+1))"
             '; test "$(printf %s "$key" | base64 -d | wc -c)" -eq 32 || exit 1; done; test $keys -gt 0; }',

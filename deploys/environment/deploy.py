@@ -23,8 +23,6 @@ def deploy_environment(settings: Environment, stack: Stack, topology: Topology) 
         path=env,
         content=lambda: env_file(literal(variables(settings, stack, topology))),
         mode="0600",
-        user=stack.user,
-        group=stack.user,
         secret=True,
         ours=True,
     )

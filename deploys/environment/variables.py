@@ -94,9 +94,9 @@ def _services(settings: Environment, stack: Stack, topology: Topology) -> dict[s
 
 
 def owner_variables(stack: Stack, topology: Topology) -> dict[str, str]:
-    """Return what migrations and seeding are told besides: the schema's owner, past the pooler, and whom to begin with.
+    """Return what migrations and seeding are told besides: the schema's owner, past the pooler, and who verifies.
 
-    The API cannot read it.
+    The API cannot read it. The first admin's password is not among it: seeding gets that once, and nobody keeps it.
     """
     password = stack.database_owner_password.reveal()
     at = _url("postgresql", stack.database_owner, password, topology.database, stack.postgresql_port)
@@ -104,7 +104,6 @@ def owner_variables(stack: Stack, topology: Topology) -> dict[str, str]:
     return {
         "MIGRATION_DATABASE_URL": f"{at}/{stack.database}{tls}",
         "APPLICATION_ROLE": stack.database_user,
-        "INITIAL_ADMIN_PASSWORD": stack.admin_password.reveal(),
         "VERIFICATION_PASSWORD": stack.verification_password.reveal(),
     }
 

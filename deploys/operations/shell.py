@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from pyinfra.api.command import QuoteString, StringCommand
@@ -19,7 +20,7 @@ def ensure(
     command: str,
     after: tuple[str, ...] = (),
     settled_by: tuple[str, ...] = (),
-    stdin: str = "",
+    stdin: Callable[[], str] = str,
     was: str = "",
 ) -> Commands:
     """Run `command` unless `test` succeeds, and fail unless `test` succeeds afterwards.
@@ -28,6 +29,7 @@ def ensure(
     + test: a shell command without side effects, that also answers before anything is installed.
     + after: targets of earlier changes that make it necessary even while `test` still succeeds.
     + settled_by: targets of earlier changes that bring it about.
+    + stdin: what the command reads, asked for only once it is due: it may be a secret.
     + was: a shell command that prints in a few words what is there before, for the plan.
     """
     needed = not host.get_fact(Succeeds, test=test) or promised(*after)
@@ -38,4 +40,4 @@ def ensure(
         return
     announce(changes[0])
     script = f'set -eu\n{command}\nsh -c "$1" >/dev/null 2>&1 || {{ echo "it ran, yet is not true: $1" >&2; exit 1; }}'
-    yield StringCommand("sh", "-c", QuoteString(script), "ensure", QuoteString(test), _stdin=stdin)
+    yield StringCommand("sh", "-c", QuoteString(script), "ensure", QuoteString(test), _stdin=stdin())

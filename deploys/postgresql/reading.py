@@ -56,7 +56,7 @@ def readable(cluster: Cluster, stack: Stack, reading: Reading) -> None:
         change=Change("schema", f"postgres.{SCHEMA}", "update", "how readers are made"),
         test=cluster.holds(_makes(digest)),
         command=f"{cluster.psql} postgres -f -",
-        stdin=template("postgresql/reading.sql", digest=digest, **values)(),
+        stdin=template("postgresql/reading.sql", digest=digest, **values),
     )
     ensure(
         name="Let readers read",
@@ -66,7 +66,7 @@ def readable(cluster: Cluster, stack: Stack, reading: Reading) -> None:
         after=(stack.current,),  # a release may bring tables
         stdin=template(
             "postgresql/readable.sql", database=stack.database, reader=READER, withheld=_quoted(reading.withheld)
-        )(),
+        ),
     )
 
 
@@ -79,7 +79,7 @@ def unread(cluster: Cluster, stack: Stack) -> None:
         ),
         test=f"! {{ {cluster.holds(_exists())}; }}",
         command=f"{cluster.psql} postgres -f -",
-        stdin=template("postgresql/unread.sql", database=stack.database, maker=MAKER, reader=READER)(),
+        stdin=template("postgresql/unread.sql", database=stack.database, maker=MAKER, reader=READER),
     )
 
 

@@ -64,9 +64,9 @@ def environment(database, redis_server):
 
 @pytest.fixture
 def run(command, environment):
-    def run(*arguments, **changes):
-        env = {**environment, **changes}
-        return subprocess.run([command, *arguments], env=env, capture_output=True, text=True, check=False, timeout=20)
+    def run(*arguments, stdin="", **changes):
+        argv, env = [command, *arguments], {**environment, **changes}
+        return subprocess.run(argv, env=env, input=stdin, capture_output=True, text=True, check=False, timeout=20)
 
     return run
 

@@ -204,6 +204,25 @@ def test_the_first_admin_keeps_a_changed_password_and_the_verifier_follows_the_b
     assert (before[0] == after[0], before[1] == after[1]) == (True, False)
 
 
+def test_the_first_admins_password_may_come_on_stdin_for_the_one_moment_in_which_there_is_none(migrated, run):
+    verifying = {"VERIFICATION_PASSWORD": "first-verification"}
+    assert run("seed", **verifying).stdout == "added 6 rows\n"
+    assert run("seed", "--check", **verifying).returncode == 0
+    assert run("seed", "--check", "--admin", **verifying).returncode == 3
+    for given, words in (("", "is neither set nor given on stdin"), ("1qaz2wsx3edc4rfv\n", "10,000 most common")):
+        refused = run("seed", "--admin", stdin=given, **verifying)
+        assert refused.returncode == 78
+        assert refused.stderr.startswith("Error: INITIAL_ADMIN_PASSWORD: ")
+        assert words in refused.stderr
+        assert given.strip() == "" or given.strip() not in refused.stderr
+    assert run("seed", "--admin", stdin="first-admin-password\n", **verifying).stdout == "added 1 rows\n"
+    stored = "SELECT password_hash FROM health.users WHERE username = 'admin'"
+    before = migrated.sql(stored)
+    assert run("seed", "--check", "--admin", **verifying).returncode == 0
+    assert run("seed", "--admin", stdin="another-admin-password\n", **verifying).returncode == 0
+    assert migrated.sql(stored) == before
+
+
 def test_a_username_is_one_persons(clinic):
     wanted = {"username": clinic.clinician.username, "password": "long-enough-password", "roles": ["auditor"]}
     assert clinic.admin.ask("POST", "/v1/users", wanted).status == 409

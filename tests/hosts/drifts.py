@@ -204,7 +204,7 @@ DRIFTS = [
         "an account that was removed and comes again",
         "health-v1",
         "systemctl stop 'health-v1-api@*'; userdel health-v1",
-        'test "$(stat -c %U:%G /opt/health-v1/data /opt/health-v1/.env | sort -u)" = health-v1:health-v1',
+        'test "$(stat -c %U:%G /opt/health-v1/data /opt/health-v1/logs | sort -u)" = health-v1:health-v1',
     ),
     Drift(
         "user",

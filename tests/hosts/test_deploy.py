@@ -100,7 +100,7 @@ def test_the_api_runs_unprivileged_from_the_current_release(deployed):
         assert eye.socket(f"tcp://127.0.0.1:{port}").is_listening
     assert eye.file("/opt/health-v1/current").is_symlink
     env = eye.file("/opt/health-v1/.env")
-    assert (env.user, env.group, env.mode) == ("health-v1", "health-v1", 0o600)
+    assert (env.user, env.group, env.mode) == ("root", "root", 0o600)
     owners = deployed.shell("ps -o user= -p $(systemctl show -p MainPID --value health-v1-api@8080)")
     assert owners.split() == ["health-v1"]
 

@@ -43,7 +43,7 @@ def _rows(clinic):
 
 def _places(world):
     """Return the lines of what has to stay where it is: releases, the certificate, who owns what."""
-    listed = "cd /opt/health-v1; md5sum releases/*/COMPLETE; stat -c '%n %U %a' data logs .env"
+    listed = "cd /opt/health-v1; md5sum releases/*/COMPLETE; stat -c '%n %U %a' data logs"
     lineages = "ls /etc/letsencrypt/live; openssl x509 -serial -noout -in /etc/nginx/tls/health-v1.pem"
     return set(world.shell(f"{listed}; {lineages}; ls /etc/postgresql/17; id health-v1").splitlines())
 
@@ -113,3 +113,9 @@ def test_an_upgrade_that_is_killed_amid_keeps_every_row_session_and_release(earl
     assert places - _places(earlier_host) == set()
     assert earlier_host.shell(f"systemctl is-active {' '.join(UNITS)}").split() == ["active"] * len(UNITS)
     assert _begun(earlier_host) == begun, "what holds data and sessions was not interrupted"
+
+    # A release that was kept starts with the files as this version has them.
+    kept = "$(ls /opt/health-v1/releases | grep -v $(basename $(readlink /opt/health-v1/current)))"
+    earlier_host.shell(f"ln -sfn releases/{kept} /opt/health-v1/current; systemctl restart health-v1-api@8081")
+    assert '"ready"' in earlier_host.shell("curl -fsS 127.0.0.1:8081/health/ready")
+    assert earlier_host.shell("stat -c %U /opt/health-v1/.env") == "root\n"

@@ -15,6 +15,11 @@ def parser() -> ArgumentParser:
     seeding.add_argument(
         "--check", action="store_true", help="change nothing; exit 3 while a migration or a row is missing"
     )
+    seeding.add_argument(
+        "--admin",
+        action="store_true",
+        help="an admin is among them, whose first password is INITIAL_ADMIN_PASSWORD or a line on stdin",
+    )
     seeding.set_defaults(run="standing.fill")
     _keys(verbs.add_parser("keys", help="check the master key, or move to new keys"))
     _secrets(verbs.add_parser("secrets", help="try secrets on what they open"))

@@ -1,5 +1,7 @@
 """The rows that every deployment has: roles, organizations, the first admin, and the user that verifies."""
 
+from collections.abc import Callable
+
 from pydantic import SecretStr
 from sqlalchemy import Connection, text
 
@@ -34,22 +36,37 @@ INSERT_USER_ROLE = text(
 UPDATE_HASH = text("UPDATE health.users SET password_hash = :hash WHERE username = :username")
 
 
-def seed(settings: MigrationSettings, *, keep: bool = True) -> int:
-    """Return how many rows were missing. They are added, unless they are not to be kept."""
+def seed(
+    settings: MigrationSettings,
+    *,
+    keep: bool = True,
+    admin: bool = False,
+    first_password: Callable[[], SecretStr] | None = None,
+) -> int:
+    """Return how many rows were missing. They are added, unless they are not to be kept.
+
+    + admin: whether an admin is among them, also where no password of his is known.
+    + first_password: asked for it where there is no admin yet, and the settings have none.
+    """
     with owner_connection(settings) as connection:
         added = sum(connection.execute(INSERT_ROLE, row).rowcount for row in ROLES)
         added += sum(connection.execute(INSERT_ORGANIZATION, row).rowcount for row in ORGANIZATIONS)
-        added += _admin(connection, settings.initial_admin_password)
+        added += _admin(connection, settings.initial_admin_password, wanted=admin, ask=first_password)
         added += _verification(connection, settings.verification_password)
         if keep:
             connection.commit()
         return added
 
 
-def _admin(connection: Connection, password: SecretStr | None) -> int:
+def _admin(
+    connection: Connection, password: SecretStr | None, *, wanted: bool, ask: Callable[[], SecretStr] | None
+) -> int:
     """Who exists keeps the password that they chose."""
-    if password is None or _stored(connection, "admin"):
+    if _stored(connection, "admin"):
         return 0
+    password = ask() if password is None and ask else password
+    if password is None:
+        return 1 if wanted else 0
     return _add(connection, "admin", "default", password, ["admin"])
 
 
