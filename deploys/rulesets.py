@@ -18,6 +18,10 @@ BUILT_IN = ("INPUT", "FORWARD", "OUTPUT")
 
 _RULE = re.compile(r"-A ufw6?-user-(?:input|output|forward) .*")
 _PORT = re.compile(r"ufw-user-input(?: -s (\S+))? -p (tcp|udp) --dport ([0-9:]+)(?: -s (\S+))? -j ACCEPT")
+# What a visitor of the website may not exceed: of an address, or of a network of IPv6.
+_WEB = r"ufw-user-input -p tcp -m multiport --dports (\S+) (?:--syn|--tcp-flags FIN,SYN,RST,ACK SYN)"
+_CONNECTIONS = re.compile(rf"{_WEB} -m connlimit --connlimit-above (\d+) --connlimit-mask (\d+) .*")
+_NEW = re.compile(rf"{_WEB} -m hashlimit --hashlimit-above (\d+)/sec --hashlimit-burst (\d+) .* web\d+-\d+-(\d+)\b.*")
 _UFWS = re.compile(r"-[AN] ufw6?-.*|-A (?:INPUT|FORWARD|OUTPUT) -j ufw6?-\S+")
 # Objects of their own: Docker's, libvirt's and fail2ban's, which put them there again whenever they like.
 _OTHERS = re.compile(r".* -[jg] (?:DOCKER|LIBVIRT_|f2b-|fail2ban-).*|.* --match-set f2b-.*|.* -[io] (?:docker|virbr).*")
@@ -101,11 +105,21 @@ def named(lines: Iterable[str]) -> set[str]:
 
 def name(line: str) -> str:
     text = re.sub(r" -m (tcp|udp)(?= )", "", line.removeprefix("-A ").replace("ufw6-", "ufw-"))
+    if found := _CONNECTIONS.fullmatch(text):
+        ports, number, bits = found.groups()
+        return f"{ports}/tcp beyond {number} connections of {_visitor(bits)}"
+    if found := _NEW.fullmatch(text):
+        ports, rate, burst, bits = found.groups()
+        return f"{ports}/tcp beyond {burst} new connections at once, {rate} a second, of {_visitor(bits)}"
     found = _PORT.fullmatch(text)
     if not found:
         return text
     before, protocol, port, after = found.groups()
     return f"{port}/{protocol} from {_source(before or after)}"
+
+
+def _visitor(bits: str) -> str:
+    return "an address" if bits == "32" else f"a /{bits}"
 
 
 def _source(text: str | None) -> str:

@@ -57,8 +57,14 @@ deploy_ufw(
     topology=topology,
     parts=here.parts(),
     vault=reading.vault_addresses if reading else (),
+    bounds=here.settings(Nginx).bounds,
 )
-deploy_fail2ban(settings=here.settings(Fail2ban), topology=topology, parts=here.parts())
+deploy_fail2ban(
+    settings=here.settings(Fail2ban),
+    topology=topology,
+    parts=here.parts(),
+    clinics=here.settings(Nginx).clinics,
+)
 deploy_sshd(settings=here.settings(Sshd))
 barrier("base")
 
@@ -97,6 +103,8 @@ if here.plays("database"):
 
 # What the world sees.
 if here.plays("edge"):
-    deploy_nginx(settings=here.settings(Nginx), stack=stack, topology=topology)
+    deploy_nginx(
+        settings=here.settings(Nginx), stack=stack, topology=topology, origins=environment.cors_allowed_origins
+    )
     deploy_certbot(settings=here.settings(Certbot), stack=stack)
 barrier("edge")

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from deploys.marks import MANAGED
 
+OURS = "nginx"
+"""The mark of an Nginx that is ours."""
 ETC = "/etc/nginx/"
 MAIN = f"{ETC}nginx.conf"
 ROOM = 64

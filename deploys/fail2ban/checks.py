@@ -24,18 +24,20 @@ def enforced(jails: tuple[str, ...]) -> str:
     ours = " ".join(jails)
     # One start of the client for all jails: it takes longer than all the rest. It quotes jails and addresses.
     bans = "fail2ban-client banned | tr '{' '\\n'"
+    # A set without a rule that refuses who is in it bans nobody.
     compare = (
         f"{{ {_KERNEL}; echo; {bans}; }} | awk -F \"'\" -v ours=' {ours} '"
-        """ '$0 == "" { told = 1 } !told && last == "set" { jail = $0; sub(/^addr6?-set-/, "", jail) } !told {
- has[jail, $0]; last = $0 } told && index(ours, " " $2 " ") { for (i = 4; i < NF; i += 2)
- if ($i !~ "/" && !(($2, $i) in has)) lost = 1 } END { exit lost }'"""
+        """ '$0 == "" { told = 1 } !told && last == "set" { set = jail = $0; sub(/^addr6?-set-/, "", jail) } !told {
+ within[jail, $0] = set; if ($0 ~ /^@/) ruled[substr($0, 2)]; last = $0 }
+ told && index(ours, " " $2 " ") { for (i = 4; i < NF; i += 2)
+ if (!(($2, $i) in within) || !(within[$2, $i] in ruled)) lost = 1 } END { exit lost }'"""
     )
     return f"{_PATH}; same() {{ {compare}; }}; same || {{ sleep 1; same; }}"
 
 
 # The whole way of a real ban in $jail: through the server and its action into the kernel, and out again.
 _BAN = f"""{_PATH}
-in_kernel() {{ {_KERNEL} | grep -qxF {DOCUMENTATION}; }}
+in_kernel() {{ {_KERNEL} | grep -qxF {DOCUMENTATION} && {_KERNEL} | grep -qxF "@addr-set-$jail"; }}
 until_() {{ i=0; until "$@"; do i=$((i + 1)); [ $i -lt 40 ] || return 1; sleep 0.2; done; }}
 not() {{ ! "$@"; }}
 trap 'fail2ban-client unban {DOCUMENTATION} >/dev/null' EXIT

@@ -29,13 +29,18 @@ JAILS = "/etc/fail2ban/jail.d/health-v1.local"  # .local: read after all that th
 SERVER = "/etc/fail2ban/fail2ban.d/health-v1.local"
 EFFECT = "nobody is banned for a moment; bans come back"
 OURS_ALONE = "nobody is banned by our jails for a moment; bans come back, and other jails go on"
+ACTION = "/etc/fail2ban/action.d/health-v1-nftables.conf"
 LIMITS = "/etc/fail2ban/filter.d/health-v1-nginx-limits.conf"
+SCANS = "/etc/fail2ban/filter.d/health-v1-nginx-scans.conf"
 FORMER_LIMITS = "/etc/fail2ban/filter.d/nginx-limits.conf"
 LOG = "/var/log/nginx/health-v1-access.log"
 
 
 @deploy("Fail2ban")
-def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]) -> None:
+def deploy_fail2ban(
+    settings: Fail2ban, topology: Topology, parts: Iterable[str], clinics: tuple[str, ...] = ()
+) -> None:
+    """Have guessers and scanners banned. `clinics`: networks of many people, never banned from the website."""
     edge = "edge" in parts
     found = host.get_fact(FoundJails)
     how = standing(host.get_fact(Marks).get("fail2ban", ""), found)
@@ -61,7 +66,7 @@ def deploy_fail2ban(settings: Fail2ban, topology: Topology, parts: Iterable[str]
             content=recovery.text(),
             test_in_place=recovery.TAKEN_UP,
         )
-    _jails(settings, topology, edge, names=jails, switched_off=off, spared=found.spared)
+    _jails(settings, topology, edge, names=jails, switched_off=off, spared=found.spared, clinics=clinics)
     _run(how == BESIDE, jails, edge)
     if how == FORMER:
         absent(name="Remove the filter of an earlier version", path=FORMER_LIMITS)
@@ -82,6 +87,7 @@ def _nginx() -> None:
             f"install -m 0640 -o www-data -g adm /dev/null {log}",
         )
     file(name="Write how rejections are read", path=LIMITS, content=template("fail2ban/health-v1-nginx-limits.conf"))
+    file(name="Write how scans are read", path=SCANS, content=template("fail2ban/health-v1-nginx-scans.conf"))
 
 
 def _jails(settings: Fail2ban, topology: Topology, edge: bool, **values: object) -> None:
@@ -89,10 +95,11 @@ def _jails(settings: Fail2ban, topology: Topology, edge: bool, **values: object)
     file(
         name="Write what spares operators",
         path=SPARE,
-        content=template("fail2ban/health-v1-spare", days=settings.spare_logins_of_days),
+        content=template("fail2ban/health-v1-spare", days=settings.spare_logins_of_days, never=never),
         mode="0755",
         test='sh -n "$1"',
     )
+    file(name="Write how networks are banned", path=ACTION, content=template("fail2ban/health-v1-nftables.conf"))
     file(
         name="Write the jails",
         path=JAILS,
@@ -113,7 +120,7 @@ def _jails(settings: Fail2ban, topology: Topology, edge: bool, **values: object)
 def _run(beside: bool, jails: tuple[str, ...], edge: bool) -> None:
     """Have the jails at work. Beside the owner's, ours begin anew by themselves: his go on with his bans."""
     at_work = f"{running(jails)} && {{ {enforced(jails)}; }}"
-    watched = (JAILS, LIMITS) if edge else (JAILS,)
+    watched = (ACTION, JAILS, LIMITS, SCANS) if edge else (ACTION, JAILS)
     unit(
         name="Run fail2ban",
         unit=UNIT,

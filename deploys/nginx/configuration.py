@@ -5,12 +5,16 @@ from __future__ import annotations
 import hashlib
 
 from deploys.component import template
+from deploys.nginx.limits import limits
 from deploys.nginx.places import Place
 from deploys.nginx.settings import Nginx
+from deploys.nginx.visitors import networks
 from deploys.sites import ROOM, room
 from deploys.stack import Stack, Topology
 
 Version = tuple[int, ...]
+Origins = tuple[str, ...]
+"""Of pages that may read answers: the API's own, and nginx's."""
 LOGS = "/var/log/nginx/health-v1"
 """What the names of both log files begin with."""
 NOBODY = "/etc/nginx/tls/nobody.pem"
@@ -30,19 +34,32 @@ def whole(settings: Nginx, stack: Stack, place: Place) -> str:
     return template("nginx/nginx.conf", settings=settings, logs=LOGS, room=needed, usual=ROOM)()
 
 
-def site(settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place) -> str:
+def site(
+    settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place, origins: Origins = ()
+) -> str:
     """Return sites-available/health-v1."""
-    return _site(settings, stack, topology, version, place, generation(settings, stack, topology, version, place))
+    mark = generation(settings, stack, topology, version, place, origins)
+    return _site(settings, stack, topology, version, place, origins, mark)
 
 
-def generation(settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place) -> str:
+def generation(
+    settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place, origins: Origins = ()
+) -> str:
     """Return a digest of our files. `nginx -s reload` ends with 0 also when the new files are not taken up."""
     text = "" if place.beside else whole(settings, stack, place)
-    text += _site(settings, stack, topology, version, place, mark="")
+    text += _site(settings, stack, topology, version, place, origins, mark="")
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _site(settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place, mark: str) -> str:
+def _site(
+    settings: Nginx,
+    stack: Stack,
+    topology: Topology,
+    version: Version,
+    place: Place,
+    origins: Origins,
+    mark: str,
+) -> str:
     return template(
         "nginx/health-v1",
         settings=settings,
@@ -56,6 +73,10 @@ def _site(settings: Nginx, stack: Stack, topology: Topology, version: Version, p
         bodies=BODIES,
         logs=LOGS,
         generation=mark,
+        origins=origins,
+        by=f"by_{settings.ipv6_network}",
+        visitors=tuple(networks(settings.ipv6_network)),
+        limits=tuple(limits(settings)),
     )()
 
 

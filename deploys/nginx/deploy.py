@@ -21,15 +21,15 @@ from deploys.operations.change import Change
 from deploys.operations.files import directory
 from deploys.operations.foreign import refuse_foreign
 from deploys.operations.shell import ensure
-from deploys.sites import MAIN, ROOM, room
+from deploys.sites import MAIN, OURS, ROOM, room
 from deploys.stack import Stack, Topology
 
 KEY, LOG_MODE = ("root", "root", "0600"), ("adm", "0640")
 
 
 @deploy("Nginx")
-def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology) -> None:
-    machine, ours = host.get_fact(MachineState), host.get_fact(Marks).get("nginx") == places.OURS
+def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology, origins: configuration.Origins) -> None:
+    machine, ours = host.get_fact(MachineState), host.get_fact(Marks).get("nginx") == OURS
     long = room(stack.names) > ROOM
     # An Nginx of ours is asked nothing, unless another site may answer for one of our names, or makes room for them.
     found = Found() if ours and not stack.aliases and not long else host.get_fact(NginxState)
@@ -40,8 +40,8 @@ def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology) -> None:
     place = replace(stand(settings.ipv6 and machine.ipv6, elsewhere), roomy=roomy)
     if here and roomy:
         refuse_foreign(room_for(found, stack.names))
-    site = configuration.site(settings, stack, topology, version, place)
-    generation = configuration.generation(settings, stack, topology, version, place)
+    site = configuration.site(settings, stack, topology, version, place, origins)
+    generation = configuration.generation(settings, stack, topology, version, place, origins)
     prepare = partial(_prepare, stack, version, place)
     if here:
         owned(settings, configuration.whole(settings, stack, place), stack, site, generation, prepare, place)

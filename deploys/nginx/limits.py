@@ -18,12 +18,15 @@ from deploys.stack import LOOPBACK, Stack
 
 MOST = 400
 """Requests that are sent for one claim. Where they are not enough, the limit is looked for in the configuration."""
+STREAMS = 50  # requests that are sent at the same time
 SPARE = 10  # requests beyond what is let through
+LINES = 6  # of a location in the site, at most
 WITHIN = 2  # seconds: what is let through meanwhile is sent besides
 
 _DRAWN = """127.$(od -An -N3 -tu1 /dev/urandom | awk '{ print 64 + $1 % 64 "." $2 "." 1 + $3 % 254 }')"""
 _TRIED = """since=$(date +%s%3N)
-refused=$(curl -ksZ --noproxy '*' --max-time 10 --interface "{source}" --connect-to '::{at}' -X POST -o /dev/null \\
+refused=$(curl -ksZ --noproxy '*' --max-time 10 --parallel-max {streams} --interface "{source}" \\
+  --connect-to '::{at}' -X POST -o /dev/null \\
   -w '%{{http_code}}\\n' 'https://{domain}{path}?n=[1-{requests}]' | grep -cx 429 || true)
 took=$(($(date +%s%3N) - since)) passed=$(({requests} - refused))
 echo "of {requests} requests within $took ms $passed were let through, and $refused were answered 429"
@@ -36,12 +39,31 @@ fi"""
 
 @dataclass(frozen=True)
 class Limit:
+    """One limit per visitor. Its zone is named after its key: with another one, nginx would not take up a zone."""
+
+    name: str
+    who: str
+    """`by_64` of everybody but clinics, `of_clinics_by_64`."""
+    counts: str
+    """Which requests count: a regular expression for "1 POST", which is what a clinic posts, and 0 for all others."""
+
+    @property
+    def zone(self) -> str:
+        return f"health_{self.name}_{self.who}"
+
+    @property
+    def key(self) -> str:
+        """Of a request that does not count it is empty."""
+        return f"${self.zone}"
+
+
+@dataclass(frozen=True)
+class Rate(Limit):
     what: str
     path: str
-    zone: str
     rate: int
     seconds: int
-    """`rate` requests in so many, of each address."""
+    """`rate` requests in so many, of each visitor."""
     burst: int
 
     @property
@@ -55,38 +77,69 @@ class Limit:
 
     def zone_line(self, memory: int) -> str:
         unit = {1: "s", 60: "m"}[self.seconds]
-        return f"limit_req_zone $binary_remote_addr zone={self.zone}:{memory}m rate={self.rate}r/{unit};"
+        return f"limit_req_zone {self.key} zone={self.zone}:{memory}m rate={self.rate}r/{unit};"
 
     @property
-    def lines(self) -> tuple[str, str]:
-        """The site's lines that put it into force, one after the other."""
-        return f"location {self.path} {{", f"limit_req zone={self.zone} burst={self.burst} nodelay;"
+    def line(self) -> str:
+        return f"limit_req zone={self.zone} burst={self.burst} nodelay;"
 
 
-def limits(settings: Nginx) -> tuple[Limit, ...]:
-    """Return those that the settings have."""
+@dataclass(frozen=True)
+class AtOnce(Limit):
+    number: int
+
+    def zone_line(self, memory: int) -> str:
+        return f"limit_conn_zone {self.key} zone={self.zone}:{memory}m;"
+
+    @property
+    def line(self) -> str:
+        return f"limit_conn {self.zone} {self.number};"
+
+
+def limits(settings: Nginx) -> Iterator[Rate | AtOnce]:
+    """Yield those that the settings have."""
     if not settings.rate_limits:
-        return ()
-    return (
-        Limit("API", "/v1/", "health_limit_api", settings.api_rate, 1, settings.api_burst),
-        Limit("login", "/v1/auth/", "health_limit_auth", settings.auth_rate, 60, settings.auth_burst),
+        return
+    by = f"by_{settings.ipv6_network}"
+    yield from _of(settings, by, "0", 1)
+    if settings.clinics:
+        yield from _of(settings, f"of_clinics_{by}", "1", settings.clinic_factor)
+    yield AtOnce("bodies", by, "", settings.bodies_at_once)
+
+
+def _of(settings: Nginx, who: str, clinic: str, times: int) -> Iterator[Rate | AtOnce]:
+    of = f"^{clinic} "
+    rate, burst = settings.api_rate * times, settings.api_burst * times
+    yield Rate("api", who, of, "API", "/v1/", rate, 1, burst)
+    rate, burst = settings.auth_rate * times, settings.auth_burst * times
+    yield Rate("auth", who, f"{of}(?!OPTIONS$)", "login", "/v1/auth/", rate, 60, burst)
+    rate, burst = settings.api_rate * times, settings.api_burst * times
+    yield Rate("preflight", who, f"{of}OPTIONS$", "preflight", "/v1/auth/", rate, 1, burst)
+    yield AtOnce("requests", who, of, settings.requests_at_once * times)
+
+
+def tried(settings: Nginx) -> tuple[Rate, ...]:
+    """Return those that are tried from the host, which is no clinic."""
+    return tuple(
+        limit
+        for limit in limits(settings)
+        if isinstance(limit, Rate) and limit.name in {"api", "auth"} and "clinics" not in limit.who
     )
 
 
 def checks(settings: Nginx, stack: Stack, place: Place) -> Iterator[Check]:
     """Yield what holds of each limit. Where there is none, nothing is claimed of it."""
-    for limit in limits(settings):
+    for limit in tried(settings):
         much = f"{limit.at_once} requests at once and {limit.rate} {'a second' if limit.seconds == 1 else 'a minute'}"
-        configured = _configured(limit, settings.limit_memory)
         if limit.requests > MOST:
             claim = f"The {limit.what}'s rate limit of {much} is configured: too many to be tried"
-            yield Check(claim, configured, "run: healthv1 apply ENV")
+            yield Check(claim, _configured(limit, settings.limit_memory), "run: healthv1 apply ENV")
         else:
             claim = f"The {limit.what}'s rate limit bites beyond {much}"
-            yield Check(claim, _tried(limit, stack, place, configured), "run: healthv1 apply ENV")
+            yield Check(claim, _tried(limit, settings, stack, place), "run: healthv1 apply ENV")
 
 
-def _tried(limit: Limit, stack: Stack, place: Place, configured: str) -> str:
+def _tried(limit: Rate, settings: Nginx, stack: Stack, place: Place) -> str:
     """Return a test that asks more often than is allowed, all at once: so many pass, and no more."""
     at = reached_at(place)
     drawn = not at.startswith("[")  # IPv6 has one loopback address, whose last try may count still
@@ -100,17 +153,18 @@ def _tried(limit: Limit, stack: Stack, place: Place, configured: str) -> str:
         at_once=limit.at_once,
         rate=limit.rate,
         seconds=limit.seconds,
+        streams=min(STREAMS, settings.requests_at_once),
     )
-    return f"{tried} || exit 1\n{_SLOW.format(configured=configured)}"
+    return f"{tried} || exit 1\n{_SLOW.format(configured=_configured(limit, settings.limit_memory))}"
 
 
-def _configured(limit: Limit, memory: int) -> str:
+def _configured(limit: Rate, memory: int) -> str:
     """Return a test that succeeds when the configuration has the limit; whether the workers have it is told besides."""
     text = "nginx -T 2>/dev/null | sed 's/^ *//'"
-    zone, (location, line) = limit.zone_line(memory), limit.lines
+    location = shlex.quote(f"location {limit.path} {{")
     return (
-        f"{text} | grep -xF {shlex.quote(zone)} && "
-        f"{text} | grep -xF -A 1 {shlex.quote(location)} | grep -xF {shlex.quote(line)}"
+        f"{text} | grep -xF {shlex.quote(limit.zone_line(memory))} && "
+        f"{text} | grep -xF -A {LINES} {location} | grep -xF {shlex.quote(limit.line)}"
     )
 
 

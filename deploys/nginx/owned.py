@@ -16,7 +16,7 @@ from deploys.operations.files import absent, directory, file, link
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
-from deploys.sites import MAIN, STOCK_SITE, THEIRS
+from deploys.sites import MAIN, OURS, STOCK_SITE, THEIRS
 from deploys.stack import Stack
 from deploys.stamps import APPLIED
 
@@ -42,8 +42,8 @@ def owned(
     ensure(
         name="Mark Nginx as ours",
         change=Change("mark", "nginx", "create", "nobody else's sites are there"),
-        test=marked("nginx", places.OURS),
-        command=f"{_OURS_OR_VACANT}\n{mark('nginx', places.OURS)}",
+        test=marked("nginx", OURS),
+        command=f"{_OURS_OR_VACANT}\n{mark('nginx', OURS)}",
     )
     packages(name="Install nginx", names=PACKAGES)
     ensure(

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 
 from deploys.sites import Listen, Served, Site, includes
 
-OURS = "nginx"
-"""The mark of an Nginx that is ours."""
 AVAILABLE = "/etc/nginx/sites-available/health-v1"
 ENABLED = "/etc/nginx/sites-enabled/health-v1"
 LINK, FILE = "/etc/nginx/sites-enabled/zz-health-v1", "/etc/nginx/conf.d/zz-health-v1.conf"

@@ -6,31 +6,30 @@ from collections.abc import Iterable
 
 from deploys.component import Check
 from deploys.rulesets import PROGRAMS, UFW, Family
-from deploys.ufw.rules import matches, of_family
-from deploys.ufw.settings import Allow
+from deploys.ufw.rules import Bound, Rule, matches, of_family
 
 # Whatever else loads rules at boot may throw ufw's away.
 _RIVALS = ("nftables.service", "netfilter-persistent.service", "firewalld.service")
 
 
-def lets_in(rules: Iterable[Allow]) -> str:
+def lets_in(rules: Iterable[Rule]) -> str:
     """Return a test that succeeds if the kernel lets `rules` in by way of ufw, and drops what nobody let in."""
     rules = tuple(rules)
     return f"PATH=$PATH:/usr/sbin:/sbin; {_in_kernel(rules, 4)} && {_if_ipv6(_in_kernel(rules, 6))}"
 
 
-def _in_kernel(rules: Iterable[Allow], family: Family) -> str:
+def _in_kernel(rules: Iterable[Rule], family: Family) -> str:
     program, ufw = PROGRAMS[family], UFW[family]
     tests = [
         f"{program} -S INPUT | grep -qx -- '-P INPUT DROP'",
         f"{program} -C INPUT -j {ufw}-before-input",
         f"{program} -C {ufw}-before-input -j {ufw}-user-input",
-        *(f"{program} -C {ufw}-user-input {matches(rule)}" for rule in of_family(rules, family)),
+        *(f"{program} -C {ufw}-user-input {matches(rule, family)}" for rule in of_family(rules, family)),
     ]
     return " && ".join(tests)
 
 
-def _lets_in_no_more_than(rules: Iterable[Allow], family: Family) -> str:
+def _lets_in_no_more_than(rules: Iterable[Rule], family: Family) -> str:
     program, ufw = PROGRAMS[family], UFW[family]
     return (
         f"test $({program} -S {ufw}-user-input | grep -c '^-A') -eq {len(of_family(rules, family))}"
@@ -42,11 +41,15 @@ def _if_ipv6(test: str) -> str:
     return f"{{ test ! -e /proc/net/if_inet6 || {{ {test}; }}; }}"
 
 
-def checks(rules: tuple[Allow, ...]) -> list[Check]:
+def _claim(rule: Rule) -> str:
+    return f"The kernel refuses {rule}" if isinstance(rule, Bound) else f"The kernel lets in {rule}"
+
+
+def checks(rules: tuple[Rule, ...]) -> list[Check]:
     apply = "run: healthv1 apply ENV; read: ufw status verbose"
     return [
         Check("ufw's rules are in force: the kernel drops what comes in unasked", lets_in(()), apply),
-        *(Check(f"The kernel lets in {rule}", lets_in([rule]), apply) for rule in rules),
+        *(Check(_claim(rule), lets_in([rule]), apply) for rule in rules),
         Check(
             "The kernel lets nothing else in",
             f"PATH=$PATH:/usr/sbin:/sbin; {_lets_in_no_more_than(rules, 4)}"

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
+from deploys.bounds import Bounds
 from deploys.component import template
 from deploys.facts.marks import Marks
+from deploys.facts.nginx import NginxState
 from deploys.facts.ssh import ssh_ports
 from deploys.operations.claims import claim
 from deploys.operations.files import file
@@ -17,6 +19,7 @@ from deploys.operations.packages import packages
 from deploys.operations.rivals import made_room, unrivalled
 from deploys.operations.units import unit
 from deploys.rulesets import UFW
+from deploys.sites import OURS
 from deploys.stack import Stack, Topology
 from deploys.ufw.checks import checks, lets_in
 from deploys.ufw.rules import rules, tuples
@@ -31,10 +34,17 @@ _RESTORABLE = {
 
 @deploy("Firewall")
 def deploy_ufw(
-    settings: Ufw, stack: Stack, topology: Topology, parts: Iterable[str], vault: Iterable[str] = ()
+    settings: Ufw,
+    stack: Stack,
+    topology: Topology,
+    parts: Iterable[str],
+    vault: Iterable[str] = (),
+    bounds: Bounds | None = None,
 ) -> None:
-    ssh = ssh_ports()
-    wanted = rules(settings.extra, stack, topology, parts, ssh, vault)
+    """Enforce the rules. `bounds`: what one visitor of the website may have; None: all."""
+    ssh, parts = ssh_ports(), frozenset(parts)
+    bounds = None if "edge" in parts and _owner_has_sites() else bounds
+    wanted = rules(settings.extra, stack, topology, parts, ssh, vault, bounds)
     texts = {
         family: template("ufw/user.rules", ufw=ufw, tuples=tuples(wanted, family), logging=settings.logging)()
         for family, ufw in UFW.items()
@@ -72,3 +82,8 @@ def deploy_ufw(
         probe=lets_in(Allow(port=port) for port in ssh),
     )
     claim("ufw", checks(wanted))
+
+
+def _owner_has_sites() -> bool:
+    """Whether others than us serve visitors at the same ports: they are not ours to count."""
+    return host.get_fact(Marks).get("nginx") != OURS and bool(host.get_fact(NginxState).theirs)

@@ -3,14 +3,34 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
+from deploys.bounds import Bounds
 from deploys.faults import Fault, Refused
 from deploys.rulesets import Family
 from deploys.stack import Stack, Topology
 from deploys.ufw.settings import Allow
 
 _ANYWHERE: dict[Family, str] = {4: "0.0.0.0/0", 6: "::/0"}
+_WEB = (80, 443)
+_IPV4 = 32  # bits
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What one visitor of the website may not exceed. It stands before the rules that let visitors in."""
+
+    beyond: Callable[[int], str]
+    """iptables' match of what exceeds it, given how many bits of an address count."""
+    ipv6_network: int
+    what: str
+
+    def __str__(self) -> str:
+        return f"{ports(_WEB)}/tcp beyond {self.what} of an address, or of a /{self.ipv6_network}"
+
+
+Rule = Allow | Bound
 
 
 def rules(
@@ -20,12 +40,14 @@ def rules(
     parts: Iterable[str],
     ssh: Iterable[int],
     vault: Iterable[str] = (),
-) -> tuple[Allow, ...]:
+    bounds: Bounds | None = None,
+) -> tuple[Rule, ...]:
     """Return all rules of a host that plays `parts`, the ports of SSH first. `vault` makes logins for the database."""
     parts = frozenset(parts)
-    found = [Allow(port=port) for port in ssh]
+    found: list[Rule] = [Allow(port=port) for port in ssh]
     if "edge" in parts:
-        found += [Allow(port=80), Allow(port=443)]
+        found += _bounded(bounds) if bounds else []
+        found += [Allow(port=port) for port in _WEB]
     if "database" in parts:
         ports = (stack.postgresql_port, stack.redis_port)
         found += [_from(address, port) for address in topology.remote(topology.api) for port in ports]
@@ -44,22 +66,58 @@ def _from(address: str, port: int) -> Allow:
     return Allow(port=port, source=address)
 
 
-def matches(rule: Allow) -> str:
+def _bounded(bounds: Bounds) -> list[Rule]:
+    at_once, rate, burst = bounds.connections, bounds.rate, bounds.burst
+    # The kernel keeps a table by its name, with the figures that it was made with.
+    table = f"web{rate}-{burst}"
+    return [
+        *(Allow(port=port, source=source) for source in bounds.exempt for port in _WEB),
+        Bound(
+            lambda mask: f"-m connlimit --connlimit-above {at_once} --connlimit-mask {mask} --connlimit-saddr",
+            bounds.ipv6_network,
+            f"{at_once} connections",
+        ),
+        Bound(
+            lambda mask: (
+                f"-m hashlimit --hashlimit-above {rate}/sec --hashlimit-burst {burst} --hashlimit-mode srcip"
+                f" --hashlimit-name {table}-{mask} --hashlimit-srcmask {mask}"
+            ),
+            bounds.ipv6_network,
+            f"{burst} new connections at once, {rate} a second,",
+        ),
+    ]
+
+
+def ports(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, numbers))
+
+
+def matches(rule: Rule, family: Family) -> str:
     """Return the rule in iptables' words."""
+    if isinstance(rule, Bound):
+        new = f"-p tcp -m multiport --dports {ports(_WEB)} --syn"
+        return f"{new} {rule.beyond(rule.ipv6_network if family == 6 else _IPV4)} -j REJECT --reject-with tcp-reset"
     source = f" -s {rule.source}" if rule.source else ""
     return f"-p {rule.protocol} --dport {rule.port}{source} -j ACCEPT"
 
 
-def of_family(rules: Iterable[Allow], family: Family) -> list[Allow]:
-    return [rule for rule in rules if not rule.source or ipaddress.ip_network(rule.source).version == family]
+def of_family(rules: Iterable[Rule], family: Family) -> list[Rule]:
+    return [rule for rule in rules if isinstance(rule, Bound) or _is_of(rule, family)]
 
 
-def tuples(rules: Iterable[Allow], family: Family) -> list[tuple[str, str]]:
-    """Return, per rule, the comment that `ufw status` reads and the rule that the kernel is given."""
-    return [
-        (
-            f"allow {rule.protocol} {rule.port} {_ANYWHERE[family]} any {rule.source or _ANYWHERE[family]} in",
-            matches(rule),
-        )
-        for rule in of_family(rules, family)
-    ]
+def _is_of(rule: Allow, family: Family) -> bool:
+    return not rule.source or ipaddress.ip_network(rule.source).version == family
+
+
+def tuples(rules: Iterable[Rule], family: Family) -> list[tuple[str, str]]:
+    """Return, per rule, the comment that `ufw status` reads and the rule that the kernel is given.
+
+    ufw's own words have none for a bound: it leaves that out of its list, and of its file when it writes that anew.
+    """
+    return [(_comment(rule, family), matches(rule, family)) for rule in of_family(rules, family)]
+
+
+def _comment(rule: Rule, family: Family) -> str:
+    if isinstance(rule, Bound):
+        return ""
+    return f"allow {rule.protocol} {rule.port} {_ANYWHERE[family]} any {rule.source or _ANYWHERE[family]} in"

@@ -15,7 +15,8 @@ from pyinfra.api.host import Host
 
 from deploys.facts.marks import Marks
 from deploys.facts.nginx import NginxState
-from deploys.nginx.places import OURS, claiming
+from deploys.nginx.places import claiming
+from deploys.sites import OURS
 from deploys.stack import Stack
 from healthv1.engine.connector import FastSSH
 from healthv1.engine.session import Session, run

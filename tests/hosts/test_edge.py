@@ -151,7 +151,7 @@ def test_port_80_serves_challenges_and_nobody_elses_name(deployed):
 
 
 HEADERS = {
-    "strict-transport-security": "max-age=31536000; includeSubDomains",
+    "strict-transport-security": "max-age=31536000",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
@@ -260,9 +260,12 @@ def test_verify_uses_up_nobodys_limit_and_sees_when_one_is_gone(mended, driver):
 def test_other_limits_are_tried_as_they_are_set_or_read_where_trying_would_be_a_flood(broken, project):
     with (project / "group_data" / "sandbox.py").open("a") as data:
         data.write("\nfrom deploys.nginx.settings import Nginx\n")
-        data.write("nginx = Nginx(auth_rate=60, auth_burst=60, api_burst=5000)\n")
+        clinics = f"clinics=({broken.running.gateway!r},)"
+        data.write(f"nginx = Nginx(auth_rate=60, auth_burst=60, api_burst=5000, {clinics}, connections=200)\n")
     broken.must("apply", "sandbox", "--yes", cwd=project)
+    assert broken.json("apply", "sandbox", "--yes", cwd=project)[1]["changes"] == 0
     assert _broken_claims(broken, cwd=project) == []
+    assert "429" not in _many(broken, "/v1/auth/login", 100), "people of a clinic were shut out"
     broken.shell(LIFT)
     assert _broken_claims(broken, cwd=project) == [
         "The API's rate limit of 5001 requests at once and 10 a second is configured: too many to be tried",

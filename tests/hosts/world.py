@@ -126,13 +126,13 @@ class World:
             f"ssh://{at.user}@{at.address}", ssh_identity_file=at.ssh_key, ssh_extra_args=extra, sudo=True
         )
 
-    def curl(self, *arguments, url="/health/ready"):
+    def curl(self, *arguments, url="/health/ready", stdin=None):
         """Ask the website from this machine with curl, trusting only the root that the sandbox issues under."""
         found = self.running
         name = f"{found.domain}:443:{found.edge.address}"
         url = url if "://" in url else f"https://{found.domain}{url}"
         argv = ["curl", "-sS", "--max-time", "10", "--cacert", found.acme.root_file, "--resolve", name, *arguments, url]
-        return subprocess.run(argv, capture_output=True, text=True, check=False)
+        return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
 
 
 def quoted(text):

@@ -25,6 +25,7 @@ def _jails(edge=True, **changed):
         "names": OWN,
         "switched_off": False,
         "spared": False,
+        "clinics": (),
     }
     text = template("fail2ban/jails.local", edge=edge, log="/a.log", **{**values, **changed})()
     found = configparser.ConfigParser(interpolation=None)
@@ -59,6 +60,11 @@ def test_the_operator_is_spared_in_every_jail_and_so_is_whom_the_owner_spares():
         assert _jails()[name]["ignoreip"] == "127.0.0.0/8 10.0.0.2", name
         assert _jails(spared=True)[name]["ignoreip"] == "127.0.0.0/8 10.0.0.2 %(default/ignoreip)s", name
         assert _jails()[name]["ignorecommand"] == "/spare <ip>", name
+
+
+def test_a_clinic_is_never_banned_from_the_website_and_may_not_guess_at_ssh():
+    found = _jails(clinics=("192.0.2.0/24",))
+    assert [found[name]["ignoreip"].endswith(" 192.0.2.0/24") for name in OWN] == [False, True, True]
 
 
 def test_only_an_edge_host_watches_nginx():
@@ -129,9 +135,12 @@ def test_wrong_values_are_refused_by_name():
 @pytest.fixture
 def spares(tmp_path):
     """Return a function that asks the script of an address, over a journal that says `lines`."""
-    script = template("fail2ban/health-v1-spare", days=30)().replace(
+    never = ("127.0.0.0/8", "10.0.0.2", "2001:db8:5::2", "no-address")
+    script = template("fail2ban/health-v1-spare", days=30, never=never)().replace(
         "/var/lib/health-v1/logins", str(tmp_path / "known")
     )
+    (tmp_path / "hostname").write_text("#!/bin/sh\necho 192.0.2.1 2001:db8:6::1\n")
+    (tmp_path / "hostname").chmod(0o755)
 
     def asked(address, *lines):
         journal = tmp_path / "journalctl"
@@ -167,6 +176,15 @@ def test_who_has_logged_in_with_a_key_is_spared_also_when_the_journal_is_gone(sp
     assert spares(address)
 
 
+def test_a_network_is_spared_for_anybody_in_it_who_may_not_be_shut_out(spares):
+    assert not spares("2001:db8:7::/64")
+    assert spares("2001:db8:7::/64", _said(ACCEPTED.format("2001:db8:7::abc")))
+    assert not spares("2001:db8:7:1::/64")
+    assert spares("2001:db8:5::/64"), "one that is never banned"
+    assert spares("2001:db8:6::/64"), "this host's own"
+    assert not spares("2001:db8:5::3")
+
+
 def test_whose_login_is_long_ago_is_not_spared(spares):
     assert not spares("192.0.2.7", _said(ACCEPTED.format("192.0.2.7"), ago=31 * 86400))
 
@@ -192,21 +210,31 @@ def test_bans_that_the_kernel_has_lost_are_noticed(tmp_path):
         (tmp_path / program).write_text(f'#!/bin/sh\necho "{said}"\n')
         (tmp_path / program).chmod(0o755)
 
-    def kernel(**sets):
+    def kernel(ruled=("sshd", "other", "six"), **sets):
         said = "".join(f"set addr-set-{name} {{ elements = {{ {one} }} }}\n" for name, one in sets.items())
-        says("nft", f"table inet f2b-table {{\n{said}}}".replace("addr-set-six", "addr6-set-other"))
+        rules = "".join(f"tcp dport 22 ip saddr @addr-set-{name} reject\n" for name in ruled)
+        text = f"table inet f2b-table {{\n{said}chain f2b-chain {{\n{rules}}}\n}}"
+        says("nft", text.replace("addr-set-six", "addr6-set-other"))
 
     def holds():
         return subprocess.run(["sh", "-c", enforced(("sshd", "other"))], env=environment, check=False).returncode == 0
 
     says("fail2ban-client", banned)
-    kernel(sshd="192.0.2.1", other="192.0.2.9, 192.0.2.2", six="2001:db8::1")
+    kernel(sshd="192.0.2.1", other="192.0.2.9, 192.0.2.2, 203.0.113.0/24", six="2001:db8::1")
     assert holds()
     kernel(sshd=DOCUMENTATION)
     assert not holds()
-    kernel(sshd="192.0.2.1", other="192.0.2.2")
+    whole = {"sshd": "192.0.2.1", "other": "192.0.2.2, 203.0.113.0/24", "six": "2001:db8::1"}
+    kernel(**whole)
+    assert holds()
+    for missing in whole:
+        kernel(ruled=set(whole) - {missing}, **whole)
+        assert not holds(), "a set that no rule asks bans nobody"
+    kernel(sshd="192.0.2.1", other="192.0.2.2, 203.0.113.0/24")
     assert not holds(), "the last of the last jail"
-    kernel(sshd="192.0.2.9", other="192.0.2.2", six="2001:db8::1", theirs="192.0.2.1")
+    kernel(sshd="192.0.2.1", other="192.0.2.2", six="2001:db8::1")
+    assert not holds(), "a network"
+    kernel(sshd="192.0.2.9", other="192.0.2.2, 203.0.113.0/24", six="2001:db8::1", theirs="192.0.2.1")
     assert not holds(), "another jail's ban of it is not ours"
     says("nft", "")
     assert not holds()

@@ -3,8 +3,11 @@
 import re
 import subprocess
 from dataclasses import replace
+from ipaddress import IPv6Address, ip_network
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from deploys.faults import Refused
 from deploys.nginx import commands, limits
@@ -12,6 +15,7 @@ from deploys.nginx.checks import checks, of_ours
 from deploys.nginx.configuration import generation, site, upstream, whole
 from deploys.nginx.places import Place, Socket, alone
 from deploys.nginx.settings import VERSIONS, Nginx
+from deploys.nginx.visitors import networks
 from deploys.preflight.settings import SUPPORTED
 from deploys.stack import Stack, Topology
 
@@ -68,7 +72,86 @@ def test_the_guides_limits_are_the_defaults_and_can_be_lifted():
     for words in ("rate=10r/s", "burst=20", "rate=5r/m", "burst=10", "limit_req_status 429", '/v1/auth/" 12;'):
         assert words in text
     assert "client_max_body_size 10m;" in text
-    assert "burst=" not in _site(rate_limits=False)
+    lifted = _site(rate_limits=False)
+    assert "burst=" not in lifted
+    assert not re.search(r"limit_(req|conn)(_zone)? ", lifted)
+    assert Nginx(rate_limits=False).bounds is None, "the firewall's go with them"
+
+
+def test_a_zone_is_named_after_its_key_for_nginx_refuses_another_key_once_the_test_has_passed():
+    for settings in ({}, {"ipv6_network": 48}, {"clinics": ("192.0.2.0/24",)}):
+        text = _site(**settings)
+        zones = re.findall(r"^limit_(?:req|conn)_zone \$(\S+) zone=(\S+):", text, re.MULTILINE)
+        assert len(zones) > 4
+        assert all(key == zone for key, zone in zones)
+        assert set(re.findall(r"limit_req zone=(\S+)|limit_conn (\S+)", text)) <= {
+            pair for _, zone in zones for pair in ((zone, ""), ("", zone))
+        }
+    assert "by_64" not in _site(ipv6_network=48)
+
+
+def test_a_clinic_has_limits_of_its_own_and_a_preflight_is_no_login():
+    text = _site(clinics=("192.0.2.0/24",), clinic_factor=30)
+    assert "    192.0.2.0/24 1;" in text.splitlines()
+    assert "zone=health_auth_of_clinics_by_64:10m rate=150r/m;" in text
+    assert "limit_req zone=health_auth_of_clinics_by_64 burst=300 nodelay;" in _directives(text)
+    assert "of_clinics" not in _site()
+    counted = {limit.zone: re.compile(limit.counts) for limit in limits.limits(Nginx(clinics=("192.0.2.0/24",)))}
+
+    def zones(request):
+        return {zone.removeprefix("health_") for zone, counts in counted.items() if counts.search(request)}
+
+    everybodys = {"api_by_64", "requests_by_64", "bodies_by_64"}
+    assert zones("0 POST") == {*everybodys, "auth_by_64"}
+    assert zones("0 OPTIONS") == {*everybodys, "preflight_by_64"}
+    clinics = {"api_of_clinics_by_64", "requests_of_clinics_by_64", "bodies_by_64"}
+    assert zones("1 POST") == {*clinics, "auth_of_clinics_by_64"}
+    assert zones("1 OPTIONS") == {*clinics, "preflight_of_clinics_by_64"}
+
+
+def _visitor(address, bits):
+    """Return whom nginx's map takes an address for: its expressions, read by Python."""
+    for expression, network in networks(bits):
+        if found := re.match(expression.replace("?<", "?P<"), address):
+            return re.sub(r"\$(\w+)", lambda name: found[name[1]], network)
+    return address
+
+
+@given(st.lists(st.sampled_from([0, 0, 0, 1, 0x20, 0xDB8, 0xFFFF]), min_size=8, max_size=8), st.sampled_from([48, 64]))
+def test_whoever_shares_a_network_of_ipv6_is_one_visitor_however_his_address_is_written(groups, bits):
+    address = IPv6Address(sum(group << 16 * (7 - place) for place, group in enumerate(groups)))
+    assume(not address.ipv4_mapped)
+    assert ip_network(_visitor(str(address), bits)) == ip_network((address, bits), strict=False)
+
+
+def test_an_ipv4_address_is_a_visitor_also_where_it_comes_by_a_socket_of_ipv6():
+    assert _visitor("192.0.2.7", 64) == "192.0.2.7"
+    assert _visitor("::ffff:192.0.2.7", 64) == "192.0.2.7"
+
+
+def test_a_body_takes_room_that_all_share_only_where_it_says_how_large_it_is_and_is_counted():
+    text = _site()
+    large = re.search(r'map "\$content_length.*?\n}', text, re.DOTALL)[0]
+    in_memory = re.compile(re.search(r'"~(\S+)" "";', large)[1])
+    for declared, small in (("|", True), ("0|", True), ("99999|", True), ("100000|", False), ("|chunked", False)):
+        assert bool(in_memory.search(declared)) == small, declared
+    assert "client_max_body_size 100000;" in text
+    (block,) = re.findall(r"location = /__large \{.*?\}", text, re.DOTALL)
+    assert "limit_conn health_bodies_by_64 6;" in block
+    assert text.count("client_max_body_size 10m;") == block.count("client_max_body_size 10m;") == 1
+    assert Nginx().bodies_at_once * Nginx().maximum_body * 4 < Nginx().body_memory + 1, "four visitors find room"
+
+
+def test_pages_of_the_apis_origins_may_read_nginxs_own_answers_and_no_others():
+    text = site(Nginx(), STACK, HERE, NEW, alone(ipv6=True), ("https://app.example.com", "https://b.example.com"))
+    origin = re.search(r'map "\$upstream_http_x_request_id\|\$http_origin" .*?\n}', text, re.DOTALL)[0]
+    assert re.findall(r'"\|(\S+)" \$http_origin;', origin) == ["https://app.example.com", "https://b.example.com"]
+    assert 'default "";' in origin
+
+
+def test_hsts_speaks_of_other_names_only_where_it_is_told_to():
+    assert "includeSubDomains" not in _site()
+    assert 'on "max-age=31536000; includeSubDomains";' in _directives(_site(hsts_subdomains=True))
 
 
 def test_a_visitors_address_is_believed_from_trusted_proxies_alone():
@@ -83,7 +166,7 @@ def test_a_visitors_address_is_believed_from_trusted_proxies_alone():
 def test_headers_stand_in_one_place_so_that_no_location_drops_them():
     lines = _site().splitlines()
     assert {len(line) - len(line.lstrip()) for line in lines if line.lstrip().startswith("add_header")} == {4}
-    assert not any("X-XSS" in line or "Access-Control" in line for line in lines)
+    assert not any("X-XSS" in line for line in lines)
 
 
 GUEST = Place((Socket("80", shared=True, http2=False),), (Socket("443"),), beside=True)
@@ -92,7 +175,8 @@ GUEST = Place((Socket("80", shared=True, http2=False),), (Socket("443"),), besid
 @pytest.mark.parametrize("place", [alone(ipv6=True), GUEST], ids=["alone", "beside"])
 def test_nothing_outside_our_blocks_touches_another_site(place):
     lines = [line for line in _site(place=place, trusted_proxies=("10.0.0.0/8",)).splitlines() if line[:1].isalpha()]
-    assert {line.split()[0] for line in lines} == {"upstream", "map", "log_format", "limit_req_zone", "server"}
+    zones = {"limit_req_zone", "limit_conn_zone"}
+    assert {line.split()[0] for line in lines} == {"upstream", "map", "geo", "log_format", "server", *zones}
     for line in lines:
         assert line == "server {" or "health" in line, line
 
@@ -163,6 +247,9 @@ def test_the_mark_of_the_workers_changes_with_either_file():
         ({"api_rate": 0}, "api_rate"),
         ({"worker_connections": 10}, "worker_connections"),
         ({"api_burts": 5}, "did you mean api_burst"),
+        ({"clinics": ("0.0.0.0/0",)}, "evades the rate limits"),
+        ({"ipv6_network": 128}, "ipv6_network"),
+        ({"connections": 2}, "connections"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(changed, words):
@@ -224,7 +311,7 @@ def test_of_limits_that_are_lifted_nothing_is_claimed():
 
 @pytest.mark.parametrize("settings", [{}, {"auth_rate": 60, "auth_burst": 60}, {"api_burst": 200}, {"api_rate": 90}])
 def test_more_is_sent_than_a_limit_lets_through_and_never_more_than_a_stated_number(settings):
-    for limit in limits.limits(Nginx(**settings)):
+    for limit in limits.tried(Nginx(**settings)):
         assert limit.at_once + 2 * limit.rate / limit.seconds < limit.requests <= limits.MOST
 
 

@@ -1,7 +1,10 @@
 """The firewall's rules follow from the parts, read the same in ufw's files and in the kernel; SSH is always there."""
 
+from dataclasses import replace
+
 import pytest
 
+from deploys.bounds import Bounds
 from deploys.component import template
 from deploys.facts.firewall import FirewallState
 from deploys.facts.ssh import SshPorts
@@ -134,6 +137,58 @@ def test_a_rule_stands_in_the_file_of_its_family_alone():
 )
 def test_a_rule_has_one_name_in_the_file_and_in_the_kernel(line, name):
     assert named([line]) == {name}
+
+
+BOUNDS = Bounds(connections=256, rate=100, burst=500, ipv6_network=64, exempt=("10.9.0.0/16",))
+# As `iptables -S` lists them on Debian 12 and 13.
+WEB = "-p tcp -m multiport --dports 80,443 -m tcp --tcp-flags FIN,SYN,RST,ACK SYN"
+AT_ONCE = "-m connlimit --connlimit-above 256 --connlimit-mask {} --connlimit-saddr -j REJECT --reject-with tcp-reset"
+NEW = "-m hashlimit --hashlimit-above 100/sec --hashlimit-burst 500 --hashlimit-mode srcip --hashlimit-name {}"
+REFUSED = "-j REJECT --reject-with tcp-reset"
+LISTED = {
+    4: [f"{WEB} {AT_ONCE.format(32)}", f"{WEB} {NEW.format('web100-500-32')} {REFUSED}"],
+    6: [f"{WEB} {AT_ONCE.format(64)}", f"{WEB} {NEW.format('web100-500-64')} --hashlimit-srcmask 64 {REFUSED}"],
+}
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_what_a_visitor_may_not_exceed_has_one_name_in_the_file_and_in_the_kernel(family):
+    alone = {part: ["10.0.0.1"] for part in ALL}
+    wanted = rules((), STACK, Topology.seen_from("10.0.0.1", alone), ALL, (22,), bounds=BOUNDS)
+    lets_in = ["-p tcp -m tcp --dport 22 -j ACCEPT", "-p tcp -m tcp --dport 80 -j ACCEPT"]
+    lets_in += ["-p tcp -m tcp --dport 443 -j ACCEPT"]
+    lets_in += [f"-s 10.9.0.0/16 -p tcp -m tcp --dport {port} -j ACCEPT" for port in (80, 443) if family == 4]
+    ufw = {4: "ufw", 6: "ufw6"}[family]
+    kernel = [f"-A {ufw}-user-input {rule}" for rule in [*lets_in, *LISTED[family]]]
+    assert named(_text(wanted, family).splitlines()) == named(kernel)
+    assert not any("-m " in name for name in named(kernel))
+
+
+def test_a_visitor_is_refused_ahead_of_what_lets_everybody_in_and_behind_the_proxies():
+    alone = {part: ["10.0.0.1"] for part in ALL}
+    found = rules((), STACK, Topology.seen_from("10.0.0.1", alone), ALL, (22,), bounds=BOUNDS)
+    assert [str(rule) for rule in found] == [
+        "22/tcp from anywhere",
+        "80/tcp from 10.9.0.0/16",
+        "443/tcp from 10.9.0.0/16",
+        "80,443/tcp beyond 256 connections of an address, or of a /64",
+        "80,443/tcp beyond 500 new connections at once, 100 a second, of an address, or of a /64",
+        "80/tcp from anywhere",
+        "443/tcp from anywhere",
+    ]
+    only_database = rules((), STACK, Topology.seen_from("10.0.0.1", CLUSTER), ["database"], (22,), bounds=BOUNDS)
+    assert not any("beyond" in str(rule) for rule in only_database)
+
+
+def test_other_figures_are_other_rules_and_another_table_of_the_kernels():
+    """It goes on with the figures that a table was made with."""
+    texts = set()
+    for changed in ({}, {"connections": 300}, {"rate": 50}, {"burst": 400}, {"ipv6_network": 48}):
+        topology = Topology.seen_from("10.0.0.4", CLUSTER)
+        found = rules((), STACK, topology, ["edge"], (22,), bounds=replace(BOUNDS, **changed))
+        texts.add(frozenset(named(_text(found, 6).splitlines())))
+        assert f"--hashlimit-name web{changed.get('rate', 100)}-{changed.get('burst', 500)}" in _text(found, 6)
+    assert len(texts) == 5
 
 
 def test_what_ufw_and_others_keep_for_themselves_is_no_rule():
