@@ -11,7 +11,7 @@ WORKERS ?= 3
 APT := python3-venv mmdebstrap systemd-container pebble nftables iproute2 openssh-client e2fsprogs util-linux curl \
   postgresql redis-server pgbouncer wrk age jq unzip
 
-.PHONY: help install demo test fuzz check bench clean setup
+.PHONY: help install demo test unit fuzz check bench clean setup
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -21,9 +21,11 @@ install: .venv/.done ## The healthv1 command alone, into .venv
 demo: setup ## From nothing to a verified deployment on a disposable host
 	@$(BIN)/python -m healthv1.demo
 
-test: setup ## Every test: ours, the API's own, and those on real hosts
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target .unit-hosts .unit-operator
+test: unit ## Every test: ours, the API's own, and those on real hosts
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 healthv1_api/tests tests/hosts
+
+unit: setup ## Our tests that need no host and no root
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target .unit-hosts .unit-operator .unit-operator-more
 
 SEED ?= $(shell date +%s)
 fuzz: setup ## Drifts, kills and values drawn by chance, for an hour or two; SEED=… draws the same again
@@ -31,12 +33,15 @@ fuzz: setup ## Drifts, kills and values drawn by chance, for an hour or two; SEE
 	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest --hypothesis-seed=$(SEED) $$(grep -rl hypothesis tests/unit --include 'test_*.py')
 	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 tests/fuzz
 
-# Two processes, not pytest-xdist's workers: gevent, which the engine needs, makes those hang.
-.PHONY: .unit-hosts .unit-operator
+# Processes of their own, not pytest-xdist's workers: gevent, which the engine needs, makes those hang.
+MORE := $(wildcard tests/unit/healthv1/test_[p-z]*.py)
+.PHONY: .unit-hosts .unit-operator .unit-operator-more
 .unit-hosts:
 	@$(BIN)/python -m pytest tests/unit/deploys tests/unit/healthv1/backends
 .unit-operator:
-	@$(BIN)/python -m pytest tests/unit/healthv1 --ignore tests/unit/healthv1/backends
+	@$(BIN)/python -m pytest tests/unit/healthv1 --ignore tests/unit/healthv1/backends $(addprefix --ignore ,$(MORE))
+.unit-operator-more:
+	@$(BIN)/python -m pytest $(MORE)
 
 check: .venv/.done ## Formatting, lint, types and layering
 	@$(BIN)/ruff format --check .

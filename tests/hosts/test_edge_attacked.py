@@ -276,8 +276,8 @@ def test_whatever_cannot_be_read_is_answered_as_a_problem_in_json(deployed, addr
     assert '"TRACE / HTTP/1.1" 405' in logged, "nginx goes on as if it had been a GET"
 
 
-def _with_origin(world, origin, *arguments):
-    status, headers, _ = _answered(world, "-H", f"Origin: {origin}", *arguments, url="/v1/patients")
+def _with_origin(world, origin, *arguments, path="/v1/patients"):
+    status, headers, _ = _answered(world, "-H", f"Origin: {origin}", *arguments, url=path)
     return status, headers.get("access-control-allow-origin"), headers
 
 
@@ -286,8 +286,8 @@ def test_a_page_can_read_nginxs_own_refusals_as_it_can_the_apis(broken):
     from_api = _with_origin(broken, ORIGIN)[2]
     told = ("access-control-allow-origin", "access-control-expose-headers", "vary")
     own = [(413, _with_origin(broken, ORIGIN, *too_large))]
-    broken.curl("-Z", "-o", "/dev/null", url=f"https://{broken.running.domain}/v1/patients?n=[1-40]")
-    own.append((429, _with_origin(broken, ORIGIN)))
+    broken.curl("-Z", "-o", "/dev/null", url=f"https://{broken.running.domain}/v1/auth/login?n=[1-20]")
+    own.append((429, _with_origin(broken, ORIGIN, path="/v1/auth/login")))
     broken.shell("systemctl stop 'health-v1-api@*'; systemctl restart nginx")
     own.append((502, _with_origin(broken, ORIGIN)))
     for expected, (status, _, headers) in own:
