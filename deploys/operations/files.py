@@ -36,6 +36,7 @@ new=$tmp/$(basename -- "$path"); cat > "$new"
 [ "$(wc -c < "$new")" -eq "$2" ] || {{ echo "$path: the content did not arrive whole" >&2; exit 1; }}
 chown -- "$4:$5" "$new"; chmod -- "$3" "$new"
 if [ -f "$path" ] && [ ! -L "$path" ] && cmp -s -- "$path" "$new"; then touch -r "$path" -- "$new"; fi
+sync -- "$new" # a host that loses its power has the old file or the new one, and none that is empty
 [ -z "$6" ] || sh -c "$6" test "$new" >&2
 [ -z "$8" ] || sh -c "$8" >&2
 [ -n "$9" ] || {note_written('"$path"')}
