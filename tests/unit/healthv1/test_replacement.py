@@ -2,6 +2,7 @@
 
 import os
 import time
+from pathlib import Path
 
 from healthv1.replacement import replace
 
@@ -16,3 +17,16 @@ def test_another_process_that_writes_just_now_keeps_its_file_and_what_a_killed_o
     replace(path, "whole")
     assert sorted(file.name for file in tmp_path.iterdir()) == [".plan.json.young.new", "plan.json"]
     assert path.read_text() == "whole"
+
+
+def test_a_text_is_on_the_disk_before_it_takes_the_old_ones_place_and_so_is_its_name_afterwards(tmp_path, monkeypatch):
+    done = []
+    fsync, rename = os.fsync, Path.replace
+    monkeypatch.setattr(
+        os, "fsync", lambda file: (done.append(str(Path(f"/proc/self/fd/{file}").readlink())), fsync(file))
+    )
+    monkeypatch.setattr(Path, "replace", lambda *paths: (done.append("renamed"), rename(*paths)))
+    replace(tmp_path / "plan.json", "whole")
+    text, *rest = done
+    assert text.startswith(f"{tmp_path}/.plan.json.")
+    assert rest == ["renamed", str(tmp_path)]
