@@ -21,6 +21,9 @@ class Host:
         answer = self.facts[fact]
         return answer(**arguments) if callable(answer) else answer
 
+    def loop(self, items):
+        yield from items
+
     def noop(self, why):
         self.noops.append(why)
 
