@@ -1,5 +1,6 @@
 """What could lose or betray data if it were done otherwise: written, marked, kept aside, and told to PostgreSQL."""
 
+import stat
 import subprocess
 
 import pytest
@@ -10,7 +11,7 @@ from deploys.cluster import Cluster
 from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.marks import OURS, mark
-from deploys.operations.files import _WRITE
+from deploys.operations.files import _LINK, _MAKE_DIRECTORY, _WRITE
 from deploys.operations.roles import PLAIN, QUIET, holder, members, only_logins, role
 from deploys.stack import Stack
 from tests.unit.asked import asked
@@ -74,6 +75,43 @@ def test_a_copy_is_on_the_disk_before_it_has_its_name_and_before_anything_is_rep
     assert [line.split()[0] for line in told] == ["sync", "mv", "sync", "rm"]
     assert told[0].startswith(f"sync -f {tmp_path}/before/.new.")
     assert told[2] == f"sync -f {tmp_path}/before"
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "directory"])
+def test_what_could_not_be_kept_aside_stays_and_what_was_is_replaced(tmp_path, owner, kind):
+    path, copy = tmp_path / "place/x", tmp_path / "copy"
+    path.parent.mkdir()
+    path.write_text("the only copy\n")
+    rights = (owner["user"], owner["group"])
+
+    def take(aside):
+        return {
+            "file": lambda: shell(_WRITE, path, 5, "0644", *rights, "", "", aside, "ours", stdin="ours\n"),
+            "link": lambda: shell(_LINK, path, "/etc/hostname", aside),
+            "directory": lambda: shell(_MAKE_DIRECTORY, path, "0755", *rights, aside, "", "ours"),
+        }[kind]()
+
+    assert take("exit 3").returncode != 0
+    assert (path.is_symlink(), path.read_text()) == (False, "the only copy\n")
+    assert take(f"cp {path} {copy}").returncode == 0
+    assert copy.read_text() == "the only copy\n"
+    assert {"file": path.is_file() and not path.is_symlink(), "link": path.is_symlink(), "directory": path.is_dir()}[
+        kind
+    ]
+
+
+def test_half_a_copy_is_none_and_nobody_but_root_may_look_at_a_whole_one(tmp_path):
+    path, before, bin_ = tmp_path / "theirs", tmp_path / "before", tmp_path / "bin"
+    path.write_text("the only copy\n")
+    script = keep_aside("file x", [str(path)]).replace(BEFORE, str(before))
+    bin_.mkdir()
+    (bin_ / "tar").write_text('#!/bin/sh\ncase $* in *-xpf*) exit 2;; esac\nexec /usr/bin/tar "$@"\n')
+    (bin_ / "tar").chmod(0o755)
+    assert shell(script, path=bin_).returncode != 0
+    assert (path.read_text(), list(before.iterdir())) == ("the only copy\n", [])
+    (bin_ / "tar").unlink()
+    assert shell(script, path=bin_).returncode == 0
+    assert [stat.S_IMODE(one.stat().st_mode) for one in (before, *before.iterdir())] == [0o700, 0o700]
 
 
 def _password(*numbers):
