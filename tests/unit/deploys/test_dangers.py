@@ -59,6 +59,16 @@ def test_content_that_arrives_short_never_replaces_the_old_file(tmp_path, owner,
     assert path.read_text() == text
 
 
+def test_a_file_is_on_the_disk_before_it_takes_the_old_ones_place(tmp_path, owner, bin_):
+    path = tmp_path / "x.conf"
+    path.write_text("old\n")
+    arguments = (path, 4, "0644", owner["user"], owner["group"], "", "", "", "ours")
+    assert shell(_WRITE, *arguments, stdin="new\n", path=bin_("sync", "mv")).returncode == 0
+    assert [line.split()[0] for line in _log(tmp_path)] == ["sync", "mv"]
+    assert _log(tmp_path)[0].endswith("/x.conf")
+    assert path.read_text() == "new\n"
+
+
 def test_a_mark_is_on_the_disk_before_the_thing_is_made(tmp_path, bin_):
     done = shell(f"set -eu\n{mark('cluster', 'health')}".replace(OURS, f"{tmp_path}/ours"), path=bin_("mv", "sync"))
     assert done.returncode == 0
