@@ -86,12 +86,9 @@ class Place:
 
 
 class Heard(Progress):
-    def __init__(self):
+    def __init__(self, note):
         super().__init__()
-        self.notes = []
-
-    def note(self, sentence):
-        self.notes.append(sentence)
+        self.note = note
 
 
 @contextmanager
@@ -167,5 +164,5 @@ class Hosts:
         with self.opened(limit=limit) as session:
             return saving.saved(session, applying.planner.plan(session), limit)
 
-    def apply(self, *, agree=lambda _plan: True, limit=(), **options):
-        return applying.apply(ENVIRONMENT, limit, agree, Heard(), **options)
+    def apply(self, *, agree=lambda _plan: True, limit=(), note=lambda _sentence: None, **options):
+        return applying.apply(ENVIRONMENT, limit, agree, Heard(note), **options)

@@ -5,7 +5,6 @@ The hosts are folders of this machine; their locks and memories are real.
 
 import re
 
-import gevent
 import pytest
 
 from deploys.facts.lock import KEPT
@@ -59,17 +58,17 @@ def test_a_host_that_somebody_changed_after_it_was_agreed_to_is_not_applied_to_n
 
 
 def test_what_another_operator_changed_while_we_waited_for_the_lock_is_seen_before_it_is_overwritten(hosts):
-    def work():
-        (hosts["web1"] / "site").write_text("bela's")
-        give_back(hosts.places(), BELA)
-
     def agree(_plan):
         take(hosts.places(), BELA)
-        gevent.spawn_later(0.05, work)
         return True
 
+    def note(sentence):
+        if "Waiting for bela@ci" in sentence:
+            (hosts["web1"] / "site").write_text("bela's")
+            give_back(hosts.places(), BELA)
+
     with pytest.raises(Refused, match="is not as it was"):
-        hosts.apply(agree=agree, terms=Terms(wait=20))
+        hosts.apply(agree=agree, note=note, terms=Terms(wait=20))
     assert _untouched(hosts)
     assert (hosts["web1"] / "site").read_text() == "bela's"
 
