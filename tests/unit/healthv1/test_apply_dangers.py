@@ -3,7 +3,9 @@
 The hosts are folders of this machine; their locks and memories are real.
 """
 
+import json
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +18,7 @@ from healthv1.lock import commands
 from healthv1.lock.claim import Claim, HeldBySomebody, Terms
 from healthv1.lock.taking import give_back, take
 from healthv1.saved import saving
-from healthv1.saved.sealed import read
+from healthv1.saved.sealed import now, read
 from tests.unit.healthv1.hosts_here import ENVIRONMENT, Hosts
 
 SITE = "the site"
@@ -142,6 +144,40 @@ def test_a_saved_plan_that_expires_before_its_turn_is_refused(hosts, monkeypatch
     with pytest.raises(Refused, match="before its turn came"):
         hosts.apply(saved=plan, agree=agree)
     assert _untouched(hosts)
+
+
+@pytest.mark.parametrize(
+    ("altered", "limit", "said"),
+    [
+        ({"by": "eve@desk"}, (), "It was altered after it was saved"),
+        ({"limit": ("web1",)}, (), "It was altered after it was saved"),
+        ({"expires": now()}, (), "It expired at"),
+        ({}, ("web1",), "The plan says itself which hosts it is for"),
+    ],
+    ids=["altered", "for other hosts", "expired", "with another limit"],
+)
+def test_a_saved_plan_that_is_not_to_be_believed_is_refused_before_any_host_is_asked(
+    hosts, monkeypatch, altered, limit, said
+):
+    plan = _saved(hosts)
+    hosts.away |= {*hosts.names}
+    monkeypatch.setattr(saving, "inventory_of", hosts.inventory)
+    path = hosts.folder / "plan.json"
+    assert saving.trusted(path, ()) == plan
+    path.write_text(replace(plan, **altered).text())
+    with pytest.raises(Refused, match=said):
+        saving.trusted(path, limit)
+
+
+def test_an_apply_that_failed_is_remembered_as_no_apply_and_who_is_of_the_environment_all_the_same(hosts):
+    plan = _saved(hosts)
+    (hosts["web2"] / "seen/lock").mkdir(parents=True)  # in the way of the copy
+    done = hosts.apply(saved=plan)
+    assert [fault.where for fault in done.faults] == ["web2: "]
+    for name in hosts.names:
+        record = json.loads((hosts.kept(name) / "applied.json").read_text())
+        assert set(record) == {"schema", "environment", "members"}
+        assert [one["name"] for one in record["members"]] == ["web1", "web2"]
 
 
 def test_where_one_host_does_not_answer_no_other_is_changed(hosts):
