@@ -292,8 +292,9 @@ def test_the_doctor_takes_a_master_key_for_exported_only_with_every_version_that
     assert _broken(team) == lacking
     team.escrowed("master_key", 1)
     assert _broken(team) == set()
-    team.backend.change("master_key", lambda found: found.staged(generated(32)).promoted())
-    assert lacking < _broken(team)
+    for step in (lambda found: found.staged(generated(32)), lambda found: found.promoted()):
+        team.backend.change("master_key", step)
+        assert lacking <= _broken(team)
     team.escrowed("master_key", 2)
     assert not lacking & _broken(team)
 
