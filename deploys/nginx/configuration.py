@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 from deploys.component import template
 from deploys.nginx.limits import limits
@@ -73,7 +74,7 @@ def _site(
         bodies=BODIES,
         logs=LOGS,
         generation=mark,
-        origins=origins,
+        origins=tuple(map(re.escape, origins)),
         by=f"by_{settings.ipv6_network}",
         visitors=tuple(networks(settings.ipv6_network)),
         limits=tuple(limits(settings)),

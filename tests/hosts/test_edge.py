@@ -124,10 +124,11 @@ def _plain(world):
 LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 56, "test"])
 
 
-def test_nginx_takes_a_name_of_253_characters(deployed):
+def test_nginx_takes_names_and_origins_of_253_characters(deployed):
     stack, settings, place = Stack(domain=LONGEST), Nginx(), alone(ipv6=True)
     topology, version = Topology.seen_from("127.0.0.1", {"api": ["127.0.0.1"]}), VERSIONS["debian", "13"]
-    texts = {"site": configuration.site(settings, stack, topology, version, place)}
+    origins = tuple(f"https://{name}" for name in (LONGEST, "app.example.com"))
+    texts = {"site": configuration.site(settings, stack, topology, version, place, origins)}
     whole = configuration.whole(settings, stack, place)
     texts["whole"] = whole.replace("/etc/nginx/sites-enabled/*", "/root/longest/site")
     assert "/root/longest/site" in texts["whole"]

@@ -143,10 +143,18 @@ def test_a_body_takes_room_that_all_share_only_where_it_says_how_large_it_is_and
 
 
 def test_pages_of_the_apis_origins_may_read_nginxs_own_answers_and_no_others():
-    text = site(Nginx(), STACK, HERE, NEW, alone(ipv6=True), ("https://app.example.com", "https://b.example.com"))
-    origin = re.search(r'map "\$upstream_http_x_request_id\|\$http_origin" .*?\n}', text, re.DOTALL)[0]
-    assert re.findall(r'"\|(\S+)" \$http_origin;', origin) == ["https://app.example.com", "https://b.example.com"]
-    assert 'default "";' in origin
+    origins = ("https://app.example.com", "https://b.example.com:8443")
+    text = site(Nginx(), STACK, HERE, NEW, alone(ipv6=True), origins)
+    lines = re.search(r'map "\$upstream_http_x_request_id\|\$http_origin" .*?\n}', text, re.DOTALL)[0]
+    assert 'default "";' in lines
+    allowed = re.findall(r'"~(\S+)" \$http_origin;', lines)
+
+    def may_read(told):
+        return any(re.search(one, told) for one in allowed)
+
+    assert all(may_read(f"|{origin}") for origin in origins)
+    others = ("|https://appXexample.com", "|https://app.example.com.evil.test", "|http://app.example.com", "|", "|null")
+    assert not any(may_read(told) for told in (*others, "the-apis-own|https://app.example.com"))
 
 
 def test_hsts_speaks_of_other_names_only_where_it_is_told_to():
