@@ -97,6 +97,14 @@ def test_a_refresh_token_is_good_once_and_its_second_use_ends_the_family(clinic)
     assert "refresh.reused" in {e["action"] for e in clinic.auditor.ask("GET", "/v1/audit?limit=10").document["events"]}
 
 
+def test_a_refresh_token_is_good_for_as_long_as_its_family(clinic):
+    person = clinic.new("clinician")
+    family = f"user_id = (SELECT id FROM health.users WHERE username = '{person.username}')"
+    following = refresh(clinic, person.tokens["refresh_token"]).document
+    clinic.database.sql(f"UPDATE health.refresh_families SET expires_at = now() WHERE {family}")
+    assert refresh(clinic, following["refresh_token"]).status == 401
+
+
 def test_two_refreshes_at_once_are_one_too_many(clinic):
     token = clinic.new("clinician").tokens["refresh_token"]
     with ThreadPoolExecutor(2) as threads:

@@ -4,7 +4,7 @@ import re
 import secrets
 import socket
 from datetime import datetime, timedelta, timezone
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from running.clinic import somebody
@@ -42,7 +42,10 @@ def test_what_another_organization_has_is_not_there(clinic):
     while (claimed := mine.ask("POST", "/v1/queues/lab_orders/claim")).status == 200:
         assert claimed.document["id"] != order["id"]
     assert mine.ask("POST", f"/v1/queues/lab_orders/{order['id']}/complete").status == 409
-    assert made not in mine.ask("GET", f"/v1/patients?limit=100&after={'0' * 8}-0000-0000-0000-{'0' * 12}").text
+    # The page on which it would be the first.
+    page = f"/v1/patients?limit=100&after={UUID(int=UUID(made).int - 1)}"
+    assert clinic.clinician.ask("GET", page).document["patients"][0]["id"] == made
+    assert made not in mine.ask("GET", page).text
     stranger = clinic.database.sql("SELECT id FROM health.users WHERE username = 'admin'")
     events = mine.ask("GET", "/v1/audit?limit=100").document["events"]
     assert stranger not in {event["actor_id"] for event in events}
