@@ -22,7 +22,7 @@ demo: setup ## From nothing to a verified deployment on a disposable host
 	@$(BIN)/python -m healthv1.demo
 
 test: unit ## Every test: ours, the API's own, and those on real hosts
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 healthv1_api/tests tests/hosts
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 --durations 30 healthv1_api/tests tests/hosts
 
 unit: setup ## Our tests that need no host and no root
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target .unit-hosts .unit-operator .unit-operator-more
