@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from running.cache import make_redis
-from running.clinic import ORIGINS, Clinic
+from running.clinic import IDLE, ORIGINS, Clinic
 from running.cluster import make_cluster
 from running.database import make_database, make_roles
 from running.environment import variables
@@ -118,6 +118,7 @@ def open_clinic(cluster, command, migrated_once, redis_server, tmp_path_factory)
     database = make_database(cluster)
     database.become_a_copy_of(migrated_once)
     env = {**variables(database, redis_server[1]), "ENVIRONMENT": "development", "CORS_ALLOWED_ORIGINS": ORIGINS}
+    env["SESSION_TIMEOUT_MINUTES"] = str(IDLE)
     passwords = {name: secrets.token_urlsafe(24) for name in ("INITIAL_ADMIN_PASSWORD", "VERIFICATION_PASSWORD")}
     subprocess.run([command, "seed"], env={**env, **passwords}, check=True)
     service = Service([command], env, tmp_path_factory.mktemp("clinic"))

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 import pytest
-from running.clinic import Clinic
+from running.clinic import IDLE, Clinic
 from running.programs import program
 
 
@@ -156,7 +156,7 @@ def test_a_session_that_is_not_used_ends(clinic, redis_server):
     names = redis("--scan", "--pattern", "session:*")
     lifetimes = [int(redis("ttl", name)[0]) for name in names]
     assert min(lifetimes) > 0
-    assert max(lifetimes) <= 30 * 60
+    assert max(lifetimes) <= IDLE * 60
     assert claims_of(person.tokens["access_token"])["sid"] not in "".join(names)
     redis("flushall")
     clinic.remember_sessions_of(0)

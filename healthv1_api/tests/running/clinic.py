@@ -7,6 +7,8 @@ from functools import cached_property
 from running.database import Database
 from running.service import Answer, Service
 
+IDLE = 240
+"""Minutes that a session may go unused: longer than other tests take that come in between on the same worker."""
 ORIGINS = "https://app.example.org,https://admin.example.org"
 
 
