@@ -14,7 +14,7 @@ import jinja2
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidatorFunctionWrapHandler, field_validator
 from typing_extensions import Self
 
-from deploys.faults import Fault, Refused
+from deploys.faults import Fault, Refused, Wrong
 from deploys.secret import Backend, Secret
 
 __all__ = ["Check", "Port", "Secret", "Settings", "Text", "collecting_faults", "template"]
@@ -125,6 +125,13 @@ _templates = jinja2.Environment(  # noqa: S701 - configuration files, not HTML
     keep_trailing_newline=True,
     finalize=_refuse_reference,
 )
+
+
+def a_list(texts: object) -> object:
+    """Refuse one text where several may be given. Raises `Wrong`."""
+    if isinstance(texts, str):
+        raise Wrong("it is one text", f'write a comma after it: ("{texts}",)')
+    return texts
 
 
 def template(name: str, **values: object) -> Text:

@@ -105,11 +105,11 @@ def named(lines: Iterable[str]) -> set[str]:
 
 def name(line: str) -> str:
     text = re.sub(r" -m (tcp|udp)(?= )", "", line.removeprefix("-A ").replace("ufw6-", "ufw-"))
-    if found := _CONNECTIONS.fullmatch(text):
-        ports, number, bits = found.groups()
+    if connections := _CONNECTIONS.fullmatch(text):
+        ports, number, bits = connections.groups()
         return f"{ports}/tcp beyond {number} connections of {_visitor(bits)}"
-    if found := _NEW.fullmatch(text):
-        ports, rate, burst, bits = found.groups()
+    if new := _NEW.fullmatch(text):
+        ports, rate, burst, bits = new.groups()
         return f"{ports}/tcp beyond {burst} new connections at once, {rate} a second, of {_visitor(bits)}"
     found = _PORT.fullmatch(text)
     if not found:

@@ -8,8 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from deploys.component import Port, Secret, Settings
-from deploys.faults import Wrong
+from deploys.component import Port, Secret, Settings, a_list
 from deploys.names import domain
 
 LOOPBACK = "127.0.0.1"
@@ -17,13 +16,7 @@ Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 Domain = Annotated[str, AfterValidator(domain)]
 
 
-def _is_a_list(names: object) -> object:
-    if isinstance(names, str):
-        raise Wrong("it is one text", 'write a comma after it: ("www.example.com",)')
-    return names
-
-
-Domains = Annotated[tuple[Domain, ...], BeforeValidator(_is_a_list)]
+Domains = Annotated[tuple[Domain, ...], BeforeValidator(a_list)]
 
 
 class Stack(Settings):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from deploys.component import Check
 from deploys.nginx.places import Place
@@ -109,12 +109,11 @@ def limits(settings: Nginx) -> Iterator[Rate | AtOnce]:
 
 def _of(settings: Nginx, who: str, clinic: str, times: int) -> Iterator[Rate | AtOnce]:
     of = f"^{clinic} "
-    rate, burst = settings.api_rate * times, settings.api_burst * times
-    yield Rate("api", who, of, "API", "/v1/", rate, 1, burst)
+    api = Rate("api", who, of, "API", "/v1/", settings.api_rate * times, 1, settings.api_burst * times)
     rate, burst = settings.auth_rate * times, settings.auth_burst * times
+    yield api
     yield Rate("auth", who, f"{of}(?!OPTIONS$)", "login", "/v1/auth/", rate, 60, burst)
-    rate, burst = settings.api_rate * times, settings.api_burst * times
-    yield Rate("preflight", who, f"{of}OPTIONS$", "preflight", "/v1/auth/", rate, 1, burst)
+    yield replace(api, name="preflight", counts=f"{of}OPTIONS$", what="preflight", path="/v1/auth/")
     yield AtOnce("requests", who, of, settings.requests_at_once * times)
 
 
@@ -123,7 +122,7 @@ def tried(settings: Nginx) -> tuple[Rate, ...]:
     return tuple(
         limit
         for limit in limits(settings)
-        if isinstance(limit, Rate) and limit.name in {"api", "auth"} and "clinics" not in limit.who
+        if isinstance(limit, Rate) and limit.name in {"api", "auth"} and limit.counts.startswith("^0 ")
     )
 
 

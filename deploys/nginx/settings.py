@@ -5,10 +5,10 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from deploys.bounds import Bounds
-from deploys.component import Port, Settings
+from deploys.component import Port, Settings, a_list
 
 VERSIONS = {
     ("debian", "12"): (1, 22, 1),
@@ -27,11 +27,12 @@ def _is_network(text: str) -> str:
     except ValueError:
         raise ValueError("give a network like 10.0.0.0/8 or fd00::/8") from None
     if network.prefixlen == 0:
-        raise ValueError("that is everybody: whoever may name his own address evades the rate limits")
+        raise ValueError("that is everybody, and whoever comes from there evades the rate limits")
     return str(network)
 
 
 Network = Annotated[str, AfterValidator(_is_network)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(a_list)]
 Positive = Annotated[int, Field(ge=1)]
 
 
@@ -47,7 +48,7 @@ class Nginx(Settings):
     auth_rate: Positive = 5
     """Requests per minute and visitor to /v1/auth/. A browser's preflight requests count by api_rate."""
     auth_burst: Positive = 10
-    clinics: tuple[Network, ...] = ()
+    clinics: Networks = ()
     """Networks in which many people share few addresses."""
     clinic_factor: Annotated[int, Field(ge=1, le=1000)] = 20
     """So many times the limits of requests hold for a visitor from there."""
@@ -63,7 +64,7 @@ class Nginx(Settings):
     """So many more at once."""
     limit_memory: Positive = 10
     """MB per limit; one MB holds about 8,000 visitors, and the oldest is forgotten first."""
-    trusted_proxies: tuple[Network, ...] = ()
+    trusted_proxies: Networks = ()
     """Networks of proxies in front of this one, whose X-Forwarded-For tells the visitor's address."""
     maximum_body: Positive = 10
     """MB. A body of 100 KB or more has to state its length; to /v1/auth/ 16 KB are enough."""

@@ -77,7 +77,7 @@ def role(cluster: Cluster, role: str, password: Secret, unseen: str = "") -> Com
         host.noop(f"{role} is as it should be")
     for change, statements in mended:
         hidden = bool(unseen) and change.action == "update"
-        why = f"{change.why}, and {unseen} cannot be seen before it logs in with that" if hidden else change.why
+        why = f"{change.why}, and {unseen} cannot be seen before that is mended" if hidden else change.why
         tell(cluster, replace(change, why=why))
         yield _psql(cluster, statements)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from deploys.bounds import Bounds
@@ -14,6 +14,7 @@ from deploys.ufw.settings import Allow
 
 _ANYWHERE: dict[Family, str] = {4: "0.0.0.0/0", 6: "::/0"}
 _WEB = (80, 443)
+_WEB_PORTS = ",".join(map(str, _WEB))
 _IPV4 = 32  # bits
 
 
@@ -21,13 +22,13 @@ _IPV4 = 32  # bits
 class Bound:
     """What one visitor of the website may not exceed. It stands before the rules that let visitors in."""
 
-    beyond: Callable[[int], str]
-    """iptables' match of what exceeds it, given how many bits of an address count."""
+    beyond: str
+    """iptables' match of what exceeds it, with {bits} for how many of an address count."""
     ipv6_network: int
     what: str
 
     def __str__(self) -> str:
-        return f"{ports(_WEB)}/tcp beyond {self.what} of an address, or of a /{self.ipv6_network}"
+        return f"{_WEB_PORTS}/tcp beyond {self.what} of an address, or of a /{self.ipv6_network}"
 
 
 Rule = Allow | Bound
@@ -44,17 +45,17 @@ def rules(
 ) -> tuple[Rule, ...]:
     """Return all rules of a host that plays `parts`, the ports of SSH first. `vault` makes logins for the database."""
     parts = frozenset(parts)
-    found: list[Rule] = [Allow(port=port) for port in ssh]
+    wanted: list[Rule] = [Allow(port=port) for port in ssh]
     if "edge" in parts:
-        found += _bounded(bounds) if bounds else []
-        found += [Allow(port=port) for port in _WEB]
+        wanted += _bounded(bounds) if bounds else []
+        wanted += [Allow(port=port) for port in _WEB]
     if "database" in parts:
         ports = (stack.postgresql_port, stack.redis_port)
-        found += [_from(address, port) for address in topology.remote(topology.api) for port in ports]
-        found += [_from(address, stack.postgresql_port) for address in vault]
+        wanted += [_from(address, port) for address in topology.remote(topology.api) for port in ports]
+        wanted += [_from(address, stack.postgresql_port) for address in vault]
     if "api" in parts:
-        found += [_from(address, port) for address in topology.remote(topology.edge) for port in stack.instances]
-    return tuple(dict.fromkeys([*found, *extra]))
+        wanted += [_from(address, port) for address in topology.remote(topology.edge) for port in stack.instances]
+    return tuple(dict.fromkeys([*wanted, *extra]))
 
 
 def _from(address: str, port: int) -> Allow:
@@ -68,35 +69,28 @@ def _from(address: str, port: int) -> Allow:
 
 def _bounded(bounds: Bounds) -> list[Rule]:
     at_once, rate, burst = bounds.connections, bounds.rate, bounds.burst
-    # The kernel keeps a table by its name, with the figures that it was made with.
-    table = f"web{rate}-{burst}"
+    # The kernel keeps a table of hashlimit's by its name, with the figures that it was made with.
     return [
         *(Allow(port=port, source=source) for source in bounds.exempt for port in _WEB),
         Bound(
-            lambda mask: f"-m connlimit --connlimit-above {at_once} --connlimit-mask {mask} --connlimit-saddr",
+            f"-m connlimit --connlimit-above {at_once} --connlimit-mask {{bits}} --connlimit-saddr",
             bounds.ipv6_network,
             f"{at_once} connections",
         ),
         Bound(
-            lambda mask: (
-                f"-m hashlimit --hashlimit-above {rate}/sec --hashlimit-burst {burst} --hashlimit-mode srcip"
-                f" --hashlimit-name {table}-{mask} --hashlimit-srcmask {mask}"
-            ),
+            f"-m hashlimit --hashlimit-above {rate}/sec --hashlimit-burst {burst} --hashlimit-mode srcip"
+            f" --hashlimit-name web{rate}-{burst}-{{bits}} --hashlimit-srcmask {{bits}}",
             bounds.ipv6_network,
             f"{burst} new connections at once, {rate} a second,",
         ),
     ]
 
 
-def ports(numbers: Iterable[int]) -> str:
-    return ",".join(map(str, numbers))
-
-
 def matches(rule: Rule, family: Family) -> str:
     """Return the rule in iptables' words."""
     if isinstance(rule, Bound):
-        new = f"-p tcp -m multiport --dports {ports(_WEB)} --syn"
-        return f"{new} {rule.beyond(rule.ipv6_network if family == 6 else _IPV4)} -j REJECT --reject-with tcp-reset"
+        beyond = rule.beyond.format(bits=rule.ipv6_network if family == 6 else _IPV4)
+        return f"-p tcp -m multiport --dports {_WEB_PORTS} --syn {beyond} -j REJECT --reject-with tcp-reset"
     source = f" -s {rule.source}" if rule.source else ""
     return f"-p {rule.protocol} --dport {rule.port}{source} -j ACCEPT"
 

@@ -78,22 +78,23 @@ class Attacker:
 
 
 @contextmanager
-def _also_on(*words):
-    subprocess.run(["ip", *words[:1], *words[1:2], "add", *words[2:]], check=True)
+def _also_on(family, kind, *words):
+    """Have this machine's network one address or route richer."""
+    subprocess.run(["ip", family, kind, "add", *words], check=True)
     try:
         yield
     finally:
-        subprocess.run(["ip", *words[:1], *words[1:2], "del", *words[2:]], check=True)
+        subprocess.run(["ip", family, kind, "del", *words], check=True)
 
 
 @pytest.fixture
 def address(deployed):
     """An attacker with one address beside the operator's."""
     gateway = deployed.running.gateway
-    found = gateway.rsplit(".", 1)[0] + ".98"
+    beside = gateway.rsplit(".", 1)[0] + ".98"
     bridge = _bridge(gateway)
-    with _also_on("-4", "addr", f"{found}/24", "dev", bridge):
-        yield Attacker(deployed, found, deployed.running.edge.address)
+    with _also_on("-4", "addr", f"{beside}/24", "dev", bridge):
+        yield Attacker(deployed, beside, deployed.running.edge.address)
     deployed.shell("systemctl restart nginx")  # which forgets whom it has counted
 
 
@@ -155,10 +156,10 @@ def _said(opened, half):
 def _served(world):
     """Return the statuses of somebody else's requests."""
     url = f"https://{world.running.domain}/health/ready?n=[1-{SERVED}]"
-    told = world.curl(
+    statuses = world.curl(
         "--http1.1", "-H", "Connection: close", "--max-time", "60", "-o", "/dev/null", "-w", "%{http_code}\n", url=url
     )
-    return (told.stdout.split() + ["none"] * SERVED)[:SERVED]
+    return (statuses.stdout.split() + ["none"] * SERVED)[:SERVED]
 
 
 FROM_API = 401
@@ -220,8 +221,8 @@ def test_a_body_is_as_large_as_its_route_needs(deployed):
         ("/v1/patients", 11_000_000, 413),
     ):
         given = ("-X", "POST", "--data-binary", "@/dev/stdin")
-        told = deployed.curl(*given, "-o", "/dev/null", "-w", "%{http_code}", url=path, stdin="x" * size)
-        assert told.stdout == str(status), (path, size)
+        answer = deployed.curl(*given, "-o", "/dev/null", "-w", "%{http_code}", url=path, stdin="x" * size)
+        assert answer.stdout == str(status), (path, size)
     # Of a body without a stated length nobody knows beforehand how much room it takes.
     undeclared = ("-T", "-", "-X", "POST", "-o", "/dev/null", "-w", "%{http_code}")
     assert deployed.curl("--http2", *undeclared, url="/v1/patients", stdin="x" * 200_000).stdout == "413"
@@ -284,7 +285,7 @@ def _with_origin(world, origin, *arguments, path="/v1/patients"):
 def test_a_page_can_read_nginxs_own_refusals_as_it_can_the_apis(broken):
     too_large = ("--http1.1", "-X", "POST", "-H", "Content-Length: 99000000")
     from_api = _with_origin(broken, ORIGIN)[2]
-    told = ("access-control-allow-origin", "access-control-expose-headers", "vary")
+    cors = ("access-control-allow-origin", "access-control-expose-headers", "vary")
     own = [(413, _with_origin(broken, ORIGIN, *too_large))]
     broken.curl("-Z", "-o", "/dev/null", url=f"https://{broken.running.domain}/v1/auth/login?n=[1-20]")
     own.append((429, _with_origin(broken, ORIGIN, path="/v1/auth/login")))
@@ -292,5 +293,5 @@ def test_a_page_can_read_nginxs_own_refusals_as_it_can_the_apis(broken):
     own.append((502, _with_origin(broken, ORIGIN)))
     for expected, (status, _, headers) in own:
         assert status == expected
-        assert {name: headers.get(name) for name in told} == {name: from_api[name] for name in told}, status
+        assert {name: headers.get(name) for name in cors} == {name: from_api[name] for name in cors}, status
     assert _with_origin(broken, "https://other.test")[:2] == (502, None)

@@ -63,8 +63,8 @@ def test_the_operator_is_spared_in_every_jail_and_so_is_whom_the_owner_spares():
 
 
 def test_a_clinic_is_never_banned_from_the_website_and_may_not_guess_at_ssh():
-    found = _jails(clinics=("192.0.2.0/24",))
-    assert [found[name]["ignoreip"].endswith(" 192.0.2.0/24") for name in OWN] == [False, True, True]
+    jails = _jails(clinics=("192.0.2.0/24",))
+    assert [jails[name]["ignoreip"].endswith(" 192.0.2.0/24") for name in OWN] == [False, True, True]
 
 
 def test_only_an_edge_host_watches_nginx():

@@ -166,8 +166,8 @@ def test_what_a_visitor_may_not_exceed_has_one_name_in_the_file_and_in_the_kerne
 
 def test_a_visitor_is_refused_ahead_of_what_lets_everybody_in_and_behind_the_proxies():
     alone = {part: ["10.0.0.1"] for part in ALL}
-    found = rules((), STACK, Topology.seen_from("10.0.0.1", alone), ALL, (22,), bounds=BOUNDS)
-    assert [str(rule) for rule in found] == [
+    wanted = rules((), STACK, Topology.seen_from("10.0.0.1", alone), ALL, (22,), bounds=BOUNDS)
+    assert [str(rule) for rule in wanted] == [
         "22/tcp from anywhere",
         "80/tcp from 10.9.0.0/16",
         "443/tcp from 10.9.0.0/16",
@@ -185,9 +185,9 @@ def test_other_figures_are_other_rules_and_another_table_of_the_kernels():
     texts = set()
     for changed in ({}, {"connections": 300}, {"rate": 50}, {"burst": 400}, {"ipv6_network": 48}):
         topology = Topology.seen_from("10.0.0.4", CLUSTER)
-        found = rules((), STACK, topology, ["edge"], (22,), bounds=replace(BOUNDS, **changed))
-        texts.add(frozenset(named(_text(found, 6).splitlines())))
-        assert f"--hashlimit-name web{changed.get('rate', 100)}-{changed.get('burst', 500)}" in _text(found, 6)
+        wanted = rules((), STACK, topology, ["edge"], (22,), bounds=replace(BOUNDS, **changed))
+        texts.add(frozenset(named(_text(wanted, 6).splitlines())))
+        assert f"--hashlimit-name web{changed.get('rate', 100)}-{changed.get('burst', 500)}" in _text(wanted, 6)
     assert len(texts) == 5
 
 
