@@ -35,6 +35,7 @@ ask --cacert /srv/owner/shop.pem --resolve shop.example.net:443:127.0.0.1 https:
 ask -k https://127.0.0.1/
 find /etc/nginx -type f ! -name '*health-v1*' | sort | xargs md5sum; readlink /etc/nginx/sites-enabled/*[!1]
 systemctl show -p ExecMainStartTimestamp -p MainPID -p DropInPaths nginx; systemctl is-enabled nginx
+echo "bounds of ours: $(iptables -S 2>/dev/null | grep -cE 'connlimit|hashlimit')"
 ls -d /var/cache/nginx/shop; stat -c '%U %a %n' /home/web /home/web/shop/index.html"""
 
 PASTS = [

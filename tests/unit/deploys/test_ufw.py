@@ -1,20 +1,25 @@
 """The firewall's rules follow from the parts, read the same in ufw's files and in the kernel; SSH is always there."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from deploys.bounds import Bounds
 from deploys.component import template
 from deploys.facts.firewall import FirewallState
+from deploys.facts.marks import Marks
+from deploys.facts.nginx import Nginx, NginxState
 from deploys.facts.ssh import SshPorts
 from deploys.faults import Refused
 from deploys.operations.change import Change
 from deploys.operations.firewall import LOG_IN, SWITCH, changes_of
 from deploys.operations.rivals import RULES, foreign
 from deploys.rulesets import composed, named
+from deploys.sites import OURS
 from deploys.stack import Stack, Topology
 from deploys.switching import PATIENCE
+from deploys.ufw import deploy
 from deploys.ufw.checks import checks
 from deploys.ufw.rules import rules, tuples
 from deploys.ufw.settings import Allow, Ufw
@@ -178,6 +183,17 @@ def test_a_visitor_is_refused_ahead_of_what_lets_everybody_in_and_behind_the_pro
     ]
     only_database = rules((), STACK, Topology.seen_from("10.0.0.1", CLUSTER), ["database"], (22,), bounds=BOUNDS)
     assert not any("beyond" in str(rule) for rule in only_database)
+
+
+@pytest.mark.parametrize(
+    ("marks", "theirs", "counted"),
+    [({}, (), True), ({}, ("/etc/nginx/conf.d/shop.conf",), False), ({"nginx": OURS}, ("/etc/nginx/x",), True)],
+    ids=["fresh", "an owner's sites", "ours by its mark"],
+)
+def test_visitors_of_an_owners_sites_are_not_ours_to_count(monkeypatch, marks, theirs, counted):
+    facts = {Marks: marks, NginxState: Nginx(theirs=theirs)}
+    monkeypatch.setattr(deploy, "host", SimpleNamespace(get_fact=facts.__getitem__))
+    assert deploy._owner_has_sites() != counted
 
 
 def test_other_figures_are_other_rules_and_another_table_of_the_kernels():
