@@ -19,7 +19,7 @@ help: ## Show this list
 install: .venv/.done ## The healthv1 command alone, into .venv
 
 demo: setup ## From nothing to a verified deployment on a disposable host
-	@$(BIN)/python -m healthv1.demo
+	@$(BIN)/python -m healthv1.cli.demo
 
 test: unit ## Every test: ours, the API's own, and those on real hosts
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 --durations 30 healthv1_api/tests tests/hosts

@@ -21,7 +21,7 @@ from pathlib import Path
 from paramiko import Channel, Transport
 from pyinfra.connectors.ssh import SSHConnector
 
-from healthv1 import cli
+from healthv1.cli.main import main as command
 
 open_session = Transport.open_session
 connect = SSHConnector.connect
@@ -66,7 +66,7 @@ def main() -> None:
     sys.argv[1:] = arguments
     count, started, busy = counting(), time.monotonic(), time.process_time()
     try:
-        cli.main()
+        command()
     finally:
         told = {
             "seconds": time.monotonic() - started,

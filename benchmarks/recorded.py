@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator
 
 from pyinfra.connectors.util import CommandOutput
 
-from healthv1.engine import connector, planner
-from healthv1.engine.questions import Asked, Question, answers, apart
-from healthv1.engine.session import opened
+from healthv1.hosts import connector
+from healthv1.hosts.fact_batches import Asked, Question, answers, apart
+from healthv1.hosts.session import opened
+from healthv1.rollout import planner
 
 heard: dict[str, list[str]] = {}
 

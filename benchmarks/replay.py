@@ -11,7 +11,7 @@ from pathlib import Path
 
 PLACE = Path("/var/lib/simulated")
 END = re.compile(r" 2>/dev/null </dev/null; printf '\\n%s %s\\n' ([0-9a-f]{32}) \$\?\n?")
-"""What healthv1/engine/questions.py writes after each question."""
+"""What healthv1/hosts/fact_batches.py writes after each question."""
 
 text = sys.stdin.read()
 parts = END.split(text)

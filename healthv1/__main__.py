@@ -10,7 +10,7 @@ gc.disable()  # nothing that modules make is garbage, and looking for it takes a
 cooperation.begin()
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # this process reads secrets: a crash writes none to a disk
 
-from healthv1.cli import main
+from healthv1.cli.main import main
 
 gc.freeze()
 gc.enable()

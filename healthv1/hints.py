@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from typing import TypeVar
+from dataclasses import Field, replace
+from typing import Any, ClassVar, Protocol, TypeVar
 
-from healthv1.errors import Fault
-from healthv1.verify.finding import Finding
 
-Hinting = TypeVar("Hinting", Fault, Finding)
+class Hinting(Protocol):
+    """A fault, or what became of a claim."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def hint(self) -> str: ...
+
+
+H = TypeVar("H", bound=Hinting)
 _ENV = re.compile(r"\bENV\b")
 
 
-def named(one: Hinting, environment: str) -> Hinting:
+def named(one: H, environment: str) -> H:
     """Return the fault or finding with a hint that can be run as it stands."""
     return replace(one, hint=_ENV.sub(lambda _: environment, one.hint))

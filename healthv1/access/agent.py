@@ -21,8 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from paramiko.message import Message
 
-from healthv1.access.signing import Credential
 from healthv1.errors import Fault, HostError
+from healthv1.secrets.vault.ssh_certificates import Credential
 
 ADD, LIFETIME, SUCCESS = 25, 1, 6  # draft-ietf-sshm-ssh-agent
 PATIENCE = 5  # seconds

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyinfra.api.host import Host
 
 from healthv1.access.agent import agent
-from healthv1.engine.signing_in import credential_for
+from healthv1.hosts.signing_in import credential_for
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from healthv1.access.leases import Lease
 from healthv1.errors import Fault, HostError
+from healthv1.secrets.vault.database_logins import Lease
 
 SOCKETS = "/var/run/postgresql"
 UNREACHED = 255  # ssh's own exit code

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any
 
-from healthv1 import operator
+from healthv1.output.redaction import redactor
 from healthv1.plan import Step
-from healthv1.redaction import redactor
+from healthv1.workspace import provenance
 
 MOST = 50
 """So many changes are listed; of the others the entry has the number."""
@@ -26,10 +26,10 @@ class Told:
     hosts: tuple[str, ...]
     lock: str = ""
     """A digest of the token of the lock it was made under: whether the run still lives is seen from the lock."""
-    by: str = field(default_factory=operator.name)
-    job: str = field(default_factory=operator.job)
-    revision: str = field(default_factory=operator.revision)
-    toolkit: str = field(default_factory=operator.toolkit)
+    by: str = field(default_factory=provenance.name)
+    job: str = field(default_factory=provenance.job)
+    revision: str = field(default_factory=provenance.revision)
+    toolkit: str = field(default_factory=provenance.toolkit)
 
 
 def body(told: Told, event: str, steps: Sequence[Step], *, host: str = "", **more: Any) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from typing import Any
 from pyinfra.api.host import Host
 
 from deploys.facts.lock import KEPT, Held
-from healthv1.engine.aside import aside, real
-from healthv1.engine.session import opened
 from healthv1.errors import Fault, HostError
+from healthv1.hosts.scripts import aside, real
+from healthv1.hosts.session import opened
 from healthv1.journal import script
-from healthv1.journal.copy import Copy
+from healthv1.journal.local import Copy
+from healthv1.lock.acquire import at_once
 from healthv1.lock.locking import known_by
 from healthv1.lock.place import OnHost, ask
-from healthv1.lock.taking import at_once
 
 SCHEMA = 1
 OPERATOR = "operator"

@@ -16,15 +16,15 @@ from pyinfra.api.host import Host
 
 from deploys.facts.lock import KEPT
 from deploys.operations.change import Change
-from healthv1.engine.aside import aside, real
-from healthv1.engine.session import Session
 from healthv1.errors import Fault, HostError, Refused
+from healthv1.hosts.scripts import aside, real
+from healthv1.hosts.session import Session
 from healthv1.journal import chain, script
 from healthv1.journal.chain import Head
-from healthv1.journal.copy import Copy
 from healthv1.journal.entry import Told, body
+from healthv1.journal.local import Copy
+from healthv1.lock.acquire import at_once
 from healthv1.lock.locking import lock_of
-from healthv1.lock.taking import at_once
 from healthv1.plan import Step
 
 TIMEOUT = 20.0  # seconds

@@ -14,15 +14,15 @@ from pyinfra.api.host import Host
 
 from deploys.facts.lock import Lock
 from deploys.rollout import Rollout
-from healthv1 import operator
-from healthv1.engine.aside import others, reach, real
-from healthv1.engine.session import Session, opened
 from healthv1.errors import Fault, HostError
-from healthv1.interruption import cancelled_as_interrupted, changes_begin
-from healthv1.lock.claim import Claim, HeldBySomebody, Terms, described
-from healthv1.lock.holding import Holding
+from healthv1.hosts.scripts import others, reach, real
+from healthv1.hosts.session import Session, opened
+from healthv1.lock.acquire import at_once, take
+from healthv1.lock.holder import Claim, HeldBySomebody, Terms, described
+from healthv1.lock.lease import Holding
 from healthv1.lock.place import OnHost, Place, ask
-from healthv1.lock.taking import at_once, take
+from healthv1.signals import cancelled_as_interrupted, changes_begin
+from healthv1.workspace import provenance
 
 ASK_AGAIN = 1.0  # seconds
 SAY_AGAIN = 5.0  # seconds
@@ -49,7 +49,7 @@ def locked(session: Session, command: str, terms: Terms, note: Note, *, needed: 
             stack.callback(_leave, strangers)
             places = _places(session, strangers, needed, note)
             changes_begin()
-            claim = Claim(environment, command, _lease(session), terms.reason or operator.revision())
+            claim = Claim(environment, command, _lease(session), terms.reason or provenance.revision())
             _held[environment] = holding = Holding(claim, _taken(places, claim, terms, note), note)
             stack.callback(holding.release)
             stack.callback(_held.pop, environment)

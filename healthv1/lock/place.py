@@ -1,17 +1,46 @@
-"""A host, as the lock sees it: something that runs a script as root, or tells why it does not."""
+"""A host, as the lock sees it: something that runs one short script as root, atomic by flock and by rename."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pyinfra.api.host import Host
 
-from deploys.facts.lock import KEPT, Held
-from healthv1.engine.aside import aside
-from healthv1.lock.script import Verb, script
+from deploys.facts.lock import JUDGED, KEPT, Held
+from healthv1.hosts.scripts import aside
 
 TIMEOUT = 20.0  # seconds
+Verb = Literal["show", "take", "renew", "release"]
+
+# A directory can be locked by flock as well as a file, and needs no room on a full disk.
+_HELD_TOGETHER = """umask 077
+mkdir -p "$kept" && exec 9<"$kept" && flock -w 10 9 || { echo "$kept cannot be locked" >&2; exit 1; }
+"""
+
+_WRITE = """write() {
+  { cat && printf 'boot=%s\\nup=%s\\nbeat=%s\\n' "$boot" "$up" "$now"; } >"$kept/lock.new" &&
+    mv -f "$kept/lock.new" "$kept/lock" || { rm -f "$kept/lock.new"; exit 1; }
+}
+said() { echo "verdict=$1"; tell; exit 0; }
+read_record
+holds=$(field token)
+"""
+
+_VERBS: dict[Verb, str] = {
+    "show": "said shown",
+    # What holds no token is no lock. One's own is taken once more: the first answer may have been lost on its way.
+    "take": """if [ -n "$holds" ] && [ "$holds" != "$token" ] && [ "$(age)" -le "$(number lease)" ]; then said held; fi
+printf '%s\\nstarted=%s\\n' "$claim" "$now" | write || exit 1
+said taken""",
+    "renew": """[ "$holds" = "$token" ] || said lost
+printf '%s\\n' "$record" | sed '/^\\(boot\\|up\\|beat\\)=/d' | write || exit 1
+said renewed""",
+    "release": """[ "$holds" = "$token" ] || said lost
+rm -f "$kept/lock" || exit 1
+said released""",
+}
 
 
 class Place(Protocol):
@@ -53,5 +82,12 @@ class Answer:
 
 def ask(place: Place, verb: Verb, token: str = "", claim: str = "", timeout: float = TIMEOUT) -> Answer:
     """Raise `HostError` when the host cannot be asked."""
-    lines = place.run(script(verb, place.kept, token, claim), timeout).splitlines()
+    lines = place.run(_script(verb, place.kept, token, claim), timeout).splitlines()
     return Answer(lines[0].removeprefix("verdict="), Held.read(lines[1:]))
+
+
+def _script(verb: Verb, kept: str, token: str = "", claim: str = "") -> str:
+    """Return a script for `sh` as root. It prints a verdict, and the record as it was found."""
+    given = f"kept={shlex.quote(kept)} token={shlex.quote(token)} claim={shlex.quote(claim)}\n"
+    alone = "" if verb == "show" else _HELD_TOGETHER
+    return f"{given}{JUDGED}{alone}{_WRITE}{_VERBS[verb]}\n"

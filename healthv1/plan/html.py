@@ -9,11 +9,11 @@ from functools import cache
 import jinja2
 from markupsafe import Markup
 
+from healthv1.output.escaping import readable
 from healthv1.plan.data import Plan
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import sections
 from healthv1.plan.words import counted, diff_lines, headline, mark, placing, tally, total, value
-from healthv1.readable import readable
 
 _pages = jinja2.Environment(
     loader=jinja2.PackageLoader("healthv1.plan", "page"),

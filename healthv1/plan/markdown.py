@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from deploys.operations.change import Change
 from healthv1.errors import Fault
+from healthv1.output.escaping import readable
 from healthv1.plan.data import Plan
 from healthv1.plan.left import Left
 from healthv1.plan.pieces import Piece, fold
@@ -20,7 +21,6 @@ from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import Component, Section, sections
 from healthv1.plan.text import announced
 from healthv1.plan.words import counted, diff_lines, placing, total
-from healthv1.readable import readable
 
 LIMIT = 65_000
 """Characters. GitHub takes 65 536 (GitLab takes a million)."""

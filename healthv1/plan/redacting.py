@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
+from healthv1.output.redaction import redactor
 from healthv1.plan.data import Plan
-from healthv1.redaction import redactor
 
 
 def redacted(plan: Plan) -> Plan:

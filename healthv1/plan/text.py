@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from deploys.operations.change import Change
+from healthv1.output.escaping import readable
 from healthv1.plan.data import Plan
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import sections
 from healthv1.plan.words import counted, diff_lines, headline, mark, placing, total, value
-from healthv1.readable import readable
 
 LONG = 20
 """Lines of a diff; more are folded. A created file is folded whole. Lines that decide where data lie never are."""

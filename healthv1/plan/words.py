@@ -6,8 +6,8 @@ import re
 from collections import Counter
 
 from deploys.operations.change import Change
+from healthv1.output.escaping import readable
 from healthv1.plan.data import Plan
-from healthv1.readable import readable
 
 MARKS = {
     **dict.fromkeys(("create", "install", "generate"), "+"),

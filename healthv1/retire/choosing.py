@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from healthv1.errors import Fault, Refused
-from healthv1.members import DEPLOYED, Member, Present, gone, known, read
+from healthv1.plan.members import DEPLOYED, Member, Present, gone, known, read
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ from typing import Any
 
 from pyinfra.api.host import Host
 
-from healthv1.engine import records
-from healthv1.engine.aside import real
-from healthv1.engine.session import Session
 from healthv1.errors import Fault, HostError
-from healthv1.members import forgotten, read
+from healthv1.hosts.scripts import real
+from healthv1.hosts.session import Session
+from healthv1.plan.members import forgotten, read
 from healthv1.retire.choosing import Chosen
+from healthv1.rollout import last_apply
 
 
 def remembering(session: Session, leaving: Host | None, chosen: Chosen) -> list[Host]:
@@ -38,7 +38,7 @@ def have_forgotten(session: Session, leaving: Host | None, chosen: Chosen) -> tu
     faults: list[Fault] = []
     names: list[str] = []
     for host in remembering(session, leaving, chosen):
-        error = records.store(host, session, _record(session, host, leaving, chosen))
+        error = last_apply.store(host, session, _record(session, host, leaving, chosen))
         faults += error.faults if error else []
         names += [] if error else [host.name]
     HostError.unless(faults)
@@ -49,5 +49,5 @@ def _record(session: Session, host: Host, leaving: Host | None, chosen: Chosen) 
     parts = chosen.parts if chosen.named else ()
     if host is leaving and not chosen.named:
         past = forgotten({}, chosen.member)["retired"]
-        return {"schema": records.SCHEMA, "environment": session.environment, "retired": past}
-    return {"schema": records.SCHEMA, **forgotten(session.known.get(host.name, {}), chosen.member, parts)}
+        return {"schema": last_apply.SCHEMA, "environment": session.environment, "retired": past}
+    return {"schema": last_apply.SCHEMA, **forgotten(session.known.get(host.name, {}), chosen.member, parts)}

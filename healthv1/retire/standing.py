@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from pyinfra.api.host import Host
 
 from deploys.stack import LOOPBACK, Stack
-from healthv1.engine.aside import aside, real
-from healthv1.engine.session import Session
 from healthv1.errors import Fault, HostError, Refused
-from healthv1.lock.taking import at_once
+from healthv1.hosts.scripts import aside, real
+from healthv1.hosts.session import Session
+from healthv1.lock.acquire import at_once
 from healthv1.retire.choosing import Chosen
 
 TIMEOUT = 20.0  # seconds

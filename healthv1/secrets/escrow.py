@@ -16,7 +16,7 @@ from typing import Any
 from typing_extensions import Self
 
 from healthv1.errors import Fault, SecretsError
-from healthv1.redaction import redactor
+from healthv1.output.redaction import redactor
 from healthv1.secrets import age
 from healthv1.secrets.entry import Entry, Kept, now
 

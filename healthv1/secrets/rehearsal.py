@@ -6,7 +6,7 @@ from typing_extensions import Self
 
 from deploys.secret import Secret, Version
 from healthv1.errors import Fault, SecretsError
-from healthv1.secrets.kept import generated
+from healthv1.secrets.backend import generated
 
 
 class Rehearsal:

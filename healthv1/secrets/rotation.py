@@ -13,8 +13,8 @@ from typing import Any
 
 from deploys.secret import Secret
 from healthv1.errors import Fault, Refused
+from healthv1.secrets.backend import Kept, generated
 from healthv1.secrets.entry import Entry, now
-from healthv1.secrets.kept import Kept, generated
 
 SAID = {
     "staged": "have servers accept version {new} as well",

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import gevent
 
-from healthv1.verify.finding import Finding
+from healthv1.plan.finding import Finding
 from healthv1.verify.visitor import Answer
 
 PATIENT = {

@@ -10,9 +10,9 @@ import shlex
 from pyinfra.api.host import Host
 
 from deploys.stack import Stack
-from healthv1.engine.session import Session, run
+from healthv1.hosts.session import Session, run
+from healthv1.plan.finding import Finding
 from healthv1.verify.canary import Canary, UnexpectedError, outcomes, query
-from healthv1.verify.finding import Finding
 from healthv1.verify.outside import visitors
 
 

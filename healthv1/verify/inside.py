@@ -1,4 +1,4 @@
-"""Every component's claims, tried on its hosts over the connection that is already open."""
+"""Every component's claims, tried on its hosts over the connection that is open by then, and what opened it."""
 
 from __future__ import annotations
 
@@ -11,27 +11,48 @@ from pyinfra.api.host import Host
 
 from deploys.component import Check
 from deploys.operations.claims import claims_of
-from healthv1.engine.aside import looking
-from healthv1.engine.session import Session
+from healthv1.hosts.connector import FastSSH
+from healthv1.hosts.scripts import looking
+from healthv1.hosts.session import Session
+from healthv1.hosts.signing_in import credential_for
+from healthv1.plan.finding import Finding
 from healthv1.verify import batch
-from healthv1.verify.finding import Finding
 
 AT_ONCE = 6  # sessions per host; sshd takes ten sessions on one connection
 WORTH_A_SESSION = 6  # claims: another sudo takes about as long
 TIMEOUT = 30  # seconds
 UNANSWERED = f"no answer within {TIMEOUT} s"
+SIGNED_IN = "It was opened with a certificate for this run"
+HINT = "run: healthv1 apply ENV; compare the clocks of host and Vault; read: journalctl -t sshd -t sshd-session -p info"
 Claim = tuple[str, Check]
 
 
 def findings(session: Session) -> list[Finding]:
-    """Return one finding per claim, in the order of hosts and claims."""
+    """Return how each host was opened, then one finding per claim, in the order of hosts and claims."""
     found: dict[str, list[Finding]] = {}
 
     def on(host: Host) -> None:
         found[host.name] = tried(host, claims_of(host))
 
     session.on_each(on)
-    return [finding for host in session.hosts for finding in found[host.name]]
+    return _signed_in(session) + [finding for host in session.hosts for finding in found[host.name]]
+
+
+def _signed_in(session: Session) -> list[Finding]:
+    """Return of each host that a certificate is to open whether it did."""
+    return [
+        Finding(
+            host.name,
+            "sshd",
+            SIGNED_IN,
+            holds,
+            "" if holds else "sshd refused it, and took the ordinary key",
+            HINT,
+        )
+        for host in session.hosts
+        if isinstance(host.connector, FastSSH) and credential_for(host)
+        for holds in [host.connector.credential is not None]
+    ]
 
 
 def tried(host: Host, claims: list[Claim]) -> list[Finding]:

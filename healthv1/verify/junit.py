@@ -11,7 +11,7 @@ from itertools import groupby
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from healthv1.errors import Fault
-from healthv1.verify.finding import Finding
+from healthv1.plan.finding import Finding
 
 _UNSPEAKABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, however it is written."""

@@ -18,9 +18,9 @@ from deploys.facts.nginx import NginxState
 from deploys.nginx.places import claiming
 from deploys.sites import OURS
 from deploys.stack import Stack
-from healthv1.engine.connector import FastSSH
-from healthv1.engine.session import Session, run
-from healthv1.verify.finding import Finding
+from healthv1.hosts.connector import FastSSH
+from healthv1.hosts.session import Session, run
+from healthv1.plan.finding import Finding
 from healthv1.verify.visitor import Visitor
 
 # Tried even where the host itself says that nothing listens there: it may be wrong, or a container may publish it.

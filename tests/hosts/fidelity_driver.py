@@ -13,7 +13,8 @@ import sys  # noqa: E402
 import traceback  # noqa: E402
 from dataclasses import asdict  # noqa: E402
 
-from healthv1 import applying, commands  # noqa: E402
+from healthv1.commands.apply import apply  # noqa: E402
+from healthv1.commands.plan import plan  # noqa: E402
 from healthv1.errors import Refused  # noqa: E402
 
 
@@ -22,8 +23,8 @@ def outcome():
     agreed = []
     nothing = {"made": [], "left": []}
     try:
-        made = applying.apply("sandbox", (), lambda plan: agreed.append(plan) or True)
-        left = commands.plan("sandbox", ())
+        made = apply("sandbox", (), lambda seen: agreed.append(seen) or True)
+        left = plan("sandbox", ())
     except Refused as refusal:
         return {"planned": _changes(agreed), **nothing, "faults": [asdict(one) for one in refusal.faults]}
     except Exception:  # noqa: BLE001 - a test is to show it

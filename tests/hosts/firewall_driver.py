@@ -14,8 +14,8 @@ from pathlib import Path  # noqa: E402
 
 from deploys import switching  # noqa: E402
 from deploys.operations import firewall  # noqa: E402
-from healthv1 import project  # noqa: E402
-from healthv1.cli import main  # noqa: E402
+from healthv1.cli.main import main  # noqa: E402
+from healthv1.workspace import project  # noqa: E402
 
 _, seconds, fate, *arguments = sys.argv
 project.site_file = lambda: Path(__file__).with_name("firewall_site.py")

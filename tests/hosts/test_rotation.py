@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from healthv1.secrets.kept import generated
+from healthv1.secrets.backend import generated
 from healthv1.secrets.vault import Token, Vault
 from tests.hosts.clinic import Clinic
 from tests.hosts.matrix import unlock

@@ -19,8 +19,8 @@ from pyinfra.api.state import State, StateStage
 from pyinfra.context import ctx_inventory, ctx_state
 
 from deploys.operations.barrier import barrier
-from healthv1.engine import planner, rollout
-from healthv1.engine.session import Session
+from healthv1.hosts.session import Session
+from healthv1.rollout import planner, stages
 
 # On a busy machine a shell may take its time. Only `make fuzz`, which has a seed, draws by chance.
 chance = {} if "HEALTHV1_SEED" in os.environ else {"derandomize": True, "database": None}
@@ -81,7 +81,7 @@ def converge():
             session.on_each(lambda _host: (body(), barrier("end")))
             plan = planner.plan(session)
             between()
-            outcome = rollout.apply(session, plan, Silent()) if not plan.faults else None
+            outcome = stages.apply(session, plan, Silent()) if not plan.faults else None
         finally:
             ctx_state.reset()
             ctx_inventory.reset()

@@ -16,8 +16,8 @@ from botocore.exceptions import ClientError
 
 from healthv1.errors import Fault, SecretsError
 from healthv1.secrets.aws.explanation import RAISED, Place, code, explained
+from healthv1.secrets.backend import AT_ONCE, Kept
 from healthv1.secrets.entry import Entry
-from healthv1.secrets.kept import AT_ONCE, Kept
 
 TIMEOUT = 5  # seconds
 CURRENT = "AWSCURRENT"

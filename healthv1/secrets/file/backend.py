@@ -8,17 +8,17 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from healthv1 import project
 from healthv1.errors import Fault, SecretsError
-from healthv1.interruption import changes_begin
-from healthv1.redaction import redactor
-from healthv1.replacement import alone, replace
+from healthv1.output.redaction import redactor
 from healthv1.secrets import age
+from healthv1.secrets.backend import Kept
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.file import committed
 from healthv1.secrets.file.document import NAME, Document, MalformedError
 from healthv1.secrets.file.opening import NEW_PASSPHRASE, Door, new
-from healthv1.secrets.kept import Kept
+from healthv1.signals import changes_begin
+from healthv1.workspace import project
+from healthv1.workspace.atomic_files import alone, replace
 
 
 class EncryptedFile(Kept[str]):

@@ -7,7 +7,7 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from healthv1 import project
+from healthv1.workspace import project
 
 
 def to_bring_back(path: Path, environment: str) -> str:

@@ -10,7 +10,7 @@ from getpass import getpass
 from pathlib import Path
 
 from healthv1.errors import Fault, SecretsError
-from healthv1.redaction import redactor
+from healthv1.output.redaction import redactor
 from healthv1.secrets import age
 
 KEY_FILE = "HEALTHV1_KEY_FILE"

@@ -1,4 +1,4 @@
-"""How to log in to Vault or OpenBao: each way is a value that an inventory's backend is given.
+"""How Vault or OpenBao is spoken to and logged in to: each way is a value that an inventory's backend is given.
 
 A way says what is read from files and the environment; nothing is read before the backend is needed.
 """
@@ -10,9 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from healthv1.errors import Fault, SecretsError
-from healthv1.redaction import redactor
+import requests
+from requests.adapters import HTTPAdapter
 
+from healthv1.errors import Fault, SecretsError
+from healthv1.output.redaction import redactor
+from healthv1.secrets.backend import AT_ONCE
+
+TIMEOUT = 5  # seconds
 LOGIN = ".vault-token"  # where `bao login` and `vault login` leave it, in the home folder
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # where a pod finds its own
 
@@ -132,3 +137,26 @@ def _read(path: str | Path, content: str, backend: str, missing: str | None = No
         what = f"The {content} in {path} cannot be read ({why})."
         raise SecretsError(Fault(backend, what, f"let {path} be a file that you may read")) from None
     return _known(found)
+
+
+def session(ca_file: str | Path | None, backend: str) -> requests.Session:
+    """Return a session that keeps as many connections as names are read at once. Raises `SecretsError`."""
+    made = requests.Session()
+    made.trust_env = False  # a proxy is no place for secrets
+    made.verify = _authority(ca_file, backend) if ca_file else True
+    made.hooks["response"].append(_stay)
+    for scheme in ("https://", "http://"):
+        made.mount(scheme, HTTPAdapter(pool_maxsize=AT_ONCE, pool_block=True))
+    return made
+
+
+def _authority(ca_file: str | Path, backend: str) -> str:
+    path = Path(ca_file).expanduser()
+    if not path.is_file():
+        raise SecretsError(Fault(backend, f"There is no ca_file {ca_file}.", "put the certificate authority's there"))
+    return str(path)
+
+
+def _stay(response: requests.Response, **_: Any) -> None:
+    if response.is_redirect:
+        raise requests.TooManyRedirects(response.headers["location"], response=response)

@@ -13,11 +13,10 @@ from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
 
 from healthv1 import hints
 from healthv1.errors import Fault, SecretsError
+from healthv1.secrets.backend import Kept
 from healthv1.secrets.entry import Entry
-from healthv1.secrets.kept import Kept
 from healthv1.secrets.vault import policies
-from healthv1.secrets.vault.auth import Auth, Token
-from healthv1.secrets.vault.connection import TIMEOUT, session
+from healthv1.secrets.vault.auth import TIMEOUT, Auth, Token, session
 from healthv1.secrets.vault.explanation import RAISED, Place, explained
 
 

@@ -17,14 +17,14 @@ from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 from deploys.facts.lock import KEPT
 from deploys.rollout import Rollout
 from deploys.secret import Version
-from healthv1 import applying
-from healthv1.engine import session as sessions
-from healthv1.engine.connector import FastSSH
-from healthv1.engine.session import Session
-from healthv1.lock import commands, locking
+from healthv1.commands import apply, lock
+from healthv1.hosts import session as sessions
+from healthv1.hosts.connector import FastSSH
+from healthv1.hosts.session import Session
+from healthv1.lock import locking
 from healthv1.lock.place import ask
-from healthv1.progress import Progress
-from healthv1.saved import saving
+from healthv1.rollout import saved_plans
+from healthv1.rollout.progress import Progress
 
 ENVIRONMENT = "production"
 
@@ -106,11 +106,11 @@ class Hosts:
         for name in (*names, "inventories", "group_data"):
             (folder / name).mkdir()
         monkeypatch.chdir(folder)
-        monkeypatch.setattr(applying, "opened", self.opened)
-        monkeypatch.setattr(commands, "opened", self.opened)
+        monkeypatch.setattr(apply, "opened", self.opened)
+        monkeypatch.setattr(lock, "opened", self.opened)
         monkeypatch.setattr(locking, "ASK_AGAIN", 0.02)
-        monkeypatch.setattr(applying, "record", lambda *_: None)
-        monkeypatch.setattr(applying, "recorded", _recorded)
+        monkeypatch.setattr(apply, "record", lambda *_: None)
+        monkeypatch.setattr(apply, "recorded", _recorded)
 
     def __getitem__(self, name):
         return self.folder / name
@@ -168,7 +168,7 @@ class Hosts:
     def plan(self, limit=()):
         """Return the plan that is saved now."""
         with self.opened(limit=limit) as session:
-            return saving.saved(session, applying.planner.plan(session), limit)
+            return saved_plans.saved(session, apply.planner.plan(session), limit)
 
     def apply(self, *, agree=lambda _plan: True, limit=(), note=lambda _sentence: None, **options):
-        return applying.apply(ENVIRONMENT, limit, agree, Heard(note), **options)
+        return apply.apply(ENVIRONMENT, limit, agree, Heard(note), **options)

@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 
 from healthv1.access.door import command_line
-from healthv1.access.leases import Lease
 from healthv1.access.shell import passfile
+from healthv1.secrets.vault.database_logins import Lease
 
 
 def test_a_password_file_escapes_what_libpq_reads():

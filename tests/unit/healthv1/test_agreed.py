@@ -9,11 +9,12 @@ from types import SimpleNamespace
 import pytest
 
 from deploys.operations.change import Change
-from healthv1 import agreed, applying
-from healthv1.agreed import Agreement
+from healthv1.commands import apply as applying
 from healthv1.errors import Fault, Refused
-from healthv1.outcome import Outcome
 from healthv1.plan import Plan, Step
+from healthv1.plan.outcome import Outcome
+from healthv1.rollout import approval
+from healthv1.rollout.approval import Agreement
 
 HOSTS = {"web1": "192.0.2.10"}
 
@@ -42,7 +43,7 @@ def _noted(*changes, limit=()):
 
 
 WRITES = """
-from healthv1.agreed import Agreement
+from healthv1.rollout.approval import Agreement
 for _ in range(50): Agreement("sandbox", (), "", {}, set()).write()
 """
 
@@ -61,18 +62,18 @@ def test_the_note_is_for_its_owner_alone_and_not_for_the_repository(project):
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert (project / ".healthv1/.gitignore").read_text() == "*\n"
-    agreed.forget("production")
+    approval.forget("production")
     assert not path.exists()
 
 
 def test_what_is_under_way_is_unproven_until_it_passed_its_gate():
     agreement = _noted(FILE)
     agreement.begun("base", ["web1"])
-    assert agreed.left("production").unproven == set()
+    assert approval.left("production").unproven == set()
     agreement.begun("edge", ["web1"])
-    assert agreed.left("production").unproven == {("web1", "edge", "Nginx")}
+    assert approval.left("production").unproven == {("web1", "edge", "Nginx")}
     agreement.proven("edge", ["web1"])
-    assert agreed.left("production") == agreement
+    assert approval.left("production") == agreement
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ def test_what_is_under_way_is_unproven_until_it_passed_its_gate():
 def test_what_an_interruption_made_of_it_was_agreed_to(was, now):
     _noted(was)
     plan = _plan(now)
-    agreed.to_resume("production", ()).refuse_more(Agreement.on(plan, (), HOSTS), plan)
+    approval.to_resume("production", ()).refuse_more(Agreement.on(plan, (), HOSTS), plan)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_what_an_interruption_made_of_it_was_agreed_to(was, now):
 def test_what_is_new_is_refused_and_named(plan):
     _noted(FILE, START)
     with pytest.raises(Refused) as refusal:
-        agreed.to_resume("production", ()).refuse_more(Agreement.on(plan, (), HOSTS), plan)
+        approval.to_resume("production", ()).refuse_more(Agreement.on(plan, (), HOSTS), plan)
     assert plan.steps[0].changes[0].target in refusal.value.faults[0].what
     assert "healthv1 apply production" in refusal.value.faults[0].hint
 
@@ -112,7 +113,7 @@ def test_what_is_new_is_refused_and_named(plan):
 def test_other_settings_or_other_hosts_are_not_what_was_agreed_to(project):
     _noted(FILE)
     plan = _plan(FILE)
-    left = agreed.to_resume("production", ())
+    left = approval.to_resume("production", ())
     with pytest.raises(Refused, match="not what they were"):
         left.refuse_more(Agreement.on(plan, (), {"web1": "192.0.2.99"}), plan)
     (project / "group_data/all.py").write_text("x = 2\n")
@@ -122,20 +123,20 @@ def test_other_settings_or_other_hosts_are_not_what_was_agreed_to(project):
 
 def test_without_an_apply_that_stopped_there_is_nothing_to_resume():
     with pytest.raises(Refused, match="No apply is left"):
-        agreed.to_resume("production", ())
+        approval.to_resume("production", ())
 
 
 def test_a_resume_takes_the_limit_it_was_agreed_to_with_and_refuses_another():
     _noted(FILE, limit=("web1",))
-    assert agreed.to_resume("production", ()).limit == ("web1",)
+    assert approval.to_resume("production", ()).limit == ("web1",)
     with pytest.raises(Refused, match="--limit web1"):
-        agreed.to_resume("production", ("web2",))
+        approval.to_resume("production", ("web2",))
 
 
 def test_a_note_that_cannot_be_read_is_none(project):
     _noted(FILE)
     (project / ".healthv1/apply/production.json").write_text('{"schema": 1')
-    assert agreed.left("production") is None
+    assert approval.left("production") is None
 
 
 def _left_unproven(**hosts):
@@ -180,7 +181,7 @@ def apply(monkeypatch):
             "wait_until_free": lambda *_: None,
             "planner": SimpleNamespace(plan=lambda *_, **__: plan, learn=lambda *_, **__: None),
             "membership": SimpleNamespace(told=lambda _session, made: made),
-            "records": SimpleNamespace(remember=lambda *_: None),
+            "last_apply": SimpleNamespace(remember=lambda *_: None),
             "_refuse_faults": lambda _session: None,
             "_keep": lambda *_args, **_kwargs: None,
             "record": lambda *_: None,
@@ -189,7 +190,7 @@ def apply(monkeypatch):
             "unmoved": given,
             "losses": SimpleNamespace(refuse=lambda _session: None),
             "refuse_formless_arguments": lambda _session: None,
-            "rollout": SimpleNamespace(apply=rollout),
+            "stages": SimpleNamespace(apply=rollout),
         }.items():
             monkeypatch.setattr(applying, name, stub)
         applying.apply("production", (), lambda _plan: True)
@@ -201,13 +202,13 @@ def apply(monkeypatch):
 def test_an_apply_with_nothing_to_change_tries_what_was_left_unproven_on_its_hosts_and_forgets_only_that(apply):
     _left_unproven(web1="192.0.2.10", web2="192.0.2.11")
     assert apply(web1="192.0.2.10") == [("web1", "edge", "Nginx")]
-    assert agreed.left("production").unproven == {("web2", "edge", "Nginx")}
+    assert approval.left("production").unproven == {("web2", "edge", "Nginx")}
     assert apply(web3="192.0.2.12") == []
-    assert agreed.left("production").unproven == {("web2", "edge", "Nginx")}, "web3's apply has not tried it"
+    assert approval.left("production").unproven == {("web2", "edge", "Nginx")}, "web3's apply has not tried it"
     assert apply(red=["web2"], web2="192.0.2.11") == [("web2", "edge", "Nginx")]
-    assert agreed.left("production").unproven == {("web2", "edge", "Nginx")}, "it was tried, and does not hold"
+    assert approval.left("production").unproven == {("web2", "edge", "Nginx")}, "it was tried, and does not hold"
     apply(web1="192.0.2.10", web2="192.0.2.11")
-    assert agreed.left("production") is None
+    assert approval.left("production") is None
 
 
 def test_what_was_left_on_hosts_of_the_same_names_elsewhere_is_no_matter(apply):

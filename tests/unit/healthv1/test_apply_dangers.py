@@ -13,12 +13,12 @@ from deploys.facts.lock import KEPT
 from deploys.operations.barrier import barrier
 from deploys.operations.change import Change
 from deploys.operations.shell import ensure
+from healthv1.commands import lock
 from healthv1.errors import HostError, LockError, Refused
-from healthv1.lock import commands
-from healthv1.lock.claim import Claim, HeldBySomebody, Terms
-from healthv1.lock.taking import give_back, take
-from healthv1.saved import saving
-from healthv1.saved.sealed import now, read
+from healthv1.lock.acquire import give_back, take
+from healthv1.lock.holder import Claim, HeldBySomebody, Terms
+from healthv1.plan.saved import now, read
+from healthv1.rollout import saved_plans
 from tests.unit.healthv1.hosts_here import ENVIRONMENT, Hosts
 
 SITE = "the site"
@@ -138,7 +138,7 @@ def test_a_saved_plan_that_expires_before_its_turn_is_refused(hosts, monkeypatch
     plan = _saved(hosts)
 
     def agree(_plan):
-        monkeypatch.setattr(saving, "now", lambda: plan.expires)
+        monkeypatch.setattr(saved_plans, "now", lambda: plan.expires)
         return True
 
     with pytest.raises(Refused, match="before its turn came"):
@@ -161,12 +161,12 @@ def test_a_saved_plan_that_is_not_to_be_believed_is_refused_before_any_host_is_a
 ):
     plan = _saved(hosts)
     hosts.away |= {*hosts.names}
-    monkeypatch.setattr(saving, "inventory_of", hosts.inventory)
+    monkeypatch.setattr(saved_plans, "inventory_of", hosts.inventory)
     path = hosts.folder / "plan.json"
-    assert saving.trusted(path, ()) == plan
+    assert saved_plans.trusted(path, ()) == plan
     path.write_text(replace(plan, **altered).text())
     with pytest.raises(Refused, match=said):
-        saving.trusted(path, limit)
+        saved_plans.trusted(path, limit)
 
 
 def test_an_apply_that_failed_is_remembered_as_no_apply_and_who_is_of_the_environment_all_the_same(hosts):
@@ -206,9 +206,9 @@ def test_what_nobody_agreed_to_is_not_done(hosts):
 def test_a_lock_is_released_only_for_the_holder_who_was_named(hosts):
     take(hosts.places(), BELA)
     with pytest.raises(LockError, match="bela@ci holds it"):
-        commands.release(ENVIRONMENT, lambda held: held.holder == "anna@laptop")
+        lock.release(ENVIRONMENT, lambda held: held.holder == "anna@laptop")
     assert {held.token for held in hosts.held().values()} == {BELA.token}
-    commands.release(ENVIRONMENT, lambda held: held.holder == "bela@ci")
+    lock.release(ENVIRONMENT, lambda held: held.holder == "bela@ci")
     assert set(hosts.held().values()) == {None}
 
 
@@ -221,5 +221,5 @@ def test_who_took_the_lock_while_somebody_was_asked_whether_to_release_another_k
         take(hosts.places(), anna)
         return True
 
-    commands.release(ENVIRONMENT, confirmed)
+    lock.release(ENVIRONMENT, confirmed)
     assert {held.token for held in hosts.held().values()} == {anna.token}

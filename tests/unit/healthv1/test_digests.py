@@ -9,9 +9,9 @@ from enum import Enum
 import pytest
 
 from deploys.secret import Secret
-from healthv1.engine.bindings import inventory_of
-from healthv1.saved import saving
-from healthv1.saved.digests import Formless, canonical, named, refuse_formless
+from healthv1.hosts.secrets_in_use import inventory_of
+from healthv1.plan.digests import Formless, canonical, named, refuse_formless
+from healthv1.rollout import saved_plans
 from tests.unit.command import REPOSITORY, healthv1
 
 # Everything that is allowed, with names enough for another order under another seed.
@@ -24,7 +24,7 @@ from enum import Enum
 from pathlib import Path
 from deploys.component import Settings
 from deploys.secret import Secret
-from healthv1.saved.digests import Digests, named
+from healthv1.plan.digests import Digests, named
 NAMES = [f"name{number}" for number in range(50)]
 Colour = Enum("Colour", "RED BLUE")
 @dataclass(frozen=True)
@@ -172,6 +172,6 @@ def test_a_teams_own_names_are_what_a_saved_plan_rests_on(settings, monkeypatch)
     project = settings("own_names = ('rack', 'berlin')\nrack = {'b', 'a'}\n_private = 1")
     monkeypatch.chdir(project)
     with inventory_of("recorded") as inventory:
-        said = dict(saving._said_of(next(iter(inventory))))
+        said = dict(saved_plans._said_of(next(iter(inventory))))
     assert said["rack"] == ["a", "b"]
     assert not {"_private", "berlin", "own_names"} & set(said)

@@ -4,7 +4,7 @@ import inspect
 
 from pyinfra.api import arguments, util
 
-from healthv1.engine import economy
+from healthv1.hosts import pyinfra_patches
 
 
 def test_the_stack_names_the_same_files_and_lines_as_inspect_does():
@@ -12,7 +12,8 @@ def test_the_stack_names_the_same_files_and_lines_as_inspect_does():
         return [(told.filename, told.lineno) for told in (whereabouts(one[0]) for one in stack())]
 
     cheap, dear = (
-        read(*ways) for ways in ((economy.stack, economy.whereabouts), (inspect.stack, inspect.getframeinfo))
+        read(*ways)
+        for ways in ((pyinfra_patches.stack, pyinfra_patches.whereabouts), (inspect.stack, inspect.getframeinfo))
     )
     assert cheap[2:] == dear[2:]  # past this test, whose line differs between the two
     assert cheap[0][0] == __file__
@@ -20,7 +21,7 @@ def test_the_stack_names_the_same_files_and_lines_as_inspect_does():
 
 def test_pyinfra_uses_it_and_still_knows_all_its_arguments():
     before = arguments.all_global_arguments()
-    economy.practise()
-    economy.practise()
-    assert util.stack is economy.stack
+    pyinfra_patches.practise()
+    pyinfra_patches.practise()
+    assert util.stack is pyinfra_patches.stack
     assert arguments.all_global_arguments() == before

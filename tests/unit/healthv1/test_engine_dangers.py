@@ -23,9 +23,9 @@ from deploys.component import Check
 from deploys.facts.probe import Prints
 from deploys.operations.claims import Claim
 from deploys.rollout import Rollout
-from healthv1.engine import gate
-from healthv1.engine.connector import FastSSH
-from healthv1.engine.session import Session
+from healthv1.hosts.connector import FastSSH
+from healthv1.hosts.session import Session
+from healthv1.rollout import gate
 
 SUDO = '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n'
 SIGNED = SimpleNamespace(key=object())

@@ -1,6 +1,6 @@
 """What people read of findings: a cause is said once, and a host's words steer no terminal."""
 
-from healthv1.verify.finding import Finding, lines
+from healthv1.plan.finding import Finding, lines
 
 GONE = "psql: no such file\n\tIs it running?"
 FINDINGS = [

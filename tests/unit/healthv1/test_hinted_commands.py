@@ -9,7 +9,7 @@ import click
 import pytest
 
 from healthv1 import hints
-from healthv1.cli import cli
+from healthv1.cli.main import cli
 from healthv1.errors import Fault
 from tests.unit.command import REPOSITORY
 
@@ -136,9 +136,9 @@ def test_no_hint_of_the_operators_side_leaves_an_environment_open_that_it_knows(
     allowed = {
         "verify/canary.py",
         "verify/outside.py",
-        "verify/sign_in.py",
-        "secrets/acceptance.py",
-        "engine/execution.py",
+        "verify/inside.py",
+        "commands/secrets/check.py",
+        "rollout/execution.py",
     }
     allowed |= {"secrets/vault/explanation.py"}
     found = {where.split(":")[0] for where, command in HINTED if "ENV" in command.split()}

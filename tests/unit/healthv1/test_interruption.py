@@ -10,12 +10,15 @@ from types import SimpleNamespace
 import gevent
 import pytest
 
-from healthv1 import applying, interruption, terminal
+from healthv1 import signals
+from healthv1.commands import apply
+from healthv1.commands.secrets import rotate
 from healthv1.errors import Fault, LockError
-from healthv1.interruption import NothingChanged, cancelled_as_interrupted, postponed
-from healthv1.progress import Progress
-from healthv1.secrets import rotating, rotation
+from healthv1.output.terminal import guarded
+from healthv1.rollout.progress import Progress
+from healthv1.secrets import rotation
 from healthv1.secrets.entry import Entry
+from healthv1.signals import NothingChanged, cancelled_as_interrupted, postponed
 
 
 @pytest.fixture(autouse=True)
@@ -36,13 +39,13 @@ def test_nothing_changed_is_said_of_an_apply_that_was_stopped_at_its_question(mo
         raise KeyboardInterrupt
 
     results = []
-    monkeypatch.setattr(applying, "record", lambda *told: results.append(told[3:4] + told[5:]))
+    monkeypatch.setattr(apply, "record", lambda *told: results.append(told[3:4] + told[5:]))
     with pytest.raises(NothingChanged):
-        applying._agreed(None, None, interrupted, Progress())
+        apply._agreed(None, None, interrupted, Progress())
     assert results == [("interrupted before the first change",)]
     streams = sys.stdout, sys.stderr
     try:
-        assert terminal.guarded(lambda: applying._agreed(None, None, interrupted, Progress()), wants_json=False) == 130
+        assert guarded(lambda: apply._agreed(None, None, interrupted, Progress()), wants_json=False) == 130
     finally:
         sys.stdout, sys.stderr = streams
     assert capsys.readouterr().err == "\nInterrupted. Nothing was changed.\n"
@@ -102,14 +105,14 @@ def test_what_may_have_been_changed_is_not_denied(monkeypatch, capsys):
     def said():
         streams = sys.stdout, sys.stderr
         try:
-            assert terminal.guarded(interrupted, wants_json=False) == 130
+            assert guarded(interrupted, wants_json=False) == 130
         finally:
             sys.stdout, sys.stderr = streams
         return capsys.readouterr().err
 
-    monkeypatch.setattr(interruption, "_changes", False)
+    monkeypatch.setattr(signals, "_changes", False)
     assert "Nothing was changed." in said()
-    interruption.changes_begin()
+    signals.changes_begin()
     assert "What was done stays done" in said()
 
 
@@ -118,7 +121,7 @@ def test_a_rotation_whose_lock_is_lost_records_no_further_step(monkeypatch):
         raise LockError(Fault("host1", "Somebody released our lock by force."))
 
     session = SimpleNamespace(environment="x", go_on=lost)
-    monkeypatch.setattr(applying, "apply", lambda *_args: applying.Applied("x", (), 1.0))
+    monkeypatch.setattr(rotate, "apply", lambda *_args: apply.Applied("x", (), 1.0))
     steps = []
     turn = SimpleNamespace(
         secret=SimpleNamespace(key="jwt_secret"),
@@ -126,5 +129,5 @@ def test_a_rotation_whose_lock_is_lost_records_no_further_step(monkeypatch):
         kept=SimpleNamespace(change=lambda *_args: steps.append(1)),
     )
     with pytest.raises(LockError):
-        rotation.rotate([turn], lambda: rotating._apply(session, Progress()), lambda _: None, at_once=False)
+        rotation.rotate([turn], lambda: rotate._apply(session, Progress()), lambda _: None, at_once=False)
     assert steps == []

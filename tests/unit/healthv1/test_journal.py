@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploys.operations.change import Change
-from healthv1.journal import cli, script
+from healthv1.cli.journal import lines
+from healthv1.journal import script
 from healthv1.journal.chain import Head, digest, examined, fields, linked, missing_head, read
-from healthv1.journal.copy import Copy
 from healthv1.journal.entry import Told, body
+from healthv1.journal.local import Copy
 from healthv1.journal.reading import OPERATOR, Journals, runs
 from healthv1.journal.verifying import broken
+from healthv1.output.redaction import redactor
 from healthv1.plan import Step
-from healthv1.redaction import redactor
 
 TEXT = st.text(max_size=20)
 BODIES = st.lists(st.dictionaries(st.sampled_from(["run", "by", "reason"]), TEXT, min_size=1), min_size=3, max_size=9)
@@ -223,7 +224,7 @@ def test_a_run_that_died_stands_out_and_one_whose_lock_is_alive_still_runs(tmp_p
     states = {name: run.state({"lock2"}) for name, run in seen.items()}
     assert states == {"ended": "ended", "dead": "started, never ended", "alive": "still running"}
     assert (seen["ended"].count, len(seen["ended"].changes), seen["ended"].seen) == (1, 1, [OPERATOR, "host1"])
-    said = list(cli.lines(seen["dead"], states["dead"]))
+    said = list(lines(seen["dead"], states["dead"]))
     assert said[0].startswith("✗")
     assert "started, never ended  9 changes planned" in said[0]
     assert said[-1].endswith("and 4 more")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healthv1.errors import Fault
-from healthv1.verify.finding import Finding
+from healthv1.plan.finding import Finding
 from healthv1.verify.junit import document
 
 FINDINGS = [

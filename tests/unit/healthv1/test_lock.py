@@ -9,14 +9,14 @@ import gevent
 import pytest
 
 from deploys.operations.files import file
-from healthv1.engine import rollout
 from healthv1.errors import Fault, HostError, LockError
-from healthv1.lock.claim import Claim, HeldBySomebody, Terms
-from healthv1.lock.holding import Holding
+from healthv1.lock.acquire import give_back, take
+from healthv1.lock.holder import Claim, HeldBySomebody, Terms
+from healthv1.lock.lease import Holding
 from healthv1.lock.locking import wait
 from healthv1.lock.place import ask
-from healthv1.lock.taking import give_back, take
-from healthv1.redaction import redactor
+from healthv1.output.redaction import redactor
+from healthv1.rollout import stages
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def test_what_is_no_record_locks_nobody_out(hosts):
 
 
 def test_a_run_whose_lock_is_lost_stops_before_its_next_operation(converge, owner, tmp_path, monkeypatch):
-    apply, first, second = rollout.apply, tmp_path / "first", tmp_path / "second"
+    apply, first, second = stages.apply, tmp_path / "first", tmp_path / "second"
 
     def check():
         if first.exists():
@@ -249,7 +249,7 @@ def test_a_run_whose_lock_is_lost_stops_before_its_next_operation(converge, owne
         file(name="Write the first", path=str(first), content="x\n", mode="0640", **owner)
         file(name="Write the second", path=str(second), content="x\n", mode="0640", **owner)
 
-    monkeypatch.setattr(rollout, "apply", watched)
+    monkeypatch.setattr(stages, "apply", watched)
     run = converge(body)
     assert [fault.what for fault in run.faults] == ["Somebody released our lock by force."]
     assert [change.target for change in run.made] == [str(first)]

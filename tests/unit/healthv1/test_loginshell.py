@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from healthv1.engine.loginshell import CUT_SHORT, Told
+from healthv1.hosts.loginshell import CUT_SHORT, Told
 
 SHELLS = [shell for shell in ("bash", "dash", "zsh", "fish", "tcsh", "csh") if shutil.which(shell)]
 HOSTILE = """printf '%s\\n' "it's ! \\\\ $HOME" '!!' 'two

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from deploys.here import PARTS
-from healthv1.drift import Drift, lines, metrics
-from healthv1.members import Member, Present, forgotten, gone, known, left, read
 from healthv1.plan import Left, Plan, html, markdown, text
+from healthv1.plan.drift import Drift, lines, metrics
+from healthv1.plan.members import Member, Present, forgotten, gone, known, left, read
 from tests.unit.plans import WRITE, plan_of
 
 DB = Member("db1", "203.0.113.20", "10.20.0.20", ("database",), "admin")

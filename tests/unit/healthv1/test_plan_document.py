@@ -8,10 +8,10 @@ from hypothesis import given
 from jsonschema import Draft202012Validator, ValidationError
 
 from healthv1.errors import Fault, Refused
-from healthv1.operator import revision_of
 from healthv1.plan import SCHEMA, Plan, html, markdown, text
 from healthv1.plan.reading import read
 from healthv1.plan.schema import as_text, schema
+from healthv1.workspace.provenance import revision_of
 from tests.unit.command import REPOSITORY, healthv1
 from tests.unit.plans import CREATE, RELOAD, WRITE, plan_of, plans
 

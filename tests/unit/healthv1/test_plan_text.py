@@ -6,9 +6,9 @@ from dataclasses import replace
 from hypothesis import given
 
 from deploys.operations.change import Change
+from healthv1.output.redaction import redactor
 from healthv1.plan import Step, total
 from healthv1.plan.text import LONG, lines
-from healthv1.redaction import redactor
 from tests.unit.plans import CREATE, PROTECT, RELOAD, WRITE, plan_of, plans
 
 

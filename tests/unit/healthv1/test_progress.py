@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from healthv1 import progress as module
-from healthv1.progress import Progress
-from healthv1.redaction import RedactingStream, redactor
+from healthv1.output.redaction import RedactingStream, redactor
+from healthv1.rollout import progress as module
+from healthv1.rollout.progress import Progress
 
 
 class Terminal(io.StringIO):

@@ -7,8 +7,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from deploys.facts.path import PathState
-from healthv1.engine import connector
-from healthv1.engine.questions import Question, alike, answers, script, shares, together
+from healthv1.hosts import connector
+from healthv1.hosts.fact_batches import Question, alike, answers, script, shares, together
 
 WORDS = st.lists(st.text(alphabet="ab'\"\\$ `\n%", max_size=8), min_size=1, max_size=4)
 

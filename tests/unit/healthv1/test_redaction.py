@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploys.environment.variables import env_file
-from healthv1.redaction import BLOT, SHORTEST, RedactingStream, Redactor
+from healthv1.output.redaction import BLOT, SHORTEST, RedactingStream, Redactor
 
 SECRET = "p/a+s s'w\"o$r\\d=ü"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from healthv1 import wheels
 from healthv1.errors import ReleaseError
-from healthv1.release import Bundled, cache
+from healthv1.release import wheels
+from healthv1.release.bundle import Bundled, cache
 
 REPOSITORY = Path(__file__).parents[3]
 LOCK = """\
@@ -120,7 +120,7 @@ def test_what_a_killed_build_left_is_thrown_away(source, downloads):
 def test_processes_that_want_it_at_once_build_it_once(source, tmp_path):
     script = f"""
         from pathlib import Path
-        from healthv1 import wheels; from healthv1.release import Bundled
+        from healthv1.release import wheels; from healthv1.release import Bundled
         wheels.download = lambda *_: None
         build = wheels.build
         wheels.build = lambda *arguments: (print("built"), build(*arguments))
@@ -139,7 +139,7 @@ def test_greenlets_of_one_process_wait_for_each_other_without_blocking_it(source
     script = f"""
         from gevent import monkey; monkey.patch_all()
         import gevent; from pathlib import Path
-        from healthv1 import wheels; from healthv1.release import Bundled
+        from healthv1.release import wheels; from healthv1.release import Bundled
         wheels.download = lambda *_: None
         both = [gevent.spawn(Bundled(Path({str(source)!r})).archive, "3.13", "x86_64") for _ in range(2)]
         gevent.joinall(both, timeout=40, raise_error=True)

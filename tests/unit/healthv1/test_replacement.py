@@ -4,7 +4,7 @@ import os
 import time
 from pathlib import Path
 
-from healthv1.replacement import replace
+from healthv1.workspace.atomic_files import replace
 
 
 def test_another_process_that_writes_just_now_keeps_its_file_and_what_a_killed_one_left_goes(tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from deploys.stack import Stack
 from healthv1.errors import Refused
-from healthv1.members import DEPLOYED, Member, forgotten
+from healthv1.plan.members import DEPLOYED, Member, forgotten
 from healthv1.retire.choosing import Chosen, choose, refuse_data, refuse_others, refuse_too_early
 from healthv1.retire.standing import words_of
 from tests.unit.healthv1.test_members import API, DB, EDGE, present, record

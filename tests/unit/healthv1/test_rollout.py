@@ -19,9 +19,9 @@ from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.shell import ensure
 from deploys.rollout import Rollout
-from healthv1.engine import planner, rollout
-from healthv1.engine.rollout import batches
-from healthv1.engine.session import Session
+from healthv1.hosts.session import Session
+from healthv1.rollout import planner, stages
+from healthv1.rollout.stages import batches
 
 SETTINGS = Rollout(canary=1, at_once=2, settle=0)
 
@@ -93,7 +93,7 @@ class Hosts:
             def stopping():
                 return any(event[-1] == stop_after for event in heard.events)
 
-            outcome = rollout.apply(session, plan, heard, stopping=stopping, unproven=unproven)
+            outcome = stages.apply(session, plan, heard, stopping=stopping, unproven=unproven)
         finally:
             ctx_state.reset()
             ctx_inventory.reset()

@@ -11,13 +11,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from healthv1 import applying
-from healthv1.engine.bindings import bound
+from healthv1.commands import apply
+from healthv1.commands.secrets import check, doctor, export, read_back, restore, rotate
 from healthv1.errors import Fault, LockError, Refused
+from healthv1.hosts.secrets_in_use import bound
 from healthv1.plan import Plan
-from healthv1.secrets import acceptance, age, doctor, entry, escrowing, rotating, rotation
+from healthv1.secrets import age, entry, rotation
+from healthv1.secrets.backend import Kept, generated
 from healthv1.secrets.entry import Entry
-from healthv1.secrets.kept import Kept, generated
 
 REPOSITORY = Path(__file__).parents[3]
 HOURS = timedelta(hours=1)
@@ -83,14 +84,14 @@ class Team:
         self.deployed, self.outcomes, self.go_on = [], [], lambda: None
         for module in (entry, rotation, doctor):
             monkeypatch.setattr(module, "now", self.clock.now)
-        for module in (rotating, escrowing):
+        for module in (rotate, export, read_back):
             monkeypatch.setattr(module, "whole", lambda _environment: self.bound)
-        monkeypatch.setattr(escrowing, "bound", lambda _environment: self.bound)
-        for module in (rotating, escrowing):
+        monkeypatch.setattr(restore, "bound", lambda _environment: self.bound)
+        for module in (rotate, restore):
             monkeypatch.setattr(module, "locked_alone", self._locked)
             monkeypatch.setattr(module, "recorded", self._recorded)
-        monkeypatch.setattr(rotating.commands, "plan", lambda *_: Plan("recorded", ("host1",), 9, ()))
-        monkeypatch.setattr(applying, "apply", self._apply)
+        monkeypatch.setattr(rotate, "plan", lambda *_: Plan("recorded", ("host1",), 9, ()))
+        monkeypatch.setattr(rotate, "apply", self._apply)
         self.backend.store(self.bound.secrets)
 
     def __getitem__(self, name):
@@ -103,7 +104,7 @@ class Team:
         """Rotate; return with which versions hosts were deployed meanwhile, what clients use first."""
         self.deployed.clear()
         self.backend.forget()
-        done = rotating.rotate("recorded", names, lambda _steps: True, value=None, at_once=at_once)
+        done = rotate.rotate("recorded", names, lambda _steps: True, value=None, at_once=at_once)
         assert set(done.done) | set(done.waiting) == set(names)
         return [tuple(state[name] for name in names) for state in self.deployed], done.waiting
 
@@ -115,7 +116,7 @@ class Team:
 
     def _apply(self, *_args):
         self.deployed.append({secret.key: secret.numbers() for secret in self.bound.secrets if secret.entropy})
-        return replace(applying.Applied("recorded", ("host1",), 1.0), **(self.outcomes.pop(0) if self.outcomes else {}))
+        return replace(apply.Applied("recorded", ("host1",), 1.0), **(self.outcomes.pop(0) if self.outcomes else {}))
 
     @contextmanager
     def _locked(self, *_args, **_options):
@@ -229,7 +230,7 @@ def _exported(team, tmp_path, name="escrow.age"):
     if not identity.exists():
         identity.write_text(age.generated())
     team.backend.forget()
-    escrowing.export("recorded", [age.public(identity.read_text())], tmp_path / name, everything=False)
+    export.export("recorded", [age.public(identity.read_text())], tmp_path / name, everything=False)
     return tmp_path / name, identity
 
 
@@ -237,7 +238,7 @@ def test_what_is_read_back_is_noted_of_the_versions_that_were_read_and_no_other(
     """Somebody stages another master key while the old one's escrow file is compared: that one is in no file."""
     file, identity = _exported(team, tmp_path)
     team.backend.meanwhile = lambda other: other.change("master_key", lambda found: found.staged("the next key"))
-    escrowing.read_back("recorded", file, identity)
+    read_back.read_back("recorded", file, identity)
     assert [bool(kept.escrowed) for kept in team["master_key"].versions] == [True, False]
     assert "an export for escrow" in team.rotate("master_key")[1]["master_key"]
 
@@ -246,7 +247,7 @@ def test_an_escrow_file_of_another_key_proves_nothing(team, tmp_path):
     file, identity = _exported(team, tmp_path)
     team.backend.change("master_key", lambda found: replace(found, versions=Entry.first("another key").versions))
     with pytest.raises(Refused, match="does not hold the master_key that the backend keeps now"):
-        escrowing.read_back("recorded", file, identity)
+        read_back.read_back("recorded", file, identity)
     assert not team["master_key"].current.escrowed
 
 
@@ -255,7 +256,7 @@ def test_what_came_back_while_an_escrow_file_was_restored_is_not_overwritten(tea
     del team.backend.documents["master_key"]
     team.backend.forget()
     team.backend.meanwhile = lambda other: other.change("master_key", lambda _: Entry.first("what somebody brought"))
-    escrowing.restore("recorded", file, identity)
+    restore.restore("recorded", file, identity)
     assert team.values("master_key") == {1: "what somebody brought"}
 
 
@@ -268,7 +269,7 @@ def test_nothing_is_restored_once_the_lock_is_lost(team, tmp_path):
     team.backend.forget()
     team.go_on = lost
     with pytest.raises(LockError):
-        escrowing.restore("recorded", file, identity)
+        restore.restore("recorded", file, identity)
     assert "master_key" not in team.backend.documents
 
 
@@ -320,4 +321,4 @@ def test_the_doctor_tells_of_an_old_version_once_its_time_is_over_and_not_before
     ],
 )
 def test_a_secret_counts_as_accepted_only_where_a_host_said_so(answer, holds):
-    assert acceptance._judged(acceptance._answers(answer), "JWT_SECRET", "")[0] is holds
+    assert check._judged(check._answers(answer), "JWT_SECRET", "")[0] is holds

@@ -10,12 +10,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from deploys.operations.change import Change
 from deploys.secret import Secret, Version
-from healthv1.drift import drift, lines, metrics
 from healthv1.errors import Fault, Refused
 from healthv1.plan import Plan, Step
-from healthv1.saved.digests import Digests, canonical
-from healthv1.saved.look import Look, moved
-from healthv1.saved.sealed import Saved, now, read
+from healthv1.plan.digests import Digests, canonical
+from healthv1.plan.drift import drift, lines, metrics
+from healthv1.plan.saved import Saved, now, read
+from healthv1.plan.snapshot import Look, moved
 
 DIGESTS = Digests("a key")
 LOOK = Look("host1", "Nginx", "Write the site", "/etc/nginx/site", {"q": "a"}, "d")

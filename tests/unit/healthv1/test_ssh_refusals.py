@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 
 from deploys.faults import Fault
-from healthv1.engine.keys import decoded, held_by_the_agent, locked_away, sealed
-from healthv1.engine.refusals import unreached, without_sudo
 from healthv1.errors import HostError
+from healthv1.hosts.keys import decoded, held_by_the_agent, locked_away, sealed
+from healthv1.hosts.refusals import unreached, without_sudo
 
 
 def _key(path, passphrase, *options):

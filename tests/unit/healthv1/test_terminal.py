@@ -1,9 +1,10 @@
 """Words of a host's, of a colleague's or of a file's are read, and steer no terminal."""
 
 from deploys.operations.change import Change
-from healthv1 import terminal
-from healthv1.applying import Applied
+from healthv1.cli import results
+from healthv1.commands.apply import Applied
 from healthv1.errors import Fault
+from healthv1.output import terminal
 from healthv1.plan import Step
 
 HOSTILE = "\x1b[2Jall is well\rnot\u202eso"
@@ -19,7 +20,7 @@ def test_only_hosts_that_were_changed_are_said_to_be(capsys):
     steps = tuple(
         Step(host, "base", "Nginx", "Write", (Change("file", "/x", "create"),)) for host in ("db1", "api2", "db1")
     )
-    terminal.show_outcome(Applied("production", ("db1", "api1", "api2", "mon1"), 3.0, steps))
+    results.show_outcome(Applied("production", ("db1", "api1", "api2", "mon1"), 3.0, steps))
     assert capsys.readouterr().out == "3 changes made on db1, api2 in 3.0 s.\n"
 
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from deploys.secret import Secret
-from healthv1.redaction import redactor
+from healthv1.output.redaction import redactor
 from healthv1.secrets.entry import Entry
 
 SECRETS = (Secret("jwt", 64), Secret("master_key", 32))

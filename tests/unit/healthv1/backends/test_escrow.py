@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from healthv1.redaction import redactor
+from healthv1.output.redaction import redactor
 from healthv1.secrets import age, escrow
 from healthv1.secrets.entry import Entry
 

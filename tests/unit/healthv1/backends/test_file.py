@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from deploys.secret import Secret
-from healthv1 import replacement
-from healthv1.redaction import redactor
+from healthv1.output.redaction import redactor
 from healthv1.secrets import age
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.file import EncryptedFile, opening
 from healthv1.secrets.file.document import Document
+from healthv1.workspace import atomic_files
 
 SECRETS = (Secret("jwt", 64), Secret("master_key", 32))
 PASSPHRASE = "five words drawn by lot"
@@ -334,8 +334,8 @@ def test_a_folder_that_takes_no_files_is_named(key_file, said):
 
 
 def test_a_writer_that_takes_too_long_is_not_waited_for_forever(kept, path, said, monkeypatch):
-    monkeypatch.setattr(replacement, "PATIENCE", 0.1)
-    with replacement.alone(path):
+    monkeypatch.setattr(atomic_files, "PATIENCE", 0.1)
+    with atomic_files.alone(path):
         said(lambda: kept().change("alpha", lambda found: found.staged("two")), "another process has been writing")
 
 

@@ -86,7 +86,7 @@ def test_a_permission_that_is_missing_is_named(by, openbao, mount):
 def test_clocks_that_differ_are_told(by, openbao, mount, monkeypatch):
     now = time.time
     for shift, what in ((3600, "It ends at"), (-3600, "It begins at")):
-        monkeypatch.setattr("healthv1.access.signing.time.time", lambda shift=shift: now() + shift)
+        monkeypatch.setattr("healthv1.secrets.vault.ssh_certificates.time.time", lambda shift=shift: now() + shift)
         with pytest.raises(SecretsError, match=f"(?s){what}.*clock"):
             Signed(by(), "us", mount).credential("admin")
 
@@ -95,7 +95,7 @@ def test_a_certificate_about_to_end_is_replaced(by, openbao, mount, monkeypatch)
     signed = Signed(by(), "us", mount, minutes=1)
     first, now = signed.credential("admin"), time.time
     assert first.lasts
-    monkeypatch.setattr("healthv1.access.signing.time.time", lambda: now() + 31)
+    monkeypatch.setattr("healthv1.secrets.vault.ssh_certificates.time.time", lambda: now() + 31)
     assert not first.lasts
 
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from deploys.secret import Secret
-from healthv1.redaction import redactor
+from healthv1.output.redaction import redactor
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.vault import Token, Vault
 from healthv1.secrets.vault.backend import TIMEOUT

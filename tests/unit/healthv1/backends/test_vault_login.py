@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from deploys.secret import Secret
-from healthv1.redaction import redactor
+from healthv1.output.redaction import redactor
 from healthv1.secrets.vault import AppRole, Certificate, Jwt, Kubernetes, Token, Vault
 from tests.unit.healthv1.backends.authority import Authority
 from tests.unit.healthv1.backends.servers import OpenBao, free_port

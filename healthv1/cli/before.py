@@ -1,0 +1,76 @@
+"""`healthv1 before …`: parse, call one function, print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import click
+
+from healthv1.before import entries
+from healthv1.before.entries import Entry
+from healthv1.cli import lock
+from healthv1.cli.options import as_json, environment, limit
+from healthv1.commands import before as work
+from healthv1.lock.holder import Terms
+from healthv1.output import terminal
+
+
+@click.group()
+def before() -> None:
+    """What the hosts had before us: kept aside when it was replaced or removed."""
+
+
+@before.command("list")
+@environment
+@limit
+@as_json
+def show(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
+    """List what is kept aside, the newest first. Exit 0: every host answered; 1: one did not."""
+    found = work.list_(environment, limit)
+    if as_json:
+        terminal.show_document(found.as_json())
+    else:
+        for host, kept in found.hosts.items():
+            for line in entries.lines(host, kept):
+                terminal.say(line, bold=not line.startswith(" "))
+        terminal.show_faults(found.faults)
+    sys.exit(1 if found.faults else 0)
+
+
+@before.command("put-back")
+@environment
+@click.argument("entry", metavar="ENTRY")
+@click.option("--host", default="", metavar="HOST", help="The host that keeps it, where more than one does.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+@lock.wait
+@lock.reason
+def put_back(environment: str, entry: str, host: str, yes: bool, as_json: bool, lock_wait: float, reason: str) -> None:
+    """Put back what was kept aside. Exit 0: it lies there again; 1: it does not.
+
+    What lies there now is kept aside first: a put-back can be put back.
+    """
+    agree = _agreed(show=not as_json, ask=not yes)
+    done = work.put_back(environment, entry, host, agree, Terms(reason, lock_wait))
+    if as_json:
+        terminal.show_document(done.as_json())
+    elif done.declined:
+        terminal.say("Nothing was changed.", bold=True)
+    elif not done.done:
+        terminal.say(f"Nothing to do: {done.entry.thing} lies on {done.host} as it was kept.", bold=True)
+    else:
+        terminal.say(f"Put back on {done.host}: {done.entry.thing}.", bold=True)
+        terminal.say("The next apply changes it again, unless settings say otherwise: the plan names what it would do.")
+        terminal.say_next(f"healthv1 plan {environment}")
+    sys.exit(1 if done.declined else 0)
+
+
+def _agreed(*, show: bool, ask: bool) -> Callable[[str, Entry], bool]:
+    def agreed(host: str, entry: Entry) -> bool:
+        if show:
+            for line in entries.told(host, entry):
+                terminal.say(line)
+        return not ask or terminal.consent("before put-back", "Put this back?")
+
+    return agreed

@@ -1,0 +1,176 @@
+"""An apply from its plan to its end: everything is looked at and agreed to before the first change is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from deploys.facts.lock import Lock
+from deploys.facts.record import Record
+from healthv1.errors import Fault, HostError, Refused
+from healthv1.hosts.session import Session, opened
+from healthv1.journal.recording import record, recorded
+from healthv1.lock.holder import Terms
+from healthv1.lock.locking import locked, wait_until_free
+from healthv1.plan import SCHEMA, Plan, Step
+from healthv1.plan.outcome import Outcome, Standing
+from healthv1.plan.saved import Saved
+from healthv1.rollout import approval, last_apply, losses, membership, planner, saved_plans, stages
+from healthv1.rollout.approval import Agreement
+from healthv1.rollout.progress import Progress
+from healthv1.rollout.snapshots import refuse_formless_arguments, unmoved
+from healthv1.signals import NothingChanged, cancelled_as_interrupted, postponed
+
+WAITING = "Stopping as soon as the running operation has ended. Once more stops at once."
+
+
+@dataclass(frozen=True)
+class Applied:
+    environment: str
+    hosts: tuple[str, ...]
+    seconds: float
+    steps: tuple[Step, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    unfinished: tuple[str, ...] = ()
+    declined: bool = False
+    """The plan was shown and not agreed to."""
+    standings: tuple[Standing, ...] = ()
+    """How far each host came."""
+    interrupted: bool = False
+    """Somebody stopped it."""
+
+    @classmethod
+    def of(cls, plan: Plan, outcome: Outcome, seconds: float) -> Applied:
+        return cls(
+            plan.environment,
+            plan.hosts,
+            seconds,
+            outcome.steps,
+            outcome.faults,
+            outcome.unfinished,
+            standings=outcome.standings,
+            interrupted=outcome.interrupted,
+        )
+
+    @property
+    def changes(self) -> int:
+        return sum(len(step.changes) for step in self.steps)
+
+    @property
+    def ended_well(self) -> bool:
+        return not (self.faults or self.declined or self.interrupted)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, "changes": self.changes, **asdict(self)}
+
+
+def apply(
+    environment: str,
+    limit: tuple[str, ...],
+    agree: Callable[[Plan], bool],
+    progress: Progress | None = None,
+    saved: Saved | None = None,
+    terms: Terms = Terms(),  # noqa: B008 - a value
+    *,
+    resume: bool = False,
+) -> Applied:
+    """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault.
+
+    + saved: the plan that is to be applied, and none other.
+    + resume: go on with what was agreed to and did not end; `agree` is only shown what is left of it.
+    """
+    progress = progress or Progress()
+    left = approval.to_resume(environment, limit) if resume else approval.left(environment)
+    limit = left.limit if resume and left else limit
+    progress.note(f"Planning {environment}")
+    with cancelled_as_interrupted(), opened(environment, limit) as session:
+        losses.refuse(session)
+        refuse_formless_arguments(session)
+        wait_until_free(session, terms, progress.note)
+        made = planner.plan(session, besides=(Lock, Record))
+        _refuse_faults(session)
+        made = membership.told(session, made)
+        if saved:
+            saved_plans.refuse_stale(session, made, saved)
+        left = left if left and (resume or left.is_about(session.addresses)) else None
+        agreement = _agreement(Agreement.on(made, limit, session.addresses), made, left, resume=resume)
+        if not made.steps and not agreement.due_on(made.hosts):
+            for one in made.left:
+                progress.note(f"{one.what} To take it down: {one.way_out}")
+            (left or agreement).settle(made.hosts)
+            _keep(session, saved, progress, changed=False)
+            record(session, "apply", progress.note, "nothing to do", progress.seconds())
+            return Applied(environment, made.hosts, progress.seconds())
+        if not _agreed(session, made, agree, progress):
+            record(session, "apply", progress.note, "declined", progress.seconds())
+            return Applied(environment, made.hosts, progress.seconds(), declined=True)
+        with (
+            locked(session, "apply", terms, progress.note),
+            recorded(session, "apply", progress.note, made.steps) as run,
+        ):
+            if saved:
+                saved_plans.refuse_expired(saved)
+            last_apply.remember(session)
+            with unmoved(session):
+                planner.learn(session, anew=True)
+            outcome = _carried_out(session, made, agreement, progress)
+            if outcome.ended_well:
+                (left or agreement).settle(made.hosts)
+            run.made(outcome.steps, outcome.faults)
+            run.result = "interrupted" if outcome.interrupted else run.result
+            if outcome.ended_well:
+                _keep(session, saved, progress, changed=True)
+    return Applied.of(made, outcome, progress.seconds())
+
+
+def _agreed(session: Session, made: Plan, agree: Callable[[Plan], bool], progress: Progress) -> bool:
+    """Ask. Raises `NothingChanged` when it is interrupted there."""
+    try:
+        return agree(made)
+    except KeyboardInterrupt:
+        record(session, "apply", progress.note, "interrupted before the first change", progress.seconds())
+        raise NothingChanged from None
+
+
+def _keep(session: Session, saved: Saved | None, progress: Progress, *, changed: bool) -> None:
+    """Have the hosts remember it. What was applied is applied, whether or not one can."""
+    last_apply.keep(session, saved_plans.digests(session), saved.id if saved else "", changed=changed)
+    for fault in (fault for some in session.faults.values() for fault in some):
+        progress.note(f"{fault.where} does not remember this apply, so drift will not know it: {fault.what}")
+
+
+def refuse_resuming(saved: Saved, *, resume: bool) -> None:
+    """A saved plan is applied from its beginning; what is left of it is no longer that plan."""
+    if resume:
+        what = "A saved plan is applied from its beginning, or not at all."
+        raise Refused(Fault("apply --resume", what, f"healthv1 apply {saved.environment} --resume"))
+
+
+def _refuse_faults(session: Session) -> None:
+    """One host's fault stops all, until somebody says that the others are to go on without it."""
+    faults = [fault for some in session.faults.values() for fault in some]
+    whole = [host.name for host in session.hosts]
+    if faults and whole:
+        them = approval.options(whole)
+        hint = f"to go on without {', '.join(session.faults)}: healthv1 apply {session.environment} {them}"
+        faults.append(Fault(f"apply {session.environment}", "Nothing was changed on any host.", hint))
+    if faults:
+        raise HostError(*faults)
+
+
+def _agreement(new: Agreement, made: Plan, left: Agreement | None, *, resume: bool) -> Agreement:
+    """Return what is agreed to; what an apply that stopped left unproven is proven by the next on those hosts."""
+    if left and resume:
+        left.refuse_more(new, made)
+        return left
+    if left:
+        new.unproven |= left.unproven
+    return new
+
+
+def _carried_out(session: Session, made: Plan, agreement: Agreement, progress: Progress) -> Outcome:
+    unproven = agreement.due_on(made.hosts)
+    with progress, postponed(lambda: progress.note(WAITING)) as stopping:
+        agreement.write()
+        return stages.apply(session, made, progress, agreement, stopping, unproven)

@@ -1,0 +1,108 @@
+"""What `healthv1 before list` and `put-back` do, without a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from deploys.operations.change import Change
+from healthv1.before import entries, script
+from healthv1.before.entries import Entry
+from healthv1.errors import Fault, HostError
+from healthv1.hosts.scripts import aside, real
+from healthv1.hosts.session import Session, opened
+from healthv1.journal.recording import recorded
+from healthv1.lock.acquire import at_once
+from healthv1.lock.holder import Terms
+from healthv1.lock.locking import locked, wait_until_free
+from healthv1.plan import Step
+from healthv1.rollout.progress import Progress
+from healthv1.signals import cancelled_as_interrupted
+
+SCHEMA = 1
+TIMEOUT = 60.0  # seconds
+COPYING = 1800.0  # seconds: a data directory may be among it
+
+
+@dataclass(frozen=True)
+class Kept:
+    environment: str
+    hosts: dict[str, list[Entry]]
+    faults: tuple[Fault, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        hosts = {name: [entry.as_json() for entry in found] for name, found in self.hosts.items()}
+        faults = [asdict(fault) for fault in self.faults]
+        return {"schema": SCHEMA, "environment": self.environment, "hosts": hosts, "faults": faults}
+
+
+@dataclass(frozen=True)
+class PutBack:
+    environment: str
+    host: str
+    entry: Entry
+    """As it was before."""
+    done: bool = False
+    declined: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **asdict(self)}
+
+
+def list_(environment: str, limit: tuple[str, ...]) -> Kept:
+    with opened(environment, limit, read_site=False) as session:
+        found = _listed(session)
+        faults = tuple(fault for faults in session.faults.values() for fault in faults)
+    return Kept(environment, found, faults)
+
+
+def put_back(environment: str, name: str, host: str, agree: Callable[[str, Entry], bool], terms: Terms) -> PutBack:
+    """Put one entry back. Raises `Refused`, with nothing changed; `HostError` when it did not end."""
+    progress = Progress()
+    with cancelled_as_interrupted(), opened(environment, (host,) if host else (), read_site=False) as session:
+        found = _listed(session)
+        if not found:
+            session.refuse_faults()
+        at, entry = entries.choose(environment, name, "", found)
+        where = session.state.inventory.get_host(at)
+        wait_until_free(session, terms, progress.note)
+        entry = _looked_at(where, entry)
+        if entry.nothing_due:
+            return PutBack(environment, at, entry)
+        if not agree(at, entry):
+            return PutBack(environment, at, entry, declined=True)
+        with (
+            locked(session, "before put-back", terms, progress.note),
+            recorded(session, f"before put-back {entry.id}", progress.note, [_step(at, entry)]) as run,
+        ):
+            aside(where, script.put_back(_looked_at(where, entry)), COPYING)
+            run.made([_step(at, entry)], ())
+    return PutBack(environment, at, entry, done=True)
+
+
+def _listed(session: Session) -> dict[str, list[Entry]]:
+    def ask(host: Host) -> list[Entry] | HostError:
+        try:
+            return entries.read(aside(host, script.listed(), TIMEOUT).splitlines())
+        except HostError as error:
+            return error
+
+    found = at_once(real(session.hosts), ask)
+    for host, answer in found.items():
+        if isinstance(answer, HostError):
+            session.fail(host, *answer.faults)
+    return {host.name: answer for host, answer in found.items() if not isinstance(answer, HostError)}
+
+
+def _looked_at(host: Host, entry: Entry) -> Entry:
+    (found,) = entries.read(aside(host, script.looked_at(entry.id), COPYING).splitlines())
+    return found
+
+
+def _step(host: str, entry: Entry) -> Step:
+    changes = [Change("file", path, "put back", entry.thing) for path in entry.due]
+    changes += [Change("entry", entry.id, "run", "what it takes besides")] * entry.does_something
+    return Step(host, "", "Before", "Put back", tuple(changes))

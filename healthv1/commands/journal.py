@@ -1,0 +1,58 @@
+"""`healthv1 journal …`: who did what, when, and whether a line of it was tampered with."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from healthv1.errors import Fault
+from healthv1.journal import reading, verifying
+from healthv1.journal.reading import Run
+from healthv1.journal.verifying import Broken
+
+LINES = 4  # of a journal, for each run that is asked for: two are its own, and others' may stand between
+
+
+@dataclass(frozen=True)
+class Shown:
+    environment: str
+    runs: list[tuple[Run, str]]
+    """Each with its state, the last one at the end."""
+    faults: list[Fault]
+    locks: set[str]
+
+    def as_json(self) -> dict[str, Any]:
+        told = [run.as_json(self.locks) for run, _ in self.runs]
+        return {"schema": reading.SCHEMA, "environment": self.environment, "runs": told, "faults": _told(self.faults)}
+
+
+@dataclass(frozen=True)
+class Verified:
+    environment: str
+    lines: dict[str, int]
+    """How many each journal has."""
+    broken: list[Broken]
+    faults: list[Fault]
+
+    def as_json(self) -> dict[str, Any]:
+        broken = [asdict(one) for one in self.broken]
+        told = {"environment": self.environment, "lines": self.lines, "broken": broken, "faults": _told(self.faults)}
+        return {"schema": reading.SCHEMA, **told}
+
+
+def show(environment: str, last: int, host: str) -> Shown:
+    """Return the last runs. `host`: what this host's journal tells, and no other's."""
+    found = reading.journals(environment, last * LINES, host)
+    runs = [(run, run.state(found.locks)) for run in reading.runs(found)[-last:]]
+    return Shown(environment, runs, list(found.faults), set(found.locks))
+
+
+def verify(environment: str) -> Verified:
+    """Look whether a line was edited, deleted, moved or cut off."""
+    found = reading.journals(environment)
+    lines = {where: len(lines) for where, lines in found.lines.items()}
+    return Verified(environment, lines, verifying.broken(found), list(found.faults))
+
+
+def _told(faults: list[Fault]) -> list[dict[str, Any]]:
+    return [asdict(fault) for fault in faults]

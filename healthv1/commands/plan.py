@@ -1,0 +1,36 @@
+"""`healthv1 plan`: what an apply would change, and a plan that is saved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deploys.facts.lock import Lock
+from deploys.facts.record import Record
+from healthv1.hosts.session import opened
+from healthv1.journal.recording import record
+from healthv1.lock.locking import note_deploys
+from healthv1.plan import Plan
+from healthv1.rollout import losses, membership, planner, saved_plans
+from healthv1.rollout.progress import Progress
+from healthv1.rollout.snapshots import refuse_formless_arguments
+from healthv1.workspace import atomic_files
+
+
+def plan(environment: str, limit: tuple[str, ...], out: Path | None = None) -> Plan:
+    """Raises `Refused` when nothing at all can be planned, or the plan cannot be saved to `out`."""
+    progress = Progress()
+    progress.note(f"Planning {environment}")
+    with opened(environment, limit) as session:
+        losses.refuse(session)
+        refuse_formless_arguments(session)
+        made = membership.told(session, planner.plan(session, besides=(Lock, Record)))
+        if out and not made.faults:
+            atomic_files.write(out, saved_plans.saved(session, made, limit).text())
+        elif out:
+            progress.note(f"A plan with faults is not saved: {out} was not written")
+        note_deploys(session, progress.note)
+        result = (
+            "not every host could be planned" if made.faults else "changes are due" if made.steps else "nothing to do"
+        )
+        record(session, "plan", progress.note, result, progress.seconds(), made.steps)
+    return made

@@ -1,0 +1,202 @@
+"""What `healthv1 retire` does, without a terminal: choose, plan, ask, take down, and have the others forget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from deploys import retirement
+from deploys.facts.marks import Marks
+from deploys.retirement import Leaving
+from healthv1.errors import Fault, HostError, Refused
+from healthv1.hosts.inventory import Stranger
+from healthv1.hosts.session import Session, opened
+from healthv1.hosts.session import read as read_deploys
+from healthv1.journal.recording import recorded
+from healthv1.lock.holder import Terms
+from healthv1.lock.locking import locked, wait_until_free
+from healthv1.plan import Plan, Step
+from healthv1.plan.members import Member
+from healthv1.plan.outcome import Outcome
+from healthv1.retire import choosing, forgetting, standing
+from healthv1.retire.choosing import Chosen
+from healthv1.rollout import membership, planner, saved_plans, stages
+from healthv1.rollout.progress import Progress
+from healthv1.signals import cancelled_as_interrupted, postponed
+
+SCHEMA = 1
+WAITING = "Stopping as soon as the running operation has ended. Once more stops at once."
+Agree = Callable[[Plan], bool]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the user wants of one host."""
+
+    host: str
+    parts: tuple[str, ...] = ()
+    with_data: str = ""
+    """The host's name once more, when its data is to go as well."""
+    ssh_key: str = ""
+    known_hosts: str = ""
+
+    @property
+    def ways(self) -> dict[str, Any]:
+        told = {"ssh_key": self.ssh_key, "ssh_known_hosts_file": self.known_hosts}
+        return {name: value for name, value in told.items() if value}
+
+
+@dataclass(frozen=True)
+class Retired:
+    environment: str
+    host: str
+    address: str
+    steps: tuple[Step, ...] = ()
+    faults: tuple[Fault, ...] = ()
+    declined: bool = False
+    interrupted: bool = False
+    forgotten_by: tuple[str, ...] = ()
+    """The hosts that remembered it until now."""
+
+    @property
+    def changes(self) -> int:
+        return sum(len(step.changes) for step in self.steps)
+
+    @property
+    def ended_well(self) -> bool:
+        return not (self.faults or self.declined or self.interrupted)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, "changes": self.changes, **asdict(self)}
+
+
+def retire(
+    environment: str,
+    wish: Wish,
+    agree: Agree,
+    terms: Terms = Terms(),  # noqa: B008 - a value
+) -> Retired:
+    """Take down a host that left, or parts that one left. Raises `Refused`, with nothing changed."""
+    progress = Progress()
+    progress.note(f"Asking who was of {environment}")
+    chosen = _chosen(environment, wish)
+    strangers = () if chosen.named else (_stranger(chosen.member, wish),)
+    with cancelled_as_interrupted(), opened(environment, read_site=False, strangers=strangers) as session:
+        host = _host(session, chosen, progress)
+        wait_until_free(session, terms, progress.note)
+        membership.read(session)
+        choosing.refuse_others(chosen, session.known[host.name], saved_plans.digests(session).name, environment)
+        choosing.refuse_too_early(environment, chosen, membership.present(session, [host]))
+        standing.refuse_in_use(session, host, chosen)
+        if wish.with_data:
+            found = standing.holders(session, host)
+            choosing.refuse_data(chosen, wish.with_data, found, has_database=_has_database(session, host))
+        made = _planned(session, host, chosen, data=bool(wish.with_data))
+        Refused.unless(made.faults)
+        done = Retired(environment, chosen.member.name, chosen.member.address)
+        due = forgetting.remembering(session, host, chosen)
+        if not made.steps and not due:
+            return done
+        if made.steps and not agree(made):
+            return replace(done, declined=True)
+        return _taken_down(session, host, chosen, made, done, terms, progress)
+
+
+def forget(environment: str, wish: Wish, agree: Callable[[Member], bool], terms: Terms) -> Retired:
+    """Have the hosts forget one that is gone for good: it is not asked."""
+    progress = Progress()
+    with cancelled_as_interrupted(), opened(environment, read_site=False) as session:
+        chosen = _choice(session, wish)
+        done = Retired(environment, chosen.member.name, chosen.member.address)
+        if chosen.named:
+            raise Refused(Fault(wish.host, "The inventory names it.", "take it out of the inventory first"))
+        _go_on(session, progress)
+        if not forgetting.remembering(session, None, chosen):
+            return done
+        if not agree(chosen.member):
+            return replace(done, declined=True)
+        with (
+            locked(session, "retire --forget", terms, progress.note),
+            recorded(session, f"retire --forget {chosen.member.name}", progress.note),
+        ):
+            return replace(done, forgotten_by=forgetting.have_forgotten(session, None, chosen))
+
+
+def _chosen(environment: str, wish: Wish) -> Chosen:
+    with opened(environment, read_site=False) as session:
+        return _choice(session, wish)
+
+
+def _choice(session: Session, wish: Wish) -> Chosen:
+    """Ask the hosts who that is. Raises `HostError` when none can be asked."""
+    membership.read(session)
+    if not session.hosts:
+        session.refuse_faults()
+    return choosing.choose(wish.host, wish.parts, membership.present(session), membership.inventory(session))
+
+
+def _stranger(member: Member, wish: Wish) -> Stranger:
+    """What is not remembered of the way there is as with the other hosts."""
+    user = {"ssh_user": member.ssh_user} if member.ssh_user else {}
+    private = {"private_address": member.private_address or None}
+    where = {"ssh_hostname": member.address, "ssh_port": member.ssh_port}
+    return Stranger(f"{member.name} ({member.address})", {**where, **private, **user, **wish.ways})
+
+
+def _host(session: Session, chosen: Chosen, progress: Progress) -> Host:
+    """Return the host that is meant. Raises `HostError` when it cannot be reached; others may be away."""
+    everybody = membership.inventory(session)
+    name = next(one.name for one in everybody if one.address == chosen.member.address)
+    host = session.state.inventory.get_host(name)
+    faults = session.faults.get(host.name, [])
+    if faults and not chosen.named:
+        hint = f"if it is gone for good: healthv1 retire {session.environment} {chosen.member.name} --forget"
+        faults = [*faults, Fault(host.name, "Nothing was changed on any host.", hint)]
+    HostError.unless(faults)
+    _go_on(session, progress)
+    return host
+
+
+def _has_database(session: Session, host: Host) -> bool:
+    with session.on(host):
+        return "cluster" in host.get_fact(Marks, _sudo=True)
+
+
+def _go_on(session: Session, progress: Progress) -> None:
+    """Go on without the hosts that are away: what they remember is told again, and forgotten then."""
+    if not session.hosts:
+        session.refuse_faults()
+    for fault in (fault for some in session.faults.values() for fault in some):
+        progress.note(f"{fault.where} takes no part: {fault.what}")
+    session.faults.clear()
+
+
+def _planned(session: Session, host: Host, chosen: Chosen, *, data: bool) -> Plan:
+    leaving = Leaving(chosen.leaving, whole=not chosen.named, data=data)
+    session.state.current_deploy_filename = str(retirement.__file__)
+    read_deploys(session, lambda _: retirement.retire(leaving), [host])
+    return replace(planner.plan(session), hosts=(host.name,))
+
+
+def _taken_down(
+    session: Session, host: Host, chosen: Chosen, made: Plan, done: Retired, terms: Terms, progress: Progress
+) -> Retired:
+    with (
+        locked(session, "retire", terms, progress.note),
+        recorded(session, f"retire {chosen.member.name}", progress.note, made.steps) as run,
+    ):
+        outcome = _carried_out(session, made, progress) if made.steps else Outcome((), (), ())
+        run.made(outcome.steps, outcome.faults)
+        run.result = "interrupted" if outcome.interrupted else run.result
+        names = forgetting.have_forgotten(session, host, chosen) if outcome.ended_well else ()
+    return replace(
+        done, steps=outcome.steps, faults=outcome.faults, interrupted=outcome.interrupted, forgotten_by=names
+    )
+
+
+def _carried_out(session: Session, made: Plan, progress: Progress) -> Outcome:
+    with progress, postponed(lambda: progress.note(WAITING)) as stopping:
+        return stages.apply(session, made, progress, stopping=stopping)

@@ -1,0 +1,1 @@
+"""What the commands of `healthv1 secrets` do."""

@@ -1,0 +1,83 @@
+"""`healthv1 secrets check`: whether what the backend keeps opens what it is for, tried by the API on a host."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.host import Host
+
+from deploys import here
+from deploys.environment.settings import Environment
+from deploys.environment.variables import owner_variables, variables
+from deploys.stack import Stack
+from healthv1.commands.secrets import doctor
+from healthv1.hints import named
+from healthv1.hosts.session import Session, opened
+from healthv1.plan.finding import Finding
+from healthv1.rollout.losses import whole
+
+OPENS = {
+    "DATABASE_URL": ("database_password", "It logs in to the database, through the pooler"),
+    "MIGRATION_DATABASE_URL": ("database_owner_password", "It logs in to the database, as the owner"),
+    "REDIS_URL": ("redis_password", "It logs in to Redis"),
+    "JWT_SECRET": ("jwt_secret", "It signs a token and verifies it"),
+    "SESSION_SECRET": ("session_secret", "The API takes it"),
+    "MASTER_KEY": ("master_key", "It opens every stored data key, and wraps and unwraps another"),
+    "VERIFICATION_PASSWORD": ("verification_password", "The user `verification` has it"),
+}
+HINT = "see what differs on the host: healthv1 plan ENV"
+TIMEOUT = 60  # seconds
+
+
+def check(environment: str) -> list[Finding]:
+    """Try every secret on what it opens. Raises `Refused` when the backend cannot be read, or a host not be reached."""
+    found = whole(environment)
+    seen = [one for one in doctor.examined(found) if one.claim != "names"]
+    with opened(environment, read_site=False) as session:
+        session.refuse_faults()
+        claims = tried(session)
+        session.refuse_faults()
+    return seen + claims
+
+
+def tried(session: Session) -> list[Finding]:
+    """Return one finding per secret that opens something. The values travel on stdin alone."""
+    found: list[Finding] = []
+    first = next((host for host in session.hosts if "api" in host.groups), None)
+
+    def on(host: Host) -> None:
+        if host is first:
+            found.extend(_tried(host))
+
+    session.on_each(on)
+    return [named(one, session.environment) for one in found]
+
+
+def _tried(host: Host) -> list[Finding]:
+    stack = here.settings(Stack)
+    told = variables(here.settings(Environment), stack, here.topology()) | owner_variables(stack, here.topology())
+    given = {name: value for name, value in told.items() if name in OPENS}
+    command = f"cd / && runuser -u {stack.user} -- {stack.current}/venv/bin/healthv1-api secrets check"
+    shell = StringCommand("sh", "-c", QuoteString(command))
+    _, output = host.run_shell_command(shell, _sudo=True, _timeout=TIMEOUT, _stdin=json.dumps(given))
+    answers = _answers(output.stdout)
+    return [
+        Finding(host.name, OPENS[name][0], OPENS[name][1], *_judged(answers, name, output.stderr), HINT)
+        for name in given
+    ]
+
+
+def _answers(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _judged(answers: dict[str, Any], name: str, complaint: str) -> tuple[bool, str]:
+    if name not in answers:
+        return False, complaint or "the API on this host could not try it"
+    return answers[name] is None, str(answers[name] or "")

@@ -1,0 +1,33 @@
+"""Data keys lie in the database, wrapped under the master key: the API's own program renews them, on one host."""
+
+from __future__ import annotations
+
+from pyinfra.api.host import Host
+
+from deploys import here
+from deploys.api.commands import renew_data_keys
+from deploys.stack import Stack
+from healthv1.errors import Fault, HostError
+from healthv1.hosts.session import Session, run
+
+NAME = "data_keys"
+TIMEOUT = 24 * 3600  # seconds: every row is sealed anew
+
+
+def renew(session: Session) -> str:
+    """Return what was done, in the API's words. Raises `HostError` when it was not."""
+    said: list[str] = []
+    first = next((host for host in session.hosts if "api" in host.groups), None)
+
+    def on(host: Host) -> None:
+        if host is not first:
+            return
+        succeeded, output = run(host, renew_data_keys(here.settings(Stack)), TIMEOUT)
+        if not succeeded:
+            what = f"The data keys were not renewed: {output.stderr or output.stdout}"
+            raise HostError(Fault(host.name, what, "mend the cause and run the same command: it goes on from there"))
+        said.append(output.stdout)
+
+    session.on_each(on)
+    session.refuse_faults()
+    return said[0] if said else ""

@@ -1,0 +1,38 @@
+"""`healthv1 secrets init`: what is missing is generated."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from healthv1.commands.secrets import register
+from healthv1.commands.secrets.register import SCHEMA
+from healthv1.rollout.losses import whole
+
+
+@dataclass(frozen=True)
+class Initialised:
+    environment: str
+    generated: tuple[str, ...]
+    kept: tuple[str, ...]
+    """Those that were there, and stay as they are."""
+    wanting: tuple[str, ...]
+    """Those that only a person can supply."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **asdict(self)}
+
+
+def init(environment: str) -> Initialised:
+    """Generate what is missing; overwrite nothing, also when another does the same at this moment."""
+    found = whole(environment)
+    backend = register.kept_by(found)
+    entries = backend.entries(secret.key for secret in found.secrets)
+    missing = backend.missing(found.secrets)
+    backend.store(missing)
+    return Initialised(
+        environment,
+        tuple(secret.key for secret in missing),
+        tuple(name for name, entry in entries.items() if entry),
+        tuple(secret.key for secret in found.secrets if not secret.entropy and not entries[secret.key]),
+    )

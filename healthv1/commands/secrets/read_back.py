@@ -1,0 +1,36 @@
+"""`healthv1 secrets read-back`: that an escrow file opens, proven before it is needed."""
+
+from __future__ import annotations
+
+import shlex
+from functools import partial
+from pathlib import Path
+
+from healthv1.commands.secrets import register
+from healthv1.errors import Fault, Refused
+from healthv1.rollout.losses import whole
+from healthv1.secrets import escrow
+from healthv1.secrets.entry import Entry
+
+
+def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
+    """Open an escrow file, compare it with the backend, and note there that it is good; return the names in it."""
+    found = whole(environment)
+    data = file.read_bytes()
+    exported = escrow.opened(data, identity)
+    entries = register.entries(found, register.found(found, exported.secrets))
+    export = f"export it again: healthv1 secrets export {environment} --to KEY --out {shlex.quote(str(file))}"
+    Refused.unless(
+        Fault(str(file), f"It does not hold the {name} that the backend keeps now.", export)
+        for name, entry in entries.items()
+        if not exported.holds({name: entry})
+    )
+    for name, entry in entries.items():
+        register.kept_by(found).change(name, partial(_noted, seen=entry, digest=escrow.digest(data)))
+    return tuple(entries)
+
+
+def _noted(found: Entry | None, seen: Entry, digest: str) -> Entry:
+    """Note the digest at the versions that were seen, and at no other: somebody may be rotating."""
+    assert found is not None
+    return found.escrowed(digest, {kept.number for kept in seen.versions})

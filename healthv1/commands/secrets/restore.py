@@ -1,0 +1,47 @@
+"""`healthv1 secrets restore`: what the backend lost, from an escrow file."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from healthv1.commands.secrets import register
+from healthv1.hosts.secrets_in_use import Bound, bound
+from healthv1.hosts.session import Session
+from healthv1.journal.recording import recorded, told
+from healthv1.lock.holder import Terms
+from healthv1.lock.locking import locked_alone
+from healthv1.rollout.progress import Progress
+from healthv1.secrets import escrow
+from healthv1.secrets.entry import Entry
+
+
+def restore(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
+    """Bring back from an escrow file what the backend lost; return the names. What is there is never overwritten."""
+    found = bound(environment)
+    data = file.read_bytes()
+    exported = escrow.opened(data, identity)
+    # On the day of a disaster there may be no host: those that can be reached are locked.
+    note, command = Progress().note, "secrets restore"
+    with (
+        locked_alone(environment, command, Terms(), note, needed=False) as session,
+        recorded(session, command, note, needed=False) as run,
+    ):
+        names = _restored(found, exported, escrow.digest(data), session)
+        run.made([told("restore", name) for name in names], ())
+        return names
+
+
+def _restored(found: Bound, exported: escrow.Escrow, digest: str, session: Session) -> tuple[str, ...]:
+    backend = register.kept_by(found)
+    lost = [one.key for one in register.found(found, exported.secrets) if backend.entry(one.key) is None]
+    for name in lost:
+        session.go_on()  # without the lock somebody else may be at it
+        entry = exported.secrets[name]
+        entry = entry.escrowed(digest, {kept.number for kept in entry.versions})
+        backend.change(name, partial(_brought_back, entry=entry))
+    return tuple(lost)
+
+
+def _brought_back(found: Entry | None, entry: Entry) -> Entry:
+    return found or entry

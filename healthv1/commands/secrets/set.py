@@ -1,0 +1,43 @@
+"""`healthv1 secrets set`: a value that a person supplies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from deploys.secret import Secret
+from healthv1.commands.secrets import register
+from healthv1.errors import Fault, Refused
+from healthv1.rollout.losses import whole
+from healthv1.secrets.entry import Entry
+from healthv1.secrets.strength import refuse_unusable
+
+
+def put(environment: str, name: str, value: str, confirmed: Callable[[str], bool]) -> int:
+    """Keep a value that a person supplies, and return its version's number.
+
+    `confirmed` is asked, with the text to type, before what data depend on is replaced.
+    """
+    found = whole(environment)
+    (secret,) = register.found(found, [name])
+    refuse_unusable(secret, value)
+    backend = register.kept_by(found)
+    entry = backend.entry(name)
+    rotate = f"rotate it instead: healthv1 secrets rotate {environment} {name}"
+    if entry and secret.rotation == "overlapping" and not secret.irreplaceable:
+        hint = f"healthv1 secrets rotate {environment} {name} --stdin"
+        raise Refused(Fault(str(secret), "It is in use: replaced at once, whoever uses it would be refused.", hint))
+    if entry and secret.irreplaceable and not confirmed(f"{environment}/{name}"):
+        raise Refused(Fault(str(secret), "It was not replaced: that was not the text.", rotate))
+    return backend.change(name, lambda now: _put(secret, entry, now, value, environment)).active
+
+
+def _put(secret: Secret, seen: Entry | None, found: Entry | None, value: str, environment: str) -> Entry:
+    if found != seen:
+        what = "Somebody else has just changed it."
+        raise Refused(Fault(str(secret), what, f"look at it: healthv1 secrets list {environment}"))
+    if found is None:
+        return Entry.first(value)
+    if found.step != "settled":
+        hint = f"finish it first: healthv1 secrets rotate {environment} {secret.key}"
+        raise Refused(Fault(str(secret), f"A rotation is under way: it is {found.step}.", hint))
+    return found.replaced(value, keep=secret.irreplaceable).settled()

@@ -1,0 +1,47 @@
+"""`healthv1 verify`: every claim, tried on the hosts and from outside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from healthv1.errors import Fault
+from healthv1.hints import named
+from healthv1.hosts.session import opened
+from healthv1.journal.recording import record
+from healthv1.plan import finding
+from healthv1.plan.finding import Finding
+from healthv1.rollout import losses
+from healthv1.rollout.progress import Progress
+from healthv1.verify import end_to_end, inside, junit, outside
+
+
+@dataclass(frozen=True)
+class Report:
+    environment: str
+    findings: list[Finding]
+    faults: list[Fault] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        return all(one.holds for one in self.findings) and not self.faults
+
+    def as_json(self) -> dict[str, Any]:
+        return finding.as_json(self.environment, self.findings, self.faults)
+
+    def as_junit(self) -> str:
+        return junit.document(self.environment, self.findings, self.faults)
+
+
+def verify(environment: str, limit: tuple[str, ...]) -> Report:
+    progress = Progress()
+    progress.note(f"Verifying {environment}")
+    with opened(environment, limit) as session:
+        losses.refuse(session)
+        kinds = (inside, end_to_end, outside)
+        found = [named(one, environment) for kind in kinds for one in kind.findings(session)]
+        faults = [fault for faults in session.faults.values() for fault in faults]
+        report = Report(environment, found, faults)
+        result = "every claim holds" if report.holds else "not every claim holds"
+        record(session, "verify", progress.note, result, progress.seconds())
+    return report

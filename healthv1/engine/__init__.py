@@ -1,1 +1,0 @@
-"""All contact with pyinfra's internals: written against 3.10, which pyproject.toml pins."""

@@ -1,0 +1,29 @@
+"""Values of which no digest can be made: a saved plan that rests on one would always be stale, so they are refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pyinfra.api.inventory import Inventory
+
+from deploys.component import Settings
+from healthv1.errors import Fault
+from healthv1.hosts.known_names import own_names, sources
+from healthv1.plan.digests import Formless, named
+
+
+def formless_settings(inventory: Inventory, environment: str) -> Iterator[Fault]:
+    """Yield a fault for each setting, and each of the team's own names, that is part of a digest and has no form."""
+    data = sources(inventory, environment)
+    own = own_names(data)
+    for where, values in data:
+        for name, value in values.items():
+            if name in own or isinstance(value, Settings):
+                yield from _formless(where, name, value)
+
+
+def _formless(where: str, name: str, value: object) -> Iterator[Fault]:
+    try:
+        named(value)
+    except Formless as error:
+        yield Fault(where, f"{'.'.join([name, *error.path])} holds {error.what}.", error.hint)

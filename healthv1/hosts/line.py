@@ -1,0 +1,132 @@
+"""Commands over one SSH connection: as many at once as sshd allows, and none that waits for a host that is gone."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from paramiko import Channel, Message, SSHException, Transport
+from paramiko.common import cMSG_CHANNEL_REQUEST
+from pyinfra.api.exceptions import ConnectError
+from pyinfra.connectors.util import CommandOutput, read_output_buffers
+
+from healthv1.hosts.loginshell import CUT_SHORT, Told
+from healthv1.hosts.pulse import Pulse
+
+FREED_WITHIN = 5.0
+"""Seconds: sshd may count a session for a moment after it told of its end."""
+PAUSE = 0.2  # seconds
+UNTOLD = -1
+"""For paramiko, the exit code of what ended without one: killed by a signal, or cut off."""
+
+
+class Crowded(Exception):  # noqa: N818 - it reads as what happened
+    """sshd takes no more sessions for now."""
+
+
+class Line:
+    def __init__(self, name: str, transport: Transport, patience: float) -> None:
+        self._transport, self._patience = transport, patience
+        self._pulse = Pulse(name, transport, patience)
+        self._open: set[Channel] = set()
+        self._most = sys.maxsize
+        """So many at once, once sshd refused one more."""
+        self._freed = Event()
+
+    def run(self, command: str, stdin: Any, timeout: int | None, *, wait: bool) -> tuple[int, CommandOutput]:
+        """Return the exit code, and what was said. Raises `ConnectError` when the host is gone, or ran nothing.
+
+        + timeout: seconds after which `TimeoutError` is raised.
+        + wait: where sshd takes no more sessions, wait for one that ends, instead of raising `Crowded`.
+        """
+        told = Told(command)
+        channel = self._opened(wait)
+        try:
+            self._exec(channel, told.line)
+            with suppress(OSError):  # it may end without reading, and then tells why
+                channel.sendall(told.ahead + _bytes(stdin))
+                channel.shutdown_write()
+            out, err = (told.said(file) for file in (channel.makefile("rb"), channel.makefile_stderr("rb")))
+            output = read_output_buffers(out, err, timeout, print_output=False, print_prefix="")
+            code = channel.recv_exit_status()
+        except (SSHException, EOFError, OSError):
+            self._refuse_loss()
+            raise
+        finally:
+            channel.close()
+            self._open.discard(channel)
+            self._freed.set()
+        if code == UNTOLD:
+            gevent.sleep(PAUSE)  # a connection that broke is closed channel by channel
+            self._refuse_loss()
+        _refuse_another(told, code)
+        return code, output
+
+    def _opened(self, wait: bool) -> Channel:
+        deadline = time.monotonic() + FREED_WITHIN
+        while True:
+            self._freed.clear()
+            if len(self._open) < self._most:
+                channel = self._tried()
+                if channel is not None:
+                    return channel
+            if self._open and not wait:
+                raise Crowded
+            if self._open:
+                deadline = time.monotonic() + FREED_WITHIN
+            elif time.monotonic() > deadline:
+                raise ConnectError("sshd opens no session (MaxSessions)")
+            self._freed.wait(PAUSE)
+
+    def _tried(self) -> Channel | None:
+        """Return a session, or nothing where sshd refuses one."""
+        try:
+            channel = self._transport.open_session()
+        except (SSHException, EOFError, OSError) as error:
+            self._refuse_loss()
+            # Of several that are refused at once paramiko tells one the reason, and the others nothing.
+            if isinstance(error, SSHException):
+                self._most = len(self._open) or self._most
+                return None
+            raise
+        self._open.add(channel)
+        return channel
+
+    def _exec(self, channel: Channel, line: str) -> None:
+        """Ask for it without waiting for the yes, which would cost a round trip: a no closes the channel."""
+        request = Message()
+        request.add_byte(cMSG_CHANNEL_REQUEST)
+        request.add_int(channel.remote_chanid)
+        request.add_string("exec")
+        request.add_boolean(True)
+        request.add_string(line)
+        self._transport._send_user_message(request)  # type: ignore[attr-defined]  # noqa: SLF001 - as exec_command does
+
+    def _refuse_loss(self) -> None:
+        if self._transport.is_active():
+            return
+        if self._pulse.given_up:
+            raise ConnectError(f"No answer for {self._patience:.0f} s, given up")
+        raise ConnectError("The connection was lost")
+
+
+def _bytes(stdin: Any) -> bytes:
+    """Return what pyinfra would send: text or lines, each with a line break at its end."""
+    if not stdin:
+        return b""
+    lines = stdin.readlines() if hasattr(stdin, "readlines") else stdin
+    several = lines if isinstance(lines, list | tuple) else [lines]
+    return "".join(line if line.endswith("\n") else f"{line}\n" for line in several).encode()
+
+
+def _refuse_another(told: Told, code: int) -> None:
+    """Whoever answered, it was not the command: an account without a shell, or sshd made to run something else."""
+    noise = "; ".join(line.strip() for line in told.noise if line.strip())[:300]
+    if not told.begun:
+        raise ConnectError(f"Its login shell ran no command ({noise or f'it said nothing, exit code {code}'})")
+    if code == CUT_SHORT:
+        raise ConnectError("What its login shell reads first took our command from stdin")

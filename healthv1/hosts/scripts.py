@@ -1,0 +1,69 @@
+"""A script beside what pyinfra does: over the same connection, and nothing that is known of the host is forgotten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gevent
+from paramiko import SSHException
+from pyinfra.api.command import StringCommand
+from pyinfra.api.exceptions import ConnectError
+from pyinfra.api.host import Host
+from pyinfra.connectors.util import CommandOutput
+
+from healthv1.errors import Fault, HostError
+from healthv1.hosts.connector import FastSSH
+from healthv1.hosts.session import Session, faults_of
+
+HINTS = {
+    "No space left": "make room on it",
+    "Read-only file system": "see why it was mounted read-only: dmesg",
+    "Permission denied": "let the SSH user run sudo without a password",
+}
+
+
+def real(hosts: list[Host]) -> list[Host]:
+    """Return those that are spoken to over SSH: recorded ones keep nothing."""
+    return [host for host in hosts if issubclass(host.connector_cls, FastSSH)]
+
+
+def aside(host: Host, script: str, timeout: float) -> str:
+    """Run `script` as root; return what it printed. Raises `HostError` when it fails, or is not done in `timeout` s."""
+    connector = host.connector
+    assert isinstance(connector, FastSSH)
+    try:
+        with gevent.Timeout(timeout, TimeoutError):
+            succeeded, output = connector.run_beside(StringCommand("sh", "-s"), _sudo=True, _stdin=script)
+    except (ConnectError, OSError, EOFError, SSHException) as error:
+        what = str(error) or f"no answer within {timeout:g} s"
+        raise HostError(Fault(host.name, f"It does not answer ({what}).", "see whether it is up")) from None
+    if not succeeded:
+        said = "; ".join(output.stderr_lines) or "it did not say why"
+        hint = next((hint for words, hint in HINTS.items() if words in said), "")
+        raise HostError(Fault(host.name, f"{said}.", hint))
+    return str(output.stdout)
+
+
+def looking(host: Host, command: StringCommand, **arguments: Any) -> tuple[bool, CommandOutput]:
+    """Run a command that changes nothing, as pyinfra does, only that what is known of the host stays known."""
+    run = host.connector.run_aside if isinstance(host.connector, FastSSH) else host.run_shell_command
+    done, output = run(command, **arguments)
+    return bool(done), output
+
+
+def others(session: Session) -> list[Host]:
+    """Return the environment's hosts that take no part in this session: those left out, and those with faults."""
+    return [host for host in session.state.inventory if host not in session.state.active_hosts]
+
+
+def reach(host: Host, timeout: float) -> None:
+    """Connect to a host that takes no part. Raises `HostError`."""
+    if host.connected:
+        return
+    try:
+        with gevent.Timeout(timeout, TimeoutError):
+            host.connect(show_errors=False, raise_exceptions=True)
+    except TimeoutError:
+        raise HostError(Fault(host.name, f"It could not be reached within {timeout:g} s.")) from None
+    except ConnectError as error:
+        raise HostError(*faults_of(host, error)) from None

@@ -1,0 +1,192 @@
+"""Hosts that are connected, proven usable, and have read the site: what plan, apply and verify start from."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+from pyinfra.api.config import Config
+from pyinfra.api.exceptions import ConnectError, PyinfraError
+from pyinfra.api.host import Host
+from pyinfra.api.state import State, StateStage
+from pyinfra.connectors.util import CommandOutput
+from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
+from pyinfra_cli.exceptions import UnexpectedExternalError
+from pyinfra_cli.util import exec_file
+
+from deploys.facts.jails import FoundJails
+from deploys.facts.machine import MachineState
+from deploys.facts.marks import Marks
+from deploys.facts.ssh import SshPorts
+from deploys.facts.sshd import SshdFiles
+from healthv1.errors import Fault, HostError, Refused
+from healthv1.hints import named
+from healthv1.hosts import inventory as inventories
+from healthv1.hosts import pyinfra_patches
+from healthv1.hosts.connector import FastSSH, Output, Unanswered
+from healthv1.hosts.fact_batches import Question
+from healthv1.hosts.inventory import Stranger
+from healthv1.hosts.refusals import unreached, without_sudo
+from healthv1.workspace import project
+
+logging.getLogger("pyinfra").addHandler(logging.NullHandler())  # we report faults ourselves
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+
+READ_WITH_THE_SITE = (MachineState, SshPorts, Marks, FoundJails, SshdFiles)
+"""The facts that deploys ask for while they are read; what operations ask for comes later, and all at once."""
+
+
+@dataclass
+class Session:
+    environment: str
+    state: State
+    faults: dict[str, list[Fault]] = field(default_factory=dict)
+    """By host. A host with faults takes no further part."""
+    operations: dict[Host, dict[str, Callable[[], Any]]] = field(default_factory=dict)
+    """What pyinfra made of each operation when the site was read, by its hash: evaluated, it asks for its facts."""
+    learned: dict[tuple[Host, str], dict[Question, Output]] = field(default_factory=dict)
+    """What each operation asked its host when it was last looked at, and heard."""
+    known: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By host: what it keeps of the last apply."""
+    go_on: Callable[[], None] = lambda: None
+    """Called before each operation that runs. Raises `Refused` when the run has to stop there: its lock was lost."""
+
+    @property
+    def hosts(self) -> list[Host]:
+        """Return the hosts that are still whole, in the inventory's order."""
+        return [host for host in self.state.inventory if host in self.state.active_hosts]
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Return where each of these hosts is."""
+        return {host.name: str(host.data.get("ssh_hostname") or host.name) for host in self.hosts}
+
+    def fail(self, host: Host, *faults: Fault) -> None:
+        self.faults.setdefault(host.name, []).extend(named(fault, self.environment) for fault in faults)
+        self.state.active_hosts.discard(host)
+        self.state.failed_hosts.add(host)
+
+    def on_each(self, work: Callable[[Host], None], hosts: Iterable[Host] | None = None) -> None:
+        """Do `work` on all hosts, or these, at once. What goes wrong on one is that host's fault alone."""
+        chosen = self.hosts if hosts is None else hosts
+        gevent.joinall([gevent.spawn(self._isolated, host, work) for host in chosen], raise_error=True)
+
+    @contextmanager
+    def on(self, host: Host) -> Iterator[None]:
+        """Let pyinfra's operations and facts mean `host` in this context."""
+        # pyinfra's own context manager leaves the context set after an exception
+        ctx_config.set(self.state.config.copy())
+        ctx_host.set(host)
+        try:
+            yield
+        finally:
+            ctx_host.reset()
+            ctx_config.reset()
+
+    def _isolated(self, host: Host, work: Callable[[Host], None]) -> None:
+        with self.on(host):
+            try:
+                work(host)
+            except Exception as error:  # noqa: BLE001 - whatever it is, it concerns this host alone
+                self.fail(host, *faults_of(host, error))
+            else:
+                if host in self.state.failed_hosts:  # pyinfra goes on with a fact's default
+                    self.fail(host, *faults_of(host, PyinfraError("A fact could not be read")))
+
+    def refuse_faults(self) -> None:
+        """Raise with the faults of all hosts."""
+        found = [fault for faults in self.faults.values() for fault in faults]
+        if found:
+            raise HostError(*found)
+
+
+@contextmanager
+def opened(
+    environment: str, limit: tuple[str, ...] = (), *, read_site: bool = True, strangers: Iterable[Stranger] = ()
+) -> Iterator[Session]:
+    """Connect to the hosts of `environment` and read the site on each. Hosts with faults are in `faults`.
+
+    + strangers: hosts that the inventory does not name.
+    """
+    pyinfra_patches.practise()
+    state = State(check_for_changes=False)
+    state.cwd = str(project.root())
+    before = [(context, context.get()) for context in (ctx_state, ctx_inventory)]
+    ctx_state.set(state)  # pyinfra reads inventories in the context of a state
+    try:
+        inventory = inventories.load(environment, strangers)
+        chosen = inventories.chosen(inventory, limit)
+        state.init(inventory, Config(FAIL_PERCENT=0), initial_limit=chosen)
+        ctx_inventory.set(inventory)
+        session = Session(environment, state)
+        state.set_stage(StateStage.Connect)
+        state.active_hosts.update(chosen)
+        state.activated_hosts.update(chosen)
+        session.on_each(_connect)
+        if read_site:
+            _read_site(session)
+        yield session
+    finally:
+        for host in getattr(state, "activated_hosts", ()):
+            if host.connected:
+                host.disconnect()
+        for context, outer in before:  # one session may stand inside another
+            context.set(outer)
+
+
+def _read_site(session: Session) -> None:
+    site = str(project.site_file())
+    session.state.current_deploy_filename = site
+    read(session, lambda _: exec_file(site))
+
+
+def read(session: Session, deploys: Callable[[Host], None], hosts: Iterable[Host] | None = None) -> None:
+    """Have `deploys` say what is to be done on all hosts, or these. Nothing is done yet."""
+    session.state.set_stage(StateStage.Prepare)
+    session.on_each(deploys, hosts)
+    for host in session.hosts:
+        found = session.state.ops[host]
+        session.operations[host] = {operation: data.command_generator for operation, data in found.items()}
+
+
+def run(host: Host, command: str, timeout: int = 60) -> tuple[bool, CommandOutput]:
+    """Run one shell command as root, outside any operation."""
+    return host.run_shell_command(command, _sudo=True, _timeout=timeout)
+
+
+def _connect(host: Host) -> None:
+    host.connect(show_errors=False, raise_exceptions=True)
+    refusal = _greeted(host, host.connector) if isinstance(host.connector, FastSSH) else _tried(host)
+    if refusal is not None:
+        raise HostError(without_sudo(host, refusal))
+
+
+def _greeted(host: Host, connector: FastSSH) -> list[str] | None:
+    """Ask as root, in one round trip, what reading the site will need; return why that was refused, if it was."""
+    with connector.gathering() as questions:
+        for fact in READ_WITH_THE_SITE:
+            with suppress(Unanswered):
+                host.get_fact(fact, _sudo=True)
+    return None if connector.ask(questions, timeout=20) else connector.complaint
+
+
+def _tried(host: Host) -> list[str] | None:
+    succeeded, output = run(host, "true", timeout=20)
+    return None if succeeded else output.stderr_lines
+
+
+def faults_of(host: Host, error: BaseException) -> list[Fault]:
+    """Tell in a user's words what went wrong on `host`."""
+    if isinstance(error, UnexpectedExternalError):
+        error = error.exception
+    if isinstance(error, Refused):
+        return list(error.faults)
+    if isinstance(error, ConnectError):
+        return [unreached(host, str(error))]
+    complaint = getattr(host.connector, "complaint", [])
+    said = f" ({'; '.join(complaint[-3:])})" if isinstance(error, PyinfraError) and complaint else ""
+    return [Fault(host.name, f"{str(error) or type(error).__name__}{said}.", "run again with --debug to see more")]

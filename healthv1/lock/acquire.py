@@ -1,0 +1,79 @@
+"""The lock taken on all hosts or on none, whoever else tries at the same moment.
+
+Everybody takes the first host of the inventory first, and the others only then: of two operators who see the same
+hosts one is refused there, and neither has what the other waits for. Whoever does not get all gives back what it got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import TypeVar
+
+import gevent
+
+from deploys.facts.lock import Held
+from healthv1.errors import Fault, HostError
+from healthv1.lock.holder import Claim, HeldBySomebody
+from healthv1.lock.place import Answer, Place, ask
+
+Outcome = Answer | HostError
+P = TypeVar("P")
+R = TypeVar("R")
+
+
+def take(places: Sequence[Place], claim: Claim) -> tuple[dict[Place, Held | None], tuple[Fault, ...]]:
+    """Return the places with what was found there (an expired record), and why others are left out.
+
+    Raises `HeldBySomebody`; `HostError` when a host that is needed cannot be locked.
+    """
+    tried: dict[Place, Outcome] = {}
+    rest = list(places)
+    try:
+        while rest and not any(isinstance(outcome, Answer) for outcome in tried.values()):
+            first = rest.pop(0)
+            tried[first] = _take(first, claim)
+            _refuse(tried)
+        tried |= at_once(rest, lambda place: _take(place, claim))
+        _refuse(tried)
+    except BaseException:
+        # An answer that was lost on its way may have been a yes; the token keeps others' locks from harm.
+        give_back([*tried, *rest], claim)
+        raise
+    had = {place: outcome.held for place, outcome in tried.items() if isinstance(outcome, Answer)}
+    return had, tuple(fault for one in tried.values() if isinstance(one, HostError) for fault in one.faults)
+
+
+def give_back(places: Sequence[Place], claim: Claim) -> None:
+    """What cannot be reached any more is free when its lease is over."""
+
+    def release(place: Place) -> None:
+        with suppress(HostError):
+            ask(place, "release", claim.token)
+
+    at_once(places, release)
+
+
+def at_once(places: Iterable[P], work: Callable[[P], R]) -> dict[P, R]:
+    spawned = {place: gevent.spawn(work, place) for place in places}
+    gevent.joinall(spawned.values(), raise_error=True)
+    return {place: one.value for place, one in spawned.items()}
+
+
+def _take(place: Place, claim: Claim) -> Outcome:
+    try:
+        return ask(place, "take", claim.token, claim.text)
+    except HostError as error:
+        return error
+
+
+def _refuse(tried: dict[Place, Outcome]) -> None:
+    for place, outcome in tried.items():
+        if isinstance(outcome, Answer) and outcome.verdict == "held":
+            assert outcome.held is not None
+            raise HeldBySomebody(place.name, outcome.held)
+    faults = [
+        fault for place, one in tried.items() if place.needed and isinstance(one, HostError) for fault in one.faults
+    ]
+    if faults:
+        raise HostError(*faults)

@@ -1,0 +1,61 @@
+"""What an operator says when asking for the lock, and what is said of it to others."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass, field
+
+from deploys.facts.lock import Held
+from healthv1.errors import Fault, LockError
+from healthv1.output.redaction import redactor
+from healthv1.workspace import provenance
+
+LONGEST = 200  # characters of a reason
+
+
+@dataclass(frozen=True)
+class Terms:
+    """How the user wants the lock."""
+
+    reason: str = ""
+    wait: float = 0
+    """Seconds to wait for whoever holds it."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    environment: str
+    command: str
+    lease: int
+    """Seconds."""
+    reason: str = ""
+    holder: str = field(default_factory=provenance.name)
+    token: str = field(default_factory=lambda: secrets.token_hex(16))
+
+    @property
+    def text(self) -> str:
+        """What is written into the record: one line for each, whatever was typed."""
+        told = {name: getattr(self, name) for name in ("holder", "command", "reason", "environment", "token", "lease")}
+        return "\n".join(f"{name}={_line(str(value))}" for name, value in told.items())
+
+
+class HeldBySomebody(LockError):  # noqa: N818 - it reads as what happened
+    """The lock was not had, and nothing was changed."""
+
+    def __init__(self, host: str, held: Held) -> None:
+        self.held = held
+        hint = (
+            f"wait for it with --lock-wait SECONDS; it is free {held.lease} s after the last sign of life of "
+            f"{held.holder}. Who is sure that nothing runs there: healthv1 lock release {held.environment}"
+        )
+        super().__init__(Fault(host, f"The lock is held by {described(held)}.", hint))
+
+
+def described(held: Held) -> str:
+    reason = f' "{held.reason}"' if held.reason else ""
+    return f"{held.holder}: {held.command} of {held.environment}{reason}, for {held.held} s, heard of {held.age} s ago"
+
+
+def _line(text: str) -> str:
+    text = redactor.redact(text)  # ahead of clipping: half a secret is not known again
+    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:LONGEST]

@@ -1,0 +1,1 @@
+"""What leaves the process: secrets are redacted, and nothing steers a terminal."""

@@ -1,0 +1,115 @@
+"""Why something is due: because the host was changed since the last apply, or because the repository was."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
+
+from healthv1.errors import Fault
+from healthv1.plan import Left, Plan, Step
+from healthv1.plan.snapshot import Look
+
+SCHEMA = 1
+CAUSES = {
+    "host": "changed on the host since the last apply",
+    "repository": "changed in the repository, or in the secrets backend, since the last apply",
+    "both": "changed on the host, and in the repository",
+    "follows": "follows from what else is due, or from the time",
+    "unknown": "of unknown cause: no apply is on record",
+}
+
+
+@dataclass(frozen=True)
+class Drifted:
+    cause: str
+    """One of CAUSES."""
+    step: Step
+
+
+@dataclass(frozen=True)
+class Applied:
+    """When a host was last applied to."""
+
+    at: str
+    by: str
+    revision: str
+
+
+@dataclass(frozen=True)
+class Drift:
+    environment: str
+    hosts: tuple[str, ...]
+    last: dict[str, Applied]
+    """By host; none where no apply is on record."""
+    drifted: tuple[Drifted, ...]
+    faults: tuple[Fault, ...]
+    left: tuple[Left, ...] = ()
+    """What the inventory does not name any more."""
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **asdict(self)}
+
+
+def drift(plan: Plan, looks: Iterable[Look], records: Mapping[str, Mapping[str, Any]], key: str) -> Drift:
+    """Tell why each step of `plan` is due.
+
+    + records: by host, what it keeps of the last apply; of another key than `key` nothing is believed.
+    """
+    known = {(look.host, look.component, look.operation): look for look in looks}
+    believed = {host: record for host, record in records.items() if record.get("key") == key}
+    found = [
+        Drifted(_cause(known[step.host, step.component, step.operation], believed.get(step.host)), step)
+        for step in plan.steps
+    ]
+    last = {host: Applied(record["at"], record["by"], record["revision"]) for host, record in believed.items()}
+    return Drift(plan.environment, plan.hosts, last, tuple(found), plan.faults, plan.left)
+
+
+def _cause(look: Look, record: Mapping[str, Any] | None) -> str:
+    if record is None:
+        return "unknown"
+    wanted = record["desired"].get(look.name) != look.desired
+    moved = look.is_answered_otherwise(record["asked"].get(look.name, {}))
+    return "both" if wanted and moved else "repository" if wanted else "host" if moved else "follows"
+
+
+def lines(drift: Drift) -> Iterator[str]:
+    """Yield what people read: by cause, then by host, one line per change."""
+    for cause, title in CAUSES.items():
+        some = [one.step for one in drift.drifted if one.cause == cause]
+        if some:
+            yield f"{title[0].upper()}{title[1:]}:"
+        for host, steps in groupby(some, key=lambda step: step.host):
+            last = drift.last.get(host)
+            yield f"  {host}" + (f"  (last apply: {last.at}, {last.by})" if last else "")
+            for step in steps:
+                yield from (f"    {step.component}: {one.action} {one.kind} {one.target}" for one in step.changes)
+    if drift.left:
+        yield "Left behind, and not touched by an apply:"
+    for one in drift.left:
+        yield from (f"  {one.what}", f"    {one.way_out}")
+
+
+def metrics(drift: Drift, at: float) -> str:
+    """Return a file for node_exporter's textfile collector. `at`: seconds since 1970."""
+    registry = CollectorRegistry()
+
+    def gauge(name: str, told: str, *labels: str) -> Gauge:
+        return Gauge(f"healthv1_drift_{name}", told, ("environment", *labels), registry=registry)
+
+    causes = Counter((one.step.host, one.cause) for one in drift.drifted for _ in one.step.changes)
+    changes = gauge("changes", "Changes that are due, by why.", "host", "cause")
+    for host in drift.hosts:
+        for cause in CAUSES:
+            changes.labels(drift.environment, host, cause).set(causes[host, cause])
+    faults = gauge("faults", "What of hosts, settings or secrets kept drift from being told.")
+    faults.labels(drift.environment).set(len(drift.faults))
+    left = gauge("left", "Hosts, and parts of hosts, that left the environment and go on serving.")
+    left.labels(drift.environment).set(len(drift.left))
+    gauge("timestamp_seconds", "When drift was last looked for.").labels(drift.environment).set(at)
+    return generate_latest(registry).decode()

@@ -1,0 +1,1 @@
+"""Plans, and applies of them: stages, gates, what was agreed to and what is remembered."""

@@ -1,0 +1,129 @@
+"""One operation on some of the hosts, watched: what it changed is noted, and its failure is its own host's alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gevent
+from pyinfra.api.command import FunctionCommand
+from pyinfra.api.host import Host
+from pyinfra.api.operation import OperationMeta
+from pyinfra.api.operations import run_host_op
+
+from deploys.operations.change import Change, listening
+from healthv1.errors import Fault, Refused
+from healthv1.hosts.session import Session, faults_of
+from healthv1.plan import Plan
+from healthv1.rollout.planner import label, look_ahead
+
+Made = dict[tuple[Host, str], tuple[Change, ...]]
+
+
+def watch(session: Session, plan: Plan) -> Made:
+    """Have every operation that the session prepared be noted once it has changed something, and do only as planned."""
+    made: Made = {}
+    planned = {(step.host, step.component, step.operation): step.changes for step in plan.steps}
+    for host in session.hosts:
+        for operation, data in session.state.ops[host].items():
+            changes = planned.get((host.name, *label(session, operation)), ())
+            data.command_generator = _watched(session, host, operation, data.command_generator, changes, made)
+    return made
+
+
+def execute(session: Session, operation: str, hosts: Sequence[Host], alike: Callable[[Host], Sequence[str]]) -> None:
+    """Run the operation on `hosts` at once, and wait for all of them. A host on which it fails has a fault then.
+
+    + alike: which operations, from this one on, are expected to find a host as it is now.
+    """
+    running = [gevent.spawn(_run, session, host, operation, alike) for host in hosts]
+    try:
+        gevent.joinall(running, raise_error=True)
+    except BaseException:
+        gevent.killall(running, block=False)
+        raise
+    for host in hosts:
+        meta = session.state.ops[host][operation].operation_meta
+        if not meta.is_complete() or not meta.did_succeed():
+            session.fail(host, *([] if host.name in session.faults else [_failure(session, host, operation, meta)]))
+
+
+def _run(session: Session, host: Host, operation: str, alike: Callable[[Host], Sequence[str]]) -> None:
+    with session.on(host):
+        try:
+            look_ahead(session, host, alike)
+            run_host_op(session.state, host, operation)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
+            session.faults.setdefault(host.name, []).extend(faults_of(host, error))
+
+
+def _watched(
+    session: Session, host: Host, operation: str, generator: Any, planned: tuple[Change, ...], made: Made
+) -> Callable[[], Iterator[Any]]:
+    """Note what the operation announces, and turn its exception into its own host's failure.
+
+    What the plan did not name is not begun: then the operation fails ahead of the command that would do it.
+
+    Without this, an exception inside one host's operation ends the run of all hosts (pyinfra 3.10).
+    """
+
+    def commands() -> Iterator[Any]:
+        acted = False
+        with listening() as heard:
+            try:
+                session.go_on()
+                for command in generator():
+                    _refuse_unplanned(host, label(session, operation), planned, heard)
+                    acted = True
+                    if isinstance(command, FunctionCommand):
+                        command.function = _explained(session, host, command.function)
+                    yield command
+            except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
+                yield FunctionCommand(_explained(session, host, _raising(error)), (), {})
+        if acted:
+            made[host, operation] = tuple(heard) or (Change("operation", label(session, operation)[1], "run"),)
+
+    return commands
+
+
+def _refuse_unplanned(host: Host, names: tuple[str, str], planned: Sequence[Change], heard: Sequence[Change]) -> None:
+    """Raise `Refused` when an operation that is about to act announces more than the plan did."""
+    more = [change for change in heard if _told(change) not in map(_told, planned)]
+    if planned and not more:
+        return
+    said = ", ".join(f"{change.action} {change.kind} {change.target}" for change in more) or names[1]
+    what = f"{said}: it is due by now, and no plan named it. It was not done."
+    raise Refused(Fault(f"{host.name}: {names[0]}", what, "look at a new plan: healthv1 plan ENV"))
+
+
+def _told(change: Change) -> tuple[str, str, str]:
+    return change.kind, change.target, change.action
+
+
+def _explained(session: Session, host: Host, function: Callable[..., None]) -> Callable[..., None]:
+    """Return the same function, whose exception becomes the host's fault: pyinfra only logs it."""
+
+    def call(*args: Any, **kwargs: Any) -> None:
+        try:
+            function(*args, **kwargs)
+        except Exception as error:
+            session.faults.setdefault(host.name, []).extend(faults_of(host, error))
+            raise
+
+    return call
+
+
+def _raising(error: Exception) -> Callable[[], None]:
+    def call() -> None:
+        raise error
+
+    return call
+
+
+def _failure(session: Session, host: Host, operation: str, meta: OperationMeta) -> Fault:
+    component, sentence = label(session, operation)
+    lines = (meta.stderr_lines or meta.stdout_lines)[-25:] if meta.is_complete() else []
+    said = "\n".join(lines) or "it said nothing (the connection may be lost)"
+    return Fault(
+        f"{host.name}: {component}", f'"{sentence}" failed:\n{said}', "mend the cause, then: healthv1 apply ENV"
+    )

@@ -1,0 +1,50 @@
+"""A gate: what the changed components claim of their hosts holds, or nothing goes on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+import gevent
+from pyinfra.api.host import Host
+
+from deploys.operations.claims import Claim
+from healthv1.errors import Fault
+from healthv1.hosts.connector import FastSSH
+from healthv1.hosts.session import Session
+from healthv1.plan.finding import Finding
+from healthv1.verify import inside
+
+PAUSE = 0.5
+"""Seconds between two tries at first; each wait is longer than the one before."""
+
+
+def shut(
+    session: Session, due: Mapping[Host, list[Claim]], settle: float, stopping: Callable[[], bool]
+) -> dict[Host, list[Finding]]:
+    """Try the claims, and those that fail again within `settle` seconds; return what does not hold, by host."""
+    deadline, pause = time.monotonic() + settle, PAUSE
+    left = {host: [(one.component, one.check) for one in claims] for host, claims in due.items() if claims}
+    while True:
+        broken: dict[Host, list[Finding]] = {}
+
+        def attempt(host: Host, broken: dict[Host, list[Finding]] = broken) -> None:
+            found = zip(left[host], inside.tried(host, left[host]), strict=True)
+            failing = [(claim, finding) for claim, finding in found if not finding.holds]
+            left[host] = [claim for claim, _ in failing]
+            broken[host] = [finding for _, finding in failing]
+
+        session.on_each(attempt, [host for host in left if left[host]])
+        red = {host: findings for host, findings in broken.items() if findings}
+        if not red or time.monotonic() + pause > deadline or stopping():
+            return red
+        gevent.sleep(pause)
+        for host in red:
+            if isinstance(host.connector, FastSSH):
+                host.connector.forget()  # it is still becoming what it is to be
+        pause = min(2 * pause, 4)
+
+
+def fault(finding: Finding) -> Fault:
+    seen = f":\n{finding.evidence}" if finding.evidence else "."
+    return Fault(f"{finding.host}: {finding.component}", f'"{finding.claim}" does not hold{seen}', finding.hint)

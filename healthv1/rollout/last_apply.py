@@ -1,0 +1,103 @@
+"""What each host keeps of the last apply that ended well: by it drift tells the host from the repository."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from datetime import datetime, timezone
+from typing import Any
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.host import Host
+
+from deploys.facts.record import RECORD
+from deploys.operations.change import forget_promises
+from healthv1.errors import HostError
+from healthv1.hosts.scripts import aside, real
+from healthv1.hosts.session import Session
+from healthv1.lock.acquire import at_once
+from healthv1.plan.digests import Digests
+from healthv1.plan.snapshot import Look
+from healthv1.rollout import membership
+from healthv1.rollout.planner import learn
+from healthv1.rollout.snapshots import looks
+from healthv1.workspace import provenance
+
+PLANS = 100  # saved plans that a host remembers; older ones have expired
+SCHEMA = 1
+TIMEOUT = 20.0  # seconds
+_WRITE = f"""set -eu; umask 077
+install -d -m 0700 {RECORD.rpartition("/")[0]}
+new=$(mktemp {RECORD}.XXXXXXXX); trap 'rm -f "$new"' EXIT; cat > "$new"; mv -fT "$new" {RECORD}"""
+
+
+def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool) -> None:
+    """Have each host keep what is true of it now. Where nothing is new, nothing is written.
+
+    + changed: operations ran, so that hosts have to be asked what was not asked since.
+    """
+    if changed:
+        for host in session.hosts:
+            forget_promises(host)
+        learn(session, anew=False)
+    found = looks(session, digests)
+
+    def write(host: Host) -> None:
+        known = session.known.get(host.name, {})
+        looked = _document([look for look in found if look.host == host.name], digests)
+        document = looked | _of_environment(session)
+        if not plan_id and not changed and all(known.get(name) == value for name, value in document.items()):
+            return
+        arguments = {"_sudo": True, "_timeout": 60, "_stdin": json.dumps(_signed(document, known, plan_id))}
+        done, output = host.run_shell_command(StringCommand("sh", "-c", QuoteString(_WRITE)), **arguments)
+        if not done:
+            raise RuntimeError(f"what was applied could not be noted: {'; '.join(output.stderr_lines)}")
+
+    session.on_each(write)
+
+
+def remember(session: Session) -> None:
+    """Have each host know, before anything is changed, who is of this environment. Raises `HostError` if one cannot.
+
+    So a host whose first apply fails is not forgotten. Where nothing is new, nothing is written.
+    """
+    due = _of_environment(session)
+
+    def write(host: Host) -> HostError | None:
+        known = session.known.get(host.name, {})
+        if all(known.get(name) == value for name, value in due.items()):
+            return None
+        return store(host, session, {"schema": SCHEMA, **known, **due})
+
+    HostError.unless(fault for error in at_once(real(session.hosts), write).values() if error for fault in error.faults)
+
+
+def store(host: Host, session: Session, record: dict[str, Any]) -> HostError | None:
+    """Have a host keep `record`, aside of pyinfra; return why it does not."""
+    try:
+        aside(host, f"printf %s {shlex.quote(json.dumps(record))} | sh -c {shlex.quote(_WRITE)}", TIMEOUT)
+    except HostError as error:
+        return error
+    session.known[host.name] = record
+    return None
+
+
+def _of_environment(session: Session) -> dict[str, Any]:
+    return {"environment": session.environment, "members": [one.as_json() for one in membership.known(session)]}
+
+
+def _document(found: list[Look], digests: Digests) -> dict[str, Any]:
+    desired = {look.name: look.desired for look in found}
+    return {
+        "schema": SCHEMA,
+        "key": digests.name,
+        "desired": desired,
+        "asked": {look.name: look.asked for look in found},
+    }
+
+
+def _signed(document: dict[str, Any], known: dict[str, Any], plan_id: str) -> dict[str, Any]:
+    mark = {"at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "by": provenance.name()}
+    plans = [*known.get("plans", ()), *([{"id": plan_id, **mark}] if plan_id else ())]
+    kept = {name: known[name] for name in ("retired",) if name in known}
+    return {**kept, **document, **mark, "revision": provenance.revision(), "plans": plans[-PLANS:]}

@@ -1,0 +1,78 @@
+"""A secrets backend that is gone although hosts were deployed from it: what it held is brought back, not made anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from pyinfra.api.command import QuoteString, StringCommand
+from pyinfra.api.facts import FactBase
+from pyinfra.api.host import Host
+
+from deploys.facts.changed_by import ChangedBy
+from deploys.facts.marks import Marks
+from deploys.facts.record import Record
+from healthv1.errors import Fault, HostError, SecretsError
+from healthv1.hosts.scripts import looking, others, reach
+from healthv1.hosts.secrets_in_use import Bound, bound
+from healthv1.hosts.session import Session, faults_of, opened
+from healthv1.lock.acquire import at_once
+from healthv1.secrets.backend import Kept
+
+REACH = 5.0  # seconds, for a host that takes no part
+TIMEOUT = 20  # seconds
+
+
+def whole(environment: str) -> Bound:
+    """Return what `bound` does. Raises `SecretsError` when the backend is gone that a host was deployed from."""
+    bindings = bound(environment)
+    if _gone(secret.backend for secret in bindings.secrets):
+        refuse_lost(environment)
+    return bindings
+
+
+def refuse_lost(environment: str) -> None:
+    """Ask the hosts of `environment`, as `refuse` does, over connections of its own."""
+    with opened(environment, read_site=False) as session:
+        refuse(session)
+
+
+def refuse(session: Session) -> None:
+    """Raise `SecretsError` when a backend is gone that a host of the environment was deployed from.
+
+    Hosts that were left out are asked too. Who cannot be asked says nothing.
+    """
+    gone = _gone(host.data.get("secrets") for host in session.state.inventory)
+    if not gone:
+        return
+    deployed_to = at_once(list(session.state.inventory), lambda host: _was_deployed(session, host))
+    names = [host.name for host, deployed in deployed_to.items() if deployed]
+    were = "was" if len(names) == 1 else "were"
+    what = f"It is missing, although {', '.join(names)} {were} deployed to: new secrets would open nothing there."
+    SecretsError.unless(Fault(where, what, hint) for where, hint in gone.items() if names)
+
+
+def _gone(backends: Iterable[object]) -> dict[str, str]:
+    """Return those of the backends that are not there, each with what brings it back."""
+    return {str(one): hint for one in backends if isinstance(one, Kept) and (hint := one.to_bring_back())}
+
+
+def _was_deployed(session: Session, host: Host) -> bool:
+    """Whether an apply of this environment has begun on it; a host of an earlier version notes no environment."""
+    with suppress(HostError, TimeoutError):
+        if host in others(session):
+            reach(host, REACH)
+        by = _said(host, ChangedBy()) | {_said(host, Record()).get("environment")} - {None}
+        return session.environment in by or (not by and bool(_said(host, Marks())))
+    return False
+
+
+def _said(host: Host, fact: FactBase[Any]) -> Any:
+    """Ask, without a word of the answer being remembered: the host may take no part. Raises `HostError`."""
+    command = StringCommand("sh", "-c", QuoteString(fact.command()))
+    try:
+        _, output = looking(host, command, _sudo=True, _timeout=TIMEOUT)
+    except Exception as error:
+        raise HostError(*faults_of(host, error)) from error
+    return fact.process(output.stdout_lines)

@@ -1,0 +1,157 @@
+"""Every operation asked what it would change, before any of them runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import datetime, timezone
+from functools import partial
+from typing import Any
+
+from pyinfra.api.facts import FactBase
+from pyinfra.api.host import Host
+
+from deploys.facts.lock import Lock
+from deploys.operations.barrier import STAGE
+from deploys.operations.change import Change, listening, unheard
+from healthv1.errors import Fault, Refused
+from healthv1.hosts.connector import FastSSH, Unanswered
+from healthv1.hosts.session import Session
+from healthv1.plan import Plan, Step
+from healthv1.workspace import provenance
+
+Besides = tuple[type[FactBase[Any]], ...]
+Evaluation = Callable[[], Iterator[Any]]
+"""What pyinfra made of an operation: until its first command it asks for facts, and changes nothing."""
+
+
+def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
+    """Return what an apply would change on the session's hosts. A host with a fault has no steps.
+
+    + besides: facts to ask in the same breath, that no operation asks for; by default who is deploying.
+    """
+    heard: dict[tuple[Host, str], tuple[Change, ...]] = {}
+
+    def ask(host: Host) -> None:
+        prefetch(host, [*(partial(_asked, host, fact) for fact in besides), *session.operations.get(host, {}).values()])
+        refusals: list[Fault] = []
+        for operation in session.state.ops[host]:
+            try:
+                with listening() as changes, _learning(session, host, operation):
+                    will_change = session.state.ops[host][operation].operation_meta.will_change
+            except Refused as refusal:  # what else is refused is told as well
+                refusals.extend(refusal.faults)
+                continue
+            if will_change:
+                heard[host, operation] = tuple(changes) or (Change("operation", label(session, operation)[1], "run"),)
+        Refused.unless(_each_once(host, refusals))
+
+    session.on_each(ask)
+    hosts = session.hosts
+    return Plan(
+        environment=session.environment,
+        hosts=tuple(host.name for host in hosts),
+        considered=sum(len(session.state.ops[host]) for host in hosts),
+        steps=tuple(
+            Step(host.name, stage, *label(session, operation), heard[host, operation])
+            for host in hosts
+            for stage, operation in staged(session)
+            if (host, operation) in heard
+        ),
+        faults=tuple(dict.fromkeys(fault for faults in session.faults.values() for fault in faults)),
+        made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        revision=provenance.revision(),
+        toolkit=provenance.toolkit(),
+    )
+
+
+def _each_once(host: Host, refusals: Iterable[Fault]) -> list[Fault]:
+    """Return the refusals; of a thing that several operations meet, a taken port say, the first alone."""
+    told: dict[str, Fault] = {}
+    for fault in refusals:
+        told.setdefault(fault.where if fault.where.startswith(f"{host.name}: ") else str(fault), fault)
+    return list(told.values())
+
+
+def learn(session: Session, *, anew: bool) -> None:
+    """Ask every host what its operations ask. Nothing is planned, and nothing run.
+
+    + anew: also what was asked since the last write: somebody else may have changed it.
+    """
+
+    def ask(host: Host) -> None:
+        if anew and isinstance(host.connector, FastSSH):
+            host.connector.forget()
+        prefetch(host, session.operations[host].values())
+        for operation, evaluate in session.operations[host].items():
+            with _learning(session, host, operation), unheard(), suppress(Exception):
+                next(evaluate(), None)
+
+    session.on_each(ask)
+
+
+@contextmanager
+def _learning(session: Session, host: Host, operation: str) -> Iterator[None]:
+    if not isinstance(host.connector, FastSSH):
+        yield
+        return
+    with host.connector.learning() as learned:
+        yield
+    session.learned[host, operation] = learned
+
+
+def look_ahead(session: Session, host: Host, alike: Callable[[Host], Iterable[str]]) -> None:
+    """Once a write has made the host unknown, learn all at once what the operations that find it alike ask for."""
+    if isinstance(host.connector, FastSSH) and host.connector.knows_nothing:
+        prefetch(host, [session.operations[host][operation] for operation in alike(host)])
+
+
+def prefetch(host: Host, evaluations: Iterable[Evaluation]) -> None:
+    """Learn, in a few round trips, every fact that is asked for.
+
+    Each round evaluates the operations up to the first fact that is not known yet, then asks for all of those at once.
+    """
+    if not isinstance(host.connector, FastSSH):
+        return
+    waiting = list(evaluations)
+    while waiting:
+        with host.connector.gathering() as questions:
+            waiting = [evaluate for evaluate in waiting if not _answered(evaluate)]
+        host.connector.ask(questions)
+
+
+def _asked(host: Host, fact: type[FactBase[Any]]) -> Iterator[Any]:
+    yield host.get_fact(fact)
+
+
+def _answered(evaluate: Evaluation) -> bool:
+    try:
+        with unheard():
+            next(evaluate(), None)
+    except Unanswered:
+        return False
+    except Exception:  # noqa: BLE001, S110 - the same comes again, and is reported, when the plan is made
+        pass
+    return True
+
+
+def staged(session: Session) -> list[tuple[str, str]]:
+    """Return the stage and hash of each operation of whole hosts, in the order in which they run.
+
+    A host with a fault may have stopped short of a stage's end.
+    """
+    theirs = {operation for host in session.hosts for operation in session.state.ops[host]}
+    order = [operation for operation in session.state.get_op_order() if operation in theirs]
+    return list(zip(_stages(session, order), order, strict=True))
+
+
+def _stages(session: Session, order: list[str]) -> list[str]:
+    ends = {i: name[len(STAGE) + 1 :] for i, o in enumerate(order) if (name := label(session, o)[1]).startswith(STAGE)}
+    return [next(stage for end, stage in ends.items() if end >= i) for i in range(len(order))]
+
+
+def label(session: Session, operation: str) -> tuple[str, str]:
+    """Return the component and the sentence of an operation."""
+    name = min(session.state.op_meta[operation].names)
+    component, _, sentence = name.rpartition(" | ")
+    return component, sentence

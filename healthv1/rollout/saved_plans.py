@@ -1,0 +1,142 @@
+"""What binds a saved plan to one environment: its key, what group_data says of its hosts, and what they said."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from pyinfra.api.host import Host
+
+from deploys.component import Settings
+from deploys.rollout import Rollout
+from healthv1.errors import Fault, Refused
+from healthv1.hosts.known_names import OWN
+from healthv1.hosts.secrets_in_use import inventory_of
+from healthv1.hosts.session import Session
+from healthv1.plan import Plan
+from healthv1.plan.digests import Digests, named
+from healthv1.plan.redacting import redacted
+from healthv1.plan.saved import Saved, clock, now, read
+from healthv1.plan.snapshot import moved
+from healthv1.rollout import losses
+from healthv1.rollout.snapshots import looks
+from healthv1.secrets.rehearsal import Rehearsal
+
+SHOWN = 20  # faults: who changed everything need not read of everything
+ADDRESS = ("ssh_hostname", "ssh_port", "ssh_user", "private_address")
+
+
+def _digests_of(environment: str) -> Digests:
+    """Return those under the plan key of an environment. Raises `Refused` when it cannot be had."""
+    with inventory_of(environment) as inventory:
+        return _digests(next(iter(inventory)), environment)
+
+
+def digests(session: Session) -> Digests:
+    return _digests(next(iter(session.state.inventory)), session.environment)
+
+
+def trusted(path: Path, limit: tuple[str, ...]) -> Saved:
+    """Return the plan in a file, before any host is asked. Raises `Refused` when it is not to be believed."""
+    plan = read(path)
+    faults = [Fault(str(path), fault.what, fault.hint) for fault in plan.refusals(_digests_of(plan.environment), now())]
+    if limit and limit != plan.limit:
+        faults.append(Fault("--limit", "The plan says itself which hosts it is for.", "leave --limit out"))
+    Refused.unless(faults)
+    return plan
+
+
+def saved(session: Session, made: Plan, limit: tuple[str, ...]) -> Saved:
+    """Return `made`, which has no faults, as it may be applied later. Raises `Refused` when it cannot be sealed."""
+    under = digests(session)
+    valid = timedelta(hours=_rollout(session.hosts[0]).plan_valid_for)
+    when = now()
+    return Saved(
+        environment=session.environment,
+        limit=limit,
+        made=when,
+        expires=when + valid,
+        key=under.name,
+        settings=_settings(session, under),
+        operations=looks(session, under),
+        plan=redacted(made).as_json(),  # a file that is redacted after it was sealed is an altered one
+    ).sealed(under)
+
+
+def refuse_expired(plan: Saved) -> None:
+    """Raise `Refused` when `plan` has expired meanwhile: others may have been waited for."""
+    if plan.expires <= now():
+        raise Refused(
+            Fault(plan.environment, f"The plan expired at {clock(plan.expires)}, before its turn came.", plan.again)
+        )
+
+
+def refuse_stale(session: Session, made: Plan, plan: Saved) -> None:
+    """Raise `Refused`, naming all that moved since `plan` was saved, unless `made` is that very plan."""
+    under = digests(session)
+    faults = list(_applied(session, plan)) or [
+        *_unlike(plan.settings, _settings(session, under), plan.again),
+        *moved(plan.operations, looks(session, under)),
+    ]
+    if not faults and json.loads(json.dumps(redacted(made).as_json()["steps"])) != plan.plan["steps"]:
+        faults = [
+            Fault(plan.environment, f"This healthv1 ({plan.toolkit} saved it) would do something else.", plan.again)
+        ]
+    more = len(faults) - SHOWN
+    if more > 0:
+        faults[SHOWN:] = [Fault(plan.environment, f"{more} more moved.", plan.again)]
+    Refused.unless(faults)
+
+
+def _applied(session: Session, plan: Saved) -> Iterator[Fault]:
+    for host in session.hosts:
+        for one in session.known.get(host.name, {}).get("plans", ()):
+            if one["id"] == plan.id:
+                when = clock(datetime.fromisoformat(one["at"]).astimezone(timezone.utc))
+                yield Fault(host.name, f"This plan was applied already, at {when} by {one['by']}.", plan.again)
+
+
+def _unlike(then: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]], again: str) -> Iterator[Fault]:
+    for host in sorted({*then, *now}):
+        if host not in now or host not in then:
+            yield Fault(host, f"It is {'no longer' if host in then else 'now'} in the inventory.", again)
+            continue
+        for name in sorted({*then[host], *now[host]}):
+            if then[host].get(name) != now[host].get(name):
+                yield Fault(f"{host}: {name}", "What group_data or the inventory says of it has changed.", again)
+
+
+def _settings(session: Session, under: Digests) -> dict[str, dict[str, str]]:
+    return {host.name: {name: under.of(value) for name, value in _said_of(host)} for host in session.hosts}
+
+
+def _said_of(host: Host) -> Iterator[tuple[str, Any]]:
+    yield "groups", sorted(host.groups)
+    yield from ((name, host.data.get(name)) for name in ADDRESS)
+    data = host.data.dict()
+    own = {name for name in data.get(OWN, ()) if name in data}
+    yield from ((name, named(value)) for name, value in data.items() if name in own or isinstance(value, Settings))
+
+
+def _rollout(host: Host) -> Rollout:
+    found = host.data.get("rollout")
+    if isinstance(found, Rollout):
+        return found
+    raise Refused(Fault(f"group_data for {host.name}", "rollout is missing.", "add: rollout = Rollout()"))
+
+
+def _digests(host: Host, environment: str) -> Digests:
+    backend = host.data.get("secrets")
+    if backend is None:
+        raise Refused(Fault(f"group_data for {host.name}", "secrets is missing.", "add: secrets = Vault(…)"))
+    key = _rollout(host).plan_key.bind(backend)
+    if isinstance(backend, Rehearsal):
+        what = "Secrets that are made up seal no plan, and no host remembers them."
+        raise Refused(Fault(str(key), what, "do this with hosts that exist"))
+    if key.is_missing():
+        losses.refuse_lost(environment)
+        raise Refused(Fault(str(key), "It is not in the backend yet.", f"healthv1 secrets init {environment}"))
+    return Digests(key.reveal())

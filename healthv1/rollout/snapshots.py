@@ -1,0 +1,100 @@
+"""What each operation of a session heard from its host and is to bring about, as digests.
+
+The arguments are taken from what pyinfra 3.10 closes over: they are complete also where nothing is to be changed, which
+the commands are not.
+"""
+
+from __future__ import annotations
+
+import inspect
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pyinfra.api.host import Host
+from pyinfra.connectors.util import CommandOutput
+
+from healthv1.errors import Fault, Refused
+from healthv1.hosts.session import Session
+from healthv1.plan.digests import Digests, Formless, refuse_formless
+from healthv1.plan.snapshot import Look, moved
+from healthv1.rollout.planner import label
+
+NAMED_OTHERWISE = {"archive", "backend"}
+"""Arguments that another one names: a release by its version. To look at them would be to build it."""
+OF_THE_HOST = {"ours", "asked"}
+"""Arguments that tell what a host has been made before: they follow from its marks, and are nothing to bring about."""
+TARGETS = ("path", "unit", "role", "database", "version", "names", "user", "cluster", "domain")
+
+
+def looks(session: Session, digests: Digests) -> tuple[Look, ...]:
+    """Return one per operation and host, in a stable order."""
+    found: dict[str, tuple[Look, ...]] = {}
+
+    def look(host: Host) -> None:
+        found[host.name] = tuple(_of(session, host, digests))
+
+    session.on_each(look)
+    return tuple(look for host in session.hosts for look in found[host.name])
+
+
+@contextmanager
+def unmoved(session: Session) -> Iterator[None]:
+    """Raise `Refused`, naming what moved, when the hosts say something else after this context than before it."""
+    digests = Digests(secrets.token_hex())
+    before = looks(session, digests)
+    yield
+    Refused.unless(moved(before, looks(session, digests)))
+
+
+def refuse_formless_arguments(session: Session) -> None:
+    """Raise `Refused`, naming each operation that is given what no digest can be made of. No host is asked."""
+    Refused.unless(
+        fault
+        for host in session.hosts
+        for operation, evaluate in session.operations[host].items()
+        for fault in _formless(f"{host.name}: {label(session, operation)[0]}", label(session, operation)[1], evaluate)
+    )
+
+
+def _formless(where: str, operation: str, evaluate: Callable[[], Any]) -> Iterator[Fault]:
+    try:
+        refuse_formless(_arguments(evaluate))
+    except Formless as error:
+        yield Fault(where, f'"{operation}" is given {error.what}, as {".".join(error.path)}.', error.hint)
+
+
+def _of(session: Session, host: Host, digests: Digests) -> Iterator[Look]:
+    for operation, evaluate in session.operations[host].items():
+        names = label(session, operation)
+        arguments = _arguments(evaluate)
+        learned = session.learned.get((host, operation), {})
+        yield Look(
+            host=host.name,
+            component=names[0],
+            operation=names[1],
+            target=_target(arguments) or names[1],
+            asked={
+                digests.of([question.command, question.privileges]): digests.of([succeeded, _lasting(output)])
+                for question, (succeeded, output) in learned.items()
+            },
+            desired=digests.of(arguments),
+        )
+
+
+def _lasting(output: CommandOutput) -> list[str]:
+    """Return what a host said, but for its clock: that moves by itself."""
+    return [line for line in output.stdout_lines if not line.startswith("now=")]
+
+
+def _arguments(evaluate: Callable[[], Any]) -> dict[str, Any]:
+    closed = inspect.getclosurevars(evaluate).nonlocals
+    return {name: value for name, value in closed["kwargs"].items() if name not in NAMED_OTHERWISE | OF_THE_HOST}
+
+
+def _target(arguments: dict[str, Any]) -> str:
+    found = next((arguments[name] for name in TARGETS if name in arguments), "")
+    change = arguments.get("change")
+    text = ", ".join(found) if isinstance(found, tuple) else found
+    return str(text or getattr(change, "target", ""))

@@ -1,0 +1,206 @@
+"""A plan carried out: stage by stage, in each a few hosts at a time, which have to be whole before others are begun.
+
+The hosts of a batch take each operation together. Where one fails, the batch stops at that operation: what comes after
+may rest on it, as an API does on the migration of its database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby, takewhile
+from typing import TypeVar
+
+from pyinfra.api.host import Host
+from pyinfra.api.state import StateStage
+
+from deploys.operations.claims import Claim, claimed
+from deploys.rollout import Rollout
+from healthv1.errors import Refused
+from healthv1.hosts.session import Session
+from healthv1.plan import Plan, Step
+from healthv1.plan.outcome import Outcome, Standing
+from healthv1.rollout import gate
+from healthv1.rollout.execution import Made, execute, watch
+from healthv1.rollout.planner import label, staged
+from healthv1.rollout.witnesses import Ledger, Nowhere, Report
+
+Anything = TypeVar("Anything")
+Unproven = Collection[tuple[str, str, str]]
+"""Host, stage and component of what an earlier apply may have changed, and did not prove."""
+
+
+def _never() -> bool:
+    return False
+
+
+def apply(
+    session: Session,
+    plan: Plan,
+    report: Report,
+    ledger: Ledger = Nowhere(),  # noqa: B008 - a value
+    stopping: Callable[[], bool] = _never,
+    unproven: Unproven = (),
+) -> Outcome:
+    """Carry out `plan`, which the session has just made, and stop before the next operation once `stopping` says so.
+
+    + unproven: what has to pass the gates although this plan may not change it any more.
+    """
+    run = _Run(session, plan, report, ledger, stopping, unproven)
+    try:
+        run.go()
+    except Refused as refusal:  # what is under way cannot be noted
+        session.faults.setdefault("", []).extend(refusal.faults)
+    except KeyboardInterrupt:  # somebody does not even wait for the running operation
+        return run.outcome(interrupted=True)
+    return run.outcome(interrupted=stopping())
+
+
+def batches(hosts: Sequence[Anything], busy: Collection[Anything], settings: Rollout) -> list[list[Anything]]:
+    """Return the hosts in the order in which they are changed: the canaries, the others, and who has nothing to do."""
+    due = [host for host in hosts if host in busy]
+    rest = due[settings.canary :]
+    found = [due[: settings.canary]]
+    found += [rest[start : start + settings.at_once] for start in range(0, len(rest), settings.at_once)]
+    found.append([host for host in hosts if host not in busy])
+    return [batch for batch in found if batch]
+
+
+@dataclass
+class _Course:
+    """How far one host has come."""
+
+    proven: list[str] = field(default_factory=list)
+    stage: str = ""
+    ran: int = 0
+    of: int = 0
+
+
+class _Run:
+    def __init__(
+        self,
+        session: Session,
+        plan: Plan,
+        report: Report,
+        ledger: Ledger,
+        stopping: Callable[[], bool],
+        unproven: Unproven,
+    ) -> None:
+        self._session, self._report, self._ledger, self._stopping = session, report, ledger, stopping
+        self._hosts = session.hosts
+        self._stages = {
+            stage: [operation for _, operation in some] for stage, some in groupby(staged(session), lambda one: one[0])
+        }
+        self._order = [operation for operations in self._stages.values() for operation in operations]
+        self._planned = {(step.host, step.component, step.operation) for step in plan.steps}
+        self._due = {(step.host, step.stage) for step in plan.steps} | {(host, stage) for host, stage, _ in unproven}
+        self._changed = {(host, stage, component) for host, stage, component in unproven}
+        self._settings = next((found for host in self._hosts if (found := host.data.get("rollout"))), None) or Rollout()
+        self._course = {host: _Course() for host in self._hosts}
+        self._made: Made = watch(session, plan)
+
+    @property
+    def _halted(self) -> bool:
+        return bool(self._session.faults) or self._stopping()
+
+    def go(self) -> None:
+        state = self._session.state
+        state.set_stage(StateStage.Execute)
+        state.is_executing = True
+        for stage, operations in self._stages.items():
+            busy = [host for host in self._hosts if (host.name, stage) in self._due]
+            self._report.stage_begun(stage, {host.name: len(self._of(host, operations)) for host in busy})
+            for batch in batches(self._hosts, busy, self._settings):
+                self._batch(stage, operations, batch)
+                if self._halted:
+                    return
+            self._report.stage_ended(stage)
+
+    def _of(self, host: Host, operations: Sequence[str]) -> list[str]:
+        return [operation for operation in operations if operation in self._session.state.ops[host]]
+
+    def _batch(self, stage: str, operations: Sequence[str], hosts: Sequence[Host]) -> None:
+        for host in hosts:
+            course = self._course[host]
+            course.stage, course.ran, course.of = stage, 0, len(self._of(host, operations))
+        self._ledger.begun(stage, [host.name for host in hosts])
+        for operation in operations:
+            if self._halted:
+                return
+            self._operation(stage, operation, [host for host in hosts if operation in self._session.state.ops[host]])
+        if not self._halted:
+            self._gate(stage, hosts)
+
+    def _operation(self, stage: str, operation: str, hosts: Sequence[Host]) -> None:
+        names = label(self._session, operation)
+        for host in hosts:
+            self._report.started(host.name, stage, *names)
+        execute(self._session, operation, hosts, partial(self._alike, operation))
+        for host in self._whole(hosts):
+            changed = (host, operation) in self._made
+            self._course[host].ran += 1
+            self._changed |= {(host.name, stage, names[0])} if changed else set()
+            self._report.ended(host.name, stage, *names, changed=changed)
+
+    def _alike(self, operation: str, host: Host) -> list[str]:
+        """Return the operations from this one to the next that is to change something: all find the host alike."""
+        later = self._of(host, self._order[self._order.index(operation) :])
+        unchanged = list(takewhile(lambda one: (host.name, *label(self._session, one)) not in self._planned, later))
+        return later[: len(unchanged) + 1]
+
+    def _whole(self, hosts: Sequence[Host]) -> list[Host]:
+        return [host for host in hosts if host in self._session.state.active_hosts]
+
+    def _gate(self, stage: str, hosts: Sequence[Host]) -> None:
+        due = {host: found for host in hosts if (found := list(self._claims(stage, host)))}
+        red = {}
+        if due:
+            self._report.trying(stage, {host.name: len(claims) for host, claims in due.items()})
+            red = gate.shut(self._session, due, self._settings.settle, self._stopping)
+        if not self._stopping():  # else it may not have had the time to settle
+            for host, findings in red.items():
+                self._session.fail(host, *(gate.fault(finding) for finding in findings))
+        whole = [host for host in self._whole(hosts) if host not in red]
+        for host in whole:
+            self._course[host].proven.append(stage)
+        self._ledger.proven(stage, [host.name for host in whole])
+
+    def _claims(self, stage: str, host: Host) -> Iterator[Claim]:
+        """Yield what components claim that changed something in this stage, or earlier and have until now to hold."""
+        known = list(self._stages)
+        until = known[: known.index(stage) + 1]
+        for claim in claimed(host):
+            here = (host.name, stage, claim.deploy) in self._changed
+            before = claim.stage == stage and any((host.name, past, claim.deploy) in self._changed for past in until)
+            if before or (here and claim.stage in until):
+                yield claim
+
+    def outcome(self, *, interrupted: bool) -> Outcome:
+        steps, unfinished = [], []
+        for stage, operations in self._stages.items():
+            for operation in operations:
+                for host in self._hosts:
+                    if operation not in self._session.state.ops[host]:
+                        continue
+                    meta = self._session.state.ops[host][operation].operation_meta
+                    names = label(self._session, operation)
+                    if not meta.is_complete() or not meta.did_succeed():
+                        unfinished.append(f"{host.name}: {', '.join(names)}")
+                    elif (host, operation) in self._made:
+                        steps.append(Step(host.name, stage, *names, self._made[host, operation]))
+        faults = tuple(fault for faults in self._session.faults.values() for fault in faults)
+        standings = tuple(self._standing(host) for host in self._hosts)
+        stopped = any(standing.state != "done" for standing in standings)
+        return Outcome(tuple(steps), faults, tuple(unfinished), standings, interrupted=interrupted and stopped)
+
+    def _standing(self, host: Host) -> Standing:
+        course = self._course[host]
+        due = [stage for stage in self._stages if (host.name, stage) in self._due]
+        done = tuple(stage for stage in due if stage in course.proven)
+        begun = (course.ran and course.stage in due) or host.name in self._session.faults
+        if begun and course.stage not in course.proven:
+            return Standing(host.name, "stopped", course.stage, course.ran, course.of, done)
+        if len(done) < len(due):
+            return Standing(host.name, "not begun", due[len(done)], 0, 0, done)
+        return Standing(host.name, "done", done=done)

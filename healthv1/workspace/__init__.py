@@ -1,0 +1,1 @@
+"""The operator's own files: the project, who works on it, and files that are replaced whole."""

@@ -1,0 +1,94 @@
+"""A file is replaced as a whole or not at all, by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from glob import escape
+from pathlib import Path
+
+from healthv1.errors import Fault, Refused
+from healthv1.output.redaction import redactor
+
+PATIENCE = 10  # seconds that another process may take to write
+LEFT = 3600  # seconds after which nobody is writing a temporary file any more
+
+
+@contextlib.contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Have the folder of `path` to ourselves. Raises `TimeoutError` and other `OSError`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)  # no lock file is left that could be committed
+    try:
+        _lock(folder)
+        yield
+    finally:
+        os.close(folder)
+
+
+def replace(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write `text` beside `path`, on the disk for sure, and rename it. Raises `OSError`.
+
+    What others read and write as well is to be replaced only while `alone`.
+    """
+    path = path.resolve()
+    _sweep(path)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file that a command was asked for, redacted like what is printed. Raises `Refused`: it is as it was."""
+    if path.exists() and not path.is_file():  # a rename would put a file where a device was
+        raise Refused(Fault(str(path), "It is not an ordinary file.", "choose another place"))
+    try:
+        replace(path, redactor.redact(text), mode)
+    except OSError as error:
+        raise Refused(Fault(str(path), f"It cannot be written: {error.strerror}.", "choose another place")) from None
+
+
+def _sweep(path: Path) -> None:
+    """Remove what killed processes left; a younger file may be another process's, which is writing it now."""
+    for left in path.parent.glob(f".{escape(path.name)}.*.new"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - left.stat().st_mtime > LEFT:
+                left.unlink()
+
+
+def _lock(folder: int) -> None:
+    given_up = time.monotonic() + PATIENCE
+    while not _locked(folder):
+        if time.monotonic() > given_up:
+            raise TimeoutError(None, "another process has been writing for too long")
+        time.sleep(0.02)
+
+
+def _locked(folder: int) -> bool:
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,56 @@
+"""Who works here, on what, and with which revision of the project: what a lock and a journal tell of a run."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from healthv1.workspace import project
+
+
+@cache
+def name() -> str:
+    """Return user@machine; behind sudo the user who called it."""
+    try:
+        user = os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+@cache
+def revision() -> str:
+    return revision_of(project.root())
+
+
+def revision_of(folder: Path) -> str:
+    """Return the commit that is checked out, with "+dirty" when anything in `folder` differs; empty outside git."""
+    argv = ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--", "."]
+    reading = os.environ | {"GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        done = subprocess.run(argv, env=reading, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    except OSError:  # no git here
+        return ""
+    lines = done.stdout.splitlines()
+    commit = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), "")
+    differs = any(not line.startswith("#") for line in lines)
+    return f"{commit}{'+dirty' * differs}" if commit not in ("", "(initial)") else ""
+
+
+def job() -> str:
+    """Return the address of the CI job that this runs in; empty elsewhere."""
+    told = os.environ.get
+    if told("CI_JOB_URL"):  # https://docs.gitlab.com/ci/variables/predefined_variables/
+        return str(told("CI_JOB_URL"))
+    if told("GITHUB_RUN_ID"):  # https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+        return f"{told('GITHUB_SERVER_URL')}/{told('GITHUB_REPOSITORY')}/actions/runs/{told('GITHUB_RUN_ID')}"
+    return "CI" if told("CI") else ""
+
+
+def toolkit() -> str:
+    return version("healthv1")
