@@ -1,0 +1,47 @@
+"""Whoever looks for what a command does finds it by the command's name."""
+
+import ast
+
+import click
+import pytest
+
+from healthv1.cli.main import cli
+from tests.unit.command import REPOSITORY
+
+SOURCES = REPOSITORY / "healthv1"
+
+
+def _walked(group, path=()):
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _walked(command, (*path, name))
+        else:
+            yield (*path, name), command
+
+
+COMMANDS = dict(_walked(cli))
+
+
+def _functions(file):
+    if not file.exists():
+        return set()
+    return {node.name.rstrip("_") for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)}
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_its_work_is_where_its_name_says(path):
+    *groups, name = (part.replace("-", "_") for part in path)
+    if not groups:
+        assert name in _functions(SOURCES / f"commands/{name}.py")
+    else:
+        (group,) = groups
+        alone = SOURCES / f"commands/{group}/{name}.py"
+        assert alone.exists() or name in _functions(SOURCES / f"commands/{group}.py")
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+def test_it_is_declared_where_its_first_word_says(path):
+    callback = COMMANDS[path].callback
+    while hasattr(callback, "__wrapped__"):
+        callback = callback.__wrapped__
+    assert callback.__module__ == f"healthv1.cli.{path[0].replace('-', '_')}"
