@@ -5,7 +5,7 @@ The owner's own apt is left as it is: what ours has to know stands on its comman
 
 from __future__ import annotations
 
-from deploys.marks import OURS
+from deploys.paths import INSTALLING, LISTS_RENEWED, MARKS
 
 _ASKED = "apt-get -sqy -o Debug::NoLocking=true -o APT::Get::AutomaticRemove=false --no-install-recommends"
 # Asked without a lock, and what would be removed is told, not refused. While somebody renews the lists, apt fails
@@ -60,19 +60,18 @@ ls /var/lib/dpkg/updates | grep -q . && echo "dpkg|interrupted|yes"; } 2>/dev/nu
 
 # Services are started once they are configured, and nobody else's is restarted: what packages start them with is found
 # here first. Nothing of that is left on the host, where the owner may have a policy-rc.d of his own.
-_TOOLS = "/var/lib/healthv1/installing"
-_QUIET = f"""(umask 077; rm -rf {_TOOLS}; mkdir -p {_TOOLS})
-trap 'rm -rf {_TOOLS}' EXIT; trap 'exit 1' HUP INT TERM
-cat > {_TOOLS}/deb-systemd-invoke <<'END'
+_QUIET = f"""(umask 077; rm -rf {INSTALLING}; mkdir -p {INSTALLING})
+trap 'rm -rf {INSTALLING}' EXIT; trap 'exit 1' HUP INT TERM
+cat > {INSTALLING}/deb-systemd-invoke <<'END'
 #!/bin/sh
 case " $* " in *" daemon-reload "* | *" daemon-reexec "*) exec /usr/bin/deb-systemd-invoke "$@";; esac
 END
-cat > {_TOOLS}/invoke-rc.d <<'END'
+cat > {INSTALLING}/invoke-rc.d <<'END'
 #!/bin/sh
 case " $* " in *" status "* | *" --query "*) exec /usr/sbin/invoke-rc.d "$@";; esac
 END
-chmod 0700 {_TOOLS}/*
-export PATH={_TOOLS}:/usr/sbin:/usr/bin:/sbin:/bin NEEDRESTART_SUSPEND=yes"""
+chmod 0700 {INSTALLING}/*
+export PATH={INSTALLING}:/usr/sbin:/usr/bin:/sbin:/bin NEEDRESTART_SUSPEND=yes"""
 
 # DPkg::Lock::Timeout covers the frontend lock alone: whoever still holds the lists is waited for here.
 _APT = f"""set -eu; export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
@@ -82,15 +81,15 @@ apt() {{ apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o DPkg::Path
   -o APT::Get::Remove=false -o APT::Get::AutomaticRemove=false --no-install-recommends \
   -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }}
 {_REFUSED}
-unread= tried=/var/lib/healthv1/lists-renewed
+unread= tried={LISTS_RENEWED}
 update() {{ i=0; until said=$(apt update -o Acquire::Retries=1 --error-on=any 2>&1); do i=$((i+1))
   case $said in *"Could not get lock"*) [ $i -lt 100 ] && sleep 3 && continue; esac
   unread=$(printf '%s\\n' "$said" | refused | sed 's/\t/ cannot be read: /')
   [ -z "$unread" ] || break
   printf '%s\\n' "$said" >&2; exit 1; done; touch $tried; }}
 names() {{ sed -nE "s/^$1 ([^ ]+) .*/\\1/p"; }}
-note() {{ (umask 077; mkdir -p {OURS}; echo "$@" > {OURS}/packages.new
-  mv -fT {OURS}/packages.new {OURS}/packages; sync -f {OURS}); }}
+note() {{ (umask 077; mkdir -p {MARKS}; echo "$@" > {MARKS}/packages.new
+  mv -fT {MARKS}/packages.new {MARKS}/packages; sync -f {MARKS}); }}
 """
 # $1: packages that the plan said would be upgraded, a line for each. The others: what to install, as name=version where
 # the plan knew the version. Lists are refreshed only when something is to be installed: a converged host is never
@@ -117,7 +116,7 @@ gone() {{ [ -z "$unread" ] || {{ printf '%s\\n' "$unread" "Let the host read it,
 fresh && attempt "$@" || {{ renew "$@"; attempt "$@"; }} || {{ gone
   # A disk that was full can leave lists and caches that contradict each other.
   rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; renew "$@"; attempt "$@"; }}
-rm -f {OURS}/packages"""
+rm -f {MARKS}/packages"""
 )
 # $1: packages that the plan said would be removed: what of ours lies there in halves. In this order, twice at most:
 # configuring may need a package that was being unpacked, and the other way round.
@@ -127,5 +126,5 @@ MEND = (
 configure || true
 more=$(ask -f install | names Remv | grep -vxF -- "$1" || true)
 [ -z "$more" ] || {{ echo "apt would now remove $(echo $more): look at the plan again." >&2; exit 1; }}
-apt -o APT::Get::Remove=true -f install; configure; rm -f {OURS}/packages"""
+apt -o APT::Get::Remove=true -f install; configure; rm -f {MARKS}/packages"""
 )

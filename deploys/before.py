@@ -9,7 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-BEFORE = "/var/lib/healthv1/before"
+from deploys.paths import BEFORE
 
 # $1 the thing, $2 shell that puts back what is no file, then the paths that are there. What lies there already is not
 # copied again: a run that died after the copy is repeated. The copy is on the disk before anything is replaced.

@@ -6,8 +6,9 @@ import shlex
 from collections.abc import Iterable, Iterator
 
 from deploys.foreign import Foreign
-from deploys.marks import MANAGED, OURS
+from deploys.marks import MANAGED
 from deploys.packaged import PGBOUNCER, REDIS
+from deploys.paths import MARKS
 from deploys.pooler import Pooler
 from deploys.redis_server import RedisServer
 
@@ -39,7 +40,7 @@ def beside_pooler(pooler: Pooler, port: int) -> str:
 
 def _taken(mark: str, configuration: str, *others: str) -> str:
     """Return shell that prints which of our places somebody has taken, where nothing marks them as ours."""
-    ours = f"[ -e {OURS}/{mark} ] || head -n 2 -- {configuration} 2>/dev/null | grep -qF '{MANAGED}'"
+    ours = f"[ -e {MARKS}/{mark} ] || head -n 2 -- {configuration} 2>/dev/null | grep -qF '{MANAGED}'"
     return rf"""{ours} || for place in {shlex.join((configuration, *others))}; do
 [ ! -e "$place" ] || printf 'place\t%s\n' "$place"; done"""
 

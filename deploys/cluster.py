@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from deploys.stamps import APPLIED
+from deploys.paths import STAMPS
 
 NAME = "health"
 """A name of our own: the distribution's `main` is the owner's. With a hyphen the unit would look for another folder."""
@@ -45,7 +45,7 @@ class Cluster:
     @property
     def served(self) -> str:
         """A file that is there once the cluster has run for us."""
-        return f"{APPLIED}/{self.unit}.restart"
+        return f"{STAMPS}/{self.unit}.restart"
 
     @property
     def altered(self) -> str:

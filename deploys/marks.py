@@ -8,26 +8,26 @@ from __future__ import annotations
 
 import shlex
 
-OURS = "/var/lib/healthv1/ours"
-"""One file per mark. Its text is the name of the thing, such as "health" of the cluster 17/health."""
+from deploys.paths import MARKS
+
 MANAGED = "Managed by healthv1"
 
 
 def mark(name: str, value: str) -> str:
     """Return shell that writes a mark to the disk, or fails."""
-    file = shlex.quote(f"{OURS}/{name}")
+    file = shlex.quote(f"{MARKS}/{name}")
     return (
-        f"(umask 077; mkdir -p {OURS}; printf '%s\\n' {shlex.quote(value)} > {file}.new"
-        f" && mv -fT {file}.new {file} && sync -f {OURS})"
+        f"(umask 077; mkdir -p {MARKS}; printf '%s\\n' {shlex.quote(value)} > {file}.new"
+        f" && mv -fT {file}.new {file} && sync -f {MARKS})"
     )
 
 
 def marked(name: str, value: str) -> str:
     """Return a test that succeeds where that mark stands."""
-    return f'test "$(cat {shlex.quote(f"{OURS}/{name}")} 2>/dev/null)" = {shlex.quote(value)}'
+    return f'test "$(cat {shlex.quote(f"{MARKS}/{name}")} 2>/dev/null)" = {shlex.quote(value)}'
 
 
 def note_written(path: str) -> str:
     """Return shell that notes that what will lie at `path`, a word of the shell, is ours: its text may not say so."""
-    there = f"grep -qxF -- {path} {OURS}/files 2>/dev/null"
-    return f"(umask 077; mkdir -p {OURS}; {there} || printf '%s\\n' {path} >> {OURS}/files)"
+    there = f"grep -qxF -- {path} {MARKS}/files 2>/dev/null"
+    return f"(umask 077; mkdir -p {MARKS}; {there} || printf '%s\\n' {path} >> {MARKS}/files)"

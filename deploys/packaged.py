@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from deploys.marks import OURS, mark
+from deploys.marks import mark
+from deploys.paths import MARKS
 
 # $1 package, $2 unit, $3 configuration, $4 log, $5 mark. Without a mark: somebody may have installed it where services
 # are not started, as we do; whatever ran has left a log. "ours": it came with us, and would start with the host until
@@ -38,7 +39,7 @@ class Packaged:
     @property
     def foreign(self) -> str:
         """A test that succeeds where it is somebody's: who had it before us, or took it when it had come with us."""
-        about = (self.name, self.unit, self.configuration, self.log, f"{OURS}/{self.mark}")
+        about = (self.name, self.unit, self.configuration, self.log, f"{MARKS}/{self.mark}")
         return f"{{ {_FOREIGN}\nforeign {shlex.join(about)}; }}"
 
     @property

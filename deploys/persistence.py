@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from deploys.facts.persistence import Persistence, writes
 from deploys.facts.unit import state_script
-from deploys.redis_server import ACCEPTED, LOGIN, USERS, RedisServer
+from deploys.paths import REDIS_ACCEPTED, REDIS_LOGIN
+from deploys.redis_server import USERS, RedisServer
 
 # Nobody may change Redis's configuration. For this one word a user may, whose password is made here and told to
 # nobody, and whom the server forgets again whatever happens. A run that is killed ahead of that leaves the file of the
@@ -68,7 +69,7 @@ class Switch:
 
 def script(server: RedisServer, persist: bool, due: Switch) -> str:
     """Return shell that does it. Killed anywhere, it is finished by being run again."""
-    named = {"unit": server.unit, "users": USERS, "login": LOGIN, "accepted": ACCEPTED}
+    named = {"unit": server.unit, "users": USERS, "login": REDIS_LOGIN, "accepted": REDIS_ACCEPTED}
     lines = [*(f"{name}={shlex.quote(value)}" for name, value in named.items()), _SAY]
     if due.switch:
         lines.append(f"writes() {{ {writes(server)}; }}\nswitch {'yes' if persist else 'no'}")

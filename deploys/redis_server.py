@@ -7,10 +7,6 @@ from dataclasses import dataclass
 from deploys.packaged import REDIS
 
 USERS = "/etc/redis/health-v1.acl"
-LOGIN = "/var/lib/health-v1/redis-probe"
-"""The probe's login, as a command: it goes to redis-cli by stdin, and into no argument list."""
-ACCEPTED = f"{LOGIN}.accepted"
-"""The one that the running server took last: it opens also when the other was already replaced."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from deploys.cluster import Cluster
 from deploys.facts.marks import Marks
 from deploys.facts.named import NamedIn
 from deploys.facts.probe import Succeeds
-from deploys.marks import OURS
 from deploys.nginx.beside import MOUNT
 from deploys.nginx.configuration import NOBODY
 from deploys.operations.barrier import barrier
@@ -29,6 +28,7 @@ from deploys.operations.files import absent
 from deploys.operations.release import only_instances
 from deploys.operations.retirement import removed, stopped
 from deploys.operations.shell import ensure
+from deploys.paths import MARKS, REDIS_ACCEPTED, REDIS_LOGIN, SITE_LEAVING
 from deploys.postgresql.deploy import cluster_here
 from deploys.stack import LOOPBACK, Stack, Topology
 from deploys.ufw.deploy import deploy_ufw
@@ -38,11 +38,7 @@ SITES = "find /etc/nginx/sites-enabled /etc/nginx/conf.d -mindepth 1 2>/dev/null
 OUR_SITES = f"{SITES} -name '*health-v1*'"
 # A default site of the package serves nobody.
 OTHERS = f"""{SITES} ! -name '*health-v1*' ! -path /etc/nginx/sites-enabled/default | grep -q ."""
-HALFWAY = "/var/lib/health-v1/site.leaving"
-"""There while nginx may still serve a site that is gone from the disk."""
 RENEWALS = "/etc/letsencrypt/renewal"
-PROBE = "/var/lib/health-v1/redis-probe"
-"""How checks log in to Redis."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +76,10 @@ def leave_edge(stack: Stack, marks: Mapping[str, str]) -> None:
     ensure(
         name="Disable the site",
         change=Change("site", stack.domain, "disable", was="served", effect="the host does not answer for it any more"),
-        test=f'test -z "$({OUR_SITES})" && ! test -e {HALFWAY}',
-        command=f"mkdir -p {HALFWAY.rpartition('/')[0]}; touch {HALFWAY}\n{OUR_SITES} -delete\n"
+        test=f'test -z "$({OUR_SITES})" && ! test -e {SITE_LEAVING}',
+        command=f"mkdir -p {SITE_LEAVING.rpartition('/')[0]}; touch {SITE_LEAVING}\n{OUR_SITES} -delete\n"
         f"! systemctl is-active --quiet nginx.service || {{ nginx -t -q >&2 && systemctl reload nginx.service; }}\n"
-        f"rm -f {HALFWAY}",
+        f"rm -f {SITE_LEAVING}",
     )
     if "nginx" in marks and not shared:
         stopped(name="Stop nginx", unit=f"{marks['nginx']}.service", effect="the host serves no website any more")
@@ -136,7 +132,7 @@ def leave_redis(marks: Mapping[str, str], data: bool) -> None:
     users = host.get_fact(NamedIn, unit=unit, word="aclfile")
     kept = host.get_fact(NamedIn, unit=unit, word="dir")
     stopped(name="Stop Redis", unit=unit, effect="sessions that are kept here are of no use any more")
-    for path in host.loop([*users, PROBE, f"{PROBE}.accepted"]):
+    for path in host.loop([*users, REDIS_LOGIN, REDIS_ACCEPTED]):
         removed(name=f"Remove {path}", path=path)
     files = [f"{place}/{name}" for place in kept for name in ("appendonlydir", "appendonly.aof", "dump.rdb")]
     for path in host.loop(files if data else []):
@@ -161,7 +157,7 @@ def leave_database(cluster: Cluster, data: bool) -> None:
         test=f"! test -e {cluster.data} && ! test -e {cluster.configuration} && ! test -e {cluster.served}",
         command=f"pg_dropcluster --stop {cluster.version} {cluster.name} >&2 || true\n"
         f"rm -rf -- {cluster.data} {cluster.configuration}\n"
-        f"rm -f -- {cluster.served}; rm -f -- {OURS}/cluster",
+        f"rm -f -- {cluster.served}; rm -f -- {MARKS}/cluster",
     )
 
 

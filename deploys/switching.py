@@ -11,15 +11,15 @@ from collections.abc import Iterable
 
 from deploys.before import keep_aside
 from deploys.facts.firewall import ROLLBACK
-from deploys.marks import OURS, mark
+from deploys.marks import mark
+from deploys.paths import FIREWALL, MARKS
 from deploys.rulesets import Table
 
 MARK = ("firewall", "ufw")
 PATIENCE = 45
 """Seconds after which the rules that were there before come back."""
 STATE = "/run/health-v1-ufw"
-KEPT = "/var/lib/healthv1/firewall"
-_NFT = f"{KEPT}/nftables"
+_NFT = f"{FIREWALL}/nftables"
 _OWNERS = ("/etc/ufw", "/etc/default/ufw", "/etc/nftables.conf", "/etc/nftables.d", "/etc/iptables")
 
 BACK = f"the rules that were there before come back by themselves within {PATIENCE} s"
@@ -44,7 +44,7 @@ for family in '' 6; do [ ! -e old$family ] || ip${{family}}tables-restore -w 5 <
   printf '%s\\n' '*filter' ':INPUT ACCEPT' ':FORWARD ACCEPT' ':OUTPUT ACCEPT' COMMIT | ip${{family}}tables-restore -w 5
 done
 [ ! -s old.nft ] || nft -f old.nft
-[ ! -e unmarked ] || rm -f {OURS}/{MARK[0]}
+[ ! -e unmarked ] || rm -f {MARKS}/{MARK[0]}
 cd /; rm -rf {STATE}"""
 
 # $1 a test that SSH is let in, $2 nftables' tables that go, as family:name, $3 shell that copies aside, $4 whether a
@@ -59,12 +59,12 @@ for family in '' 6; do [ ! -e new$family ] || grep -q -- "-A ufw$family-before-i
   echo "/etc/ufw/before$family.rules does not let in the answers to what this host asks" >&2; exit 1; }}; done
 [ ! -x /etc/ufw/before.init ] || /etc/ufw/before.init start >&2
 for family in '' 6; do [ ! -e new$family ] || [ -n "$4" ] || ip${{family}}tables-restore --test < new$family >&2; done
-keep() {{ cmp -s -- "$1" {KEPT}/"$1" || cp -- "$1" {KEPT}/"$1"; }}
-[ -z "$3" ] || {{ mkdir -p {KEPT}; saved iptables iptables; saved ip6tables ip6tables; tables "$2" "" > nftables
+keep() {{ cmp -s -- "$1" {FIREWALL}/"$1" || cp -- "$1" {FIREWALL}/"$1"; }}
+[ -z "$3" ] || {{ mkdir -p {FIREWALL}; saved iptables iptables; saved ip6tables ip6tables; tables "$2" "" > nftables
   keep iptables; keep ip6tables; keep nftables; sh -c "$3" >&2; }}
 for family in '' 6; do [ ! -e new$family ] || saved ip${{family}}tables old$family; done
 tables "$2" "" > old.nft; tables "$2" gone > gone.nft
-[ -e {OURS}/{MARK[0]} ] || : > unmarked
+[ -e {MARKS}/{MARK[0]} ] || : > unmarked
 printf '%s\\n' {shlex.quote(_COME_BACK)} > back
 systemd-run --quiet --collect --unit={ROLLBACK} --on-active={PATIENCE} --timer-property=AccuracySec=100ms \\
   sh {STATE}/back
@@ -89,9 +89,9 @@ rm -rf {STATE}
 
 # Run once the files lie in their places again.
 _PUT_BACK = f"""{_WORDS}
-systemctl disable ufw.service >&2; sed -i s/^ENABLED=.*/ENABLED=no/ /etc/ufw/ufw.conf; rm -f {OURS}/{MARK[0]}
-iptables-restore -w 5 < {KEPT}/iptables
-! ip6tables -S INPUT >/dev/null 2>&1 || ip6tables-restore -w 5 < {KEPT}/ip6tables
+systemctl disable ufw.service >&2; sed -i s/^ENABLED=.*/ENABLED=no/ /etc/ufw/ufw.conf; rm -f {MARKS}/{MARK[0]}
+iptables-restore -w 5 < {FIREWALL}/iptables
+! ip6tables -S INPUT >/dev/null 2>&1 || ip6tables-restore -w 5 < {FIREWALL}/ip6tables
 [ ! -s {_NFT} ] || nft -f {_NFT}
 """
 
@@ -99,7 +99,7 @@ iptables-restore -w 5 < {KEPT}/iptables
 def kept_aside(thing: str, rivals: Iterable[str]) -> str:
     """Return shell that copies aside what the owner filters with, as the kernel has it and as it is loaded at boot."""
     put_back = _PUT_BACK + "\n".join(f"systemctl enable {unit} >&2 || true" for unit in rivals)
-    return keep_aside(thing, [f"{KEPT}/iptables", f"{KEPT}/ip6tables", _NFT, *_OWNERS], put_back)
+    return keep_aside(thing, [f"{FIREWALL}/iptables", f"{FIREWALL}/ip6tables", _NFT, *_OWNERS], put_back)
 
 
 def switch(ssh: str, tables: Iterable[Table], aside: str) -> tuple[str, ...]:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import shlex
 
 from deploys.cluster import Cluster
+from deploys.paths import PREPARED
 from deploys.stack import Stack
 
-NOTED = "/var/lib/health-v1/prepared"
-"""A digest of all that `seed --check` looks at, from when it was content: that starts Python, which takes a second."""
 # Of the admin only whether there is one: whoever that is may change the password.
 _LOOKED_AT = """select version_num, (select array_agg(name order by name) from health.roles),
   (select array_agg(slug order by slug) from health.organizations),
@@ -40,7 +39,7 @@ def prepare(stack: Stack, version: str, cluster: Cluster | None = None) -> str:
     + cluster: where the database is on this host; what was looked at is noted then.
     """
     done = f"{_as_owner(stack, version, 'migrate run')} </dev/null\n{_as_owner(stack, version, 'seed --admin')}"
-    return f"{done}\n{{ {_looked(stack, version, cluster)} || true; }} > {NOTED}" if cluster else done
+    return f"{done}\n{{ {_looked(stack, version, cluster)} || true; }} > {PREPARED}" if cluster else done
 
 
 def _looked(stack: Stack, version: str, cluster: Cluster) -> str:
@@ -68,7 +67,8 @@ def nothing_due(stack: Stack, version: str, cluster: Cluster | None = None) -> s
     told = f"code=0; {prepared(stack, version)} || code=$?; test $code -ne 3"
     if cluster is None:
         return told
-    return f'{{ test -s {NOTED} && test "$({_looked(stack, version, cluster)})" = "$(cat {NOTED})"; }} || {{ {told}; }}'
+    as_noted = f'test "$({_looked(stack, version, cluster)})" = "$(cat {PREPARED})"'
+    return f"{{ test -s {PREPARED} && {as_noted}; }} || {{ {told}; }}"
 
 
 def rewrap(stack: Stack, version: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyinfra.api.facts import FactBase
 
-from deploys.facts.lock import KEPT
+from deploys.paths import FOLDER
 
 
 class ChangedBy(FactBase[frozenset[str]]):
@@ -13,7 +13,7 @@ class ChangedBy(FactBase[frozenset[str]]):
     default = frozenset
 
     def command(self) -> str:
-        return f'grep -ls \'"event":"started"\' {KEPT}/journal/*.jsonl || true'
+        return f'grep -ls \'"event":"started"\' {FOLDER}/journal/*.jsonl || true'
 
     def process(self, output: list[str]) -> frozenset[str]:
         return frozenset(line.rpartition("/")[2].removesuffix(".jsonl") for line in output)

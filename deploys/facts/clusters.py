@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pyinfra.api.facts import FactBase
 
 from deploys.cluster import Cluster
-from deploys.stamps import APPLIED
+from deploys.paths import STAMPS
 
 # What is configured counts, whether it runs or not, the last one as PostgreSQL reads its files. A postmaster without a
 # configuration of Debian's kind (a container's, one built by hand) is known by the folder it works in, its data.
@@ -83,7 +83,7 @@ class ClustersHere(FactBase[Clusters]):
         given = {
             "etc": f"{root}/etc/postgresql",
             "pids": f"{root}/run/postgresql",
-            "applied": root + APPLIED,
+            "applied": root + STAMPS,
             "own": str(cluster),
             "place": root + cluster.data,
             "conf": root + cluster.configuration,

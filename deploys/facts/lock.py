@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
-KEPT = "/var/lib/healthv1"
-"""Where a host keeps what the toolkit knows of it: root's alone, and no deploy's."""
+from deploys.paths import FOLDER
 
 # Shell: `record`, `field`, and `tell` with the record's age. Within one boot the kernel's clock counts, which nobody
 # sets; after a reboot the time of day has to do. What cannot be read as a number is as old as can be.
@@ -66,7 +65,7 @@ class Lock(FactBase[Held | None]):
     default = type(None)
 
     def command(self) -> str:
-        return f"kept={KEPT}; [ -s $kept/lock ] || exit 0\n{JUDGED}read_record; tell"
+        return f"kept={FOLDER}; [ -s $kept/lock ] || exit 0\n{JUDGED}read_record; tell"
 
     def process(self, output: list[str]) -> Held | None:
         return Held.read(output)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
+from deploys.paths import STAMPS
 from deploys.redis_server import RedisServer
-from deploys.stamps import APPLIED
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RedisPersistence(FactBase[Persistence]):
         return f"""{{ if systemctl is-active --quiet -- {server.unit}; then
 if {writes(server)}; then echo writes=yes; else echo writes=no; fi; fi
 for kept in {" ".join(server.kept)}; do [ ! -e "$kept" ] || echo kept=yes; done
-awk -F '\\t' '{digest}' {APPLIED}/{server.unit}.restart; }} 2>/dev/null || true"""
+awk -F '\\t' '{digest}' {STAMPS}/{server.unit}.restart; }} 2>/dev/null || true"""
 
     def process(self, output: list[str]) -> Persistence:
         told = dict(line.split("=", 1) for line in output)

@@ -7,7 +7,7 @@ from typing import Any
 
 from pyinfra.api.facts import FactBase
 
-RECORD = "/var/lib/healthv1/applied.json"
+from deploys.paths import RECORD
 
 
 class Record(FactBase[dict[str, Any]]):

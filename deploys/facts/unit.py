@@ -11,7 +11,7 @@ from pyinfra.api.facts import FactBase
 
 from deploys.facts.each import Each
 from deploys.facts.path import SEEN
-from deploys.stamps import APPLIED
+from deploys.paths import STAMPS
 
 # The time of the last modification counts: a file that was edited, taken up by hand and then put back is not what
 # the unit runs with, though its content is what it was at the last apply.
@@ -55,7 +55,7 @@ def state_script(unit: str, effect: str, paths: Sequence[str]) -> str:
 
 
 def _stamp(unit: str, effect: str) -> str:
-    return f"{APPLIED}/{unit}.{effect}"
+    return f"{STAMPS}/{unit}.{effect}"
 
 
 def _quoted(words: Iterable[str]) -> str:

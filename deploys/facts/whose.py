@@ -6,8 +6,8 @@ import shlex
 
 from pyinfra.api.facts import FactBase
 
-from deploys.marks import MANAGED, OURS
-from deploys.stamps import APPLIED
+from deploys.marks import MANAGED
+from deploys.paths import MARKS, STAMPS
 
 HARMLESS = ("ours", "stock")
 """Of whom nothing is lost when it is replaced. The third answer is "foreign"."""
@@ -16,7 +16,7 @@ HARMLESS = ("ours", "stock")
 # A configuration file that is as its package brought it holds nothing of anybody's: dpkg keeps its digest, and so does
 # ucf for the files that it lays there.
 _STATE = f"""case $path in *health-v1* | *healthv1*) echo ours; exit;; esac
-if grep -qxF -- "$path" {OURS}/files || cut -f1 {APPLIED}/*.re* | grep -qxF -- "$path"; then echo ours; exit; fi
+if grep -qxF -- "$path" {MARKS}/files || cut -f1 {STAMPS}/*.re* | grep -qxF -- "$path"; then echo ours; exit; fi
 [ -e "$path" ] || [ -L "$path" ] || {{ echo stock; exit; }}
 if [ ! -L "$path" ] && [ -d "$path" ] && [ -z "$(ls -A -- "$path")" ]; then echo stock; exit; fi
 if [ -L "$path" ]; then case $(readlink -- "$path") in *health-v1*) echo ours; exit;; esac; fi
@@ -30,7 +30,7 @@ echo foreign"""
 
 # Earlier versions noted no directory that they made.
 _DIRECTORY = rf"""case $path in *health-v1* | *healthv1*) echo yes; exit;; esac
-if grep -qxF -- "$path" {OURS}/files; then echo yes; exit; fi
+if grep -qxF -- "$path" {MARKS}/files; then echo yes; exit; fi
 [ -n "$(ls -A -- "$path")" ] || exit 0
 find "$path" -mindepth 1 -maxdepth 1 ! -name '*health-v1*' ! -name '*healthv1*' -exec sh -c \
   'for it; do [ -f "$it" ] && head -n 2 -- "$it" | grep -qF "{MANAGED}" || echo "$it"; done' look {{}} + |

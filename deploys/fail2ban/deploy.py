@@ -23,6 +23,7 @@ from deploys.operations.jails import BESIDE, FORMER, standing, surveyed, switche
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
 from deploys.operations.units import begun, unit
+from deploys.paths import LOGINS
 from deploys.stack import Topology
 
 JAILS = "/etc/fail2ban/jail.d/health-v1.local"  # .local: read after all that the package brings
@@ -95,7 +96,7 @@ def _jails(settings: Fail2ban, topology: Topology, edge: bool, **values: object)
     file(
         name="Write what spares operators",
         path=SPARE,
-        content=template("fail2ban/health-v1-spare", days=settings.spare_logins_of_days, never=never),
+        content=template("fail2ban/health-v1-spare", days=settings.spare_logins_of_days, known=LOGINS, never=never),
         mode="0755",
         test='sh -n "$1"',
     )

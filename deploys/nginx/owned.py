@@ -16,16 +16,16 @@ from deploys.operations.files import absent, directory, file, link
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
+from deploys.paths import STAMPS
 from deploys.sites import MAIN, OURS, STOCK_SITE, THEIRS
 from deploys.stack import Stack
-from deploys.stamps import APPLIED
 
 DEFAULT = "/etc/nginx/sites-enabled/default"
 DROP_IN = "/etc/systemd/system/nginx.service.d/hardening.conf"
 USER = "www-data"
 # Where an earlier version of ours made it there is no mark yet; everywhere else it has to be vacant still.
 _OURS_OR_VACANT = f"""{THEIRS}
-if ! head -n 2 {MAIN} 2>/dev/null | grep -qF '{MANAGED}' && [ ! -e {APPLIED}/nginx.service.restart ]; then
+if ! head -n 2 {MAIN} 2>/dev/null | grep -qF '{MANAGED}' && [ ! -e {STAMPS}/nginx.service.restart ]; then
 theirs=$(theirs); [ -z "$theirs" ] || {{ echo "nginx serves what is not ours by now: $theirs" >&2; exit 1; }}; fi"""
 
 

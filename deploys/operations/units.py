@@ -16,7 +16,7 @@ from pyinfra.context import host
 from deploys.facts.probe import Succeeds
 from deploys.facts.unit import Unit, UnitState, state_script
 from deploys.operations.change import Change, Commands, announce, as_agreed, foresee, foreseen, taken_up
-from deploys.stamps import APPLIED
+from deploys.paths import STAMPS
 
 # systemctl returns 0 for a process that dies right after its start: what counts is that it is still there,
 # not restarted meanwhile, and that its own probe succeeds. Where a step fails, systemctl says no cause.
@@ -146,6 +146,6 @@ def _script(
     doing = {step: f"systemctl {step} -- $unit" for step in ("start", "restart", "reload")}
     doing |= {"reload": f"sh -ec {shlex.quote(reload_with)}"} if reload_with else {}
     lines += [f"{doing[step]} || tell" for step in steps if step in doing]
-    lines += [_SETTLE, f"install -d -m 0700 {APPLIED}"]
+    lines += [_SETTLE, f"install -d -m 0700 {STAMPS}"]
     lines += [f'printf "%s\\n" "${effect}_now" > "${effect}_stamp"' for effect in ("restart", "reload")]
     return "\n".join(lines)

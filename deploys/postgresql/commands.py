@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from deploys.cluster import NAME, Cluster
 from deploys.marks import mark, marked
-
-UNFINISHED = "/var/lib/health-v1/postgresql.unfinished"
-"""Names the cluster that is being made: what is there then never ran, and may be thrown away."""
+from deploys.paths import UNFINISHED_CLUSTER
 
 # The owner's defaults for new clusters are not for ours. It is started with the host once it is whole and configured.
 _CREATE = (
@@ -21,7 +19,7 @@ def made(cluster: Cluster) -> str:
 
 
 def _unfinished(cluster: Cluster) -> str:
-    return f'test "$(cat {UNFINISHED} 2>/dev/null)" = {cluster}'
+    return f'test "$(cat {UNFINISHED_CLUSTER} 2>/dev/null)" = {cluster}'
 
 
 def make(cluster: Cluster) -> str:
@@ -33,7 +31,7 @@ def make(cluster: Cluster) -> str:
     conf, data = cluster.configuration, cluster.data
     ours = "true" if cluster.name != NAME else marked("cluster", cluster.name)  # earlier versions left no mark
     create = _CREATE.format(port=cluster.port, version=cluster.version, name=cluster.name)
-    return f"""exec 9>{UNFINISHED}.lock; flock -w 300 9
+    return f"""exec 9>{UNFINISHED_CLUSTER}.lock; flock -w 300 9
 refuse() {{ echo "$1" >&2; exit 1; }}
 vacant() {{ [ ! -L "$1" ] && {{ [ ! -e "$1" ] || [ -z "$(ls -A -- "$1")" ]; }}; }}
 if ! {{ {made(cluster)}; }}; then
@@ -46,10 +44,10 @@ rm -rf --one-file-system -- {data} {conf}; fi
 if {ours} && [ -s {data}/global/pg_control ] && vacant {conf}; then {_configuration(cluster)}
 else
 for at in {data} {conf}; do vacant "$at" || refuse "$at holds what is not ours: move it elsewhere"; done
-echo {cluster} > {UNFINISHED}; sync -f {UNFINISHED}
+echo {cluster} > {UNFINISHED_CLUSTER}; sync -f {UNFINISHED_CLUSTER}
 {mark("cluster", cluster.name)}
 {create}
-sync -f {data}; rm -f {UNFINISHED}
+sync -f {data}; rm -f {UNFINISHED_CLUSTER}
 fi
 fi"""
 

@@ -21,6 +21,7 @@ from deploys.operations.packages import packages
 from deploys.operations.roles import holder, members, only_logins, role
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
+from deploys.paths import ALTERED_BY_SYSTEM
 from deploys.postgresql.checks import checks, last_checks
 from deploys.postgresql.commands import (
     acceptable,
@@ -39,7 +40,6 @@ from deploys.postgresql.settings import MAKER, READER, VERSION, Postgresql, Read
 from deploys.postgresql.tuning import Shape
 from deploys.stack import Stack, Topology
 
-RESTART = "/var/lib/health-v1/postgresql.restart"
 """Touched when something that only a restart takes back was taken back."""
 
 
@@ -198,12 +198,18 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
         test_in_place=recovery.TAKEN_UP,
         ours=True,
     )
-    nothing_altered(name="Take back what ALTER SYSTEM set", cluster=cluster, restart=RESTART)
+    nothing_altered(name="Take back what ALTER SYSTEM set", cluster=cluster, restart=ALTERED_BY_SYSTEM)
     unit(
         name="Run the cluster",
         unit=cluster.unit,
         effect=EFFECT,
-        restart_on=(f"{at}/postgresql.conf", f"{at}/conf.d/zz-health-v1-restart.conf", network, hardening, RESTART),
+        restart_on=(
+            f"{at}/postgresql.conf",
+            f"{at}/conf.d/zz-health-v1-restart.conf",
+            network,
+            hardening,
+            ALTERED_BY_SYSTEM,
+        ),
         reload_on=(
             f"{at}/conf.d/zz-health-v1-reload.conf",
             f"{at}/pg_hba.conf",

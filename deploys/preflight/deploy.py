@@ -14,7 +14,7 @@ from deploys.facts.probe import Succeeds
 from deploys.faults import Fault, Refused
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
-from deploys.operations.files import absent, directory
+from deploys.operations.files import absent
 from deploys.operations.packages import mended
 from deploys.operations.ports import ports_are_free
 from deploys.operations.secrets import stored
@@ -22,6 +22,7 @@ from deploys.operations.shell import ensure
 from deploys.ports import claimed
 from deploys.preflight.assessment import assess, misled
 from deploys.preflight.checks import checks
+from deploys.preflight.folder import one_folder
 from deploys.preflight.settings import Preflight
 from deploys.secret import Backend
 from deploys.stack import Stack, Topology
@@ -58,7 +59,7 @@ def deploy_preflight(
     absent(name="Leave apt's configuration to the owner", path="/etc/apt/apt.conf.d/90health-v1")
     absent(name="Leave to the owner what packages start", path="/usr/sbin/policy-rc.d")
     mended(name="Finish interrupted package installations")
-    directory(name="Make a place for stamps", path="/var/lib/health-v1", mode="0700")
+    one_folder()
     claim("preflight", checks())
 
 

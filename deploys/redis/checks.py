@@ -5,9 +5,10 @@ from __future__ import annotations
 from deploys.component import Check
 from deploys.hardening import undumped
 from deploys.packaged import REDIS
+from deploys.paths import REDIS_ACCEPTED, REDIS_LOGIN
 from deploys.recovery import comes_back
 from deploys.redis.users import PROBE_KEY
-from deploys.redis_server import ACCEPTED, LOGIN, RedisServer
+from deploys.redis_server import RedisServer
 from deploys.stack import Stack
 
 EXPOSURE = 15
@@ -22,10 +23,10 @@ def works(stack: Stack) -> str:
 
 def reloadable(stack: Stack) -> str:
     """Return a test that succeeds when the running server lets in who tells it to read its users again."""
-    return _ask(stack, r"PING\n", ACCEPTED) + " | grep -qx PONG"
+    return _ask(stack, r"PING\n", REDIS_ACCEPTED) + " | grep -qx PONG"
 
 
-def _ask(stack: Stack, commands: str, login: str = LOGIN) -> str:
+def _ask(stack: Stack, commands: str, login: str = REDIS_LOGIN) -> str:
     return f"{{ cat {login}; printf '{commands}'; }} | timeout 10 redis-cli -p {stack.redis_port}"
 
 
@@ -54,7 +55,7 @@ def _admission(server: RedisServer, stack: Stack, addresses: tuple[str, ...]) ->
         ),
         Check(
             "Who has logged in to Redis cannot change its configuration",
-            _refused(stack, r"CONFIG SET maxmemory 0\n", "NOPERM", f"cat {LOGIN};"),
+            _refused(stack, r"CONFIG SET maxmemory 0\n", "NOPERM", f"cat {REDIS_LOGIN};"),
             "run: healthv1 apply ENV",
         ),
         Check(

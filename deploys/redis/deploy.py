@@ -20,10 +20,11 @@ from deploys.operations.persistence import persisted
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.packaged import REDIS
+from deploys.paths import REDIS_ACCEPTED, REDIS_LOGIN
 from deploys.redis.checks import checks, reloadable, works
 from deploys.redis.settings import Redis
 from deploys.redis.users import acl_file, probe_login
-from deploys.redis_server import ACCEPTED, LOGIN, USERS, RedisServer
+from deploys.redis_server import USERS, RedisServer
 from deploys.stack import LOOPBACK, Stack, Topology
 
 
@@ -73,7 +74,7 @@ def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
     )
     file(
         name="Write how checks log in",
-        path=LOGIN,
+        path=REDIS_LOGIN,
         content=lambda: probe_login(stack.redis_password),
         mode="0600",
         secret=True,
@@ -95,7 +96,9 @@ def _run(settings: Redis, stack: Stack, server: RedisServer) -> None:
     file(
         name="Harden the unit",
         path=f"{server.drop_in}/health-v1.conf",
-        content=template("redis/health-v1.conf", stack=stack, server=server, login=LOGIN, accepted=ACCEPTED),
+        content=template(
+            "redis/health-v1.conf", stack=stack, server=server, login=REDIS_LOGIN, accepted=REDIS_ACCEPTED
+        ),
     )
     unit(
         name="Run Redis",

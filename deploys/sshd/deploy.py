@@ -21,9 +21,9 @@ from deploys.operations.files import file
 from deploys.operations.shell import ensure
 from deploys.operations.sshd import WAY_OUT, heeded, takes_up_ours_alone
 from deploys.operations.units import unit
+from deploys.paths import STAMPS
 from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks, unpunished
 from deploys.sshd.settings import PENALIZING, Certificates, Sshd
-from deploys.stamps import APPLIED
 
 EFFECT = "sessions go on; nobody can log in for a moment"
 RELOADED = "sshd takes it up: sessions go on"
@@ -86,13 +86,13 @@ def _taken_up(files: tuple[str, ...], socket: bool) -> None:
         unit(name="Run sshd", unit="ssh.service", effect=EFFECT, reload_on=files, test="sshd -t")
         return
     # Where systemd listens, sshd is started by it, at times one per connection: started by us it would take the port.
-    stamp = f"{APPLIED}/ssh.socket.restart"
+    stamp = f"{STAMPS}/ssh.socket.restart"
     ensure(
         name="Have sshd read its files",
         change=Change("unit", "ssh.service", "restart", f"to take up {', '.join(files)}", effect=RELOADED),
         test=f'{IDLE} || {{ test -e {stamp} && test -z "$(find {" ".join(files)} -newer {stamp})"; }}',
         after=files,
-        command=f"install -d -m 0700 {APPLIED}; touch {stamp}.new\n{OURS_ALONE}\n{RELOAD}\nmv -f {stamp}.new {stamp}",
+        command=f"install -d -m 0700 {STAMPS}; touch {stamp}.new\n{OURS_ALONE}\n{RELOAD}\nmv -f {stamp}.new {stamp}",
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 
-from deploys.before import BEFORE, keep_aside
+from deploys.before import keep_aside
+from deploys.paths import BEFORE
 from healthv1.before.entries import Entry
 
 OLD = 1440

@@ -9,7 +9,8 @@ from typing import Any
 
 from pyinfra.api.host import Host
 
-from deploys.facts.lock import KEPT, Held
+from deploys.facts.lock import Held
+from deploys.paths import FOLDER
 from healthv1.errors import Fault, HostError
 from healthv1.hosts.scripts import aside, real
 from healthv1.hosts.session import opened
@@ -64,7 +65,7 @@ def journals(environment: str, last: int | None = None, host: str = "") -> Journ
 
         def of(one: Host) -> list[str]:
             try:
-                return aside(one, script.read(KEPT, environment, last), TIMEOUT).splitlines()
+                return aside(one, script.read(FOLDER, environment, last), TIMEOUT).splitlines()
             except HostError as error:
                 session.fail(one, *error.faults)
                 return []

@@ -14,8 +14,8 @@ from typing import Any
 
 from pyinfra.api.host import Host
 
-from deploys.facts.lock import KEPT
 from deploys.operations.change import Change
+from deploys.paths import FOLDER
 from healthv1.errors import Fault, HostError, Refused
 from healthv1.hosts.scripts import aside, real
 from healthv1.hosts.session import Session
@@ -131,7 +131,7 @@ class _Journal:
         def append(host: Host) -> Head | HostError:
             told = chain.fields(body(self.told, event, steps, host=host.name, **more, **mirrored))
             try:
-                text = script.append(KEPT, self.told.environment, told, durable=durable)
+                text = script.append(FOLDER, self.told.environment, told, durable=durable)
                 said = aside(host, text, TIMEOUT).split()
             except HostError as error:
                 return error

@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 
 from pyinfra.api.host import Host
 
-from deploys.facts.lock import JUDGED, KEPT, Held
+from deploys.facts.lock import JUDGED, Held
+from deploys.paths import FOLDER
 from healthv1.hosts.scripts import aside
 
 TIMEOUT = 20.0  # seconds
@@ -63,7 +64,7 @@ class Place(Protocol):
 class OnHost:
     host: Host
     needed: bool = True
-    kept: str = KEPT
+    kept: str = FOLDER
 
     @property
     def name(self) -> str:

@@ -10,8 +10,8 @@ from typing import Any
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 
-from deploys.facts.record import RECORD
 from deploys.operations.change import forget_promises
+from deploys.paths import RECORD
 from healthv1.errors import HostError
 from healthv1.hosts.scripts import aside, real
 from healthv1.hosts.session import Session

@@ -160,7 +160,7 @@ def _ctrl_c_ends_the_session_and_its_password_was_nowhere(opened):
     finally:
         running.kill()
     assert opened.nothing_left()
-    where = "/var/log /home /root /tmp /var/tmp /run /etc /var/lib/health-v1"
+    where = "/var/log /home /root /tmp /var/tmp /run /etc /var/lib/healthv1"
     files = f"$(find {where} -type f)"
     found = opened.world.shell(f"journalctl --no-pager | cat - {files} 2>/dev/null | tr -cd '[:print:]\\n'")
     assert "AUDIT" in found

@@ -25,6 +25,31 @@ def test_an_apply_of_one_change_asks_at_once_what_the_operations_after_it_ask(me
     assert count["hosts"]["host1"]["rounds"] <= 20, count
 
 
+_APART = """cd /var/lib; rm health-v1; mkdir -m 0700 health-v1; cd healthv1
+mv applied prepared logins postgresql.* redis-probe* ../health-v1; ls /var/lib/health-v1"""
+_BEGUN = (
+    "systemctl show -p ActiveEnterTimestampMonotonic --value postgresql@* redis-server@* nginx fail2ban pgbouncer@*"
+)
+
+
+def test_what_earlier_versions_noted_in_a_folder_of_its_own_moves_alone_and_nothing_begins_anew(mended):
+    assert {"applied", "redis-probe", "logins"} <= set(mended.shell(_APART).split())
+    before = mended.shell(_BEGUN)
+    code, plan = mended.json("plan", "sandbox")
+    changes = [change for step in plan["steps"] for change in step["changes"]]
+    assert (code, [(change["action"], change["target"]) for change in changes]) == (
+        0,
+        [("update", "/var/lib/health-v1")],
+    )
+    mended.must("apply", "sandbox", "--yes")
+    assert mended.json("plan", "sandbox")[1]["steps"] == []
+    assert mended.shell("readlink /var/lib/health-v1; ls /var/lib/healthv1/applied | head -1").split()[0] == (
+        "/var/lib/healthv1"
+    )
+    assert mended.shell("ls -d /var/lib/health-v1.*  2>/dev/null || true") == ""
+    assert mended.shell(_BEGUN) == before
+
+
 @pytest.fixture
 def counted(deployed, tmp_path):
     """Return a function that runs a command: its exit code, its document, and the SSH channels that it took."""

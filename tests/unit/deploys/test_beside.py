@@ -5,8 +5,9 @@ import subprocess
 import pytest
 
 from deploys.beside import beside_pooler, beside_redis, in_the_way
-from deploys.marks import MANAGED, OURS
+from deploys.marks import MANAGED
 from deploys.packaged import REDIS
+from deploys.paths import MARKS
 from deploys.pooler import Pooler
 from deploys.redis_server import RedisServer
 
@@ -72,9 +73,9 @@ def test_a_service_that_once_ran_or_was_configured_is_its_owners(on_a_host):
 def test_what_came_with_us_is_ours_until_it_is_off_and_then_belongs_to_whoever_uses_it(on_a_host):
     told = {"installed": "ii ", "conffiles": _stock(on_a_host)}
     _put(on_a_host, REDIS.log, "it ran when the host started, ahead of being turned off")
-    _put(on_a_host, f"{OURS}/{REDIS.mark}", "ours")
+    _put(on_a_host, f"{MARKS}/{REDIS.mark}", "ours")
     assert on_a_host(REDIS.foreign, **told, active=[REDIS.unit])[0] == 1
-    _put(on_a_host, f"{OURS}/{REDIS.mark}", "off")
+    _put(on_a_host, f"{MARKS}/{REDIS.mark}", "off")
     assert on_a_host(REDIS.off, **told)[0] == 0
     assert on_a_host(REDIS.off, **told, enabled=[REDIS.unit])[0] == 1, "nobody has used it"
     assert on_a_host(REDIS.off, **told, enabled=[REDIS.unit], active=[REDIS.unit])[0] == 0
@@ -92,7 +93,7 @@ def test_what_lies_at_our_places_is_in_the_way_unless_it_is_ours(on_a_host):
     _put(on_a_host, "/etc/redis/redis-health-v1.conf", f"# {MANAGED}\n")
     assert on_a_host(survey)[1] == ""
     _put(on_a_host, "/etc/redis/redis-health-v1.conf", "port 6390\n")
-    _put(on_a_host, f"{OURS}/redis", "redis-server@health-v1")
+    _put(on_a_host, f"{MARKS}/redis", "redis-server@health-v1")
     assert on_a_host(survey)[1] == ""
 
 

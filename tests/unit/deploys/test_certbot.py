@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from deploys.before import BEFORE
 from deploys.certbot.checks import checks
 from deploys.certbot.commands import fetch, parts
 from deploys.certbot.settings import LETS_ENCRYPT, Certbot
 from deploys.facts.certificate import Certificate, CertificateState
 from deploys.faults import Refused
 from deploys.operations.certificates import DAY, due, lost
+from deploys.paths import BEFORE
 from deploys.sites import Site
 from deploys.stack import Stack
 

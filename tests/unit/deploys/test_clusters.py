@@ -8,9 +8,8 @@ import pytest
 from deploys.cluster import Cluster
 from deploys.facts.clusters import Clusters, ClustersHere, Standing
 from deploys.facts.marks import Marks
-from deploys.marks import OURS
 from deploys.operations.clusters import in_the_way
-from deploys.stamps import APPLIED
+from deploys.paths import MARKS, STAMPS
 
 CLUSTER = Cluster(17, 5432)
 PLACE = "/var/lib/postgresql/17/health"
@@ -85,7 +84,7 @@ def test_links_are_followed_and_ours_is_told_from_the_others(host, tmp_path):
 
 def test_a_cluster_of_another_version_that_served_us_is_told(host):
     host.write("/etc/postgresql/15/main/postgresql.conf", "port = 5432\n")
-    host.write(f"{APPLIED}/postgresql@15-main.service.restart")
+    host.write(f"{STAMPS}/postgresql@15-main.service.restart")
     assert host.told(Cluster(17, 5432, "main")).others == (Standing("15/main", 5432, served_us=True),)
 
 
@@ -165,7 +164,7 @@ def test_nothing_is_asked_of_a_cluster_that_is_not_ours(tmp_path, there):
 def test_a_cluster_is_ours_by_its_mark_its_stamp_or_its_first_line(host, tmp_path):
     def marks():
         script = Marks().command()
-        for path in (APPLIED, OURS, "/etc/postgresql"):
+        for path in (STAMPS, MARKS, "/etc/postgresql"):
             script = script.replace(path, f"{tmp_path}{path}")
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
         return Marks().process(done.stdout.splitlines()).get("cluster")
@@ -175,7 +174,7 @@ def test_a_cluster_is_ours_by_its_mark_its_stamp_or_its_first_line(host, tmp_pat
     assert marks() is None, "who was about to make one, made none"
     host.write("/etc/postgresql/17/main/conf.d/zz-health-v1-restart.conf", "# Managed by healthv1: x\n")
     assert marks() == "main"
-    host.write(f"{APPLIED}/postgresql@17-other.service.restart")
+    host.write(f"{STAMPS}/postgresql@17-other.service.restart")
     assert marks() == "other"
-    host.write(f"{OURS}/cluster", "health\n")
+    host.write(f"{MARKS}/cluster", "health\n")
     assert marks() == "health"

@@ -6,13 +6,14 @@ import subprocess
 import pytest
 
 from deploys import scram
-from deploys.before import BEFORE, keep_aside
+from deploys.before import keep_aside
 from deploys.cluster import Cluster
 from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
-from deploys.marks import OURS, mark
+from deploys.marks import mark
 from deploys.operations.files import _LINK, _MAKE_DIRECTORY, _WRITE
 from deploys.operations.roles import PLAIN, QUIET, holder, members, only_logins, role
+from deploys.paths import BEFORE, MARKS
 from deploys.stack import Stack
 from tests.unit.asked import asked
 from tests.unit.known import Known, value
@@ -70,7 +71,7 @@ def test_a_file_is_on_the_disk_before_it_takes_the_old_ones_place(tmp_path, owne
 
 
 def test_a_mark_is_on_the_disk_before_the_thing_is_made(tmp_path, bin_):
-    done = shell(f"set -eu\n{mark('cluster', 'health')}".replace(OURS, f"{tmp_path}/ours"), path=bin_("mv", "sync"))
+    done = shell(f"set -eu\n{mark('cluster', 'health')}".replace(MARKS, f"{tmp_path}/ours"), path=bin_("mv", "sync"))
     assert done.returncode == 0
     assert [line.split()[0] for line in _log(tmp_path)] == ["mv", "sync"]
     assert _log(tmp_path)[1] == f"sync -f {tmp_path}/ours"

@@ -136,9 +136,7 @@ def test_wrong_values_are_refused_by_name():
 def spares(tmp_path):
     """Return a function that asks the script of an address, over a journal that says `lines`."""
     never = ("127.0.0.0/8", "10.0.0.2", "2001:db8:5::2", "no-address")
-    script = template("fail2ban/health-v1-spare", days=30, never=never)().replace(
-        "/var/lib/health-v1/logins", str(tmp_path / "known")
-    )
+    script = template("fail2ban/health-v1-spare", days=30, known=tmp_path / "known", never=never)()
     (tmp_path / "hostname").write_text("#!/bin/sh\necho 192.0.2.1 2001:db8:6::1\n")
     (tmp_path / "hostname").chmod(0o755)
 

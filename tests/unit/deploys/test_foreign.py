@@ -5,12 +5,13 @@ import subprocess
 import pytest
 from pyinfra.context import ctx_host
 
-from deploys.before import BEFORE, keep_aside
+from deploys.before import keep_aside
 from deploys.facts.path import Path as Found
 from deploys.facts.whose import OurDirectory, Whose
 from deploys.foreign import Foreign
-from deploys.marks import OURS, mark, marked
+from deploys.marks import mark, marked
 from deploys.operations.files import absent, directory, file, link, opened
+from deploys.paths import BEFORE, MARKS
 from deploys.stack import Stack
 
 TAKES = {"file": file, "link": link, "directory": directory}
@@ -92,7 +93,7 @@ def test_what_is_adopted_is_kept_aside_and_then_replaced(converge, tmp_path, mon
     )
     monkeypatch.setattr("deploys.operations.foreign.adopted", lambda: (f"file {path}",))
     monkeypatch.setattr(
-        "deploys.operations.files._WRITE", vars(file)["_inner"].__globals__["_WRITE"].replace(OURS, str(tmp_path))
+        "deploys.operations.files._WRITE", vars(file)["_inner"].__globals__["_WRITE"].replace(MARKS, str(tmp_path))
     )
 
     def body():
@@ -146,7 +147,7 @@ def test_what_cannot_be_kept_aside_stops_the_script(tmp_path):
 
 def test_a_mark_is_told_from_another(tmp_path):
     def here(script):
-        return shell(script.replace(OURS, str(tmp_path / "ours"))).returncode
+        return shell(script.replace(MARKS, str(tmp_path / "ours"))).returncode
 
     assert here(marked("cluster", "health")) != 0
     assert here(mark("cluster", "health")) == 0
@@ -206,7 +207,7 @@ def test_what_is_added_to_a_foreign_mode_is_the_way_through_alone():
 
 def test_a_directory_is_ours_when_we_noted_it_or_nothing_else_lies_in_it(tmp_path):
     def ours(path):
-        script = OurDirectory().command(path=str(path)).replace(OURS, str(tmp_path / "marks"))
+        script = OurDirectory().command(path=str(path)).replace(MARKS, str(tmp_path / "marks"))
         return shell(script).stdout.strip() == "yes"
 
     at = tmp_path / "nginx.service.d"

@@ -72,7 +72,7 @@ def test_what_packages_start_their_services_with_starts_none_and_does_the_rest(t
     tools, real = tmp_path / "tools", tmp_path / "real"
     real.write_text('#!/bin/sh\necho "$@"\n')
     real.chmod(0o755)
-    script = apt._QUIET.replace(apt._TOOLS, str(tools))
+    script = apt._QUIET.replace(apt.INSTALLING, str(tools))
     for program in ("/usr/bin/deb-systemd-invoke", "/usr/sbin/invoke-rc.d"):
         script = script.replace(f"exec {program}", f"exec {real}")
     tried = """

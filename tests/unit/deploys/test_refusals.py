@@ -18,7 +18,6 @@ from deploys.facts.release import Instances, WholeReleases
 from deploys.facts.role import RoleState
 from deploys.faults import Refused
 from deploys.foreign import Foreign
-from deploys.marks import OURS
 from deploys.master_key import fingerprint
 from deploys.operations import foreign
 from deploys.operations.accounts import account
@@ -27,6 +26,7 @@ from deploys.operations.clusters import beside_others
 from deploys.operations.master_key import is_kept, opens_what_is_stored
 from deploys.operations.release import only_instances, pruned
 from deploys.operations.roles import PLAIN, only_logins
+from deploys.paths import MARKS
 from deploys.secret import Secret, Version
 from deploys.stack import Stack
 from tests.unit.asked import asked
@@ -107,7 +107,7 @@ def _shell(command, folder, **programs):
     for name, text in programs.items():
         (folder / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
         (folder / "bin" / name).chmod(0o755)
-    script = command.get_raw_value().replace(OURS, f"{folder}/ours")
+    script = command.get_raw_value().replace(MARKS, f"{folder}/ours")
     environment = {"PATH": f"{folder}/bin:/usr/bin:/bin"}
     return subprocess.run(["sh", "-c", script], env=environment, capture_output=True, text=True, check=False)
 

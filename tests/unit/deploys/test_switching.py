@@ -11,16 +11,15 @@ import pytest
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.ssh import SSHConnector
 
-from deploys.before import BEFORE
 from deploys.facts.firewall import ROLLBACK, FirewallState
 from deploys.facts.marks import Marks
 from deploys.faults import Refused
-from deploys.marks import OURS
 from deploys.operations.firewall import SHUT, enforced
 from deploys.operations.rivals import RULES
+from deploys.paths import BEFORE, FIREWALL, MARKS
 from deploys.rulesets import Firewall, Rules
 from deploys.stack import Stack
-from deploys.switching import KEPT, STATE, TAKE_BACK, confirm
+from deploys.switching import STATE, TAKE_BACK, confirm
 from tests.unit.asked import asked
 
 BEGUN = ("-P INPUT ACCEPT", "-P FORWARD ACCEPT", "-P OUTPUT ACCEPT")
@@ -95,7 +94,7 @@ class Host:
         path.chmod(0o755)
 
     def run(self, words, stdin=""):
-        places = {STATE: "run", KEPT: "kept", OURS: "ours", BEFORE: "before", "/etc/ufw": "ufw"}
+        places = {STATE: "run", FIREWALL: "kept", MARKS: "ours", BEFORE: "before", "/etc/ufw": "ufw"}
         for path, name in places.items():
             words = [word.replace(path, f"{self.root}/{name}") for word in words]
         environment = {"PATH": f"{self.root}/bin:/usr/bin:/bin"}

@@ -18,7 +18,7 @@ def _sh(command):
 @pytest.fixture
 def taken_up(monkeypatch, tmp_path):
     """Return a function that notes, as a start of the unit does, what is on disk now."""
-    monkeypatch.setattr(unit, "APPLIED", str(tmp_path))
+    monkeypatch.setattr(unit, "STAMPS", str(tmp_path))
 
     def note(name, effect, *paths):
         _sh(f'set -eu; {state_script(name, effect, paths)}; printf "%s\\n" "$now" > "$stamp"')

@@ -14,7 +14,7 @@ from pyinfra.api.state import State, StateStage
 from pyinfra.connectors.util import CommandOutput, OutputLine
 from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 
-from deploys.facts.lock import KEPT
+from deploys.paths import FOLDER
 from deploys.rollout import Rollout
 from deploys.secret import Version
 from healthv1.commands import apply, lock
@@ -47,7 +47,7 @@ class Here(FastSSH):
     def _done(self, command, stdin, timeout, **_):
         self._refuse_absence()
         kept = str(self.hosts.kept(self.host.name))
-        text, told = (str(one or "").replace(KEPT, kept) for one in (command, stdin))
+        text, told = (str(one or "").replace(FOLDER, kept) for one in (command, stdin))
         argv = ["sh", "-c", text]
         done = subprocess.run(argv, input=told, capture_output=True, text=True, timeout=timeout, check=False)
         said = [OutputLine(name, line) for name in ("stdout", "stderr") for line in getattr(done, name).splitlines()]

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
-from deploys.facts.lock import KEPT
 from deploys.operations.barrier import barrier
 from deploys.operations.change import Change
 from deploys.operations.shell import ensure
+from deploys.paths import FOLDER
 from healthv1.commands import lock
 from healthv1.errors import HostError, LockError, Refused
 from healthv1.lock.acquire import give_back, take
@@ -32,7 +32,7 @@ def deployed(folder):
         name="Write the site",
         change=Change("file", str(path), "create"),
         test=f"grep -qx '{SITE}' {path}",
-        command=f"echo '{SITE}' > {path}; cp {KEPT}/lock {folder}/seen",
+        command=f"echo '{SITE}' > {path}; cp {FOLDER}/lock {folder}/seen",
         was=f"cat {path}",
     )
     barrier("edge")

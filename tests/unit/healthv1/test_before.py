@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from deploys.before import BEFORE, keep_aside
+from deploys.before import keep_aside
+from deploys.paths import BEFORE
 from healthv1.before import entries, script
 from healthv1.before.entries import Entry
 from healthv1.errors import Refused

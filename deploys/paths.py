@@ -1,0 +1,32 @@
+"""Where we note things on a host: every path of ours that lies below /var/lib, and no other module names one."""
+
+from __future__ import annotations
+
+FOLDER = "/var/lib/healthv1"
+"""The one folder, for root alone. The lock and the journals lie in it since the first version, and never move."""
+LINK = "/var/lib/health-v1"
+"""Leads to `FOLDER`. Units, stamps and earlier versions know what lies there by this name: it stays, and so do they."""
+
+RECORD = f"{FOLDER}/applied.json"
+"""Digests of what was applied last, and of what the host then said."""
+MARKS = f"{FOLDER}/ours"
+"""One file per mark. Its text is the name of the thing, such as "health" of the cluster 17/health."""
+BEFORE = f"{FOLDER}/before"
+FIREWALL = f"{FOLDER}/firewall"
+INSTALLING = f"{FOLDER}/installing"
+LISTS_RENEWED = f"{FOLDER}/lists-renewed"
+
+STAMPS = f"{LINK}/applied"
+"""What services were last started with. One stamp per unit and effect: each path, and a digest of what was there."""
+PREPARED = f"{LINK}/prepared"
+"""A digest of all that `seed --check` looks at, from when it was content: that starts Python, which takes a second."""
+UNFINISHED_CLUSTER = f"{LINK}/postgresql.unfinished"
+"""Names the cluster that is being made: what is there then never ran, and may be thrown away."""
+ALTERED_BY_SYSTEM = f"{LINK}/postgresql.restart"
+REDIS_LOGIN = f"{LINK}/redis-probe"
+"""How checks log in, as a command: it goes to redis-cli by stdin, and into no argument list."""
+REDIS_ACCEPTED = f"{REDIS_LOGIN}.accepted"
+"""The login that the running server took last: it opens also when the other was already replaced."""
+SITE_LEAVING = f"{LINK}/site.leaving"
+"""There while nginx may still serve a site that is gone from the disk."""
+LOGINS = f"{LINK}/logins"
