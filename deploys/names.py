@@ -1,9 +1,10 @@
-"""The name that visitors come by, as a certificate can bear it; what people write instead is told in plain words."""
+"""Names that people give: of the site, as a certificate can bear it, and of the API's folder. What is wrong is told."""
 
 from __future__ import annotations
 
 import re
 from ipaddress import ip_address
+from posixpath import normpath
 
 import idna
 
@@ -14,6 +15,24 @@ LONGEST, LONGEST_PART = 253, 63
 _LIKE = "give a name like api.example.com"
 _PART = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
 _LAST = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
+
+
+_PATH = re.compile(r"(/[A-Za-z0-9._-]+){2,}")
+_SYSTEMS = ("/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var/tmp")  # noqa: S108 - refused
+
+
+def home(text: str) -> str:
+    """Return `text` if scripts and units can name it, and all of it can be ours. Raises `Wrong`."""
+    like = "give a folder like /opt/health-v1"
+    if not text.startswith("/"):
+        raise Wrong("it is no absolute path", like)
+    if text != normpath(text):
+        raise Wrong("it is another spelling of a path", f"write it as {normpath(text)}")
+    if not _PATH.fullmatch(text):
+        raise Wrong("it is a folder of the system, or a character is in it that is no letter, digit, dot, _ or -", like)
+    if any(text.startswith(f"{folder}/") for folder in _SYSTEMS):
+        raise Wrong("a folder there is the system's, or does not last", like)
+    return text
 
 
 def domain(text: str) -> str:

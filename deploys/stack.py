@@ -9,13 +9,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from deploys.component import Port, Secret, Settings, a_list
-from deploys.names import domain
+from deploys.names import domain, home
 
 LOOPBACK = "127.0.0.1"
 Identifier = Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_]{0,62}$")]
 Domain = Annotated[str, AfterValidator(domain)]
 
 
+Home = Annotated[str, AfterValidator(home)]
 Domains = Annotated[tuple[Domain, ...], BeforeValidator(a_list)]
 
 
@@ -29,7 +30,8 @@ class Stack(Settings):
     environment: Literal["production", "staging", "sandbox", "development"] = "production"
     user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "health-v1"
     """The system account that owns the files and runs the API."""
-    home: str = "/opt/health-v1"
+    home: Home = "/opt/health-v1"
+    """Where the API lies: a folder of its own, in which nothing is anybody else's."""
     database: Identifier = "health_v1_prod"
     database_owner: Identifier = "health_owner"
     """Owns the schema and runs migrations; the API never logs in with it."""

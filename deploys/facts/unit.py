@@ -18,6 +18,10 @@ from deploys.paths import STAMPS
 _STATE = rf"""{SEEN}
 state() {{ for p; do [ -e "$p" ] || [ -L "$p" ] || printf "%s\tabsent\n" "$p"; done; seen %.Y "$@"; }}"""
 _SHOWN = ("LoadState", "UnitFileState", "ActiveState", "NeedDaemonReload")
+# What starts or stops just now is waited for, 5 s at most: after a reboot it would be told as not running.
+_SETTLED = r"""settled() { i=0; while told=$(systemctl show "$@" 2>/dev/null); [ $i -lt 25 ]; do i=$((i+1))
+  case $told in *ActiveState=activating* | *ActiveState=deactivating*) sleep 0.2;; *) break;; esac; done
+printf '%s\n' "$told"; }"""
 # systemctl shows units in the order in which they were asked for, with an empty line between them.
 _NAMED = r"""units="$*" awk 'BEGIN { split(ENVIRON["units"], unit, " "); i = 1 }
 $0 == "" { i++; next } { print unit[i] "\t" $0 }'"""
@@ -46,7 +50,8 @@ class Unit:
 
     @property
     def active(self) -> bool:
-        return self.state == "active"
+        """It serves: also while it takes up its configuration."""
+        return self.state in {"active", "reloading", "refreshing"}
 
 
 def state_script(unit: str, effect: str, paths: Sequence[str]) -> str:
@@ -70,7 +75,7 @@ class OfUnit(Each):
     @classmethod
     def together(cls, some: Sequence[OfUnit]) -> str:
         show = " ".join(f"-p {name}" for name in _SHOWN)
-        told = f'set -- {_quoted(one.thing for one in some)}; systemctl show {show} -- "$@" 2>/dev/null | {_NAMED}'
+        told = f'{_SETTLED}\nset -- {_quoted(one.thing for one in some)}; settled {show} -- "$@" | {_NAMED}'
         watched = [
             "\t".join((one.thing, effect, _stamp(one.thing, effect), path))
             for one in some

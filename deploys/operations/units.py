@@ -98,7 +98,8 @@ def _steps(
     if found.masked:
         yield Change("unit", unit, "unmask", "nothing could start it", was="masked", becomes="enabled")
     if not found.active:  # it is enabled with its start
-        why = f"it is not running, and {unseen} cannot be seen before it is" if unseen else "it is not running"
+        short = "it is starting, and does not come up" if found.state == "activating" else "it is not running"
+        why = f"{short}, and {unseen} cannot be seen before it is" if unseen else short
         yield Change("unit", unit, "start", why, was=found.state, becomes="active")
         return
     if not found.enabled and not found.masked:

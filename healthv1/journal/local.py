@@ -7,20 +7,19 @@ from __future__ import annotations
 
 import json
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import IO, Any
 
+from healthv1.flocks import held
 from healthv1.journal.chain import Head, digest, linked, read
 from healthv1.workspace import project
 
 
 class Copy:
     def __init__(self, environment: str, folder: Path | None = None) -> None:
-        self._folder = folder or project.root() / ".healthv1"
+        self._folder = folder or project.state_folder()
         self.path = self._folder / "journal" / f"{environment}.jsonl"
 
     def lines(self) -> list[str]:
@@ -29,10 +28,7 @@ class Copy:
 
     def append(self, body: dict[str, Any]) -> tuple[str, Head]:
         """Write a line; return the copy's name and its new head. Raises `OSError`."""
-        self._folder.mkdir(exist_ok=True)
-        if not (self._folder / ".gitignore").exists():
-            (self._folder / ".gitignore").write_text("*\n", encoding="utf-8")
-        self.path.parent.mkdir(exist_ok=True)
+        project.state("journal", self._folder)
         with self._alone() as file:
             file.seek(0)
             text = file.read()
@@ -56,13 +52,9 @@ class Copy:
     def _alone(self) -> Iterator[IO[str]]:
         with self.path.open("a+", encoding="ascii", errors="replace") as file:
             self.path.chmod(0o600)
-            while True:
-                try:
-                    flock(file, LOCK_EX | LOCK_NB)
-                    break
-                except BlockingIOError:
-                    time.sleep(0.05)
-            yield file
+            with held(file.fileno()):
+                yield file
+                file.flush()
 
 
 def _name(line: str) -> str:

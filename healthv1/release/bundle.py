@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, LOCK_NB, flock
 from functools import cached_property
 from pathlib import Path
 
 from healthv1.errors import Fault, ReleaseError
+from healthv1.flocks import held
 from healthv1.release import wheels
 
 LOCK = "requirements.lock"
@@ -102,12 +101,5 @@ def _digest(source: Path) -> str:
 
 @contextmanager
 def _alone(lock: Path) -> Iterator[None]:
-    """Wait for the lock without blocking the thread: several hosts are served by one, and one of them holds it."""
-    with lock.open("w") as handle:
-        while True:
-            try:
-                flock(handle, LOCK_EX | LOCK_NB)
-                break
-            except BlockingIOError:
-                time.sleep(0.1)
+    with lock.open("w") as handle, held(handle.fileno()):
         yield

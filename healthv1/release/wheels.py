@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import re
 import subprocess
 import sys
 import tarfile
@@ -12,13 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from packaging.markers import Marker
+from packaging.requirements import InvalidRequirement, Requirement
 
 from healthv1.errors import Fault, ReleaseError
 
 GLIBC = range(5, 36)
 """Every manylinux that a supported host can load: the oldest, Ubuntu 22.04, has glibc 2.35."""
-
-_REQUIREMENT = re.compile(r"(?P<pin>[^\s;]+)\s*(?:;(?P<marker>[^\\]*))?(?P<hashes>(?:\\\n\s+--hash=\S+\s*)+)")
 
 
 def download(lock: Path, into: Path, python: str, architecture: str) -> None:
@@ -35,14 +33,32 @@ def requirements(lock: str, python: str, architecture: str) -> Iterator[str]:
     """Yield the pins whose markers hold on a host with that Python, whatever its last digit is.
 
     pip judges markers by the interpreter that it runs in, even when it downloads for another (pypa/pip#11010).
+
+    Raises `ReleaseError` for a line that is no requirement, or has no hash.
     """
     host = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": architecture}
     host |= {"implementation_name": "cpython", "platform_python_implementation": "CPython", "python_version": python}
     versions = [host | {"python_full_version": f"{python}.{last}"} for last in (0, 99)]
-    for found in _REQUIREMENT.finditer(lock):
-        marker = (found["marker"] or "").strip()
-        if not marker or any(Marker(marker).evaluate(dict(version)) for version in versions):
-            yield f"{found['pin']} {found['hashes'].strip()}\n"
+    for line in lock.replace("\\\n", " ").splitlines():
+        words, *hashes = line.partition(" #")[0].split(" --hash=")
+        if not words.strip() or words.startswith("#"):
+            continue
+        requirement, marker = _read(words.strip(), hashes)
+        if marker is None or any(marker.evaluate(dict(version)) for version in versions):
+            yield " ".join((str(requirement), *(f"--hash={digest.strip()}" for digest in hashes))) + "\n"
+
+
+def _read(words: str, hashes: list[str]) -> tuple[Requirement, Marker | None]:
+    """Return a requirement without its marker, and the marker."""
+    hint = "write the lock anew: uv pip compile --generate-hashes pyproject.toml"
+    try:
+        requirement = Requirement(words)
+    except InvalidRequirement as error:
+        raise ReleaseError(Fault("requirements.lock", f"{words} is no requirement: {error}.", hint)) from None
+    if not hashes:
+        raise ReleaseError(Fault("requirements.lock", f"{words} has no hash.", hint))
+    marker, requirement.marker = requirement.marker, None
+    return requirement, marker
 
 
 def build(source: Path, into: Path) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from healthv1 import flocks
 
 
 def quiet(_: str) -> None:
@@ -15,10 +16,6 @@ def quiet(_: str) -> None:
 @contextmanager
 def held(path: Path, say: Callable[[str], None] = quiet) -> Iterator[None]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say(f"Wait for another process that holds {path}")
-            fcntl.flock(file, fcntl.LOCK_EX)
+    told = f"Wait for another process that holds {path}"
+    with path.open("w", encoding="utf-8") as file, flocks.held(file.fileno(), wait=lambda: say(told)):
         yield

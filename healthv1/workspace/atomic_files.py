@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import tempfile
 import time
@@ -12,6 +11,7 @@ from glob import escape
 from pathlib import Path
 
 from healthv1.errors import Fault, Refused
+from healthv1.flocks import held
 from healthv1.output.redaction import redactor
 
 PATIENCE = 10  # seconds that another process may take to write
@@ -24,8 +24,8 @@ def alone(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)  # no lock file is left that could be committed
     try:
-        _lock(folder)
-        yield
+        with held(folder, PATIENCE):
+            yield
     finally:
         os.close(folder)
 
@@ -68,22 +68,6 @@ def _sweep(path: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - left.stat().st_mtime > LEFT:
                 left.unlink()
-
-
-def _lock(folder: int) -> None:
-    given_up = time.monotonic() + PATIENCE
-    while not _locked(folder):
-        if time.monotonic() > given_up:
-            raise TimeoutError(None, "another process has been writing for too long")
-        time.sleep(0.02)
-
-
-def _locked(folder: int) -> bool:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _sync(folder: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 from pathlib import Path
 
 from deploys.faults import Fault, Refused
@@ -45,12 +46,20 @@ def state_folder() -> Path:
     return root() / ".healthv1"
 
 
-def state(name: str) -> Path:
-    """Return the folder `name` for notes of one kind: made, this user's alone, and not for the repository."""
-    folder = state_folder() / name
-    for one in (state_folder(), folder):
+def state(name: str, notes: Path | None = None) -> Path:
+    """Return the folder `name` for notes of one kind: made, this user's alone, and not for the repository.
+
+    + notes: the folder of all notes, where it is not the project's. Whoever made it with another mode, it is 0700 then.
+
+    Raises `OSError`.
+    """
+    notes = notes or state_folder()
+    folder = notes / name
+    for one in (notes, folder):
         one.mkdir(mode=0o700, exist_ok=True)
-    ignored = state_folder() / ".gitignore"
+        if one.stat().st_mode & 0o077 and one.stat().st_uid == os.geteuid():
+            one.chmod(0o700)
+    ignored = notes / ".gitignore"
     if not ignored.exists():
         ignored.write_text("*\n", encoding="utf-8")
     return folder

@@ -77,3 +77,30 @@ def test_whatever_is_written_is_a_name_or_is_told(text):
         Stack(domain=text)
     assert re.fullmatch(r"[a-z0-9.-]+", text) if not faults else faults[0].hint
     assert len(faults) <= 1
+
+
+@pytest.mark.parametrize("path", ["/opt/health-v1", "/srv/x", "/home/deploy/api", "/var/lib/api.v1"])
+def test_the_apis_folder_may_lie_where_there_is_room_for_it(path):
+    assert Stack(domain="api.example.com", home=path).home == path
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("opt/api", "no absolute path"),
+        ("/opt/my api", "a character is in it"),
+        ("/opt/a'b", "a character is in it"),
+        ('/opt/a"b', "a character is in it"),
+        ("/opt/$HOME", "a character is in it"),
+        ("/opt/api\n", "a character is in it"),
+        ("/opt/api/", "write it as /opt/api"),
+        ("/opt/../etc/api", "write it as /etc/api"),
+        ("/opt", "a folder of the system"),
+        ("/", "a folder of the system"),
+        ("/etc/api", "the system's"),
+        ("/tmp/api", "does not last"),
+    ],
+)
+def test_a_folder_that_scripts_cannot_name_or_that_cannot_be_ours_is_refused(path, what):
+    with pytest.raises(Refused, match=what):
+        Stack(domain="api.example.com", home=path)

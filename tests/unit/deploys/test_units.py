@@ -78,3 +78,31 @@ def test_systemd_is_asked_about_several_units_at_once():
     )
     assert (first.masked, first.active, first.enabled) == (True, False, False)
     assert (second.masked, second.active, second.enabled) == (False, True, True)
+
+
+@pytest.fixture
+def systemctl(monkeypatch, tmp_path):
+    """Return a function that has `systemctl show` say one state after the other; the last one stays."""
+
+    def says(*states):
+        (tmp_path / "states").write_text("".join(f"{state}\n" for state in states))
+        program = tmp_path / "systemctl"
+        program.write_text(
+            f"#!/bin/sh\necho LoadState=loaded\necho UnitFileState=enabled\ncd {tmp_path}\n"
+            'echo "ActiveState=$(head -n 1 states)"; [ "$(wc -l < states)" = 1 ] || sed -i 1d states\n'
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    return says
+
+
+@pytest.mark.parametrize("states", [("activating", "activating", "active"), ("deactivating", "active"), ("reloading",)])
+def test_a_unit_on_its_way_is_waited_for_and_one_that_reloads_serves(systemctl, states):
+    systemctl(*states)
+    assert UnitState().process(_sh(OfUnit.together([OfUnit("a.service", (), ())])).splitlines()).active
+
+
+def test_a_unit_that_does_not_come_up_is_not_waited_for_without_end(systemctl):
+    systemctl("activating")
+    assert UnitState().process(_sh(OfUnit.together([OfUnit("a.service", (), ())])).splitlines()).state == "activating"

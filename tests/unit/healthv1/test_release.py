@@ -53,6 +53,17 @@ def _pins(python, architecture="x86_64"):
     return [line.split()[0] for line in wheels.requirements(LOCK, python, architecture)]
 
 
+@pytest.mark.parametrize(("line", "what"), [("always==", "always== is no requirement"), ("always==1\n", "has no hash")])
+def test_a_line_of_the_lock_that_could_be_read_wrong_is_named(line, what):
+    with pytest.raises(ReleaseError, match=what):
+        list(wheels.requirements(LOCK + line, "3.13", "x86_64"))
+
+
+def test_a_comment_and_an_extra_are_read_as_pip_reads_them():
+    lock = "# made by a tool\nalways[all]==1 ; python_version > '3' \\\n    --hash=sha256:aa\n    # via nobody\n"
+    assert list(wheels.requirements(lock, "3.13", "x86_64")) == ["always[all]==1 --hash=sha256:aa\n"]
+
+
 def test_the_wheels_are_those_that_the_hosts_python_needs_not_the_operators():
     assert _pins("3.10") == ["always==1", "backport==2.0", "machine==3"]
     assert _pins("3.13") == ["always==1", "machine==3"]
