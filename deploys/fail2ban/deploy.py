@@ -22,7 +22,7 @@ from deploys.operations.files import absent, directory, file
 from deploys.operations.jails import BESIDE, FORMER, standing, surveyed, switches_off
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
-from deploys.operations.units import begun, unit
+from deploys.operations.units import restarted, unit
 from deploys.stack import Topology
 
 JAILS = "/etc/fail2ban/jail.d/health-v1.local"  # .local: read after all that the package brings
@@ -138,6 +138,6 @@ def _run(beside: bool, jails: tuple[str, ...], edge: bool) -> None:
         name="Enforce the bans",
         change=replace(lost_bans, kind="jail", target=", ".join(jails), effect=OURS_ALONE) if beside else lost_bans,
         test=enforced(jails),  # which a server that is down passes: it knows of no ban
-        settled_by=(begun(UNIT),),
+        settled_by=(restarted(UNIT),),
         command=f"{again}\nfor i in $(seq 50); do if {at_work}; then break; fi; sleep 0.2; done",
     )

@@ -10,7 +10,8 @@ from deploys.accounts import is_ours, of_account, of_home
 from deploys.facts.account import Account, AccountOwner, AccountState, LoginName, PlaceOwner
 from deploys.facts.marks import Marks
 from deploys.marks import mark
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
 
 _GROUP = 'getent group "$1" >/dev/null || groupadd --system -- "$1"\n'
@@ -31,8 +32,8 @@ def account(account: str, home: str, shell: str) -> Commands:
         host.noop(f"{account} is as it should be")
         return
     reasons = ["a password opens it"] * (not found.locked) + ["its group"] * (found.group != account) if found else []
-    was, becomes = _shown(found), _shown(wanted)
-    announce(Change("account", account, "update" if found else "create", ", ".join(reasons), was=was, becomes=becomes))
+    action, was, becomes = "update" if found else "create", _shown(found), _shown(wanted)
+    forecast().announce(Change("account", account, action, ", ".join(reasons), was=was, becomes=becomes))
     ours = f"{mark('account', account)}\n{mark('home', home)}\n"
     script = "set -eu\n" + (ours + _GROUP + _UPDATE if found else _VACANT + ours + _GROUP + _CREATE)
     yield StringCommand("sh", "-c", QuoteString(script), "account", *(QuoteString(x) for x in (account, home, shell)))

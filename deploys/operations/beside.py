@@ -10,7 +10,8 @@ from deploys.beside import in_the_way
 from deploys.facts.beside import InTheWay
 from deploys.facts.marks import Marks
 from deploys.marks import OURS
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
 
 _CLAIM = """set -eu; found=$(sh -c "$1" 2>/dev/null || true)
@@ -32,5 +33,5 @@ def claimed(mark: str, unit: str, survey: str, setting: str, claim: str) -> Comm
     if host.get_fact(Marks).get(mark) == unit:
         host.noop(f"{unit} is ours")
         return
-    announce(Change("mark", f"{OURS}/{mark}", "create", "nobody has a unit of that name", becomes=unit))
+    forecast().announce(Change("mark", f"{OURS}/{mark}", "create", "nobody has a unit of that name", becomes=unit))
     yield StringCommand("sh", "-c", QuoteString(_CLAIM), "claim", QuoteString(survey), QuoteString(claim))

@@ -12,7 +12,8 @@ from pyinfra.context import host
 from deploys.facts.firewall import FirewallState
 from deploys.facts.marks import Marks
 from deploys.operations.anew import Perilous
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
 from deploys.operations.rivals import RULES, foreign
 from deploys.rulesets import Family, Firewall, Rules, Table, composed, name, named, strays
@@ -39,7 +40,7 @@ def enforced(texts: Mapping[Family, str], ssh: str) -> Commands:
         host.noop("ufw's rules are in force")
         return
     for change in (*changes, *_of_the_whole(found, changes)):
-        announce(change)
+        forecast().announce(change)
     if changes or not found.in_force:
         yield _switch(found, texts, ssh, ours, tables, bool(taken_over))
     yield Perilous(*_quoted(confirm(ssh)), seconds=LOG_IN, otherwise=SHUT, anew=True, relief=TAKE_BACK)

@@ -12,7 +12,8 @@ from deploys.facts.jails import Broken, BrokenJails, FoundJails, Jails
 from deploys.facts.probe import Succeeds
 from deploys.foreign import Foreign
 from deploys.marks import mark, marked
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
 
 ALONE, BESIDE, FORMER = "alone", "beside", "former"
@@ -51,7 +52,7 @@ def surveyed(how: str, stands_for_ours: str) -> Commands:
     if noted:
         host.noop("it is known whose fail2ban is")
         return
-    announce(Change("mark", "fail2ban", "create", becomes=_BECOMES[how]))
+    forecast().announce(Change("mark", "fail2ban", "create", becomes=_BECOMES[how]))
     yield StringCommand("sh", "-c", QuoteString(mark("fail2ban", how)))
 
 

@@ -21,7 +21,8 @@ from deploys.facts.packages import (
 )
 from deploys.foreign import Foreign
 from deploys.foretold import Foretold, judged, left_in_halves, would_go
-from deploys.operations.change import Change, Commands, announce, as_planned, falls_to, foreseen
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
 from deploys.repositories import left_out, missed
 
@@ -32,18 +33,18 @@ def packages(names: tuple[str, ...]) -> Commands:
 
     What apt would do besides is asked first: what it brings and upgrades is told, and it removes nothing.
     """
-    found = host.get_fact(InstalledPackages, packages=names)
+    found, plan = host.get_fact(InstalledPackages, packages=names), forecast()
     operation = " ".join(names)
     # Another component may bring it, or the end of an installation that was cut short.
-    missing = [name for name in names if name not in found and falls_to(operation, f"package {name}")]
+    missing = [name for name in names if name not in found and plan.reserve(f"package {name}", operation)]
     if not missing:
         host.noop("all packages are installed")
         return
-    would, besides, effect = as_planned(f"packages {operation}", lambda: _asked(operation, missing))
+    would, besides, effect = plan.recall(f"packages {operation}", lambda: _asked(operation, missing))
     for name in missing:
         why = f"brings {', '.join(besides)}" if besides and name == missing[0] else ""
         effects = effect if name == missing[0] else ""
-        announce(Change("package", name, "install", why, becomes=would.told(name), effect=effects))
+        plan.announce(Change("package", name, "install", why, becomes=would.told(name), effect=effects))
     upgraded = "\n".join(one.name for one in would.installed if one.was)
     exact = (f"{name}={version}" if (version := would.version(name)) else name for name in missing)
     words = (QuoteString(word) for word in (upgraded, *exact))
@@ -55,15 +56,16 @@ def _asked(operation: str, missing: Sequence[str]) -> tuple[Foretold, list[str],
 
     Raises `Refused`.
     """
-    repositories = host.get_fact(RepositoriesRead)
+    repositories, plan = host.get_fact(RepositoriesRead), forecast()
     would = host.get_fact(Installation, packages=tuple(missing))
     _, theirs = _in_halves()
     # What an earlier operation of this plan removes, it has named.
-    would = replace(would, removed=tuple(name for name in would.removed if not foreseen(name)))
+    would = replace(would, removed=tuple(name for name in would.removed if not plan.pending(name)))
     refuse_foreign([*theirs, *judged(would, missing), *missed(would, missing, repositories)])
     others = [one for one in would.installed if one.name not in missing]
-    besides = [str(one) for one in others if falls_to(operation, f"package {one.name}")]
-    return would, besides, left_out(one for one in repositories.unread if falls_to(operation, f"repository {one.name}"))
+    besides = [str(one) for one in others if plan.reserve(f"package {one.name}", operation)]
+    unread = [one for one in repositories.unread if plan.reserve(f"repository {one.name}", operation)]
+    return would, besides, left_out(unread)
 
 
 def _in_halves() -> tuple[list[Interrupted], list[Foreign]]:
@@ -88,7 +90,8 @@ def mended() -> Commands:
     removed = host.get_fact(Repair)
     refuse_foreign(theirs or [would_go(name) for name in removed if name not in ours])
     why = "an earlier installation was cut short"
+    plan = forecast()
     for one in broken:
-        falls_to("mended", f"package {one.name}")
-        announce(Change("package", one.name, "configure", why, was=one.state, becomes="installed"))
+        plan.reserve(f"package {one.name}", "mended")
+        plan.announce(Change("package", one.name, "configure", why, was=one.state, becomes="installed"))
     yield StringCommand("sh", "-c", QuoteString(MEND), "mend", QuoteString("\n".join(removed)))

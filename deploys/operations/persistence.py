@@ -11,7 +11,9 @@ from pyinfra.context import host
 
 from deploys.component import Text
 from deploys.facts.persistence import RedisPersistence
-from deploys.operations.change import Change, Commands, announce, as_agreed, takes_up
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
+from deploys.operations.units import applied
 from deploys.persistence import Switch, script
 from deploys.redis_server import RedisServer
 
@@ -24,14 +26,15 @@ def persisted(server: RedisServer, persist: bool, otherwise: Text) -> Commands:
     """
     found = host.get_fact(RedisPersistence, server=server)
     due = Switch.to(persist, found, hashlib.sha256(otherwise().encode()).hexdigest())
-    changes = as_agreed(f"persistence of {server.unit}", _told(server, persist, due))
+    plan = forecast()
+    changes = plan.reconcile(f"persistence of {server.unit}", _told(server, persist, due))
     if not changes:
         host.noop("Redis keeps what it is to keep")
         return
     for change in changes:
-        announce(change, foreseeable=False)
+        plan.announce(change, pending=False)
     if due.take_up:
-        takes_up(server.unit, server.configuration)
+        plan.expect(applied(server.unit, server.configuration))
     yield StringCommand("sh", "-c", QuoteString(script(server, persist, due)))
 
 

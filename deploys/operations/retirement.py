@@ -10,7 +10,8 @@ from pyinfra.context import host
 
 from deploys.facts.probe import Succeeds
 from deploys.facts.unit import UnitState
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 
 SECRET = "a secret of ours is in it"  # noqa: S105 - a sentence
 AT_REST = {"inactive", "failed"}
@@ -30,7 +31,7 @@ def stopped(unit: str, effect: str) -> Commands:
     if found.state in AT_REST and not found.enabled:
         host.noop(f"{unit} is at rest")
         return
-    announce(
+    forecast().announce(
         Change(
             "unit",
             unit,
@@ -53,5 +54,5 @@ def removed(path: str, kind: str = "file", why: str = SECRET) -> Commands:
     if host.get_fact(Succeeds, test=f'{_REMAINS}\ntest -z "$(remains {shlex.quote(path)})"'):
         host.noop(f"nothing is at {path}")
         return
-    announce(Change(kind, path, "remove", why))
+    forecast().announce(Change(kind, path, "remove", why))
     yield StringCommand("sh", "-c", QuoteString(_REMOVE), "remove", QuoteString(path))

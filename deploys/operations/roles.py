@@ -17,7 +17,8 @@ from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.faults import Fault, Refused
 from deploys.logins import Login, accepted, logins, names
-from deploys.operations.change import Change, Commands, announce, foresee, promised
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import Phase, forecast
 
 PLAIN = {
     "superuser": False,
@@ -151,9 +152,10 @@ def _found(cluster: Cluster, roles: tuple[str, ...]) -> dict[str, dict[str, Any]
 
 def is_unknown(answer: Answer, cluster: Cluster) -> bool:
     """Whether the plan has to leave open what the cluster holds, for it is down. Raises `Refused` while executing."""
-    if not host.state.is_executing:
+    plan = forecast()
+    if plan.phase is not Phase.EXECUTING:
         if answer.state == "down":
-            foresee(_unseen(cluster))
+            plan.expect(_unseen(cluster))
         return answer.state == "down"
     if answer.state != "up":
         hint = f"read: journalctl -u {cluster.unit}, and the end of /var/log/postgresql/*.log"
@@ -163,12 +165,13 @@ def is_unknown(answer: Answer, cluster: Cluster) -> bool:
 
 def tell(cluster: Cluster, *changes: Change) -> None:
     """Announce what is about to change in a cluster. Raises `Refused` where it was down when that was planned."""
-    if changes and host.state.is_executing and promised(_unseen(cluster)):
+    plan = forecast()
+    if changes and plan.phase is Phase.EXECUTING and plan.planned(_unseen(cluster)):
         named = ", ".join(dict.fromkeys(change.target for change in changes))
         what = f"{named} is not as it should be, which no plan could see while {cluster.unit} was down."
         raise Refused(Fault(host.name, what, "it is up now: look at the plan, and apply again"))
     for change in changes:
-        announce(change)
+        plan.announce(change)
 
 
 def _unseen(cluster: Cluster) -> str:

@@ -7,7 +7,8 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.component import Secret
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.secret import Backend
 
 
@@ -19,5 +20,5 @@ def stored(backend: Backend, secrets: tuple[Secret, ...]) -> Commands:
         host.noop("every secret is in the backend")
         return
     for secret in missing:
-        announce(Change("secret", str(secret.bind(backend)), "generate"))
+        forecast().announce(Change("secret", str(secret.bind(backend)), "generate"))
     yield FunctionCommand(lambda: backend.store(missing), (), {})

@@ -11,7 +11,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 
 from deploys.facts.record import RECORD
-from deploys.operations.change import forget_promises
+from deploys.operations.forecast import renew
 from healthv1.errors import HostError
 from healthv1.hosts.scripts import aside, real
 from healthv1.hosts.session import Session
@@ -38,7 +38,7 @@ def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool
     """
     if changed:
         for host in session.hosts:
-            forget_promises(host)
+            renew(host)
         learn(session, anew=False)
     found = looks(session, digests)
 
