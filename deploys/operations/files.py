@@ -19,7 +19,7 @@ from deploys.marks import note_written
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
-from deploys.operations.redacted import what_differs
+from deploys.operations.secret_diff import what_differs
 
 # $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place,
 # $8 shell that copies what is not ours aside, $9 whether the place is known to be ours.

@@ -10,7 +10,7 @@ from deploys.cluster import NAME, Cluster
 from deploys.component import Secret, Text, template
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
-from deploys.operations.altered import nothing_altered
+from deploys.operations.alter_system import nothing_altered
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.clusters import beside_others
