@@ -19,7 +19,7 @@ from deploys.fail2ban.settings import Fail2ban
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import absent, directory, file
-from deploys.operations.jails import BESIDE, FORMER, standing, surveyed, switches_off
+from deploys.operations.jails import BESIDE, FORMER, mark_jails, standing, switches_off
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
 from deploys.operations.units import restarted, unit
@@ -46,7 +46,7 @@ def deploy_fail2ban(
     how = standing(host.get_fact(Marks).get("fail2ban", ""), found)
     off = switches_off(how, found)
     jails = names(how == FORMER, edge)
-    surveyed(name="Look whose fail2ban is", how=how, stands_for_ours="[sshd]\nenabled = false\n" if off else "")
+    mark_jails(name="Look whose fail2ban is", how=how, stands_for_ours="[sshd]\nenabled = false\n" if off else "")
     # nftables: without its program bans are listed and never enforced. python3-systemd: without it sshd's jail dies.
     packages(name="Install fail2ban", names=("fail2ban", "nftables", "python3-systemd"))
     if edge:

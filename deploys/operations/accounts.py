@@ -46,7 +46,7 @@ def _shown(account: Account | None) -> str:
 
 
 @operation()
-def nobody_elses(account: str, home: str) -> Commands:
+def refuse_foreign_account(account: str, home: str) -> Commands:
     """Refuse the account if it is anybody else's, or whom we log in as."""
     login = host.data.get("ssh_user") or host.get_fact(LoginName)
     stranger = host.get_fact(AccountOwner, account=account)
@@ -58,7 +58,7 @@ def nobody_elses(account: str, home: str) -> Commands:
 
 
 @operation()
-def home_of_nobody_else(home: str) -> Commands:
+def refuse_foreign_home(home: str) -> Commands:
     """Refuse the home if anybody else's files lie there."""
     marked = host.get_fact(Marks).get("home") == home
     refuse_foreign(of_home(home, host.get_fact(PlaceOwner, home=home), marked=marked))

@@ -21,7 +21,7 @@ chown --reference="$1" -- "$tmp"; chmod --reference="$1" -- "$tmp"; mv -fT -- "$
 
 
 @operation()
-def nothing_altered(cluster: Cluster, restart: str) -> Commands:
+def reset_alter_system(cluster: Cluster, restart: str) -> Commands:
     """Take back what ALTER SYSTEM has set. The cluster's unit has to reload for it.
 
     + restart: a file that the cluster's unit restarts on; it is touched when a reload is not enough.

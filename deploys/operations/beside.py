@@ -20,7 +20,7 @@ sh -c "set -eu; $2\""""
 
 
 @operation()
-def claimed(mark: str, unit: str, survey: str, setting: str, claim: str) -> Commands:
+def mark_service(mark: str, unit: str, survey: str, setting: str, claim: str) -> Commands:
     """Have a service of our own marked as ours. Raises `Refused` with what is in its way, at every apply.
 
     + mark, unit: the mark, and its text: the unit's name, without .service.

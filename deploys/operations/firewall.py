@@ -11,10 +11,10 @@ from pyinfra.context import host
 
 from deploys.facts.firewall import FirewallState
 from deploys.facts.marks import Marks
-from deploys.operations.anew import Perilous
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
+from deploys.operations.risky import RiskyCommand
 from deploys.operations.rivals import RULES, foreign
 from deploys.rulesets import Family, Firewall, Rules, Table, composed, name, named, strays
 from deploys.switching import BACK, MARK, TAKE_BACK, confirm, kept_aside, switch
@@ -26,7 +26,7 @@ SHUT = f"no new SSH connection got through: {BACK}"
 
 
 @operation()
-def enforced(texts: Mapping[Family, str], ssh: str) -> Commands:
+def enforce_rules(texts: Mapping[Family, str], ssh: str) -> Commands:
     """Have the kernel drop what no rule lets in.
 
     + texts: ufw's files of rules, as they are to be.
@@ -43,7 +43,7 @@ def enforced(texts: Mapping[Family, str], ssh: str) -> Commands:
         forecast().announce(change)
     if changes or not found.in_force:
         yield _switch(found, texts, ssh, ours, tables, bool(taken_over))
-    yield Perilous(*_quoted(confirm(ssh)), seconds=LOG_IN, otherwise=SHUT, anew=True, relief=TAKE_BACK)
+    yield RiskyCommand(*_quoted(confirm(ssh)), timeout=LOG_IN, complaint=SHUT, reconnect=True, fallback=TAKE_BACK)
 
 
 def changes_of(found: Firewall, texts: Mapping[Family, str], ours: bool) -> list[Change]:
@@ -99,7 +99,7 @@ def _switch(
         kept = replace(rules, kernel=()) if theirs[family] in gone else rules
         whole.append(f"== {files[family]}\n{composed(kept, texts[family], family, ours)}")
     words = switch(ssh, tables, kept_aside(RULES, found.rivals) if keep else "")
-    return Perilous(*_quoted(words), seconds=SWITCH, otherwise=CUT, _stdin="".join([*whole, "== end\n"]))
+    return RiskyCommand(*_quoted(words), timeout=SWITCH, complaint=CUT, _stdin="".join([*whole, "== end\n"]))
 
 
 def _quoted(words: Iterable[str]) -> Iterator[QuoteString]:

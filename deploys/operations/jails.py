@@ -39,7 +39,7 @@ def switches_off(how: str, jails: Jails) -> bool:
 
 
 @operation()
-def surveyed(how: str, stands_for_ours: str) -> Commands:
+def mark_jails(how: str, stands_for_ours: str) -> Commands:
     """Refuse what fail2ban cannot start with, and note how our jails stand before the first of them is written.
 
     + stands_for_ours: what is read in place of our jails while the owner's are tried.

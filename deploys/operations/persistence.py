@@ -19,7 +19,7 @@ from deploys.redis_server import RedisServer
 
 
 @operation()
-def persisted(server: RedisServer, persist: bool, otherwise: Text) -> Commands:
+def switch_persistence(server: RedisServer, persist: bool, otherwise: Text) -> Commands:
     """Have the process do what its configuration, which lies there already, says of persistence.
 
     + otherwise: what the configuration would be with the other choice.
@@ -27,7 +27,7 @@ def persisted(server: RedisServer, persist: bool, otherwise: Text) -> Commands:
     found = host.get_fact(RedisPersistence, server=server)
     due = Switch.to(persist, found, hashlib.sha256(otherwise().encode()).hexdigest())
     plan = forecast()
-    changes = plan.reconcile(f"persistence of {server.unit}", _told(server, persist, due))
+    changes = plan.reconcile(f"persistence of {server.unit}", _changes(server, persist, due))
     if not changes:
         host.noop("Redis keeps what it is to keep")
         return
@@ -38,7 +38,7 @@ def persisted(server: RedisServer, persist: bool, otherwise: Text) -> Commands:
     yield StringCommand("sh", "-c", QuoteString(script(server, persist, due)))
 
 
-def _told(server: RedisServer, persist: bool, due: Switch) -> Iterator[Change]:
+def _changes(server: RedisServer, persist: bool, due: Switch) -> Iterator[Change]:
     told = {"was": "no" if persist else "yes", "becomes": "yes" if persist else "no"}
     if due.switch:
         effect = "what it holds is written to disk while it serves" if persist else "it goes on in memory alone"

@@ -35,7 +35,7 @@ rm -rf -- "$1/wheels" "$1/wheels.tar.gz"; sync -f "$1"; cd -- "$1"; listed=$({LI
 
 
 @operation()
-def installed(releases: str, version: str, archive: Callable[[], Path]) -> Commands:
+def install_release(releases: str, version: str, archive: Callable[[], Path]) -> Commands:
     """Have the release `version` complete in its folder. `archive` gives its wheels, and is called only if needed."""
     whole = host.get_fact(Succeeds, test=intact(f"{releases}/{version}"))
     if whole:
@@ -56,7 +56,7 @@ def installed(releases: str, version: str, archive: Callable[[], Path]) -> Comma
 
 
 @operation()
-def pruned(releases: str, current: str, version: str, keep: int) -> Commands:
+def prune_releases(releases: str, current: str, version: str, keep: int) -> Commands:
     """Remove the oldest releases beyond `keep`, once `current` leads to `version`: never the one that runs."""
     whole = host.get_fact(WholeReleases, releases=releases)
     link = host.get_fact(PathState, path=current)
@@ -73,7 +73,7 @@ def pruned(releases: str, current: str, version: str, keep: int) -> Commands:
 
 
 @operation()
-def only_instances(ports: tuple[int, ...]) -> Commands:
+def stop_other_instances(ports: tuple[int, ...]) -> Commands:
     """Stop and disable the instances of the API that are on other ports."""
     found = host.get_fact(Instances)
     others = {f"health-v1-api@{port}.service": state for port, state in found.items() if port not in ports}

@@ -25,7 +25,7 @@ remains "$1" | while IFS= read -r one; do rm -rf -- "$one"; done
 
 
 @operation()
-def stopped(unit: str, effect: str) -> Commands:
+def stop_unit(unit: str, effect: str) -> Commands:
     """Have `unit` neither running nor started with the host."""
     found = host.get_fact(UnitState, unit=unit, restart_on=(), reload_on=())
     if found.state in AT_REST and not found.enabled:
@@ -49,7 +49,7 @@ def stopped(unit: str, effect: str) -> Commands:
 
 
 @operation()
-def removed(path: str, kind: str = "file", why: str = SECRET) -> Commands:
+def remove_path(path: str, kind: str = "file", why: str = SECRET) -> Commands:
     """Have nothing at `path`, nor what a killed write left beside it."""
     if host.get_fact(Succeeds, test=f'{_REMAINS}\ntest -z "$(remains {shlex.quote(path)})"'):
         host.noop(f"nothing is at {path}")

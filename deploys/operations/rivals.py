@@ -49,7 +49,7 @@ def _owners(found: Firewall, texts: Mapping[Family, str]) -> list[str]:
 
 
 @operation()
-def made_room() -> Commands:
+def remove_rival_packages() -> Commands:
     """Remove, where the owner's rules were adopted, the package that ufw's cannot stand beside."""
     there = host.get_fact(InstalledPackages, packages=BROKEN) if RULES in adopted() else {}
     if not there:
@@ -66,7 +66,7 @@ DEBIAN_FRONTEND=noninteractive apt-get -qqy -o DPkg::Lock::Timeout=300 remove {"
 
 
 @operation()
-def unrivalled() -> Commands:
+def disable_rival_units() -> Commands:
     """Disable, where the owner's rules were adopted, what loads them when the host boots."""
     rivals = [unit for unit in _adopted_rivals() if unit != "netfilter-persistent.service"]
     if not rivals:

@@ -13,7 +13,7 @@ from deploys.secret import Backend
 
 
 @operation()
-def stored(backend: Backend, secrets: tuple[Secret, ...]) -> Commands:
+def store_secrets(backend: Backend, secrets: tuple[Secret, ...]) -> Commands:
     """Have every secret in the backend; one that exists is never overwritten."""
     missing = backend.missing(secrets)
     if not missing:

@@ -21,7 +21,7 @@ WAY_OUT = "keep a session open, run: systemctl reload ssh, and see that a new lo
 
 
 @operation()
-def heeded(instead: str) -> Commands:
+def refuse_unread_files(instead: str) -> Commands:
     """Refuse a host whose sshd does not read what we write: that would look like a deploy that worked.
 
     + instead: what its owner may do to keep it so.
@@ -36,7 +36,7 @@ def heeded(instead: str) -> Commands:
 
 
 @operation()
-def takes_up_ours_alone(unit: str, reload_on: Sequence[str]) -> Commands:
+def refuse_foreign_reload(unit: str, reload_on: Sequence[str]) -> Commands:
     """Refuse to have sshd read its files anew while others' wait there that it has not read yet.
 
     + unit, reload_on: as of the operation that reloads it.

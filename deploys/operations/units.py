@@ -75,7 +75,7 @@ def unit(
     if not steps:
         host.noop(f"{unit} is as it should be")
         return
-    for step in _told(steps):
+    for step in _announced(steps):
         plan.announce(step)
     if any(step.action in {"start", "restart"} for step in steps):
         plan.expect(restarted(unit))
@@ -110,19 +110,19 @@ def _steps(
     if not found.enabled and not found.masked:
         yield Change("unit", unit, "enable", "it would not start with the host", was="disabled", becomes="enabled")
     if restart_on or (found.stale_definition and not found.masked):
-        why = _taking_up(restart_on) or "systemd has not read its definition"
+        why = _reason(restart_on) or "systemd has not read its definition"
         yield Change("unit", unit, "restart", why, effect=effects["restart"])
     elif reload_on:
-        yield Change("unit", unit, "reload", _taking_up(reload_on), effect=effects["reload"])
+        yield Change("unit", unit, "reload", _reason(reload_on), effect=effects["reload"])
 
 
-def _told(steps: list[Change]) -> list[Change]:
+def _announced(steps: list[Change]) -> list[Change]:
     """Leave out what goes without saying: what started by itself since the plan was made may have to be restarted."""
     starts = any(step.action == "start" for step in steps)
     return [step for step in steps if not starts or step.action in {"unmask", "start"}]
 
 
-def _taking_up(paths: list[str]) -> str:
+def _reason(paths: list[str]) -> str:
     return f"to take up {', '.join(paths)}" if paths else ""
 
 

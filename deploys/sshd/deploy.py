@@ -19,7 +19,7 @@ from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import file
 from deploys.operations.shell import ensure
-from deploys.operations.sshd import WAY_OUT, heeded, takes_up_ours_alone
+from deploys.operations.sshd import WAY_OUT, refuse_foreign_reload, refuse_unread_files
 from deploys.operations.units import unit
 from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks, unpunished
 from deploys.sshd.settings import PENALIZING, Certificates, Sshd
@@ -44,7 +44,8 @@ def deploy_sshd(settings: Sshd) -> None:
     penalizing = (machine.os, machine.release) in PENALIZING
     ours = penalizing and not found.penalties
     if ours or settings.certificates:
-        heeded(name="Look what sshd reads", instead="" if settings.certificates else "say PerSourcePenalties there")
+        instead = "" if settings.certificates else "say PerSourcePenalties there"
+        refuse_unread_files(name="Look what sshd reads", instead=instead)
     if ours:
         _spared()
     elif penalizing:
@@ -81,7 +82,7 @@ def _left_to_the_owner() -> None:
 
 
 def _taken_up(files: tuple[str, ...], socket: bool) -> None:
-    takes_up_ours_alone(name="Look for what sshd has not read", unit="ssh.service", reload_on=files)
+    refuse_foreign_reload(name="Look for what sshd has not read", unit="ssh.service", reload_on=files)
     if not socket:
         unit(name="Run sshd", unit="ssh.service", effect=EFFECT, reload_on=files, test="sshd -t")
         return

@@ -16,7 +16,7 @@ from deploys.facts.firewall import ROLLBACK, FirewallState
 from deploys.facts.marks import Marks
 from deploys.faults import Refused
 from deploys.marks import OURS
-from deploys.operations.firewall import SHUT, enforced
+from deploys.operations.firewall import SHUT, enforce_rules
 from deploys.operations.rivals import RULES
 from deploys.rulesets import Firewall, Rules
 from deploys.stack import Stack
@@ -70,7 +70,7 @@ def _in_force(**changed):
 def _asked(found, *, ours=True, texts=TEXTS, adopt=(), ssh="true"):
     facts = {FirewallState: found, Marks: {"firewall": "ufw"} if ours else {}}
     data = {"stack": Stack(domain="api.example.com", adopt=adopt)}
-    return asked(enforced, texts, ssh, facts=facts, data=data).commands
+    return asked(enforce_rules, texts, ssh, facts=facts, data=data).commands
 
 
 class Host:
