@@ -67,7 +67,7 @@ mv -fT -- "$new" "$1\""""
 @operation()
 def file(
     path: str,
-    content: Text | str,
+    content: Text,
     mode: str = "0644",
     user: str = "root",
     group: str = "root",
@@ -78,14 +78,14 @@ def file(
 ) -> Commands:
     """Make `path` a regular file with exactly this content, owner and mode.
 
-    + content: text, or a function that renders it late; it must end in a newline.
+    + content: renders the text, each time that the operation is evaluated; it must end in a newline.
     + secret: never show the content, in no diff; the names of the values that differ are told.
     + test: a shell command that must accept the new file at `$1` before the rename.
     + test_in_place: a shell command that must succeed after the rename, or the old file comes back.
     + ours: the place around it is known to be ours, whatever lies there; else a file that is neither ours nor as its
       package brought it is refused, or kept aside first where it was adopted.
     """
-    text = content if isinstance(content, str) else content()
+    text = content()
     data = text.encode()
     wanted = Path("regular file", mode, user, group, hashlib.sha256(data).hexdigest())
     found = host.get_fact(PathState, path=path)

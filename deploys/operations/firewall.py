@@ -9,6 +9,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from deploys.component import Text
 from deploys.facts.firewall import FirewallState
 from deploys.facts.marks import Marks
 from deploys.operations.change import Change, Commands
@@ -26,23 +27,24 @@ SHUT = f"no new SSH connection got through: {BACK}"
 
 
 @operation()
-def enforce_rules(texts: Mapping[Family, str], ssh: str) -> Commands:
+def enforce_rules(texts: Mapping[Family, Text], ssh: str) -> Commands:
     """Have the kernel drop what no rule lets in.
 
     + texts: ufw's files of rules, as they are to be.
     + ssh: a shell command that succeeds if the kernel lets SSH in; unless it does, the old rules come back.
     """
+    rules = {family: text() for family, text in texts.items()}
     found, ours = host.get_fact(FirewallState), MARK[0] in host.get_fact(Marks)
-    taken_over = () if ours else refuse_foreign(foreign(found, texts))
+    taken_over = () if ours else refuse_foreign(foreign(found, rules))
     tables = () if ours else found.shutting_out
-    changes = [*changes_of(found, texts, ours), *(_removed(table) for table in tables)]
+    changes = [*changes_of(found, rules, ours), *(_removed(table) for table in tables)]
     if found.in_force and not changes and not found.unconfirmed:
         host.noop("ufw's rules are in force")
         return
     for change in (*changes, *_of_the_whole(found, changes)):
         forecast().announce(change)
     if changes or not found.in_force:
-        yield _switch(found, texts, ssh, ours, tables, bool(taken_over))
+        yield _switch(found, rules, ssh, ours, tables, bool(taken_over))
     yield RiskyCommand(*_quoted(confirm(ssh)), timeout=LOG_IN, complaint=SHUT, reconnect=True, fallback=TAKE_BACK)
 
 

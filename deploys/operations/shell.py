@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from deploys.component import Text
 from deploys.facts.probe import Prints, Succeeds
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
@@ -21,7 +21,7 @@ def ensure(
     command: str,
     after: tuple[str, ...] = (),
     settled_by: tuple[str, ...] = (),
-    stdin: Callable[[], str] = str,
+    stdin: Text = str,
     was: str = "",
 ) -> Commands:
     """Run `command` unless `test` succeeds, and fail unless `test` succeeds afterwards.

@@ -70,7 +70,7 @@ def deploy_postgresql(
         maker=MAKER,
         reader=READER,
     )
-    _configuration(cluster, hba, {"restart": restarting(wanted), "reload": reloading(wanted)})
+    _configuration(cluster, hba, {"restart": lambda: restarting(wanted), "reload": lambda: reloading(wanted)})
     _roles(cluster, stack)
     claim("postgresql", checks(cluster, stack, topology, reading))
 
@@ -135,7 +135,7 @@ def _cluster(cluster: Cluster) -> None:
     )
 
 
-def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
+def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None:
     at = cluster.configuration
     drop_in = f"/etc/systemd/system/{cluster.unit}.d"
     network, hardening = f"{drop_in}/network.conf", f"{drop_in}/hardening.conf"

@@ -64,7 +64,7 @@ def _spared() -> None:
     file(
         name="Leave bans to fail2ban",
         path=PENALTIES,
-        content=f"{MANAGED}PerSourcePenalties no\n",
+        content=lambda: f"{MANAGED}PerSourcePenalties no\n",
         test_in_place="sshd -t",
     )
     claim("sshd", [unpunished()])
@@ -104,15 +104,17 @@ def _trusted(certificates: Certificates) -> None:
     file(
         name="Write who signs our keys",
         path=AUTHORITIES,
-        content=keys,
+        content=lambda: keys,
         test='ssh-keygen -l -f "$1"',
     )
     # Only in a Match block nobody else's authority is put out of force, and no other account is opened.
     file(
         name="Let signed keys in",
         path=CERTIFICATES,
-        content=f"{MANAGED}# A certificate has to name {user}. Keys in authorized_keys open it as before.\n"
-        f"Match User {user}\n    TrustedUserCAKeys {AUTHORITIES}\nMatch all\n",
+        content=lambda: (
+            f"{MANAGED}# A certificate has to name {user}. Keys in authorized_keys open it as before.\n"
+            f"Match User {user}\n    TrustedUserCAKeys {AUTHORITIES}\nMatch all\n"
+        ),
         test_in_place="sshd -t",
     )
     claim("sshd", checks(user, keys))

@@ -46,7 +46,7 @@ def deploy_ufw(
     bounds = None if "edge" in parts and _owner_has_sites() else bounds
     wanted = rules(settings.extra, stack, topology, parts, ssh, vault, bounds)
     texts = {
-        family: template("ufw/user.rules", ufw=ufw, tuples=tuples(wanted, family), logging=settings.logging)()
+        family: template("ufw/user.rules", ufw=ufw, tuples=tuples(wanted, family), logging=settings.logging)
         for family, ufw in UFW.items()
     }
     remove_rival_packages(name="Make room for ufw")

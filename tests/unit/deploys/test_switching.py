@@ -5,6 +5,7 @@ The scripts are run for real, in a folder of their own: the kernel is two files 
 
 import subprocess
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -70,7 +71,8 @@ def _in_force(**changed):
 def _asked(found, *, ours=True, texts=TEXTS, adopt=(), ssh="true"):
     facts = {FirewallState: found, Marks: {"firewall": "ufw"} if ours else {}}
     data = {"stack": Stack(domain="api.example.com", adopt=adopt)}
-    return asked(enforce_rules, texts, ssh, facts=facts, data=data).commands
+    late = {family: partial(str, text) for family, text in texts.items()}
+    return asked(enforce_rules, late, ssh, facts=facts, data=data).commands
 
 
 class Host:
