@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from deploys.apt_simulation import Simulation
 from deploys.foreign import Foreign
-from deploys.foretold import Foretold
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,13 @@ class Repositories:
     """Why apt knows no repository at all: a file that lists some is not as it has to be."""
 
 
-def left_out(unread: Iterable[Unread]) -> str:
+def skipped(unread: Iterable[Unread]) -> str:
     """Return what a plan says of them; empty when there are none."""
     names = "; ".join(map(str, unread))
     return f"not asked for packages: {names}" if names else ""
 
 
-def missed(would: Foretold, names: Iterable[str], read: Repositories) -> Iterator[Foreign]:
+def unavailable(simulation: Simulation, names: Iterable[str], read: Repositories) -> Iterator[Foreign]:
     """Yield what keeps `names` from being installed: no other repository that can be read has what apt would take."""
     if read.unlisted:
         yield Foreign(
@@ -54,10 +54,10 @@ def missed(would: Foretold, names: Iterable[str], read: Repositories) -> Iterato
         )
         return
     gone = {one.name: one for one in read.unread}
-    taken = {one.name for one in would.installed} or set(names)
+    taken = {one.name for one in simulation.installed} or set(names)
     needed: dict[str, list[str]] = {}
     for name in sorted(taken):
-        sources = {_short(source) for source in would.sources.get(name, ())}
+        sources = {_short(source) for source in simulation.sources.get(name, ())}
         if sources and sources <= gone.keys():
             needed.setdefault(min(sources), []).append(name)
     for source, only in needed.items():

@@ -25,8 +25,8 @@ from deploys.nginx.configuration import NOBODY
 from deploys.operations.barrier import barrier
 from deploys.operations.change import Change
 from deploys.operations.files import absent
-from deploys.operations.release import only_instances
-from deploys.operations.retirement import removed, stopped
+from deploys.operations.release import stop_other_instances
+from deploys.operations.retirement import remove_path, stop_unit
 from deploys.operations.shell import ensure
 from deploys.paths import MARKS, REDIS_ACCEPTED, REDIS_LOGIN, SITE_LEAVING
 from deploys.postgresql.deploy import cluster_here
@@ -82,12 +82,12 @@ def leave_edge(stack: Stack, marks: Mapping[str, str]) -> None:
         f"rm -f {SITE_LEAVING}",
     )
     if "nginx" in marks and not shared:
-        stopped(name="Stop nginx", unit=f"{marks['nginx']}.service", effect="the host serves no website any more")
+        stop_unit(name="Stop nginx", unit=f"{marks['nginx']}.service", effect="the host serves no website any more")
     for path in host.loop((stack.certificate, NOBODY)):
-        removed(name=f"Remove {path}", path=path, why="a private key is in it")
+        remove_path(name=f"Remove {path}", path=path, why="a private key is in it")
     if "lineage" in marks:
         _certificate(marks["lineage"])
-    stopped(name="Let go of where bodies wait", unit=MOUNT, effect="nobody is interrupted")
+    stop_unit(name="Let go of where bodies wait", unit=MOUNT, effect="nobody is interrupted")
 
 
 def _certificate(lineage: str) -> None:
@@ -96,7 +96,7 @@ def _certificate(lineage: str) -> None:
     others = f"ls -A {RENEWALS} 2>/dev/null | grep -qxvF '{ours}'"
     alone = not host.get_fact(Succeeds, test=others)
     if alone:
-        stopped(name="Stop renewals", unit="certbot.timer", effect="nobody is interrupted")
+        stop_unit(name="Stop renewals", unit="certbot.timer", effect="nobody is interrupted")
     absent(name="Remove what trusted another authority by hand", path=WRAPPER)
     absent(name="Remove what trusted it in renewals", path=DROP_IN)
     absent(name="Remove what renewals began with", path=KNOWN)
@@ -104,24 +104,24 @@ def _certificate(lineage: str) -> None:
     places = [f"{RENEWALS}/{ours}", f"/etc/letsencrypt/live/{lineage}", f"/etc/letsencrypt/archive/{lineage}"]
     # The account's key lets its holder revoke the certificate, and get another for as long as the authority remembers.
     for path in host.loop([*places, *(["/etc/letsencrypt/accounts"] if alone else [])]):
-        removed(name=f"Remove {path}", path=path, kind="certificate", why="a private key is, or was, kept with it")
+        remove_path(name=f"Remove {path}", path=path, kind="certificate", why="a private key is, or was, kept with it")
     # On hosts of earlier versions it alone tells which lineage is ours: it goes last.
     absent(name="Remove the hook of renewals", path=HOOK)
 
 
 @deploy("API")
 def leave_api(stack: Stack, marks: Mapping[str, str], data: bool) -> None:
-    only_instances(name="Stop the API", ports=())
+    stop_other_instances(name="Stop the API", ports=())
     pooler = marks.get("pgbouncer")
     logins: list[str] = []
     if pooler:
         logins = host.get_fact(NamedIn, unit=f"{pooler}.service", word="auth_file")
-        stopped(name="Stop the pooler", unit=f"{pooler}.service", effect="the API on this host is gone already")
+        stop_unit(name="Stop the pooler", unit=f"{pooler}.service", effect="the API on this host is gone already")
     for path in host.loop([f"{stack.home}/.env", f"{stack.home}/.env.owner", *logins]):
-        removed(name=f"Remove {path}", path=path)
+        remove_path(name=f"Remove {path}", path=path)
     if data:
         for sub in host.loop(("data", "logs", "backups")):
-            removed(name=f"Remove {sub}", path=f"{stack.home}/{sub}", kind="data", why="data is to go")
+            remove_path(name=f"Remove {sub}", path=f"{stack.home}/{sub}", kind="data", why="data is to go")
 
 
 @deploy("Redis")
@@ -131,12 +131,12 @@ def leave_redis(marks: Mapping[str, str], data: bool) -> None:
     unit = f"{marks['redis']}.service"
     users = host.get_fact(NamedIn, unit=unit, word="aclfile")
     kept = host.get_fact(NamedIn, unit=unit, word="dir")
-    stopped(name="Stop Redis", unit=unit, effect="sessions that are kept here are of no use any more")
+    stop_unit(name="Stop Redis", unit=unit, effect="sessions that are kept here are of no use any more")
     for path in host.loop([*users, REDIS_LOGIN, REDIS_ACCEPTED]):
-        removed(name=f"Remove {path}", path=path)
+        remove_path(name=f"Remove {path}", path=path)
     files = [f"{place}/{name}" for place in kept for name in ("appendonlydir", "appendonly.aof", "dump.rdb")]
     for path in host.loop(files if data else []):
-        removed(name=f"Remove {path}", path=path, kind="data", why="data is to go")
+        remove_path(name=f"Remove {path}", path=path, kind="data", why="data is to go")
 
 
 @deploy("PostgreSQL")
@@ -148,7 +148,7 @@ def leave_database(cluster: Cluster, data: bool) -> None:
         test=f"! test -d {cluster.configuration} || grep -qx manual {start}",
         command=f"umask 022; echo manual > {start}.new; mv -f {start}.new {start}",
     )
-    stopped(name="Stop the cluster", unit=cluster.unit, effect=f"sessions end{'' if data else '; its data stays'}")
+    stop_unit(name="Stop the cluster", unit=cluster.unit, effect=f"sessions end{'' if data else '; its data stays'}")
     if not data:
         return
     ensure(

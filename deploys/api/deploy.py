@@ -19,7 +19,7 @@ from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import directory, file, link
 from deploys.operations.packages import packages
-from deploys.operations.release import installed, only_instances, pruned
+from deploys.operations.release import install_release, prune_releases, stop_other_instances
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.pooler import Pooler
@@ -38,7 +38,7 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool, clu
     releases, (python, architecture) = f"{stack.home}/releases", _target()
     version = settings.release.version(python, architecture)
     packages(name="Install Python", names=PACKAGES)
-    installed(
+    install_release(
         name="Install the release",
         releases=releases,
         version=version,
@@ -56,7 +56,7 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool, clu
         )
     link(name="Choose the release", path=stack.current, target=f"releases/{version}", ours=True)
     _instances(settings, stack, topology, f"{releases}/{version}/{COMPLETE}", cluster)
-    pruned(
+    prune_releases(
         name="Remove old releases",
         releases=releases,
         current=stack.current,
@@ -113,7 +113,7 @@ def _instances(settings: Api, stack: Stack, topology: Topology, release: str, cl
         content=template("api/health-v1-api@.service", stack=stack, settings=settings, listen=listen, after=after),
         test='systemd-analyze verify "$1"',
     )
-    only_instances(name="Stop instances on other ports", ports=stack.instances)
+    stop_other_instances(name="Stop instances on other ports", ports=stack.instances)
     # One after another, each waited for until it is ready: the others serve meanwhile.
     for port in host.loop(stack.instances):
         drop_in = f"/etc/systemd/system/health-v1-api@{port}.service.d"

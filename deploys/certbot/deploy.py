@@ -95,7 +95,7 @@ def _trust(authority: str, ours: bool) -> None:
 
     + ours: an earlier apply wrote it, without noting that.
     """
-    file(name="Write the directory's authority", path=AUTHORITY, content=authority, ours=ours)
+    file(name="Write the directory's authority", path=AUTHORITY, content=lambda: authority, ours=ours)
     words = {"trust": TRUST, "bundle": BUNDLE}
     file(name="Trust it by hand", path=WRAPPER, content=template("certbot/certbot", **words), mode="0755")
     directory(name="Make a place for what renewals trust", path=DROP_IN.rpartition("/")[0])

@@ -10,14 +10,14 @@ from deploys.environment.settings import Environment
 from deploys.environment.variables import env_file, literal, owner_variables, variables
 from deploys.operations.claims import claim
 from deploys.operations.files import file
-from deploys.operations.master_key import is_kept
+from deploys.operations.master_key import refuse_lost_master_key
 from deploys.stack import Stack, Topology
 
 
 @deploy("Environment")
 def deploy_environment(settings: Environment, stack: Stack, topology: Topology) -> None:
     env = f"{stack.home}/.env"
-    is_kept(name="Try that the master key is in the backend", path=env, master_key=settings.master_key)
+    refuse_lost_master_key(name="Try that the master key is in the backend", path=env, master_key=settings.master_key)
     file(
         name="Write .env",
         path=env,

@@ -9,7 +9,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
 from deploys.apt import INTERRUPTED, SIMULATE, UNREAD
-from deploys.foretold import Foretold, foretold
+from deploys.apt_simulation import Simulation, read_simulation
 from deploys.repositories import Repositories, repositories
 
 # Of each package the version that apt would take, and each place that has it: "Cand nginx 1.26.3", "From nginx http://…
@@ -37,10 +37,10 @@ class InstalledPackages(FactBase[dict[str, str]]):
         return {package: version for status, package, version in rows if status.strip() == "ii"}
 
 
-class Installation(FactBase[Foretold]):
+class Installation(FactBase[Simulation]):
     """What apt would do to install these packages, by the lists that the host has now."""
 
-    default = Foretold
+    default = Simulation
 
     def command(self, packages: tuple[str, ...]) -> StringCommand:
         script = f"""{SIMULATE}\n{_POLICY}
@@ -52,8 +52,8 @@ else policy "$@"; printf '%s\\n' "$said" | sed 's/^/Said /'; fi
 apt-mark showhold | sed 's/^/Hold /'; true"""
         return StringCommand("sh", "-c", QuoteString(script), "installation", *(QuoteString(name) for name in packages))
 
-    def process(self, output: list[str]) -> Foretold:
-        return foretold(output)
+    def process(self, output: list[str]) -> Simulation:
+        return read_simulation(output)
 
 
 class RepositoriesRead(FactBase[Repositories]):
@@ -78,7 +78,7 @@ class Repair(FactBase[tuple[str, ...]]):
         return f"sh -c {shlex.quote(script)}"
 
     def process(self, output: list[str]) -> tuple[str, ...]:
-        return foretold(output).removed
+        return read_simulation(output).removed
 
 
 @dataclass(frozen=True)

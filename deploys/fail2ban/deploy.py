@@ -19,10 +19,10 @@ from deploys.fail2ban.settings import Fail2ban
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import absent, directory, file
-from deploys.operations.jails import BESIDE, FORMER, standing, surveyed, switches_off
+from deploys.operations.jails import BESIDE, FORMER, mark_jails, standing, switches_off
 from deploys.operations.packages import packages
 from deploys.operations.shell import ensure
-from deploys.operations.units import begun, unit
+from deploys.operations.units import restarted, unit
 from deploys.paths import LOGINS
 from deploys.stack import Topology
 
@@ -47,7 +47,7 @@ def deploy_fail2ban(
     how = standing(host.get_fact(Marks).get("fail2ban", ""), found)
     off = switches_off(how, found)
     jails = names(how == FORMER, edge)
-    surveyed(name="Look whose fail2ban is", how=how, stands_for_ours="[sshd]\nenabled = false\n" if off else "")
+    mark_jails(name="Look whose fail2ban is", how=how, stands_for_ours="[sshd]\nenabled = false\n" if off else "")
     # nftables: without its program bans are listed and never enforced. python3-systemd: without it sshd's jail dies.
     packages(name="Install fail2ban", names=("fail2ban", "nftables", "python3-systemd"))
     if edge:
@@ -139,6 +139,6 @@ def _run(beside: bool, jails: tuple[str, ...], edge: bool) -> None:
         name="Enforce the bans",
         change=replace(lost_bans, kind="jail", target=", ".join(jails), effect=OURS_ALONE) if beside else lost_bans,
         test=enforced(jails),  # which a server that is down passes: it knows of no ban
-        settled_by=(begun(UNIT),),
+        settled_by=(restarted(UNIT),),
         command=f"{again}\nfor i in $(seq 50); do if {at_work}; then break; fi; sleep 0.2; done",
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.component import template
+from deploys.component import Text, template
 from deploys.facts.nginx import NginxState
 from deploys.nginx import commands, configuration, limits, places
 from deploys.nginx.checks import checks, of_guest
@@ -35,7 +35,7 @@ def can_stand_beside(place: places.Place, names: tuple[str, ...]) -> Commands:
 
 
 def guest(
-    settings: Nginx, stack: Stack, site: str, generation: str, prepare: Callable[[], None], place: places.Place
+    settings: Nginx, stack: Stack, site: Text, generation: str, prepare: Callable[[], None], place: places.Place
 ) -> None:
     """Have our site served beside the owner's."""
     can_stand_beside(name="Look at the owner's sites", place=place, names=stack.names)
@@ -65,7 +65,7 @@ def _bodies(settings: Nginx) -> None:
     unit(name="Have bodies wait in memory", unit=MOUNT, effect=effect, reload_on=(path,))
 
 
-def _write(site: str, place: places.Place) -> None:
+def _write(site: Text, place: places.Place) -> None:
     if place.include == places.FILE:
         file(name="Write the site", path=places.FILE, content=site, test_in_place=commands.ACCEPTED)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-from deploys.component import template
+from deploys.component import Text, template
 from deploys.nginx.limits import limits
 from deploys.nginx.places import Place
 from deploys.nginx.settings import Nginx
@@ -29,15 +29,15 @@ Directly below /run: an Nginx that starts without the mount makes the place itse
 """
 
 
-def whole(settings: Nginx, stack: Stack, place: Place) -> str:
+def whole(settings: Nginx, stack: Stack, place: Place) -> Text:
     """Return nginx.conf."""
     needed = ROOM if place.roomy else room(stack.names)
-    return template("nginx/nginx.conf", settings=settings, logs=LOGS, room=needed, usual=ROOM)()
+    return template("nginx/nginx.conf", settings=settings, logs=LOGS, room=needed, usual=ROOM)
 
 
 def site(
     settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place, origins: Origins = ()
-) -> str:
+) -> Text:
     """Return sites-available/health-v1."""
     mark = generation(settings, stack, topology, version, place, origins)
     return _site(settings, stack, topology, version, place, origins, mark)
@@ -47,8 +47,8 @@ def generation(
     settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place, origins: Origins = ()
 ) -> str:
     """Return a digest of our files. `nginx -s reload` ends with 0 also when the new files are not taken up."""
-    text = "" if place.beside else whole(settings, stack, place)
-    text += _site(settings, stack, topology, version, place, origins, mark="")
+    text = "" if place.beside else whole(settings, stack, place)()
+    text += _site(settings, stack, topology, version, place, origins, mark="")()
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -60,7 +60,7 @@ def _site(
     place: Place,
     origins: Origins,
     mark: str,
-) -> str:
+) -> Text:
     return template(
         "nginx/health-v1",
         settings=settings,
@@ -78,7 +78,7 @@ def _site(
         by=f"by_{settings.ipv6_network}",
         visitors=tuple(networks(settings.ipv6_network)),
         limits=tuple(limits(settings)),
-    )()
+    )
 
 
 def refuses(version: Version) -> bool:

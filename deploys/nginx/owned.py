@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from deploys import recovery
-from deploys.component import template
+from deploys.component import Text, template
 from deploys.marks import MANAGED, mark, marked
 from deploys.nginx import commands, limits, places
 from deploys.nginx.checks import checks, of_ours
@@ -31,9 +31,9 @@ theirs=$(theirs); [ -z "$theirs" ] || {{ echo "nginx serves what is not ours by 
 
 def owned(
     settings: Nginx,
-    whole: str,
+    whole: Text,
     stack: Stack,
-    site: str,
+    site: Text,
     generation: str,
     prepare: Callable[[], None],
     place: places.Place,
@@ -60,7 +60,7 @@ def owned(
     claim("nginx", [*checks(settings, stack, generation, USER), *of_ours(), *bite])
 
 
-def _write(whole: str, site: str) -> None:
+def _write(whole: Text, site: Text) -> None:
     for path in (places.LINK, places.FILE):  # from when the owner had sites here
         absent(name=f"Have nothing in {path}", path=path)
     file(name="Write the site", path=places.AVAILABLE, content=site, test=commands.ALONE)

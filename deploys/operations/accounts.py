@@ -10,7 +10,8 @@ from deploys.accounts import is_ours, of_account, of_home
 from deploys.facts.account import Account, AccountOwner, AccountState, LoginName, PlaceOwner
 from deploys.facts.marks import Marks
 from deploys.marks import mark
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
 
 _GROUP = 'getent group "$1" >/dev/null || groupadd --system -- "$1"\n'
@@ -31,8 +32,8 @@ def account(account: str, home: str, shell: str) -> Commands:
         host.noop(f"{account} is as it should be")
         return
     reasons = ["a password opens it"] * (not found.locked) + ["its group"] * (found.group != account) if found else []
-    was, becomes = _shown(found), _shown(wanted)
-    announce(Change("account", account, "update" if found else "create", ", ".join(reasons), was=was, becomes=becomes))
+    action, was, becomes = "update" if found else "create", _shown(found), _shown(wanted)
+    forecast().announce(Change("account", account, action, ", ".join(reasons), was=was, becomes=becomes))
     ours = f"{mark('account', account)}\n{mark('home', home)}\n"
     script = "set -eu\n" + (ours + _GROUP + _UPDATE if found else _VACANT + ours + _GROUP + _CREATE)
     yield StringCommand("sh", "-c", QuoteString(script), "account", *(QuoteString(x) for x in (account, home, shell)))
@@ -45,7 +46,7 @@ def _shown(account: Account | None) -> str:
 
 
 @operation()
-def nobody_elses(account: str, home: str) -> Commands:
+def refuse_foreign_account(account: str, home: str) -> Commands:
     """Refuse the account if it is anybody else's, or whom we log in as."""
     login = host.data.get("ssh_user") or host.get_fact(LoginName)
     stranger = host.get_fact(AccountOwner, account=account)
@@ -57,7 +58,7 @@ def nobody_elses(account: str, home: str) -> Commands:
 
 
 @operation()
-def home_of_nobody_else(home: str) -> Commands:
+def refuse_foreign_home(home: str) -> Commands:
     """Refuse the home if anybody else's files lie there."""
     marked = host.get_fact(Marks).get("home") == home
     refuse_foreign(of_home(home, host.get_fact(PlaceOwner, home=home), marked=marked))

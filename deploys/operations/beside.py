@@ -9,7 +9,8 @@ from pyinfra.context import host
 from deploys.beside import in_the_way
 from deploys.facts.beside import InTheWay
 from deploys.facts.marks import Marks
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
 from deploys.paths import MARKS
 
@@ -19,7 +20,7 @@ sh -c "set -eu; $2\""""
 
 
 @operation()
-def claimed(mark: str, unit: str, survey: str, setting: str, claim: str) -> Commands:
+def mark_service(mark: str, unit: str, survey: str, setting: str, claim: str) -> Commands:
     """Have a service of our own marked as ours. Raises `Refused` with what is in its way, at every apply.
 
     + mark, unit: the mark, and its text: the unit's name, without .service.
@@ -32,5 +33,5 @@ def claimed(mark: str, unit: str, survey: str, setting: str, claim: str) -> Comm
     if host.get_fact(Marks).get(mark) == unit:
         host.noop(f"{unit} is ours")
         return
-    announce(Change("mark", f"{MARKS}/{mark}", "create", "nobody has a unit of that name", becomes=unit))
+    forecast().announce(Change("mark", f"{MARKS}/{mark}", "create", "nobody has a unit of that name", becomes=unit))
     yield StringCommand("sh", "-c", QuoteString(_CLAIM), "claim", QuoteString(survey), QuoteString(claim))

@@ -17,7 +17,8 @@ from deploys.facts.certificate import Certificate, CertificateState, CoveredElse
 from deploys.facts.nginx import NginxState
 from deploys.foreign import Foreign
 from deploys.marks import mark
-from deploys.operations.change import Change, Commands, announce, as_agreed
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
 from deploys.sites import Site
 
@@ -54,11 +55,12 @@ def certificate(
     action, why = due(found, names, server, ahead)
     was, becomes = _shown(found, names, server, action)
     change = Change("certificate", names[0], action, why, was=was, becomes=becomes, effect=effect)
-    changes = as_agreed(f"certificate {names[0]}", [change] if action else [])
+    plan = forecast()
+    changes = plan.reconcile(f"certificate {names[0]}", [change] if action else [])
     if not changes:
         host.noop(f"the certificate for {names[0]} is served")
         return
-    announce(changes[0])
+    plan.announce(changes[0])
     action = changes[-1].action
     noted = mark(ASKED, " ".join(sorted({*names, *asked})))
     kept = [keep_aside(thing.thing, parts, put_back=serve) for thing in let_go]

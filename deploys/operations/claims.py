@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from weakref import WeakKeyDictionary
 
 from pyinfra.api.host import Host
 from pyinfra.context import ctx_host
@@ -22,7 +21,7 @@ class Claim:
     """At whose end it is due: the one in which it was claimed."""
 
 
-_claims: WeakKeyDictionary[Host, list[Claim]] = WeakKeyDictionary()
+_PLACE = "healthv1_claims"
 
 
 def claim(component: str, checks: Iterable[Check]) -> None:
@@ -32,17 +31,19 @@ def claim(component: str, checks: Iterable[Check]) -> None:
     """
     host = ctx_host.get()
     deploy = host.current_deploy_name or component
-    _claims.setdefault(host, []).extend(Claim(component, check, deploy) for check in checks)
+    claimed(host).extend(Claim(component, check, deploy) for check in checks)
 
 
 def due_by(stage: str) -> None:
     """Have what the current host claimed since the last stage be due at the end of `stage`."""
-    found = _claims.get(ctx_host.get(), [])
+    found = claimed(ctx_host.get())
     found[:] = [one if one.stage else replace(one, stage=stage) for one in found]
 
 
 def claimed(host: Host) -> list[Claim]:
-    return _claims.get(host, [])
+    """Return what the host's components claimed. It lies where the host's forecast does, and outlasts that."""
+    found: list[Claim] = vars(host).setdefault(_PLACE, [])
+    return found
 
 
 def claims_of(host: Host) -> list[tuple[str, Check]]:

@@ -16,7 +16,7 @@ from deploys.operations.foreign import refuse_foreign
 
 
 @operation()
-def beside_others(cluster: Cluster, memory: float | None) -> Commands:
+def refuse_foreign_clusters(cluster: Cluster, memory: float | None) -> Commands:
     """Refuse to make ours where it could not stand beside what is there, or to serve other data than it served.
 
     + memory: what group_data lets it take.

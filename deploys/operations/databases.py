@@ -12,7 +12,7 @@ from deploys.cluster import Cluster
 from deploys.facts.cluster import Answer
 from deploys.facts.database import DatabaseState
 from deploys.operations.change import Change, Commands
-from deploys.operations.roles import is_unknown, tell
+from deploys.operations.roles import announce_in, is_unknown
 
 _STATEMENTS = """\\set VERBOSITY terse
 select 'create database "{database}" owner "{owner}" template template0 encoding ''UTF8'''
@@ -43,7 +43,7 @@ def database(cluster: Cluster, database: str, owner: str, user: str) -> Commands
     if not changes:
         host.noop(f"{database} is as it should be")
         return
-    tell(cluster, *changes)
+    announce_in(cluster, *changes)
     statements = _STATEMENTS.format(database=database, owner=owner, user=user)
     yield StringCommand("sh", "-c", QuoteString(f"{cluster.psql} postgres -f -"), _stdin=statements)
 

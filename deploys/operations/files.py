@@ -16,9 +16,10 @@ from deploys.facts.path import FileText, Path, PathState
 from deploys.facts.whose import HARMLESS, OurDirectory, Whose
 from deploys.foreign import Foreign
 from deploys.marks import note_written
-from deploys.operations.change import Change, Commands, announce, as_agreed, was_missing
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
-from deploys.operations.redacted import what_differs
+from deploys.operations.secret_diff import what_differs
 
 # $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place,
 # $8 shell that copies what is not ours aside, $9 whether the place is known to be ours.
@@ -66,7 +67,7 @@ mv -fT -- "$new" "$1\""""
 @operation()
 def file(
     path: str,
-    content: Text | str,
+    content: Text,
     mode: str = "0644",
     user: str = "root",
     group: str = "root",
@@ -77,25 +78,27 @@ def file(
 ) -> Commands:
     """Make `path` a regular file with exactly this content, owner and mode.
 
-    + content: text, or a function that renders it late; it must end in a newline.
+    + content: renders the text, each time that the operation is evaluated; it must end in a newline.
     + secret: never show the content, in no diff; the names of the values that differ are told.
     + test: a shell command that must accept the new file at `$1` before the rename.
     + test_in_place: a shell command that must succeed after the rename, or the old file comes back.
     + ours: the place around it is known to be ours, whatever lies there; else a file that is neither ours nor as its
       package brought it is refused, or kept aside first where it was adopted.
     """
-    text = content if isinstance(content, str) else content()
+    text = content()
     data = text.encode()
     wanted = Path("regular file", mode, user, group, hashlib.sha256(data).hexdigest())
     found = host.get_fact(PathState, path=path)
     same_content = found is not None and found.content == wanted.content
-    before = None if was_missing("file", path) else found
-    changes = as_agreed(f"file {path}", [_of_file(before, wanted, path, text, secret)] if found != wanted else [])
+    plan = forecast()
+    before = None if plan.creates("file", path) else found
+    due = [_of_file(before, wanted, path, text, secret)] if found != wanted else []
+    changes = plan.reconcile(f"file {path}", due)
     if not changes:
         host.noop(f"{path} is as it should be")
         return
     aside = "" if ours else _aside(path, before, "replace it")
-    announce(replace(changes[0], why=_and_kept(changes[0].why, aside)), foreseeable=not same_content)
+    plan.announce(replace(changes[0], why=_and_kept(changes[0].why, aside)), pending=not same_content)
     yield StringCommand(
         *("sh", "-c", QuoteString(_WRITE), "write"),
         *(
@@ -171,17 +174,19 @@ def directory(path: str, mode: str = "0755", user: str = "root", group: str = "r
     """
     wanted = Path("directory", mode, user, group, "")
     found = host.get_fact(PathState, path=path)
-    before = None if was_missing("directory", path) else found
+    plan = forecast()
+    before = None if plan.creates("directory", path) else found
     theirs = bool(before) and found != wanted and not ours and _is_somebody_elses(path, before)
     if theirs and before:
         wanted = opened(before, mode)
-    changes = as_agreed(f"directory {path}", [_change("directory", path, before, wanted)] if found != wanted else [])
+    due = [_change("directory", path, before, wanted)] if found != wanted else []
+    changes = plan.reconcile(f"directory {path}", due)
     if not changes:
         host.noop(f"{path} is as it should be")
         return
     in_the_way = before if before and before.kind != "directory" and not ours else None
     aside = _aside(path, in_the_way, "put a directory in its place")
-    announce(replace(changes[0], why=_and_kept(changes[0].why, aside)))
+    plan.announce(replace(changes[0], why=_and_kept(changes[0].why, aside)))
     parts = (path, wanted.mode, user, group, aside, "theirs" * theirs, "ours" * ours)
     yield StringCommand("sh", "-c", QuoteString(_MAKE_DIRECTORY), "directory", *(QuoteString(part) for part in parts))
 
@@ -208,7 +213,7 @@ def link(path: str, target: str, ours: bool = False) -> Commands:
     was = (found.content or f"a {found.kind}") if found else ""
     aside = "" if ours else _aside(path, found, "put a link in its place")
     why = _and_kept("", aside)
-    announce(Change("link", path, "update" if found else "create", why, was=was, becomes=target))
+    forecast().announce(Change("link", path, "update" if found else "create", why, was=was, becomes=target))
     parts = (path, target, aside)
     yield StringCommand("sh", "-c", QuoteString(_LINK), "link", *(QuoteString(part) for part in parts))
 
@@ -220,5 +225,5 @@ def absent(path: str) -> Commands:
     if found is None or host.get_fact(Whose, path=path) not in HARMLESS:
         host.noop(f"nothing of ours is at {path}")
         return
-    announce(Change("file", path, "remove", was=_shown(found)))
+    forecast().announce(Change("file", path, "remove", was=_shown(found)))
     yield StringCommand("rm", "-f", "--", QuoteString(path))

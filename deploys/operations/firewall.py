@@ -9,11 +9,13 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from deploys.component import Text
 from deploys.facts.firewall import FirewallState
 from deploys.facts.marks import Marks
-from deploys.operations.anew import Perilous
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
+from deploys.operations.risky import RiskyCommand
 from deploys.operations.rivals import RULES, foreign
 from deploys.rulesets import Family, Firewall, Rules, Table, composed, name, named, strays
 from deploys.switching import BACK, MARK, TAKE_BACK, confirm, kept_aside, switch
@@ -25,24 +27,25 @@ SHUT = f"no new SSH connection got through: {BACK}"
 
 
 @operation()
-def enforced(texts: Mapping[Family, str], ssh: str) -> Commands:
+def enforce_rules(texts: Mapping[Family, Text], ssh: str) -> Commands:
     """Have the kernel drop what no rule lets in.
 
     + texts: ufw's files of rules, as they are to be.
     + ssh: a shell command that succeeds if the kernel lets SSH in; unless it does, the old rules come back.
     """
+    rules = {family: text() for family, text in texts.items()}
     found, ours = host.get_fact(FirewallState), MARK[0] in host.get_fact(Marks)
-    taken_over = () if ours else refuse_foreign(foreign(found, texts))
+    taken_over = () if ours else refuse_foreign(foreign(found, rules))
     tables = () if ours else found.shutting_out
-    changes = [*changes_of(found, texts, ours), *(_removed(table) for table in tables)]
+    changes = [*changes_of(found, rules, ours), *(_removed(table) for table in tables)]
     if found.in_force and not changes and not found.unconfirmed:
         host.noop("ufw's rules are in force")
         return
     for change in (*changes, *_of_the_whole(found, changes)):
-        announce(change)
+        forecast().announce(change)
     if changes or not found.in_force:
-        yield _switch(found, texts, ssh, ours, tables, bool(taken_over))
-    yield Perilous(*_quoted(confirm(ssh)), seconds=LOG_IN, otherwise=SHUT, anew=True, relief=TAKE_BACK)
+        yield _switch(found, rules, ssh, ours, tables, bool(taken_over))
+    yield RiskyCommand(*_quoted(confirm(ssh)), timeout=LOG_IN, complaint=SHUT, reconnect=True, fallback=TAKE_BACK)
 
 
 def changes_of(found: Firewall, texts: Mapping[Family, str], ours: bool) -> list[Change]:
@@ -98,7 +101,7 @@ def _switch(
         kept = replace(rules, kernel=()) if theirs[family] in gone else rules
         whole.append(f"== {files[family]}\n{composed(kept, texts[family], family, ours)}")
     words = switch(ssh, tables, kept_aside(RULES, found.rivals) if keep else "")
-    return Perilous(*_quoted(words), seconds=SWITCH, otherwise=CUT, _stdin="".join([*whole, "== end\n"]))
+    return RiskyCommand(*_quoted(words), timeout=SWITCH, complaint=CUT, _stdin="".join([*whole, "== end\n"]))
 
 
 def _quoted(words: Iterable[str]) -> Iterator[QuoteString]:

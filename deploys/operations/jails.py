@@ -12,7 +12,8 @@ from deploys.facts.jails import Broken, BrokenJails, FoundJails, Jails
 from deploys.facts.probe import Succeeds
 from deploys.foreign import Foreign
 from deploys.marks import mark, marked
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
 
 ALONE, BESIDE, FORMER = "alone", "beside", "former"
@@ -38,7 +39,7 @@ def switches_off(how: str, jails: Jails) -> bool:
 
 
 @operation()
-def surveyed(how: str, stands_for_ours: str) -> Commands:
+def mark_jails(how: str, stands_for_ours: str) -> Commands:
     """Refuse what fail2ban cannot start with, and note how our jails stand before the first of them is written.
 
     + stands_for_ours: what is read in place of our jails while the owner's are tried.
@@ -51,7 +52,7 @@ def surveyed(how: str, stands_for_ours: str) -> Commands:
     if noted:
         host.noop("it is known whose fail2ban is")
         return
-    announce(Change("mark", "fail2ban", "create", becomes=_BECOMES[how]))
+    forecast().announce(Change("mark", "fail2ban", "create", becomes=_BECOMES[how]))
     yield StringCommand("sh", "-c", QuoteString(mark("fail2ban", how)))
 
 

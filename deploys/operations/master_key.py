@@ -16,7 +16,7 @@ RESTORE = "bring it back from escrow: healthv1 secrets restore ENV FILE --identi
 
 
 @operation()
-def opens_what_is_stored(cluster: Cluster, database: str, master_key: Secret) -> Commands:
+def refuse_wrong_master_key(cluster: Cluster, database: str, master_key: Secret) -> Commands:
     """Refuse a master key that does not open the stored data keys. A database that is down cannot tell."""
     stored = {row["master"] for row in host.get_fact(StoredMasters, cluster=cluster, database=database).rows}
     missing = master_key.is_missing()
@@ -29,7 +29,7 @@ def opens_what_is_stored(cluster: Cluster, database: str, master_key: Secret) ->
 
 
 @operation()
-def is_kept(path: str, master_key: Secret) -> Commands:
+def refuse_lost_master_key(path: str, master_key: Secret) -> Commands:
     """Refuse to generate a master key for a host that has one."""
     if master_key.is_missing() and host.get_fact(ToldMasters, path=path):
         _refuse(master_key, f"{path} holds a master key, and the backend does not.")

@@ -11,31 +11,34 @@ from pyinfra.context import host
 
 from deploys.component import Text
 from deploys.facts.persistence import RedisPersistence
-from deploys.operations.change import Change, Commands, announce, as_agreed, takes_up
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
+from deploys.operations.units import applied
 from deploys.persistence import Switch, script
 from deploys.redis_server import RedisServer
 
 
 @operation()
-def persisted(server: RedisServer, persist: bool, otherwise: Text) -> Commands:
+def switch_persistence(server: RedisServer, persist: bool, otherwise: Text) -> Commands:
     """Have the process do what its configuration, which lies there already, says of persistence.
 
     + otherwise: what the configuration would be with the other choice.
     """
     found = host.get_fact(RedisPersistence, server=server)
     due = Switch.to(persist, found, hashlib.sha256(otherwise().encode()).hexdigest())
-    changes = as_agreed(f"persistence of {server.unit}", _told(server, persist, due))
+    plan = forecast()
+    changes = plan.reconcile(f"persistence of {server.unit}", _changes(server, persist, due))
     if not changes:
         host.noop("Redis keeps what it is to keep")
         return
     for change in changes:
-        announce(change, foreseeable=False)
+        plan.announce(change, pending=False)
     if due.take_up:
-        takes_up(server.unit, server.configuration)
+        plan.expect(applied(server.unit, server.configuration))
     yield StringCommand("sh", "-c", QuoteString(script(server, persist, due)))
 
 
-def _told(server: RedisServer, persist: bool, due: Switch) -> Iterator[Change]:
+def _changes(server: RedisServer, persist: bool, due: Switch) -> Iterator[Change]:
     told = {"was": "no" if persist else "yes", "becomes": "yes" if persist else "no"}
     if due.switch:
         effect = "what it holds is written to disk while it serves" if persist else "it goes on in memory alone"

@@ -13,7 +13,7 @@ from deploys.ports import Claimed, taken
 
 
 @operation()
-def ports_are_free(claims: tuple[Claimed, ...]) -> Commands:
+def refuse_taken_ports(claims: tuple[Claimed, ...]) -> Commands:
     """Refuse ports that are listened on by what is not ours."""
     listening = host.get_fact(Listeners, claims=claims, marks=host.get_fact(Marks))
     refuse_foreign(taken(claims, listening.rivals, listening.busy))

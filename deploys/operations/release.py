@@ -14,7 +14,8 @@ from pyinfra.context import host
 from deploys.facts.path import PathState
 from deploys.facts.probe import Succeeds
 from deploys.facts.release import COMPLETE, LISTED, Instances, WholeReleases, intact
-from deploys.operations.change import Change, Commands, announce, foresee, foreseen
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import Phase, forecast
 
 # $1 the release's folder, $2 the archive's SHA-256. The folder is made where it stays: a virtual environment knows its
 # own path. What a killed run left there is thrown away. pip runs from the wheel that Debian's ensurepip would install:
@@ -34,7 +35,7 @@ rm -rf -- "$1/wheels" "$1/wheels.tar.gz"; sync -f "$1"; cd -- "$1"; listed=$({LI
 
 
 @operation()
-def installed(releases: str, version: str, archive: Callable[[], Path]) -> Commands:
+def install_release(releases: str, version: str, archive: Callable[[], Path]) -> Commands:
     """Have the release `version` complete in its folder. `archive` gives its wheels, and is called only if needed."""
     whole = host.get_fact(Succeeds, test=intact(f"{releases}/{version}"))
     if whole:
@@ -42,9 +43,10 @@ def installed(releases: str, version: str, archive: Callable[[], Path]) -> Comma
         return
     damaged = version in host.get_fact(WholeReleases, releases=releases)
     why = "its files are not those that were installed" if damaged else ""
-    announce(Change("release", f"{releases}/{version}", "install", why, becomes=version))
-    foresee(f"{releases}/{version}/{COMPLETE}")
-    data = archive().read_bytes() if host.state.is_executing else b""
+    plan = forecast()
+    plan.announce(Change("release", f"{releases}/{version}", "install", why, becomes=version))
+    plan.expect(f"{releases}/{version}/{COMPLETE}")
+    data = archive().read_bytes() if plan.phase is Phase.EXECUTING else b""
     digest = hashlib.sha256(data).hexdigest()
     # pyinfra sends text on stdin, and its uploads lie readable under a predictable name for a while.
     yield StringCommand(
@@ -54,11 +56,11 @@ def installed(releases: str, version: str, archive: Callable[[], Path]) -> Comma
 
 
 @operation()
-def pruned(releases: str, current: str, version: str, keep: int) -> Commands:
+def prune_releases(releases: str, current: str, version: str, keep: int) -> Commands:
     """Remove the oldest releases beyond `keep`, once `current` leads to `version`: never the one that runs."""
     whole = host.get_fact(WholeReleases, releases=releases)
     link = host.get_fact(PathState, path=current)
-    running = link.content.rpartition("/")[2] if link and not foreseen(current) else version
+    running = link.content.rpartition("/")[2] if link and not forecast().pending(current) else version
     used = {version, running}
     idle = [release for release in whole if release not in used]
     old = idle[: max(0, len(idle) - (keep - 1))]
@@ -66,12 +68,12 @@ def pruned(releases: str, current: str, version: str, keep: int) -> Commands:
         host.noop(f"there are no more than {keep} releases")
         return
     for release in old:
-        announce(Change("release", f"{releases}/{release}", "remove", was=release))
+        forecast().announce(Change("release", f"{releases}/{release}", "remove", was=release))
     yield StringCommand("rm", "-rf", "--", *(QuoteString(f"{releases}/{release}") for release in old))
 
 
 @operation()
-def only_instances(ports: tuple[int, ...]) -> Commands:
+def stop_other_instances(ports: tuple[int, ...]) -> Commands:
     """Stop and disable the instances of the API that are on other ports."""
     found = host.get_fact(Instances)
     others = {f"health-v1-api@{port}.service": state for port, state in found.items() if port not in ports}
@@ -82,7 +84,7 @@ def only_instances(ports: tuple[int, ...]) -> Commands:
     effect = f"requests go to {stay} instead" if stay else "the API on this host is away until the next instance runs"
     for unit, state in others.items():
         why = "it is no longer among the instances"
-        announce(Change("unit", unit, "stop", why, was=state, becomes="inactive", effect=effect))
+        forecast().announce(Change("unit", unit, "stop", why, was=state, becomes="inactive", effect=effect))
     units = [QuoteString(unit) for unit in others]
     yield StringCommand("systemctl", "disable", "--now", "--", *units)
     # One that had failed, or that had to be killed, is else still known as failed.

@@ -10,7 +10,8 @@ from pyinfra.context import host
 
 from deploys.facts.probe import Succeeds
 from deploys.facts.unit import UnitState
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 
 SECRET = "a secret of ours is in it"  # noqa: S105 - a sentence
 AT_REST = {"inactive", "failed"}
@@ -24,13 +25,13 @@ remains "$1" | while IFS= read -r one; do rm -rf -- "$one"; done
 
 
 @operation()
-def stopped(unit: str, effect: str) -> Commands:
+def stop_unit(unit: str, effect: str) -> Commands:
     """Have `unit` neither running nor started with the host."""
     found = host.get_fact(UnitState, unit=unit, restart_on=(), reload_on=())
     if found.state in AT_REST and not found.enabled:
         host.noop(f"{unit} is at rest")
         return
-    announce(
+    forecast().announce(
         Change(
             "unit",
             unit,
@@ -48,10 +49,10 @@ def stopped(unit: str, effect: str) -> Commands:
 
 
 @operation()
-def removed(path: str, kind: str = "file", why: str = SECRET) -> Commands:
+def remove_path(path: str, kind: str = "file", why: str = SECRET) -> Commands:
     """Have nothing at `path`, nor what a killed write left beside it."""
     if host.get_fact(Succeeds, test=f'{_REMAINS}\ntest -z "$(remains {shlex.quote(path)})"'):
         host.noop(f"nothing is at {path}")
         return
-    announce(Change(kind, path, "remove", why))
+    forecast().announce(Change(kind, path, "remove", why))
     yield StringCommand("sh", "-c", QuoteString(_REMOVE), "remove", QuoteString(path))

@@ -12,7 +12,8 @@ from deploys.before import keep_aside
 from deploys.facts.firewall import FirewallState
 from deploys.facts.packages import InstalledPackages
 from deploys.foreign import Foreign
-from deploys.operations.change import Change, Commands, announce
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import adopted
 from deploys.rulesets import PROGRAMS, Family, Firewall, named, refusing
 
@@ -48,7 +49,7 @@ def _owners(found: Firewall, texts: Mapping[Family, str]) -> list[str]:
 
 
 @operation()
-def made_room() -> Commands:
+def remove_rival_packages() -> Commands:
     """Remove, where the owner's rules were adopted, the package that ufw's cannot stand beside."""
     there = host.get_fact(InstalledPackages, packages=BROKEN) if RULES in adopted() else {}
     if not there:
@@ -56,7 +57,7 @@ def made_room() -> Commands:
         return
     for name, version in there.items():
         why, effect = "ufw's package breaks it", "its files stay, and are kept aside"
-        announce(Change("package", name, "remove", why, was=version, effect=effect))
+        forecast().announce(Change("package", name, "remove", why, was=version, effect=effect))
     # A package that is removed leaves its unit enabled.
     removed = f"""set -eu; {keep_aside(RULES, ["/etc/iptables"])}
 systemctl disable netfilter-persistent.service >&2 || true
@@ -65,7 +66,7 @@ DEBIAN_FRONTEND=noninteractive apt-get -qqy -o DPkg::Lock::Timeout=300 remove {"
 
 
 @operation()
-def unrivalled() -> Commands:
+def disable_rival_units() -> Commands:
     """Disable, where the owner's rules were adopted, what loads them when the host boots."""
     rivals = [unit for unit in _adopted_rivals() if unit != "netfilter-persistent.service"]
     if not rivals:
@@ -73,7 +74,7 @@ def unrivalled() -> Commands:
         return
     for unit in rivals:
         why = "it would rewrite the firewall at boot"
-        announce(Change("unit", unit, "disable", why, was="enabled", becomes="disabled"))
+        forecast().announce(Change("unit", unit, "disable", why, was="enabled", becomes="disabled"))
     yield StringCommand("systemctl", "disable", *rivals)
 
 

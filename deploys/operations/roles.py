@@ -17,7 +17,8 @@ from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.faults import Fault, Refused
 from deploys.logins import Login, accepted, logins, names
-from deploys.operations.change import Change, Commands, announce, foresee, promised
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import Phase, forecast
 
 PLAIN = {
     "superuser": False,
@@ -78,15 +79,15 @@ def role(cluster: Cluster, role: str, password: Secret, unseen: str = "") -> Com
     for change, statements in mended:
         hidden = bool(unseen) and change.action == "update"
         why = f"{change.why}, and {unseen} cannot be seen before that is mended" if hidden else change.why
-        tell(cluster, replace(change, why=why))
+        announce_in(cluster, replace(change, why=why))
         yield _psql(cluster, statements)
 
 
 @operation()
-def holder(cluster: Cluster, role: str) -> Commands:
+def group_role(cluster: Cluster, role: str) -> Commands:
     """Have a role that holds rights for its members, and has no power of its own.
 
-    One that logs in itself goes on doing so: `only_logins` ends that once nobody needs it.
+    One that logs in itself goes on doing so: `drop_old_logins` ends that once nobody needs it.
     """
     found = _found(cluster, (role,))
     if found is None:
@@ -95,12 +96,12 @@ def holder(cluster: Cluster, role: str) -> Commands:
     if role in found and not wrong:
         host.noop(f"{role} is as it should be")
         return
-    tell(cluster, _change(role, found.get(role), PLAIN, wrong, "holds rights"))
+    announce_in(cluster, _change(role, found.get(role), PLAIN, wrong, "holds rights"))
     yield _psql(cluster, _CREATE.format(role=role) + _MEND.format(role=role, more=""))
 
 
 @operation()
-def members(cluster: Cluster, role: str, password: Secret) -> Commands:
+def login_roles(cluster: Cluster, role: str, password: Secret) -> Commands:
     """Have a member of `role` for each accepted version of the password: it logs in, and has no other power."""
     found = _found(cluster, names(role))
     if found is None:
@@ -109,13 +110,13 @@ def members(cluster: Cluster, role: str, password: Secret) -> Commands:
     mended = [one for login in wanted for one in _mended(login, found.get(login.role), [role])]
     if not mended:
         host.noop("each login is as it should be")
-    tell(cluster, *(change for change, _ in mended))
+    announce_in(cluster, *(change for change, _ in mended))
     for _, statements in mended:
         yield _psql(cluster, statements)
 
 
 @operation()
-def only_logins(cluster: Cluster, role: str, password: Secret, database: str, owner: str) -> Commands:
+def drop_old_logins(cluster: Cluster, role: str, password: Secret, database: str, owner: str) -> Commands:
     """Let nobody log in as `role` itself, nor as a member for a version of the password that is not accepted.
 
     Their sessions are ended. Whatever a dropped login owns in the database, its owner gets.
@@ -130,10 +131,10 @@ def only_logins(cluster: Cluster, role: str, password: Secret, database: str, ow
         host.noop("nobody else logs in")
     if itself:
         logins = {"was": "login on", "becomes": "login off", "effect": CUT_OFF}
-        tell(cluster, Change("role", role, "update", "its members log in, not it", **logins))
+        announce_in(cluster, Change("role", role, "update", "its members log in, not it", **logins))
     for name in stale:
         why = "its password is not accepted any more"
-        tell(cluster, Change("role", name, "remove", why, was="login on", effect=CUT_OFF))
+        announce_in(cluster, Change("role", name, "remove", why, was="login on", effect=CUT_OFF))
     if itself:
         yield _psql(cluster, _RETIRE.format(role=role))
     for name in stale:
@@ -151,9 +152,10 @@ def _found(cluster: Cluster, roles: tuple[str, ...]) -> dict[str, dict[str, Any]
 
 def is_unknown(answer: Answer, cluster: Cluster) -> bool:
     """Whether the plan has to leave open what the cluster holds, for it is down. Raises `Refused` while executing."""
-    if not host.state.is_executing:
+    plan = forecast()
+    if plan.phase is not Phase.EXECUTING:
         if answer.state == "down":
-            foresee(_unseen(cluster))
+            plan.expect(_unseen(cluster))
         return answer.state == "down"
     if answer.state != "up":
         hint = f"read: journalctl -u {cluster.unit}, and the end of /var/log/postgresql/*.log"
@@ -161,14 +163,15 @@ def is_unknown(answer: Answer, cluster: Cluster) -> bool:
     return False
 
 
-def tell(cluster: Cluster, *changes: Change) -> None:
+def announce_in(cluster: Cluster, *changes: Change) -> None:
     """Announce what is about to change in a cluster. Raises `Refused` where it was down when that was planned."""
-    if changes and host.state.is_executing and promised(_unseen(cluster)):
+    plan = forecast()
+    if changes and plan.phase is Phase.EXECUTING and plan.planned(_unseen(cluster)):
         named = ", ".join(dict.fromkeys(change.target for change in changes))
         what = f"{named} is not as it should be, which no plan could see while {cluster.unit} was down."
         raise Refused(Fault(host.name, what, "it is up now: look at the plan, and apply again"))
     for change in changes:
-        announce(change)
+        plan.announce(change)
 
 
 def _unseen(cluster: Cluster) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
+from deploys.component import Text
 from deploys.facts.probe import Prints, Succeeds
-from deploys.operations.change import Change, Commands, announce, as_agreed, foreseen, promised
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 
 
 @operation()
@@ -20,7 +21,7 @@ def ensure(
     command: str,
     after: tuple[str, ...] = (),
     settled_by: tuple[str, ...] = (),
-    stdin: Callable[[], str] = str,
+    stdin: Text = str,
     was: str = "",
 ) -> Commands:
     """Run `command` unless `test` succeeds, and fail unless `test` succeeds afterwards.
@@ -32,12 +33,13 @@ def ensure(
     + stdin: what the command reads, asked for only once it is due: it may be a secret.
     + was: a shell command that prints in a few words what is there before, for the plan.
     """
-    needed = not host.get_fact(Succeeds, test=test) or promised(*after)
+    plan = forecast()
+    needed = not host.get_fact(Succeeds, test=test) or plan.planned(*after)
     due = [replace(change, was=host.get_fact(Prints, asked=was)) if was else change] if needed else []
-    changes = [] if foreseen(*settled_by) else as_agreed(f"{change.kind} {change.target}: {test}", due)
+    changes = [] if plan.pending(*settled_by) else plan.reconcile(f"{change.kind} {change.target}: {test}", due)
     if not changes:
         host.noop(f"{change.target} is as it should be")
         return
-    announce(changes[0])
+    plan.announce(changes[0])
     script = f'set -eu\n{command}\nsh -c "$1" >/dev/null 2>&1 || {{ echo "it ran, yet is not true: $1" >&2; exit 1; }}'
     yield StringCommand("sh", "-c", QuoteString(script), "ensure", QuoteString(test), _stdin=stdin())

@@ -12,7 +12,8 @@ from deploys.facts.sshd import SshdFiles
 from deploys.facts.unit import UnitState
 from deploys.faults import Fault, Refused
 from deploys.foreign import Foreign
-from deploys.operations.change import Commands, foreseen
+from deploys.operations.change import Commands
+from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
 
 INCLUDE = "Include /etc/ssh/sshd_config.d/*.conf"
@@ -20,7 +21,7 @@ WAY_OUT = "keep a session open, run: systemctl reload ssh, and see that a new lo
 
 
 @operation()
-def heeded(instead: str) -> Commands:
+def refuse_unread_files(instead: str) -> Commands:
     """Refuse a host whose sshd does not read what we write: that would look like a deploy that worked.
 
     + instead: what its owner may do to keep it so.
@@ -35,13 +36,13 @@ def heeded(instead: str) -> Commands:
 
 
 @operation()
-def takes_up_ours_alone(unit: str, reload_on: Sequence[str]) -> Commands:
+def refuse_foreign_reload(unit: str, reload_on: Sequence[str]) -> Commands:
     """Refuse to have sshd read its files anew while others' wait there that it has not read yet.
 
     + unit, reload_on: as of the operation that reloads it.
     """
     found = host.get_fact(UnitState, unit=unit, restart_on=(), reload_on=tuple(reload_on))
-    due = found.stale_definition or found.reload_on or foreseen(*reload_on)
+    due = found.stale_definition or found.reload_on or forecast().pending(*reload_on)
     unread = host.get_fact(UnreadBySshd) if due else []
     Refused.unless(unread_fault(host.name, path) for path in unread)
     host.noop("sshd reads nothing of others' anew")

@@ -15,7 +15,8 @@ from pyinfra.context import host
 
 from deploys.facts.probe import Succeeds
 from deploys.facts.unit import Unit, UnitState, state_script
-from deploys.operations.change import Change, Commands, announce, as_agreed, foresee, foreseen, taken_up
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 from deploys.paths import STAMPS
 
 # systemctl returns 0 for a process that dies right after its start: what counts is that it is still there,
@@ -61,23 +62,23 @@ def unit(
     """
     restart_on, reload_on = tuple(restart_on), tuple(reload_on)
     found = host.get_fact(UnitState, unit=unit, restart_on=restart_on, reload_on=reload_on)
-    changed = [path for path in restart_on if path in (*found.restart_on, *foreseen(path))]
-    restart = [path for path in changed if not taken_up(unit, path)]
-    reload = [path for path in reload_on if path in (*found.reload_on, *foreseen(path))]
+    plan = forecast()
+    changed = [path for path in restart_on if path in (*found.restart_on, *plan.pending(path))]
+    restart = [path for path in changed if not plan.pending(applied(unit, path))]
+    reload = [path for path in reload_on if path in (*found.reload_on, *plan.pending(path))]
     if reload and reloadable and not host.get_fact(Succeeds, test=reloadable):
         restart, reload = [*restart, *reload], []
-    due = _steps(
-        unit, found, restart, reload, {"restart": effect, "reload": reload_effect}, "" if foreseen(made_by) else unseen
-    )
+    effects = {"restart": effect, "reload": reload_effect}
+    due = _steps(unit, found, restart, reload, effects, "" if plan.pending(made_by) else unseen)
     # An earlier unit may have had systemd read this one's definition: it still runs with the old one.
-    steps = as_agreed(f"unit {unit}", due)
+    steps = plan.reconcile(f"unit {unit}", due)
     if not steps:
         host.noop(f"{unit} is as it should be")
         return
-    for step in _told(steps):
-        announce(step)
+    for step in _announced(steps):
+        plan.announce(step)
     if any(step.action in {"start", "restart"} for step in steps):
-        foresee(begun(unit))
+        plan.expect(restarted(unit))
     yield StringCommand(
         "sh",
         "-c",
@@ -87,9 +88,14 @@ def unit(
     )
 
 
-def begun(unit: str) -> str:
-    """Return what is foreseen when `unit` is started or restarted."""
-    return f"{unit} begins anew"
+def restarted(unit: str) -> str:
+    """Return what is expected where `unit` is started or restarted."""
+    return f"{unit} is restarted"
+
+
+def applied(unit: str, path: str) -> str:
+    """Return what is expected where the running `unit` takes `path` up, and need not restart for it."""
+    return f"{unit} applies {path}"
 
 
 def _steps(
@@ -105,19 +111,19 @@ def _steps(
     if not found.enabled and not found.masked:
         yield Change("unit", unit, "enable", "it would not start with the host", was="disabled", becomes="enabled")
     if restart_on or (found.stale_definition and not found.masked):
-        why = _taking_up(restart_on) or "systemd has not read its definition"
+        why = _reason(restart_on) or "systemd has not read its definition"
         yield Change("unit", unit, "restart", why, effect=effects["restart"])
     elif reload_on:
-        yield Change("unit", unit, "reload", _taking_up(reload_on), effect=effects["reload"])
+        yield Change("unit", unit, "reload", _reason(reload_on), effect=effects["reload"])
 
 
-def _told(steps: list[Change]) -> list[Change]:
+def _announced(steps: list[Change]) -> list[Change]:
     """Leave out what goes without saying: what started by itself since the plan was made may have to be restarted."""
     starts = any(step.action == "start" for step in steps)
     return [step for step in steps if not starts or step.action in {"unmask", "start"}]
 
 
-def _taking_up(paths: list[str]) -> str:
+def _reason(paths: list[str]) -> str:
     return f"to take up {', '.join(paths)}" if paths else ""
 
 

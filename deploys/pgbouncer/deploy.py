@@ -10,7 +10,7 @@ from deploys.component import template
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
 from deploys.logins import accepted, logins
-from deploys.operations.beside import claimed
+from deploys.operations.beside import mark_service
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import directory, file
@@ -39,7 +39,7 @@ def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> N
     prepares = PREPARES[machine.os, machine.release] and settings.max_prepared_statements > 0
     pooler = Pooler.told_by(host.get_fact(Marks))
     if not pooler.shared:
-        claimed(
+        mark_service(
             name="Take a place for PgBouncer that is nobody's",
             mark="pgbouncer",
             unit=pooler.name,

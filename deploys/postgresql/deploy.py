@@ -10,15 +10,15 @@ from deploys.cluster import NAME, Cluster
 from deploys.component import Secret, Text, template
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
-from deploys.operations.altered import nothing_altered
+from deploys.operations.alter_system import reset_alter_system
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
-from deploys.operations.clusters import beside_others
+from deploys.operations.clusters import refuse_foreign_clusters
 from deploys.operations.databases import database
 from deploys.operations.files import directory, file
-from deploys.operations.master_key import opens_what_is_stored
+from deploys.operations.master_key import refuse_wrong_master_key
 from deploys.operations.packages import packages
-from deploys.operations.roles import holder, members, only_logins, role
+from deploys.operations.roles import drop_old_logins, group_role, login_roles, role
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.paths import ALTERED_BY_SYSTEM
@@ -52,8 +52,8 @@ def deploy_postgresql(
 ) -> None:
     """Run the cluster. `master_key` is not told to it: it has to be the one that opens what is stored."""
     machine, cluster = host.get_fact(MachineState), cluster_here(stack)
-    beside_others(name="Look at the clusters that are there", cluster=cluster, memory=settings.memory)
-    opens_what_is_stored(
+    refuse_foreign_clusters(name="Look at the clusters that are there", cluster=cluster, memory=settings.memory)
+    refuse_wrong_master_key(
         name="Try the master key on what is stored",
         cluster=cluster,
         database=stack.database,
@@ -70,7 +70,7 @@ def deploy_postgresql(
         maker=MAKER,
         reader=READER,
     )
-    _configuration(cluster, hba, {"restart": restarting(wanted), "reload": reloading(wanted)})
+    _configuration(cluster, hba, {"restart": lambda: restarting(wanted), "reload": lambda: reloading(wanted)})
     _roles(cluster, stack)
     claim("postgresql", checks(cluster, stack, topology, reading))
 
@@ -78,7 +78,7 @@ def deploy_postgresql(
 @deploy("PostgreSQL")
 def retire_logins(stack: Stack) -> None:
     """Refuse passwords that no version accepts any more. The API has moved on by now."""
-    only_logins(
+    drop_old_logins(
         name="Drop logins that are not accepted",
         cluster=cluster_here(stack),
         role=stack.database_user,
@@ -96,7 +96,7 @@ def deploy_reading(reading: Reading | None, stack: Stack) -> None:
         unread(cluster, stack)
         claim("postgresql", last_checks(cluster, stack))
         return
-    holder(name="Have the role that may read", cluster=cluster, role=READER)
+    group_role(name="Have the role that may read", cluster=cluster, role=READER)
     role(
         name="Have the role that Vault makes logins as",
         cluster=cluster,
@@ -135,7 +135,7 @@ def _cluster(cluster: Cluster) -> None:
     )
 
 
-def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
+def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None:
     at = cluster.configuration
     drop_in = f"/etc/systemd/system/{cluster.unit}.d"
     network, hardening = f"{drop_in}/network.conf", f"{drop_in}/hardening.conf"
@@ -198,7 +198,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, str]) -> None:
         test_in_place=recovery.TAKEN_UP,
         ours=True,
     )
-    nothing_altered(name="Take back what ALTER SYSTEM set", cluster=cluster, restart=ALTERED_BY_SYSTEM)
+    reset_alter_system(name="Take back what ALTER SYSTEM set", cluster=cluster, restart=ALTERED_BY_SYSTEM)
     unit(
         name="Run the cluster",
         unit=cluster.unit,
@@ -238,8 +238,8 @@ def _roles(cluster: Cluster, stack: Stack) -> None:
         password=stack.database_owner_password,
         unseen=f"what {stack.database} lacks",
     )
-    holder(name="Have the role that holds the API's rights", cluster=cluster, role=stack.database_user)
-    members(
+    group_role(name="Have the role that holds the API's rights", cluster=cluster, role=stack.database_user)
+    login_roles(
         name="Have the roles that the API logs in as",
         cluster=cluster,
         role=stack.database_user,

@@ -15,9 +15,9 @@ from deploys.faults import Fault, Refused
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import absent
-from deploys.operations.packages import mended
-from deploys.operations.ports import ports_are_free
-from deploys.operations.secrets import stored
+from deploys.operations.packages import repair_packages
+from deploys.operations.ports import refuse_taken_ports
+from deploys.operations.secrets import store_secrets
 from deploys.operations.shell import ensure
 from deploys.ports import claimed
 from deploys.preflight.assessment import assess, misled
@@ -45,10 +45,10 @@ def deploy_preflight(
     """Measure the host. `secrets` are those that this run has to have; the backend is asked on one host only."""
     Refused.unless(_faults(host.get_fact(MachineState), settings))
     claims = tuple(claimed(stack, topology, parts, status_port))
-    ports_are_free(name="See that our ports are free", claims=claims)
+    refuse_taken_ports(name="See that our ports are free", claims=claims)
     if backend and secrets:
         Refused.unless(backend.unexported(secrets) if require_escrow else ())
-        stored(name="Keep generated secrets in the backend", backend=backend, secrets=secrets)
+        store_secrets(name="Keep generated secrets in the backend", backend=backend, secrets=secrets)
     ensure(
         name="Resolve the host's own name",  # else every sudo waits for DNS
         change=Change("setting", "/etc/hosts", "update", "the host does not resolve its own name", becomes="127.0.1.1"),
@@ -58,7 +58,7 @@ def deploy_preflight(
     # Up to revision df5e1d9 ours lay there, and told the owner's own apt what only ours had to know.
     absent(name="Leave apt's configuration to the owner", path="/etc/apt/apt.conf.d/90health-v1")
     absent(name="Leave to the owner what packages start", path="/usr/sbin/policy-rc.d")
-    mended(name="Finish interrupted package installations")
+    repair_packages(name="Finish interrupted package installations")
     one_folder()
     claim("preflight", checks())
 

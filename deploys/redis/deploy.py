@@ -11,12 +11,12 @@ from deploys.beside import beside_redis
 from deploys.component import template
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
-from deploys.operations.beside import claimed
+from deploys.operations.beside import mark_service
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import directory, file
 from deploys.operations.packages import packages
-from deploys.operations.persistence import persisted
+from deploys.operations.persistence import switch_persistence
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.packaged import REDIS
@@ -34,7 +34,7 @@ def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
     maxmemory = settings.maxmemory(host.get_fact(MachineState).memory)
     addresses = (LOOPBACK, topology.own) if topology.remote(topology.api) else (LOOPBACK,)
     if not server.shared:
-        claimed(
+        mark_service(
             name="Take a place for Redis that is nobody's",
             mark="redis",
             unit=server.name,
@@ -79,7 +79,7 @@ def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
         mode="0600",
         secret=True,
     )
-    persisted(
+    switch_persistence(
         name="Keep on disk what Redis holds" if settings.persist else "Keep nothing of Redis on disk",
         server=server,
         persist=settings.persist,

@@ -19,7 +19,7 @@ from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import file
 from deploys.operations.shell import ensure
-from deploys.operations.sshd import WAY_OUT, heeded, takes_up_ours_alone
+from deploys.operations.sshd import WAY_OUT, refuse_foreign_reload, refuse_unread_files
 from deploys.operations.units import unit
 from deploys.paths import STAMPS
 from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks, unpunished
@@ -44,7 +44,8 @@ def deploy_sshd(settings: Sshd) -> None:
     penalizing = (machine.os, machine.release) in PENALIZING
     ours = penalizing and not found.penalties
     if ours or settings.certificates:
-        heeded(name="Look what sshd reads", instead="" if settings.certificates else "say PerSourcePenalties there")
+        instead = "" if settings.certificates else "say PerSourcePenalties there"
+        refuse_unread_files(name="Look what sshd reads", instead=instead)
     if ours:
         _spared()
     elif penalizing:
@@ -63,7 +64,7 @@ def _spared() -> None:
     file(
         name="Leave bans to fail2ban",
         path=PENALTIES,
-        content=f"{MANAGED}PerSourcePenalties no\n",
+        content=lambda: f"{MANAGED}PerSourcePenalties no\n",
         test_in_place="sshd -t",
     )
     claim("sshd", [unpunished()])
@@ -81,7 +82,7 @@ def _left_to_the_owner() -> None:
 
 
 def _taken_up(files: tuple[str, ...], socket: bool) -> None:
-    takes_up_ours_alone(name="Look for what sshd has not read", unit="ssh.service", reload_on=files)
+    refuse_foreign_reload(name="Look for what sshd has not read", unit="ssh.service", reload_on=files)
     if not socket:
         unit(name="Run sshd", unit="ssh.service", effect=EFFECT, reload_on=files, test="sshd -t")
         return
@@ -103,15 +104,17 @@ def _trusted(certificates: Certificates) -> None:
     file(
         name="Write who signs our keys",
         path=AUTHORITIES,
-        content=keys,
+        content=lambda: keys,
         test='ssh-keygen -l -f "$1"',
     )
     # Only in a Match block nobody else's authority is put out of force, and no other account is opened.
     file(
         name="Let signed keys in",
         path=CERTIFICATES,
-        content=f"{MANAGED}# A certificate has to name {user}. Keys in authorized_keys open it as before.\n"
-        f"Match User {user}\n    TrustedUserCAKeys {AUTHORITIES}\nMatch all\n",
+        content=lambda: (
+            f"{MANAGED}# A certificate has to name {user}. Keys in authorized_keys open it as before.\n"
+            f"Match User {user}\n    TrustedUserCAKeys {AUTHORITIES}\nMatch all\n"
+        ),
         test_in_place="sshd -t",
     )
     claim("sshd", checks(user, keys))

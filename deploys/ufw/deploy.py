@@ -14,9 +14,9 @@ from deploys.facts.nginx import NginxState
 from deploys.facts.ssh import ssh_ports
 from deploys.operations.claims import claim
 from deploys.operations.files import file
-from deploys.operations.firewall import enforced
+from deploys.operations.firewall import enforce_rules
 from deploys.operations.packages import packages
-from deploys.operations.rivals import made_room, unrivalled
+from deploys.operations.rivals import disable_rival_units, remove_rival_packages
 from deploys.operations.units import unit
 from deploys.rulesets import UFW
 from deploys.sites import OURS
@@ -46,12 +46,12 @@ def deploy_ufw(
     bounds = None if "edge" in parts and _owner_has_sites() else bounds
     wanted = rules(settings.extra, stack, topology, parts, ssh, vault, bounds)
     texts = {
-        family: template("ufw/user.rules", ufw=ufw, tuples=tuples(wanted, family), logging=settings.logging)()
+        family: template("ufw/user.rules", ufw=ufw, tuples=tuples(wanted, family), logging=settings.logging)
         for family, ufw in UFW.items()
     }
-    made_room(name="Make room for ufw")
+    remove_rival_packages(name="Make room for ufw")
     packages(name="Install ufw", names=("ufw",))
-    enforced(name="Enforce the rules", texts=texts, ssh=lets_in(Allow(port=port) for port in ssh))
+    enforce_rules(name="Enforce the rules", texts=texts, ssh=lets_in(Allow(port=port) for port in ssh))
     # What is proven is written down, in this order: a host that loses its power in between lets SSH in when it boots.
     for family in host.loop((4, 6)):
         file(
@@ -74,7 +74,7 @@ def deploy_ufw(
         content=template("ufw/ufw.conf", logging=settings.logging),
         ours=True,  # an owner's firewall was adopted by now
     )
-    unrivalled(name="Let nothing else load rules")
+    disable_rival_units(name="Let nothing else load rules")
     unit(
         name="Enable the firewall",
         unit="ufw.service",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from deploys.operations.accounts import account, home_of_nobody_else, nobody_elses
+from deploys.operations.accounts import account, refuse_foreign_account, refuse_foreign_home
 from deploys.operations.claims import claim
 from deploys.operations.files import directory
 from deploys.stack import Stack
@@ -15,8 +15,8 @@ from deploys.user.settings import User
 
 @deploy("User")
 def deploy_user(settings: User, stack: Stack) -> None:
-    home_of_nobody_else(name="See that the home is nobody else's", home=stack.home)
-    nobody_elses(name="See that the account is nobody else's", account=stack.user, home=stack.home)
+    refuse_foreign_home(name="See that the home is nobody else's", home=stack.home)
+    refuse_foreign_account(name="See that the account is nobody else's", account=stack.user, home=stack.home)
     account(name="Create the deployment account", account=stack.user, home=stack.home, shell=settings.shell)
     # root owns the home: the API may write its data, never its own code or settings.
     directory(name="Create the home", path=stack.home, mode="0755", ours=True)

@@ -14,7 +14,7 @@ from pyinfra.api.exceptions import ConnectError, PyinfraError
 from pyinfra.api.host import Host
 from pyinfra.api.state import State, StateStage
 from pyinfra.connectors.util import CommandOutput
-from pyinfra.context import ctx_config, ctx_host, ctx_inventory, ctx_state
+from pyinfra.context import ContextManager, ctx_config, ctx_host, ctx_inventory, ctx_state
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.util import exec_file
 
@@ -38,6 +38,8 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 READ_WITH_THE_SITE = (MachineState, SshPorts, Marks, FoundJails, SshdFiles)
 """The facts that deploys ask for while they are read; what operations ask for comes later, and all at once."""
+
+CONTEXTS = (ctx_state, ctx_inventory, ctx_config, ctx_host)
 
 
 @dataclass
@@ -78,14 +80,10 @@ class Session:
     @contextmanager
     def on(self, host: Host) -> Iterator[None]:
         """Let pyinfra's operations and facts mean `host` in this context."""
-        # pyinfra's own context manager leaves the context set after an exception
-        ctx_config.set(self.state.config.copy())
-        ctx_host.set(host)
-        try:
+        with put_back(ctx_config, ctx_host):
+            ctx_config.set(self.state.config.copy())
+            ctx_host.set(host)
             yield
-        finally:
-            ctx_host.reset()
-            ctx_config.reset()
 
     def _isolated(self, host: Host, work: Callable[[Host], None]) -> None:
         with self.on(host):
@@ -105,37 +103,50 @@ class Session:
 
 
 @contextmanager
+def put_back(*contexts: ContextManager) -> Iterator[None]:
+    """Put pyinfra's contexts back as they were. Its own way to do so leaves them set after an exception."""
+    before = [(context, context.get()) for context in contexts]
+    try:
+        yield
+    finally:
+        for context, outer in before:
+            context.set(outer)
+
+
+@contextmanager
 def opened(
     environment: str, limit: tuple[str, ...] = (), *, read_site: bool = True, strangers: Iterable[Stranger] = ()
 ) -> Iterator[Session]:
     """Connect to the hosts of `environment` and read the site on each. Hosts with faults are in `faults`.
+
+    One session may stand inside another: it finds none of the other's contexts, and leaves them as they were.
 
     + strangers: hosts that the inventory does not name.
     """
     pyinfra_patches.practise()
     state = State(check_for_changes=False)
     state.cwd = str(project.root())
-    before = [(context, context.get()) for context in (ctx_state, ctx_inventory)]
-    ctx_state.set(state)  # pyinfra reads inventories in the context of a state
-    try:
-        inventory = inventories.load(environment, strangers)
-        chosen = inventories.chosen(inventory, limit)
-        state.init(inventory, Config(FAIL_PERCENT=0), initial_limit=chosen)
-        ctx_inventory.set(inventory)
-        session = Session(environment, state)
-        state.set_stage(StateStage.Connect)
-        state.active_hosts.update(chosen)
-        state.activated_hosts.update(chosen)
-        session.on_each(_connect)
-        if read_site:
-            _read_site(session)
-        yield session
-    finally:
-        for host in getattr(state, "activated_hosts", ()):
-            if host.connected:
-                host.disconnect()
-        for context, outer in before:  # one session may stand inside another
-            context.set(outer)
+    with put_back(*CONTEXTS):
+        for context in CONTEXTS:
+            context.reset()
+        ctx_state.set(state)  # pyinfra reads inventories in the context of a state
+        try:
+            inventory = inventories.load(environment, strangers)
+            chosen = inventories.chosen(inventory, limit)
+            state.init(inventory, Config(FAIL_PERCENT=0), initial_limit=chosen)
+            ctx_inventory.set(inventory)
+            session = Session(environment, state)
+            state.set_stage(StateStage.Connect)
+            state.active_hosts.update(chosen)
+            state.activated_hosts.update(chosen)
+            session.on_each(_connect)
+            if read_site:
+                _read_site(session)
+            yield session
+        finally:
+            for host in getattr(state, "activated_hosts", ()):
+                if host.connected:
+                    host.disconnect()
 
 
 def _read_site(session: Session) -> None:

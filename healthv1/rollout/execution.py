@@ -11,7 +11,8 @@ from pyinfra.api.host import Host
 from pyinfra.api.operation import OperationMeta
 from pyinfra.api.operations import run_host_op
 
-from deploys.operations.change import Change, listening
+from deploys.operations.change import Change
+from deploys.operations.forecast import forecast_of
 from healthv1.errors import Fault, Refused
 from healthv1.hosts.session import Session, faults_of
 from healthv1.plan import Plan
@@ -69,7 +70,7 @@ def _watched(
 
     def commands() -> Iterator[Any]:
         acted = False
-        with listening() as heard:
+        with forecast_of(host).collecting() as heard:
             try:
                 session.go_on()
                 for command in generator():

@@ -10,7 +10,7 @@ from typing import Any
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.host import Host
 
-from deploys.operations.change import forget_promises
+from deploys.operations.forecast import renew
 from deploys.paths import RECORD
 from healthv1.errors import HostError
 from healthv1.hosts.scripts import aside, real
@@ -38,7 +38,7 @@ def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool
     """
     if changed:
         for host in session.hosts:
-            forget_promises(host)
+            renew(host)
         learn(session, anew=False)
     found = looks(session, digests)
 

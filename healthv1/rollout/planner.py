@@ -13,7 +13,8 @@ from pyinfra.api.host import Host
 
 from deploys.facts.lock import Lock
 from deploys.operations.barrier import STAGE
-from deploys.operations.change import Change, listening, unheard
+from deploys.operations.change import Change
+from deploys.operations.forecast import forecast_of
 from healthv1.errors import Fault, Refused
 from healthv1.hosts.connector import FastSSH, Unanswered
 from healthv1.hosts.session import Session
@@ -37,7 +38,7 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
         refusals: list[Fault] = []
         for operation in session.state.ops[host]:
             try:
-                with listening() as changes, _learning(session, host, operation):
+                with forecast_of(host).collecting() as changes, _learning(session, host, operation):
                     will_change = session.state.ops[host][operation].operation_meta.will_change
             except Refused as refusal:  # what else is refused is told as well
                 refusals.extend(refusal.faults)
@@ -84,7 +85,7 @@ def learn(session: Session, *, anew: bool) -> None:
             host.connector.forget()
         prefetch(host, session.operations[host].values())
         for operation, evaluate in session.operations[host].items():
-            with _learning(session, host, operation), unheard(), suppress(Exception):
+            with _learning(session, host, operation), forecast_of(host).asking(), suppress(Exception):
                 next(evaluate(), None)
 
     session.on_each(ask)
@@ -116,7 +117,7 @@ def prefetch(host: Host, evaluations: Iterable[Evaluation]) -> None:
     waiting = list(evaluations)
     while waiting:
         with host.connector.gathering() as questions:
-            waiting = [evaluate for evaluate in waiting if not _answered(evaluate)]
+            waiting = [evaluate for evaluate in waiting if not _answered(host, evaluate)]
         host.connector.ask(questions)
 
 
@@ -124,9 +125,9 @@ def _asked(host: Host, fact: type[FactBase[Any]]) -> Iterator[Any]:
     yield host.get_fact(fact)
 
 
-def _answered(evaluate: Evaluation) -> bool:
+def _answered(host: Host, evaluate: Evaluation) -> bool:
     try:
-        with unheard():
+        with forecast_of(host).asking():
             next(evaluate(), None)
     except Unanswered:
         return False

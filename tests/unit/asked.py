@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from pyinfra.context import ctx_host
 
-from deploys.operations.change import listening
+from deploys.operations.forecast import forecast_of
 
 
 @dataclass(eq=False)
@@ -30,9 +30,10 @@ class Host:
 
 def asked(operation, *arguments, facts, data=None, **named):
     """Return the commands that the operation yields, and what it announces."""
-    ctx_host.set(Host(facts, data or {}))
+    host = Host(facts, data or {})
+    ctx_host.set(host)
     try:
-        with listening() as changes:
+        with forecast_of(host).collecting() as changes:
             commands = list(operation._inner(*arguments, **named))
     finally:
         ctx_host.reset()

@@ -12,7 +12,7 @@ from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.marks import mark
 from deploys.operations.files import _LINK, _MAKE_DIRECTORY, _WRITE
-from deploys.operations.roles import PLAIN, QUIET, holder, members, only_logins, role
+from deploys.operations.roles import PLAIN, QUIET, drop_old_logins, group_role, login_roles, role
 from deploys.paths import BEFORE, MARKS
 from deploys.stack import Stack
 from tests.unit.asked import asked
@@ -139,9 +139,9 @@ def test_no_verifier_is_told_to_a_session_that_may_log_it(found):
     facts = {RoleState: Answer("up", tuple(_stood(name) for name in found))}
     told = [
         *asked(role, CLUSTER, "u", _password(1), facts=facts).commands,
-        *asked(members, CLUSTER, "u", _password(1, 2), facts=facts).commands,
-        *asked(holder, CLUSTER, "u", facts={RoleState: Answer("up")}).commands,
-        *asked(only_logins, CLUSTER, "u", _password(1), "health", "owner", facts=facts).commands,
+        *asked(login_roles, CLUSTER, "u", _password(1, 2), facts=facts).commands,
+        *asked(group_role, CLUSTER, "u", facts={RoleState: Answer("up")}).commands,
+        *asked(drop_old_logins, CLUSTER, "u", _password(1), "health", "owner", facts=facts).commands,
     ]
     statements = [command.connector_arguments["_stdin"] for command in told]
     secret = [text for text in statements if "SCRAM-SHA-256" in text]

@@ -14,7 +14,7 @@ def path(tmp_path):
 
 def test_a_file_is_written_whole_and_a_second_apply_changes_nothing(converge, path, owner):
     def body():
-        file(name="Write", path=str(path), content='one\n"two" $HOME `x` \\\n', mode="0640", **owner)
+        file(name="Write", path=str(path), content=lambda: 'one\n"two" $HOME `x` \\\n', mode="0640", **owner)
 
     first = converge(body)
     assert [change.action for change in first.planned] == ["create"]
@@ -28,7 +28,7 @@ def test_a_file_is_written_whole_and_a_second_apply_changes_nothing(converge, pa
 @pytest.mark.parametrize("drift", ["content", "mode", "link"])
 def test_drift_is_named_and_mended(converge, path, owner, drift):
     def body():
-        file(name="Write", path=str(path), content="wanted\n", mode="0600", **owner)
+        file(name="Write", path=str(path), content=lambda: "wanted\n", mode="0600", **owner)
 
     converge(body)
     if drift == "content":
@@ -50,12 +50,12 @@ def test_drift_is_named_and_mended(converge, path, owner, drift):
 
 def test_the_diff_shows_both_sides_but_never_those_of_a_secret_file(converge, path, owner):
     path.write_text("old-value\n")
-    shown = converge(lambda: file(name="Write", path=str(path), content="new-value\n", mode="0644", **owner))
+    shown = converge(lambda: file(name="Write", path=str(path), content=lambda: "new-value\n", mode="0644", **owner))
     assert "-old-value" in shown.planned[0].diff
     assert "+new-value" in shown.planned[0].diff
     path.write_text("old-value\n")
     hidden = converge(
-        lambda: file(name="Write", path=str(path), content="new-value\n", mode="0600", secret=True, **owner)
+        lambda: file(name="Write", path=str(path), content=lambda: "new-value\n", mode="0600", secret=True, **owner)
     )
     assert hidden.planned[0].diff == ""
 
@@ -63,7 +63,7 @@ def test_the_diff_shows_both_sides_but_never_those_of_a_secret_file(converge, pa
 def test_of_a_secret_file_the_names_of_what_differs_are_told_and_no_value(converge, path, owner):
     def body():
         text = "RUST_LOG=info\nJWT_SECRET='new-one'\nMASTER_KEY=same\nNEW=1\n"
-        file(name="Write", path=str(path), content=text, mode="0600", secret=True, **owner)
+        file(name="Write", path=str(path), content=lambda: text, mode="0600", secret=True, **owner)
 
     assert "0600" in converge(body).planned[0].becomes
     path.write_text("hunter2\nRUST_LOG=debug\nJWT_SECRET='old one\\'\nMASTER_KEY=same\nGONE=2")
@@ -76,13 +76,15 @@ def test_of_a_secret_file_the_names_of_what_differs_are_told_and_no_value(conver
 
 def test_a_diff_shows_what_is_no_text_and_what_ends_without_a_newline(converge, path, owner):
     path.write_bytes(b"same\ncaf\xe9\r\nmore")
-    (change,) = converge(lambda: file(name="Write", path=str(path), content="same\n", mode="0644", **owner)).planned
+    (change,) = converge(
+        lambda: file(name="Write", path=str(path), content=lambda: "same\n", mode="0644", **owner)
+    ).planned
     assert change.diff.splitlines()[4:] == ["-caf\\xe9", "-more", "-\\ No newline at end of file"]
     assert "\\xe9\r\n" in change.diff
 
 
 def test_a_created_file_shows_all_that_it_will_hold(converge, path, owner):
-    (change,) = converge(lambda: file(name="Write", path=str(path), content="one\ntwo\n", **owner)).planned
+    (change,) = converge(lambda: file(name="Write", path=str(path), content=lambda: "one\ntwo\n", **owner)).planned
     assert change.diff.splitlines()[3:] == ["+one", "+two"]
     assert (change.was, change.becomes[:4]) == ("", "0644")
 
@@ -93,7 +95,9 @@ def test_a_file_that_its_test_refuses_never_replaces_the_old_one(converge, path,
         command = 'grep -q good "$1"' if kind == "test" else f'grep -q good "{path}"'
         wrong = {kind: command}
         run = converge(
-            lambda wrong=wrong: file(name="Write", path=str(path), content="bad\n", mode="0644", **owner, **wrong)
+            lambda wrong=wrong: file(
+                name="Write", path=str(path), content=lambda: "bad\n", mode="0644", **owner, **wrong
+            )
         )
         assert run.faults
         assert path.read_text() == "good\n"
@@ -102,7 +106,7 @@ def test_a_file_that_its_test_refuses_never_replaces_the_old_one(converge, path,
 
 def test_a_full_disk_leaves_the_old_file(converge, owner):
     """/dev/full stands for it: the write fails, as on a full disk."""
-    run = converge(lambda: file(name="Write", path="/dev/full/x", content="new\n", mode="0644", **owner))
+    run = converge(lambda: file(name="Write", path="/dev/full/x", content=lambda: "new\n", mode="0644", **owner))
     assert run.faults
 
 
@@ -123,7 +127,7 @@ def test_a_file_that_was_not_tested_does_not_stay_when_the_host_goes_down(path, 
 
 def test_content_that_changes_between_plan_and_apply_is_still_made_right(converge, path, owner):
     def body():
-        file(name="Write", path=str(path), content="wanted\n", mode="0644", **owner)
+        file(name="Write", path=str(path), content=lambda: "wanted\n", mode="0644", **owner)
 
     run = converge(body, between=lambda: path.write_text("someone was quicker\n"))
     assert not run.faults
@@ -134,8 +138,8 @@ def test_what_no_plan_named_is_not_done_though_it_is_due_by_now(converge, path, 
     other = tmp_path / "other"
 
     def body():
-        file(name="Write the other", path=str(other), content="wanted\n", mode="0644", **owner)
-        file(name="Write", path=str(path), content="wanted\n", mode="0644", **owner)
+        file(name="Write the other", path=str(other), content=lambda: "wanted\n", mode="0644", **owner)
+        file(name="Write", path=str(path), content=lambda: "wanted\n", mode="0644", **owner)
 
     other.write_text("wanted\n")
     run = converge(body, between=lambda: other.write_text("drifted meanwhile\n"))
@@ -171,7 +175,7 @@ def test_what_services_take_up_is_a_new_content_and_not_a_new_mode(converge, pat
     from deploys.operations.shell import ensure
 
     def body():
-        file(name="Write", path=str(path), content="wanted\n", mode="0600", **owner)
+        file(name="Write", path=str(path), content=lambda: "wanted\n", mode="0600", **owner)
         ensure(name="Take up", change=Change("unit", "x", "reload"), test="true", command="true", after=(str(path),))
 
     assert [change.kind for change in converge(body).planned] == ["file", "unit"]
@@ -205,7 +209,7 @@ def test_an_empty_directory_makes_room_and_one_with_something_in_it_does_not(con
         if kind is link:
             link(name="Lead", path=str(path), target="/etc/hostname", ours=True)
         else:
-            file(name="Write", path=str(path), content="text\n", **owner)
+            file(name="Write", path=str(path), content=lambda: "text\n", **owner)
 
     path.mkdir()
     (path / "something").touch()
@@ -219,7 +223,7 @@ def test_an_empty_directory_makes_room_and_one_with_something_in_it_does_not(con
 
 def test_what_came_right_since_the_plan_is_made_sure_of_and_told_as_planned(converge, path, owner):
     run = converge(
-        lambda: file(name="Write", path=str(path), content="text\n", mode="0640", **owner),
+        lambda: file(name="Write", path=str(path), content=lambda: "text\n", mode="0640", **owner),
         between=lambda: (path.write_text("text\n"), path.chmod(0o640)),
     )
     assert [change.action for change in run.planned] == ["create"]

@@ -55,7 +55,7 @@ def test_a_configuration_file_is_stock_as_its_package_brought_it():
 def test_what_is_in_the_way_is_refused_before_anything_is_changed(converge, tmp_path, kind):
     path = tmp_path / "theirs.conf"
     path.write_text("the only copy\n")
-    given = {"file": {"content": "ours\n"}, "link": {"target": "/etc/hostname"}, "directory": {}}[kind]
+    given = {"file": {"content": lambda: "ours\n"}, "link": {"target": "/etc/hostname"}, "directory": {}}[kind]
     run = converge(lambda: TAKES[kind](name="Take", path=str(path), **given))
     (fault,) = run.faults
     assert fault.where == f"@local: file {path}"
@@ -68,8 +68,8 @@ def test_all_that_is_refused_on_a_host_is_told_at_once(converge, tmp_path):
         (tmp_path / name).write_text("theirs\n")
 
     def body():
-        file(name="Write a", path=str(tmp_path / "a"), content="ours\n")
-        file(name="Write b", path=str(tmp_path / "b"), content="ours\n")
+        file(name="Write a", path=str(tmp_path / "a"), content=lambda: "ours\n")
+        file(name="Write b", path=str(tmp_path / "b"), content=lambda: "ours\n")
 
     assert [fault.where for fault in converge(body).faults] == [f"@local: file {tmp_path / name}" for name in "ab"]
 
@@ -78,7 +78,7 @@ def test_a_thing_that_two_operations_meet_is_told_once(converge, tmp_path):
     (tmp_path / "a").write_text("theirs\n")
 
     def body():
-        file(name="Write", path=str(tmp_path / "a"), content="ours\n")
+        file(name="Write", path=str(tmp_path / "a"), content=lambda: "ours\n")
         link(name="Lead", path=str(tmp_path / "a"), target="/etc/hostname")
 
     (fault,) = converge(body).faults
@@ -98,7 +98,7 @@ def test_what_is_adopted_is_kept_aside_and_then_replaced(converge, tmp_path, mon
 
     def body():
         owner = {"user": path.owner(), "group": path.group()}
-        file(name="Take", path=str(path), content="ours\n", **owner)
+        file(name="Take", path=str(path), content=lambda: "ours\n", **owner)
 
     run = converge(body)
     assert not run.faults

@@ -11,7 +11,7 @@ from deploys.facts.marks import Marks
 from deploys.facts.named import NamedIn
 from deploys.facts.probe import Succeeds
 from deploys.nginx.beside import MOUNT
-from deploys.operations.retirement import removed
+from deploys.operations.retirement import remove_path
 from deploys.retirement import OTHERS, Leaving, retire
 from deploys.stack import Stack
 from tests.unit.asked import Host
@@ -30,11 +30,11 @@ def leave(monkeypatch):
 
     def run(*, parts=ALL, marks=OURS, data=False, others=False):
         stopped, gone, changes = [], [], []
-        monkeypatch.setattr(retirement, "stopped", lambda unit, **_: stopped.append(unit))
-        monkeypatch.setattr(retirement, "removed", lambda path, kind="file", **_: gone.append((kind, path)))
+        monkeypatch.setattr(retirement, "stop_unit", lambda unit, **_: stopped.append(unit))
+        monkeypatch.setattr(retirement, "remove_path", lambda path, kind="file", **_: gone.append((kind, path)))
         monkeypatch.setattr(retirement, "absent", lambda path, **_: gone.append(("ours", path)))
         monkeypatch.setattr(retirement, "ensure", lambda change, **_: changes.append(change))
-        for name in ("only_instances", "barrier"):
+        for name in ("stop_other_instances", "barrier"):
             monkeypatch.setattr(retirement, name, lambda *_, **__: None)
         for name in ("leave_edge", "leave_api", "leave_redis", "leave_database"):
             deploy = getattr(retirement, name)
@@ -87,6 +87,6 @@ def test_what_lies_beside_a_secret_under_a_similar_name_stays(converge, tmp_path
     names = (".env", ".env.owner", ".env.example", ".envrc", ".env.new.bak", "x.env", ".healthv1.kept")
     for name in names:
         (tmp_path / name).write_text("x")
-    run = converge(lambda: removed(name="Remove", path=str(tmp_path / ".env")))
+    run = converge(lambda: remove_path(name="Remove", path=str(tmp_path / ".env")))
     assert (run.faults, len(run.made)) == ((), 1)
     assert {path.name for path in tmp_path.iterdir()} == set(names) - {".env"}

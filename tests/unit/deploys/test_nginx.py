@@ -27,7 +27,7 @@ NEW, OLD = (1, 26, 3), (1, 18, 0)
 
 def _site(version=NEW, topology=HERE, place=None, **settings):
     wanted = Nginx(**settings)
-    return site(wanted, STACK, topology, version, place or alone(wanted.ipv6))
+    return site(wanted, STACK, topology, version, place or alone(wanted.ipv6))()
 
 
 def _directives(text):
@@ -60,7 +60,7 @@ def test_each_version_hears_only_directives_that_it_knows(version):
 @pytest.mark.parametrize("version", [NEW, OLD], ids=str)
 def test_braces_are_balanced_and_every_directive_ends(version):
     text = "\n".join(
-        _directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + whole(Nginx(), STACK, alone(ipv6=True)))
+        _directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + whole(Nginx(), STACK, alone(ipv6=True))())
     )
     code = re.sub(r'"[^"]*"|\'[^\']*\'|#.*', "", text)
     assert code.count("{") == code.count("}")
@@ -144,7 +144,7 @@ def test_a_body_takes_room_that_all_share_only_where_it_says_how_large_it_is_and
 
 def test_pages_of_the_apis_origins_may_read_nginxs_own_answers_and_no_others():
     origins = ("https://app.example.com", "https://b.example.com:8443")
-    text = site(Nginx(), STACK, HERE, NEW, alone(ipv6=True), origins)
+    text = site(Nginx(), STACK, HERE, NEW, alone(ipv6=True), origins)()
     lines = re.search(r'map "\$upstream_http_x_request_id\|\$http_origin" .*?\n}', text, re.DOTALL)[0]
     assert 'default "";' in lines
     allowed = re.findall(r'"~(\S+)" \$http_origin;', lines)
@@ -237,9 +237,9 @@ def test_a_host_without_ipv6_is_not_asked_to_listen_on_it():
 def test_nginx_is_told_once_how_long_a_name_may_be():
     long = Stack(domain=f"{'a' * 60}.example.com")
     room = "server_names_hash_bucket_size"
-    assert f"{room} 128;" in whole(Nginx(), long, alone(ipv6=True))
-    assert room not in whole(Nginx(), long, replace(alone(ipv6=True), roomy=True))
-    assert room not in whole(Nginx(), STACK, alone(ipv6=True))
+    assert f"{room} 128;" in whole(Nginx(), long, alone(ipv6=True))()
+    assert room not in whole(Nginx(), long, replace(alone(ipv6=True), roomy=True))()
+    assert room not in whole(Nginx(), STACK, alone(ipv6=True))()
 
 
 def test_the_mark_of_the_workers_changes_with_either_file():

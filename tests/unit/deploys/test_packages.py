@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from deploys import apt
+from deploys.apt_simulation import Installed, Simulation
 from deploys.facts.packages import (
     Installation,
     InstalledPackages,
@@ -14,8 +15,7 @@ from deploys.facts.packages import (
     InterruptedPackages,
     RepositoriesRead,
 )
-from deploys.foretold import Foretold, Installed
-from deploys.repositories import Repositories, Unread, left_out, missed
+from deploys.repositories import Repositories, Unread, skipped, unavailable
 
 
 @pytest.fixture
@@ -42,13 +42,13 @@ def heard(tmp_path):
 
 def test_lists_that_change_while_they_are_read_are_read_again(heard):
     text = "[ -e $HERE/again ] && echo 'Inst nginx (1.0 Debian:13/stable [all])' && exit; touch $HERE/again"
-    code, would = heard(Installation(), "apt-get", f"{text}; echo 'E: Cache is out of sync' >&2; exit 100")
-    assert (code, would.version("nginx")) == (0, "1.0")
+    code, simulation = heard(Installation(), "apt-get", f"{text}; echo 'E: Cache is out of sync' >&2; exit 100")
+    assert (code, simulation.version("nginx")) == (0, "1.0")
 
 
 def test_lists_that_contradict_each_other_for_good_tell_nothing_and_an_installation_mends_them(heard):
-    code, would = heard(Installation(), "apt-get", "echo 'E: The lists are broken' >&2; exit 100")
-    assert (code, would.installed, would.removed) == (0, (), ())
+    code, simulation = heard(Installation(), "apt-get", "echo 'E: The lists are broken' >&2; exit 100")
+    assert (code, simulation.installed, simulation.removed) == (0, (), ())
 
 
 def test_an_unknown_package_is_not_installed(heard):
@@ -115,24 +115,24 @@ def test_each_repository_that_cannot_be_read_is_told_with_its_reason(tmp_path):
 
 def test_what_is_only_in_a_repository_that_cannot_be_read_is_refused_and_else_it_is_left_out():
     gone = Unread("https://gone.example.com/apt stable", "404", "/etc/apt/sources.list.d/gone.list:2")
-    would = Foretold(
+    simulation = Simulation(
         (Installed("nginx", "2"), Installed("redis", "1")),
         sources={
             "nginx": ("https://gone.example.com/apt stable/main",),
             "redis": ("https://gone.example.com/apt stable/main", "http://deb.example.org/debian trixie/main"),
         },
     )
-    (refused,) = missed(would, ["nginx", "redis"], Repositories((gone,)))
+    (refused,) = unavailable(simulation, ["nginx", "redis"], Repositories((gone,)))
     assert refused.thing == "repository https://gone.example.com/apt stable"
     assert refused.follows == "nginx would come from there alone."
     assert refused.way_out.endswith("sed -i '2 s/^/# /' /etc/apt/sources.list.d/gone.list")
-    assert list(missed(would, ["redis"], Repositories())) == []
-    assert left_out([gone]) == "not asked for packages: https://gone.example.com/apt stable cannot be read (404)"
-    assert left_out([]) == ""
+    assert list(unavailable(simulation, ["redis"], Repositories())) == []
+    assert skipped([gone]) == "not asked for packages: https://gone.example.com/apt stable cannot be read (404)"
+    assert skipped([]) == ""
 
 
 def test_a_list_of_sources_that_cannot_be_read_is_one_refusal():
     found = RepositoriesRead().process(["now=unlisted\t-\tMalformed entry 1 in list file /etc/apt/x.list (Suite)\t-"])
-    (refused,) = missed(Foretold(), ["nginx"], found)
+    (refused,) = unavailable(Simulation(), ["nginx"], found)
     assert refused.thing == "apt"
     assert "/etc/apt/x.list" in refused.what

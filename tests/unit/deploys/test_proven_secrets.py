@@ -13,8 +13,8 @@ import pytest
 from deploys import scram
 from deploys.cluster import Cluster
 from deploys.master_key import fingerprint
-from deploys.operations.master_key import opens_what_is_stored
-from deploys.operations.roles import PLAIN, members, only_logins, role
+from deploys.operations.master_key import refuse_wrong_master_key
+from deploys.operations.roles import PLAIN, drop_old_logins, login_roles, role
 from deploys.secret import Secret, Version
 
 PASSWORD, OTHER = "the password of now", "another password"
@@ -121,14 +121,14 @@ def test_of_two_logins_each_needs_the_version_of_its_own(converge, cluster):
     """While a password is rotated both are accepted, and neither login may have the other's."""
     both = secret("p", {2: PASSWORD, 1: OTHER})
     answers(cluster, *(stored(name, value, **{"member of": ["u"]}) for name, value in (("u_a", OTHER), ("u_b", OTHER))))
-    run = converge(lambda: members(name="logins", cluster=cluster, role="u", password=both))
+    run = converge(lambda: login_roles(name="logins", cluster=cluster, role="u", password=both))
     assert [(change.target, change.was) for change in run.planned] == [("u_b", "another password")]
 
 
 def test_a_login_goes_once_its_version_is_accepted_no_more_and_not_before(converge, cluster):
     def planned(values):
         logins = {"cluster": cluster, "role": "u", "password": secret("p", values), "database": "d", "owner": "o"}
-        run = converge(lambda: only_logins(name="logins", **logins))
+        run = converge(lambda: drop_old_logins(name="logins", **logins))
         return [(change.target, change.action) for change in run.planned]
 
     holder = {**stored("u", None), "login": False}
@@ -142,7 +142,7 @@ def _opens(converge, cluster, *masters, held):
     answers(cluster, *({"master": fingerprint(key)} for key in masters))
     values = {number: base64.b64encode(key).decode() for number, key in held.items()}
     key = secret("master_key", values)
-    run = converge(lambda: opens_what_is_stored(name="key", cluster=cluster, database="d", master_key=key))
+    run = converge(lambda: refuse_wrong_master_key(name="key", cluster=cluster, database="d", master_key=key))
     return [fault.what for fault in run.faults]
 
 

@@ -21,11 +21,11 @@ from deploys.foreign import Foreign
 from deploys.master_key import fingerprint
 from deploys.operations import foreign
 from deploys.operations.accounts import account
-from deploys.operations.beside import claimed
-from deploys.operations.clusters import beside_others
-from deploys.operations.master_key import is_kept, opens_what_is_stored
-from deploys.operations.release import only_instances, pruned
-from deploys.operations.roles import PLAIN, only_logins
+from deploys.operations.beside import mark_service
+from deploys.operations.clusters import refuse_foreign_clusters
+from deploys.operations.master_key import refuse_lost_master_key, refuse_wrong_master_key
+from deploys.operations.release import prune_releases, stop_other_instances
+from deploys.operations.roles import PLAIN, drop_old_logins
 from deploys.paths import MARKS
 from deploys.secret import Secret, Version
 from deploys.stack import Stack
@@ -52,7 +52,7 @@ class Held:
 def _opens(*held, stored):
     answer = Answer("up", tuple({"master": fingerprint(key)} for key in stored))
     key = Secret("master_key", backend=Held(*held))
-    return asked(opens_what_is_stored, CLUSTER, "health", key, facts={StoredMasters: answer}).commands
+    return asked(refuse_wrong_master_key, CLUSTER, "health", key, facts={StoredMasters: answer}).commands
 
 
 def test_a_master_key_that_does_not_open_all_that_is_stored_is_refused():
@@ -66,7 +66,7 @@ def test_a_master_key_that_does_not_open_all_that_is_stored_is_refused():
 def test_no_master_key_is_made_for_a_host_that_has_one():
     def kept(*held, told):
         key = Secret("master_key", backend=Held(*held))
-        return asked(is_kept, "/opt/health-v1/.env", key, facts={ToldMasters: told}).commands
+        return asked(refuse_lost_master_key, "/opt/health-v1/.env", key, facts={ToldMasters: told}).commands
 
     with pytest.raises(Refused, match="holds a master key, and the backend does not"):
         kept(told=[fingerprint(LOST)])
@@ -93,7 +93,7 @@ def test_only_our_own_mark_makes_a_cluster_ours():
     held = Clusters(place=CLUSTER.data, held=(CLUSTER.data,), whole=True)
 
     def here(marks):
-        return asked(beside_others, CLUSTER, 2.0, facts={Marks: marks, ClustersHere: held}).commands
+        return asked(refuse_foreign_clusters, CLUSTER, 2.0, facts={Marks: marks, ClustersHere: held}).commands
 
     for marks in ({}, {"cluster": "main"}, {"redis": "health"}):
         with pytest.raises(Refused, match="What is not ours has the name of ours"):
@@ -116,7 +116,7 @@ def test_a_place_that_was_taken_since_the_plan_is_not_marked(tmp_path):
     def claim(survey):
         facts = {InTheWay: [], Marks: {}}
         (command,) = asked(
-            claimed,
+            mark_service,
             "redis",
             "redis-server@health-v1",
             survey,
@@ -148,7 +148,7 @@ def test_of_the_releases_neither_the_one_that_runs_nor_the_new_one_is_removed():
     def left(running, version, keep, whole=("1", "2", "3", "4")):
         link = Path("symbolic link", "0777", "root", "root", f"releases/{running}")
         facts = {WholeReleases: list(whole), PathState: link}
-        found = asked(pruned, "/releases", "/current", version, keep, facts=facts).commands
+        found = asked(prune_releases, "/releases", "/current", version, keep, facts=facts).commands
         return [word for one in found for word in shlex.split(one.get_raw_value())[3:]]
 
     assert left("1", "4", 1) == ["/releases/2", "/releases/3"]
@@ -158,7 +158,7 @@ def test_of_the_releases_neither_the_one_that_runs_nor_the_new_one_is_removed():
 
 def test_only_instances_on_other_ports_are_stopped():
     found = {8080: "active", 8081: "active", 8082: "failed"}
-    stop, _ = asked(only_instances, (8080, 8081), facts={Instances: found}).commands
+    stop, _ = asked(stop_other_instances, (8080, 8081), facts={Instances: found}).commands
     assert shlex.split(stop.get_raw_value())[-1] == "health-v1-api@8082.service"
     assert "8080" not in stop.get_raw_value()
 
@@ -170,7 +170,7 @@ def test_what_a_login_owns_is_given_to_the_owner_before_the_login_is_dropped_wit
         for name in ("u_a", "u_b")
     )
     facts = {RoleState: Answer("up", rows)}
-    (command,) = asked(only_logins, CLUSTER, "u", password, "health", "owner", facts=facts).commands
+    (command,) = asked(drop_old_logins, CLUSTER, "u", password, "health", "owner", facts=facts).commands
     said = command.connector_arguments["_stdin"]
     steps = [
         '"u_b" nologin',

@@ -1,10 +1,10 @@
 """What goes when a host leaves: the file, and whatever a killed write left beside it, and nothing else."""
 
-from deploys.operations.retirement import removed
+from deploys.operations.retirement import remove_path
 
 
 def _remove(path):
-    return lambda: removed(name="Remove", path=str(path))
+    return lambda: remove_path(name="Remove", path=str(path))
 
 
 def test_a_secret_goes_with_what_killed_writes_left_of_it(converge, tmp_path):

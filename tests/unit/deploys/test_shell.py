@@ -41,7 +41,7 @@ def test_a_plan_foresees_that_an_earlier_change_makes_a_command_necessary(conver
     at = str(tmp_path / "settings")
 
     def body():
-        file(name="Write", path=at, content="new\n", mode="0644", **owner)
+        file(name="Write", path=at, content=lambda: "new\n", mode="0644", **owner)
         ensure(
             name="Take it up",
             change=Change("cache", "x", "rebuild"),

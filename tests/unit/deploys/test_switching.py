@@ -5,6 +5,7 @@ The scripts are run for real, in a folder of their own: the kernel is two files 
 
 import subprocess
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +15,7 @@ from pyinfra.connectors.ssh import SSHConnector
 from deploys.facts.firewall import ROLLBACK, FirewallState
 from deploys.facts.marks import Marks
 from deploys.faults import Refused
-from deploys.operations.firewall import SHUT, enforced
+from deploys.operations.firewall import SHUT, enforce_rules
 from deploys.operations.rivals import RULES
 from deploys.paths import BEFORE, FIREWALL, MARKS
 from deploys.rulesets import Firewall, Rules
@@ -69,7 +70,8 @@ def _in_force(**changed):
 def _asked(found, *, ours=True, texts=TEXTS, adopt=(), ssh="true"):
     facts = {FirewallState: found, Marks: {"firewall": "ufw"} if ours else {}}
     data = {"stack": Stack(domain="api.example.com", adopt=adopt)}
-    return asked(enforced, texts, ssh, facts=facts, data=data).commands
+    late = {family: partial(str, text) for family, text in texts.items()}
+    return asked(enforce_rules, late, ssh, facts=facts, data=data).commands
 
 
 class Host:

@@ -246,8 +246,8 @@ def test_a_run_whose_lock_is_lost_stops_before_its_next_operation(converge, owne
         return apply(session, *arguments)
 
     def body():
-        file(name="Write the first", path=str(first), content="x\n", mode="0640", **owner)
-        file(name="Write the second", path=str(second), content="x\n", mode="0640", **owner)
+        file(name="Write the first", path=str(first), content=lambda: "x\n", mode="0640", **owner)
+        file(name="Write the second", path=str(second), content=lambda: "x\n", mode="0640", **owner)
 
     monkeypatch.setattr(stages, "apply", watched)
     run = converge(body)

@@ -30,15 +30,15 @@ class Installed:
     def __str__(self) -> str:
         if not (self.was or self.source):
             return self.name
-        return f"{self.name} {self.was + ' → ' if self.was else ''}{self.told}"
+        return f"{self.name} {self.was + ' → ' if self.was else ''}{self.described}"
 
     @property
-    def told(self) -> str:
+    def described(self) -> str:
         return f"{self.version} from {self.source}" if self.source else self.version
 
 
 @dataclass(frozen=True)
-class Foretold:
+class Simulation:
     installed: tuple[Installed, ...] = ()
     removed: tuple[str, ...] = ()
     lowered: tuple[str, ...] = ()
@@ -56,11 +56,11 @@ class Foretold:
         """Return the version that would be installed; empty where that is not known."""
         return next((one.version for one in self.installed if one.name == name), self.candidates.get(name, ""))
 
-    def told(self, name: str) -> str:
-        return next((one.told for one in self.installed if one.name == name), self.candidates.get(name, ""))
+    def described(self, name: str) -> str:
+        return next((one.described for one in self.installed if one.name == name), self.candidates.get(name, ""))
 
 
-def foretold(lines: Iterable[str]) -> Foretold:
+def read_simulation(lines: Iterable[str]) -> Simulation:
     """Return what apt's simulation, `apt-cache policy` and `apt-mark showhold` said."""
     said: dict[str, list[str]] = {kind: [] for kind in ("Inst", "Remv", "Down", "Cand", "From", "Hold", "Said")}
     for line in lines:
@@ -68,7 +68,7 @@ def foretold(lines: Iterable[str]) -> Foretold:
     sources: dict[str, tuple[str, ...]] = {}
     for name, _, source in (line[5:].partition(" ") for line in said["From"]):
         sources[name] = (*sources.get(name, ()), source)
-    return Foretold(
+    return Simulation(
         installed=tuple(_installed(match, sources) for line in said["Inst"] if (match := _INST.match(line))),
         removed=tuple(match[1] for line in said["Remv"] if (match := _REMV.match(line))),
         lowered=tuple(line[5:] for line in said["Down"]),
@@ -86,21 +86,21 @@ def _installed(match: re.Match[str], sources: dict[str, tuple[str, ...]]) -> Ins
     return Installed(name, version, was, "" if labels & DISTRIBUTION else away)
 
 
-def judged(would: Foretold, names: Iterable[str]) -> Iterator[Foreign]:
+def refusals(simulation: Simulation, names: Iterable[str]) -> Iterator[Foreign]:
     """Yield what apt must not do to install `names`."""
     to = f"To install {', '.join(names)}, apt would have to"
-    for name in would.removed:
+    for name in simulation.removed:
         what, out = "It does not go together with what we need.", f"if nobody needs it: apt-get remove {name}"
         yield Foreign(f"package {name}", what, f"{to} remove it.", out)
-    for one in would.installed:
-        if one.name in would.held:
+    for one in simulation.installed:
+        if one.name in simulation.held:
             yield _held(one.name, f"{to} {'change' if one.was else 'install'} it.")
-        elif one.was and (one.source or one.name in would.lowered):
-            what = f"{one.was} is installed, and {one.told} is what the host's sources prefer."
+        elif one.was and (one.source or one.name in simulation.lowered):
+            what = f"{one.was} is installed, and {one.described} is what the host's sources prefer."
             out = f"if that is meant: apt-get install {one.name}"
             yield Foreign(f"package {one.name}", what, f"{to} replace it.", out)
-    for name in would.held:
-        if re.search(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])", would.complaint):
+    for name in simulation.held:
+        if re.search(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])", simulation.complaint):
             yield _held(name, f"{to} change it.")
 
 
@@ -108,14 +108,14 @@ def _held(name: str, follows: str) -> Foreign:
     return Foreign(f"package {name}", "Its owner holds it back.", follows, f"let it go: apt-mark unhold {name}")
 
 
-def left_in_halves(name: str, state: str) -> Foreign:
+def half_installed(name: str, state: str) -> Foreign:
     what = f"It is {state}, and no source of the host has it: somebody installed it by hand."
     follows = "Until it is whole, apt installs nothing, or would remove it."
     out = f"install what it needs, then: dpkg --configure {name}; or remove it: dpkg --remove {name}"
     return Foreign(f"package {name}", what, follows, out)
 
 
-def would_go(name: str) -> Foreign:
+def removal(name: str) -> Foreign:
     what = "An installation on the host was cut short, and it does not go together with what is there."
     follows = "To finish it, apt would remove it."
     return Foreign(f"package {name}", what, follows, f"install what it needs, or: apt-get remove {name}")

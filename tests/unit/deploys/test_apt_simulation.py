@@ -1,6 +1,6 @@
 """What apt says that it would do is read as it says it, and judged."""
 
-from deploys.foretold import Foretold, Installed, foretold, judged, left_in_halves
+from deploys.apt_simulation import Installed, Simulation, half_installed, read_simulation, refusals
 
 DEBIAN = "Debian:13.8/stable, Debian-Security:13/stable-security"
 SAID = f"""Inst redis-tools (5:8.0.2-3+deb13u3 {DEBIAN} [amd64])
@@ -15,22 +15,23 @@ From nginx https://packages.example.net/debian trixie/nginx
 Hold redis-tools"""
 
 
-def _things(would, *names):
-    return {one.thing: one for one in judged(would, names)}
+def _things(simulation, *names):
+    return {one.thing: one for one in refusals(simulation, names)}
 
 
 def test_a_simulation_is_read_with_sources_where_they_are_not_the_distributions():
-    would = foretold(SAID.splitlines())
-    assert would.installed == (
+    simulation = read_simulation(SAID.splitlines())
+    assert simulation.installed == (
         Installed("redis-tools", "5:8.0.2-3+deb13u3"),
         Installed("libcurl4t64", "8.14.1-2", "8.14.1-1"),
         Installed("logrotate", "99.0", "3.22.0-1", "file:/srv/repo ./ (localhost)"),
         Installed("nginx", "1.29", "", "https://packages.example.net/debian trixie/nginx (nginx:stable)"),
         Installed("g++", "1.0", "", "another source (no archive)"),
     )
-    assert (would.removed, would.lowered, would.held) == (("iptables-persistent",), ("libx",), ("redis-tools",))
-    assert would.told("nginx") == "1.29 from https://packages.example.net/debian trixie/nginx (nginx:stable)"
-    assert (would.version("nginx"), would.version("none")) == ("1.29", "")
+    assert (simulation.removed, simulation.lowered) == (("iptables-persistent",), ("libx",))
+    assert simulation.held == ("redis-tools",)
+    assert simulation.described("nginx") == "1.29 from https://packages.example.net/debian trixie/nginx (nginx:stable)"
+    assert (simulation.version("nginx"), simulation.version("none")) == ("1.29", "")
 
 
 def test_what_is_brought_is_told_by_name_and_what_is_upgraded_or_comes_from_elsewhere_with_more():
@@ -39,7 +40,7 @@ def test_what_is_brought_is_told_by_name_and_what_is_upgraded_or_comes_from_else
 
 
 def test_removals_holds_and_replaced_packages_are_refused_and_the_distributions_own_upgrades_are_not():
-    refused = _things(foretold(SAID.splitlines()), "ufw")
+    refused = _things(read_simulation(SAID.splitlines()), "ufw")
     assert refused.keys() == {"package iptables-persistent", "package redis-tools", "package logrotate"}
     assert "apt-mark unhold redis-tools" in refused["package redis-tools"].way_out
     assert all("To install ufw, apt would have to" in one.follows for one in refused.values())
@@ -47,8 +48,8 @@ def test_removals_holds_and_replaced_packages_are_refused_and_the_distributions_
 
 
 def test_going_back_to_a_lower_version_is_refused():
-    would = Foretold(installed=(Installed("libx", "1", "2"),), lowered=("libx",))
-    assert _things(would, "x").keys() == {"package libx"}
+    simulation = Simulation(installed=(Installed("libx", "1", "2"),), lowered=("libx",))
+    assert _things(simulation, "x").keys() == {"package libx"}
 
 
 def test_where_apt_cannot_tell_the_versions_are_known_and_a_hold_that_it_names_is_told():
@@ -58,17 +59,18 @@ Said  redis-server : Depends: redis-tools (= 5:8) but it is not going to be inst
 Hold redis-tools
 Hold redis
 Hold vim"""
-    would = foretold(said.splitlines())
-    assert (would.installed, would.version("redis-server"), would.told("redis-server")) == ((), "5:8", "5:8")
-    assert _things(would, "redis-server").keys() == {"package redis-tools"}
+    simulation = read_simulation(said.splitlines())
+    assert simulation.installed == ()
+    assert simulation.version("redis-server") == simulation.described("redis-server") == "5:8"
+    assert _things(simulation, "redis-server").keys() == {"package redis-tools"}
 
 
 def test_on_a_host_without_lists_nothing_is_known_and_nothing_refused():
-    would = foretold(["Said E: Unable to locate package nginx"])
-    assert (would.version("nginx"), _things(would, "nginx")) == ("", {})
+    simulation = read_simulation(["Said E: Unable to locate package nginx"])
+    assert (simulation.version("nginx"), _things(simulation, "nginx")) == ("", {})
 
 
 def test_what_was_left_in_halves_is_told_in_dpkgs_words_with_a_way_out_that_removes_nothing_unasked():
-    told = left_in_halves("vendor-agent", "unpacked").fault("host1")
-    assert "It is unpacked" in told.what
-    assert "dpkg --configure vendor-agent" in told.hint
+    described = half_installed("vendor-agent", "unpacked").fault("host1")
+    assert "It is unpacked" in described.what
+    assert "dpkg --configure vendor-agent" in described.hint

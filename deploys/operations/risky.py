@@ -15,46 +15,46 @@ from pyinfra.api.host import Host
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
-_RELIEF = 5  # seconds
+_FALLBACK = 5  # seconds
 LOST = (ConnectError, EOFError, OSError, SSHException)
 
 
-class Perilous(StringCommand):
+class RiskyCommand(StringCommand):
     """One that may cut its own connection off."""
 
     def __init__(
-        self, *bits: Any, seconds: int, otherwise: str, anew: bool = False, relief: str = "", **arguments: Any
+        self, *bits: Any, timeout: int, complaint: str, reconnect: bool = False, fallback: str = "", **arguments: Any
     ) -> None:
         """Take what `StringCommand` takes.
 
-        + seconds: how long it may take.
-        + otherwise: what is said where no answer comes.
-        + anew: it is run over a connection of its own, opened for it: the kernel lets an established one live on when
-          it lets in nobody new.
-        + relief: what is then tried over the connection that was there.
+        + timeout: how many seconds it may take.
+        + complaint: what is said where no answer comes.
+        + reconnect: it is run over a connection of its own, opened for it: the kernel lets an established one live on
+          when it lets in nobody new.
+        + fallback: what is then tried over the connection that was there.
         """
         super().__init__(*bits, **arguments)
-        self._seconds, self._otherwise, self._anew, self._relief = seconds, otherwise, anew, relief
+        self._timeout, self._complaint, self._reconnect, self._fallback = timeout, complaint, reconnect, fallback
 
     def execute(self, state: Any, host: Host, connector_arguments: Any) -> tuple[bool, CommandOutput]:
         arguments = {**connector_arguments, **self.connector_arguments}
         late = TimeoutError("it took too long")
         try:
-            with gevent.Timeout(self._seconds, late), _connector(host, self._anew) as chosen:
+            with gevent.Timeout(self._timeout, late), _connector(host, self._reconnect) as chosen:
                 shown = {"print_output": state.print_output, "print_input": state.print_input}
                 succeeded, said = chosen.run_shell_command(self, **shown, **arguments)
                 return bool(succeeded), said
         except LOST as error:
-            if self._relief:
-                with suppress(*LOST), gevent.Timeout(_RELIEF, TimeoutError()):
-                    host.connector.run_shell_command(StringCommand(self._relief), **arguments)
-            return False, CommandOutput([OutputLine("stderr", f"{self._otherwise} ({str(error).rstrip('.')})")])
+            if self._fallback:
+                with suppress(*LOST), gevent.Timeout(_FALLBACK, TimeoutError()):
+                    host.connector.run_shell_command(StringCommand(self._fallback), **arguments)
+            return False, CommandOutput([OutputLine("stderr", f"{self._complaint} ({str(error).rstrip('.')})")])
 
 
 @contextmanager
-def _connector(host: Host, anew: bool) -> Iterator[Any]:
+def _connector(host: Host, reconnect: bool) -> Iterator[Any]:
     """Yield what reaches the host: where that is SSH and it is wanted, a second connection of the same kind."""
-    if not anew or not isinstance(host.connector, SSHConnector):
+    if not reconnect or not isinstance(host.connector, SSHConnector):
         yield host.connector
         return
     fresh = copy(host.connector)

@@ -8,7 +8,8 @@ from pyinfra.context import host
 
 from deploys.cluster import Cluster
 from deploys.facts.altered import KEPT, AlteredSettings
-from deploys.operations.change import Change, Commands, announce, foresee
+from deploys.operations.change import Change, Commands
+from deploys.operations.forecast import forecast
 
 # $1 postgresql.auto.conf, $2 a file to touch when only a restart takes back what was set. The file is edited, for it
 # works also while the server is down; the server itself replaces it whole.
@@ -20,7 +21,7 @@ chown --reference="$1" -- "$tmp"; chmod --reference="$1" -- "$tmp"; mv -fT -- "$
 
 
 @operation()
-def nothing_altered(cluster: Cluster, restart: str) -> Commands:
+def reset_alter_system(cluster: Cluster, restart: str) -> Commands:
     """Take back what ALTER SYSTEM has set. The cluster's unit has to reload for it.
 
     + restart: a file that the cluster's unit restarts on; it is touched when a reload is not enough.
@@ -29,13 +30,12 @@ def nothing_altered(cluster: Cluster, restart: str) -> Commands:
     if not found.names:
         host.noop("ALTER SYSTEM has set nothing")
         return
-    for name in found.names:
-        why = f"ALTER SYSTEM set it in {cluster.altered}"
-        # No values: they may be secret.
-        announce(Change("setting", name, "reset", why, was="set by hand", becomes="what our configuration says"))
-    foresee(cluster.altered)
+    plan, told = forecast(), {"was": "set by hand", "becomes": "what our configuration says"}
+    for name in found.names:  # no values: they may be secret
+        plan.announce(Change("setting", name, "reset", f"ALTER SYSTEM set it in {cluster.altered}", **told))
+    plan.expect(cluster.altered)
     if found.restarting:
-        foresee(restart)
+        plan.expect(restart)
     marker = restart if found.restarting else ""
     yield StringCommand(
         "sh", "-c", QuoteString(_RESET), "reset", *(QuoteString(part) for part in (cluster.altered, marker))
