@@ -6,9 +6,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from pyinfra.api.host import Host
-
 from deploys.facts.lock import JUDGED, KEPT, Held
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import aside
 
 TIMEOUT = 20.0  # seconds
