@@ -45,7 +45,7 @@ def _refused():
 
 
 def _holders(path):
-    """Yield what has the attribute that a path ends with, and its name: a module, or a class and those it is made from."""
+    """Yield what has the attribute that a path ends with, and its name: a module, or a class and whose heir it is."""
     module, _, within = path.partition(":")
     *outer, name = within.split(".")
     holder = pkgutil.resolve_name(f"{module}:{'.'.join(outer)}" if outer else module)
@@ -166,6 +166,13 @@ def test_another_version_is_refused_even_if_it_looks_alike(monkeypatch):
     (fault,) = refused.value.faults
     assert str(fault).startswith(f"pyinfra: 3.11.0 is installed; healthv1 was written for pyinfra {WRITTEN_FOR} (")
     assert fault.hint.endswith(f"-m pip install 'pyinfra=={WRITTEN_FOR}.*'")
+
+
+def test_the_page_about_it_has_each_row():
+    page = (REPOSITORY / "docs/pyinfra.md").read_text()
+    for reach in REACHED:
+        put = ", ".join(f"`{name.replace(':', '.')}`" for name in reach.replaces)
+        assert f"| {reach.what} | {put or '—'} |" in page
 
 
 # What is replaced has its row
