@@ -40,6 +40,10 @@ REACHED = (
         ),
     ),
     Reach(
+        "What pyinfra says is heard with --debug alone",
+        (Is("pyinfra:logger", "bear the name pyinfra", lambda it: it.name == "pyinfra"),),
+    ),
+    Reach(
         "Operations are told apart by the lines that call them, found without reading the sources around each",
         (
             There("pyinfra:is_cli"),
@@ -100,7 +104,7 @@ REACHED = (
         "Hosts over SSH are spoken to by our connector",
         (
             Is(SSH, "stand for ssh in pyinfra's list of connectors", tried.reaches_hosts_over_ssh),
-            Is(SSH, "declare the keys of its data", lambda found: "ssh_hostname" in found.data_cls.__annotations__),
+            Is(SSH, "declare the keys of its data that we read and set", tried.declares_keys),
             There(f"{SSH}.handles_execution"),
             Uses(f"{API}.host:Host.init", "connector_cls connector"),
             Takes(f"{API}.host:Host.connect", "self, reason, show_errors, raise_exceptions"),

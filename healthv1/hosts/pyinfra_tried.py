@@ -39,6 +39,10 @@ def reaches_hosts_over_ssh(connector: Any) -> bool:
     return ways.get("ssh") == f"{connector.__module__}:{connector.__qualname__}"
 
 
+def declares_keys(connector: Any) -> bool:
+    return _KEYS <= set(connector.data_cls.__annotations__)
+
+
 def controls_what_we_take(extract: Any) -> bool:
     from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 
@@ -94,4 +98,5 @@ def _made(host: Any) -> Any:
 
 
 _CONNECTORS = "pyinfra.connectors"
+_KEYS = {"ssh_hostname", "ssh_key", "ssh_key_password", "ssh_password", "ssh_allow_agent"}
 _CONTROLS = {"_success_exit_codes", "_timeout", "_get_pty", "_stdin"}

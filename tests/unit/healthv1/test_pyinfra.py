@@ -4,6 +4,7 @@ import ast
 import importlib
 import inspect
 import json
+import logging
 import pkgutil
 import re
 import shutil
@@ -11,6 +12,7 @@ import socket
 import subprocess
 import sys
 from types import ModuleType
+from typing import TypedDict
 
 import pytest
 from pyinfra.api.facts import get_fact
@@ -109,8 +111,12 @@ class Reversed(Host):
         self.data.__dict__["datas"] = tuple(reversed(self.data.datas))
 
 
+class Keyless(TypedDict):
+    ssh_hostname: str
+
+
 class Other(SSHConnector):
-    data_cls = dict
+    data_cls = Keyless
 
 
 def _remembering(known):
@@ -127,6 +133,7 @@ def _taking_more(arguments):
 
 ALTERED = {
     "pyinfra.version.__version__": "3.11.0",
+    "pyinfra.logger": logging.getLogger("another"),
     "pyinfra_cli.inventory._get_group_data": lambda _folder, _file: {},
     "pyinfra_cli.exceptions.UnexpectedExternalError": RuntimeError,
     "pyinfra.api.host.HostData": Renamed,
@@ -142,8 +149,6 @@ ALTERED = {
 
 @pytest.mark.parametrize("assumed", [one for one in ASSUMED if isinstance(one, Is)], ids=_id)
 def test_what_behaves_otherwise_is_named(assumed, monkeypatch):
-    if assumed.name == "pyinfra.connectors.ssh.SSHConnector":
-        monkeypatch.setattr(Other, "__annotations__", {}, raising=False)
     monkeypatch.setattr(*next(_holders(assumed.path)), ALTERED[assumed.name])
     assert re.search(rf"{re.escape(assumed.name)} (does not {re.escape(assumed.how)}|fails \()", _refused())
 
