@@ -40,7 +40,7 @@ def reaches_hosts_over_ssh(connector: Any) -> bool:
 
 
 def declares_keys(connector: Any) -> bool:
-    return _KEYS <= set(connector.data_cls.__annotations__)
+    return set(connector.data_cls.__annotations__) >= _KEYS
 
 
 def controls_what_we_take(extract: Any) -> bool:
