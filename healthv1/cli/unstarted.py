@@ -13,8 +13,8 @@ def unstarted(lacking: ImportError) -> Callable[[], None]:
     """Return what to run instead of the command: it tells what is lacking, as every fault is told."""
 
     def tell() -> None:
-        if (lacking.name or "").partition(".")[0] in {"pyinfra", "pyinfra_cli"}:
-            refuse_another([str(lacking).partition(" (")[0]])
-        raise lacking
+        pyinfras = (lacking.name or "").partition(".")[0] in {"pyinfra", "pyinfra_cli"}
+        refuse_another([str(lacking).partition(" (")[0]] if pyinfras else [])
+        raise lacking  # pyinfra is the one that it was, so it is something else
 
     return lambda: sys.exit(terminal.guarded(tell, wants_json="--json" in sys.argv))
