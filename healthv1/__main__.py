@@ -1,6 +1,5 @@
 """`python -m healthv1`. Waiting is made cooperative before anything that waits is imported."""
 
-# ruff: noqa: E402
 import gc
 import resource
 
@@ -10,7 +9,12 @@ gc.disable()  # nothing that modules make is garbage, and looking for it takes a
 cooperation.begin()
 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # this process reads secrets: a crash writes none to a disk
 
-from healthv1.cli.main import main
+try:
+    from healthv1.cli.main import main
+except ImportError as lacking:
+    from healthv1.cli.unstarted import unstarted
+
+    main = unstarted(lacking)
 
 gc.freeze()
 gc.enable()

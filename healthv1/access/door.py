@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pyinfra.api.host import Host
-
 from healthv1.access.agent import agent
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.signing_in import credential_for
 
 

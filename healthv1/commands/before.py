@@ -6,12 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from pyinfra.api.host import Host
-
 from deploys.operations.change import Change
 from healthv1.before import entries, script
 from healthv1.before.entries import Entry
 from healthv1.errors import Fault, HostError
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import aside, real
 from healthv1.hosts.session import Session, opened
 from healthv1.journal.recording import recorded
@@ -67,7 +66,7 @@ def put_back(environment: str, name: str, host: str, agree: Callable[[str, Entry
         if not found:
             session.refuse_faults()
         at, entry = entries.choose(environment, name, "", found)
-        where = session.state.inventory.get_host(at)
+        where = session.host(at)
         wait_until_free(session, terms, progress.note)
         entry = _looked_at(where, entry)
         if entry.nothing_due:

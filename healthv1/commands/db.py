@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from pyinfra.api.host import Host
-
 from deploys.postgresql.settings import MAKER, Reading
 from deploys.stack import Stack
 from healthv1.access import shell as shells
 from healthv1.access.door import door
 from healthv1.errors import Fault, Refused, SecretsError
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.secrets_in_use import inventory_of
 from healthv1.secrets.vault.database_logins import Lease, Leased
 

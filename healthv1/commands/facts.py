@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from pyinfra.api.host import Host
-
 from deploys.facts.machine import MachineState
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import opened
 
 

@@ -6,13 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from pyinfra.api.host import Host
-
 from deploys import retirement
 from deploys.facts.marks import Marks
 from deploys.retirement import Leaving
 from healthv1.errors import Fault, HostError, Refused
 from healthv1.hosts.inventory import Stranger
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import Session, opened
 from healthv1.hosts.session import read as read_deploys
 from healthv1.journal.recording import recorded
@@ -150,7 +149,7 @@ def _host(session: Session, chosen: Chosen, progress: Progress) -> Host:
     """Return the host that is meant. Raises `HostError` when it cannot be reached; others may be away."""
     everybody = membership.inventory(session)
     name = next(one.name for one in everybody if one.address == chosen.member.address)
-    host = session.state.inventory.get_host(name)
+    host = session.host(name)
     faults = session.faults.get(host.name, [])
     if faults and not chosen.named:
         hint = f"if it is gone for good: healthv1 retire {session.environment} {chosen.member.name} --forget"
@@ -176,8 +175,7 @@ def _go_on(session: Session, progress: Progress) -> None:
 
 def _planned(session: Session, host: Host, chosen: Chosen, *, data: bool) -> Plan:
     leaving = Leaving(chosen.leaving, whole=not chosen.named, data=data)
-    session.state.current_deploy_filename = str(retirement.__file__)
-    read_deploys(session, lambda _: retirement.retire(leaving), [host])
+    read_deploys(session, str(retirement.__file__), lambda _: retirement.retire(leaving), [host])
     return replace(planner.plan(session), hosts=(host.name,))
 
 

@@ -16,6 +16,7 @@ from pyinfra.connectors.util import make_unix_command_for_host
 
 from healthv1.hosts.fact_batches import Asked, Question, alike, answers, script, shares, together
 from healthv1.hosts.line import Crowded
+from healthv1.hosts.pyinfra_patches import tell_facts
 from healthv1.hosts.signing_in import SignedIn
 
 AT_ONCE = 3  # scripts: some facts wait more than they work
@@ -47,7 +48,7 @@ class FastSSH(SignedIn):
         self._beside: FastSSH | None = None
         """A second connection to the same host."""
         self._alone = BoundedSemaphore()
-        _mark_facts(host, self)
+        tell_facts(host, self._asking)
 
     def run_shell_command(self, command: Any, *_: Any, **arguments: Any) -> Any:
         if not self._reading:
@@ -61,6 +62,15 @@ class FastSSH(SignedIn):
             self._remembered[question] = self._heard(self._run(command, arguments))
         said = self._remembered[question]
         return said if self._learned is None else self._learned.setdefault(question, said)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """While this lasts, commands come from facts."""
+        self._reading += 1
+        try:
+            yield
+        finally:
+            self._reading -= 1
 
     def run_aside(self, command: Any, **arguments: Any) -> Any:
         """Run what is neither a fact nor a write: what the host said of itself is still true afterwards."""
@@ -163,17 +173,3 @@ class FastSSH(SignedIn):
 def _understood(arguments: dict[str, Any]) -> dict[str, Any]:
     """Have programs answer in the words and with the numbers that we read, whatever the host speaks."""
     return {**arguments, "_env": {"LC_ALL": "C.UTF-8", **(arguments.get("_env") or {})}}
-
-
-def _mark_facts(host: Host, connector: FastSSH) -> None:
-    """Let the connector know whether a command comes from a fact."""
-    get_fact = host.get_fact
-
-    def reading(*args: Any, **kwargs: Any) -> Any:
-        connector._reading += 1  # noqa: SLF001
-        try:
-            return get_fact(*args, **kwargs)
-        finally:
-            connector._reading -= 1  # noqa: SLF001
-
-    host.get_fact = reading  # type: ignore[method-assign]

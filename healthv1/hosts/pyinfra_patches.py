@@ -1,23 +1,54 @@
-"""What pyinfra works out again for every operation, had for less: half of what preparing a host costs this machine."""
+"""What is replaced in pyinfra 3.10, and in its hosts. Each has a row in pyinfra_reached.py: what has to be true for it.
+
+What pyinfra works out again for every operation is had for less: half of what preparing a host costs this machine.
+"""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from copy import copy
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from inspect import Traceback
 from types import FrameType
 from typing import Any
 
-from pyinfra.api import arguments, util
 from pyinfra.api.host import Host, HostData
+from pyinfra.connectors.base import BaseConnector
+from pyinfra.connectors.ssh import SSHConnector
+
+from healthv1.hosts.pyinfra_guard import refuse_another
+from healthv1.hosts.team_files import group_data
 
 
+@cache
 def practise() -> None:
-    """Replace pyinfra's costly ways to the same answers. Harmless when done twice."""
-    vars(util).update(stack=stack, getframeinfo=whereabouts)
-    if not hasattr(arguments.all_global_arguments, "cache_info"):
-        vars(arguments).update(all_global_arguments=cache(arguments.all_global_arguments))
+    """Replace what stands in `REPLACED`, once. Raises `Refused`, with nothing replaced, when pyinfra is another."""
+    refuse_another()
+    for path, replacement in REPLACED.items():
+        module, name = path.split(":")
+        within = vars(import_module(module))
+        within[name] = replacement(within[name])
+
+
+def adopt(host: Host, over_ssh: type[BaseConnector]) -> None:
+    """Have a host whose data is merged once, and that is reached by our connector where pyinfra would by its own."""
+    host.data = MergedData(host)
+    if host.connector_cls is SSHConnector:
+        host.connector_cls = over_ssh
+
+
+def tell_facts(host: Host, reading: Callable[[], AbstractContextManager[None]]) -> None:
+    """Have each fact of a host be asked within `reading`."""
+    get_fact = host.get_fact
+
+    def told(*args: Any, **kwargs: Any) -> Any:
+        with reading():
+            return get_fact(*args, **kwargs)
+
+    host.get_fact = told  # type: ignore[method-assign]
 
 
 def stack() -> list[tuple[FrameType]]:
@@ -49,3 +80,13 @@ class MergedData(HostData):
             if key in data:
                 return copy(data[key])
         raise AttributeError(key)
+
+
+REPLACED: dict[str, Callable[[Any], Any]] = {
+    "pyinfra:is_cli": lambda _: True,  # group_data lies beside the inventory, and operations are told by their lines
+    "pyinfra.api.util:stack": lambda _: stack,
+    "pyinfra.api.util:getframeinfo": lambda _: whereabouts,
+    "pyinfra.api.arguments:all_global_arguments": cache,
+    "pyinfra_cli.inventory:_get_group_data": lambda read: partial(group_data, read),
+}
+"""By module and name: what stands there from now on, made of what did."""

@@ -53,7 +53,7 @@ def looking(host: Host, command: StringCommand, **arguments: Any) -> tuple[bool,
 
 def others(session: Session) -> list[Host]:
     """Return the environment's hosts that take no part in this session: those left out, and those with faults."""
-    return [host for host in session.state.inventory if host not in session.state.active_hosts]
+    return [host for host in session.everybody if host not in session.state.active_hosts]
 
 
 def reach(host: Host, timeout: float) -> None:

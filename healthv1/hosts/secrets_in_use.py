@@ -14,6 +14,7 @@ from deploys.component import Secret, Settings
 from deploys.environment.settings import Environment
 from healthv1.errors import Fault, Refused
 from healthv1.hosts import inventory as inventories
+from healthv1.hosts.pyinfra_patches import practise
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ def _secrets(data: dict[str, object]) -> Iterator[Secret]:
 @contextmanager
 def inventory_of(environment: str) -> Iterator[Inventory]:
     """Read the inventory and its group_data; connect to nothing. Raises `Refused` with all their faults."""
+    practise()
     ctx_state.set(State(check_for_changes=False))  # pyinfra reads inventories in the context of a state
     try:
         yield inventories.load(environment)

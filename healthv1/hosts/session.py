@@ -60,7 +60,15 @@ class Session:
     @property
     def hosts(self) -> list[Host]:
         """Return the hosts that are still whole, in the inventory's order."""
-        return [host for host in self.state.inventory if host in self.state.active_hosts]
+        return [host for host in self.everybody if host in self.state.active_hosts]
+
+    @property
+    def everybody(self) -> list[Host]:
+        """Return the environment's hosts, also those that take no part, in the inventory's order."""
+        return list(self.state.inventory)
+
+    def host(self, name: str) -> Host:
+        return self.state.inventory.get_host(name)
 
     @property
     def addresses(self) -> dict[str, str]:
@@ -151,12 +159,15 @@ def opened(
 
 def _read_site(session: Session) -> None:
     site = str(project.site_file())
-    session.state.current_deploy_filename = site
-    read(session, lambda _: exec_file(site))
+    read(session, site, lambda _: exec_file(site))
 
 
-def read(session: Session, deploys: Callable[[Host], None], hosts: Iterable[Host] | None = None) -> None:
-    """Have `deploys` say what is to be done on all hosts, or these. Nothing is done yet."""
+def read(session: Session, file: str, deploys: Callable[[Host], None], hosts: Iterable[Host] | None = None) -> None:
+    """Have `deploys` say what is to be done on all hosts, or these. Nothing is done yet.
+
+    + file: where they stand. Operations are told apart by the lines that call them, from this file's on.
+    """
+    session.state.current_deploy_filename = file
     session.state.set_stage(StateStage.Prepare)
     session.on_each(deploys, hosts)
     for host in session.hosts:

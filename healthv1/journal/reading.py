@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pyinfra.api.host import Host
-
 from deploys.facts.lock import Held
 from deploys.paths import FOLDER
 from healthv1.errors import Fault, HostError
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import aside, real
 from healthv1.hosts.session import opened
 from healthv1.journal import script

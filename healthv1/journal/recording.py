@@ -12,11 +12,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pyinfra.api.host import Host
-
 from deploys.operations.change import Change
 from deploys.paths import FOLDER
 from healthv1.errors import Fault, HostError, Refused
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import aside, real
 from healthv1.hosts.session import Session
 from healthv1.journal import chain, script

@@ -10,11 +10,11 @@ from hashlib import sha256
 from typing import TypeVar
 
 import gevent
-from pyinfra.api.host import Host
 
 from deploys.facts.lock import Lock
 from deploys.rollout import Rollout
 from healthv1.errors import Fault, HostError
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import others, reach, real
 from healthv1.hosts.session import Session, opened
 from healthv1.lock.acquire import at_once, take
@@ -105,7 +105,7 @@ def _places(session: Session, strangers: list[Host], needed: bool, note: Note) -
     unreachable = {host: fault for host, fault in at_once(real(strangers), _reached).items() if fault}
     for fault in unreachable.values():
         note(f"{fault.where} is not locked, and no part of this run: {fault.what}")
-    hosts = [host for host in real(list(session.state.inventory)) if host not in unreachable]
+    hosts = [host for host in real(session.everybody) if host not in unreachable]
     return [OnHost(host, needed=needed and host not in strangers) for host in hosts]
 
 
@@ -124,7 +124,7 @@ def _leave(hosts: list[Host]) -> None:
 
 
 def _lease(session: Session) -> int:
-    found = (host.data.get("rollout") for host in session.state.inventory)
+    found = (host.data.get("rollout") for host in session.everybody)
     return next((one for one in found if isinstance(one, Rollout)), Rollout()).lease
 
 

@@ -6,10 +6,9 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from pyinfra.api.host import Host
-
 from deploys.facts.lock import JUDGED, Held
 from deploys.paths import FOLDER
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import aside
 
 TIMEOUT = 20.0  # seconds

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyinfra.api.host import Host
-
 from healthv1.errors import Fault, HostError
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import real
 from healthv1.hosts.session import Session
 from healthv1.plan.members import forgotten, read

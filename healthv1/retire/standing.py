@@ -5,10 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from pyinfra.api.host import Host
-
 from deploys.stack import LOOPBACK, Stack
 from healthv1.errors import Fault, HostError, Refused
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import aside, real
 from healthv1.hosts.session import Session
 from healthv1.lock.acquire import at_once

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import gevent
-from pyinfra.api.command import FunctionCommand
-from pyinfra.api.host import Host
-from pyinfra.api.operation import OperationMeta
-from pyinfra.api.operations import run_host_op
 
 from deploys.operations.change import Change
 from deploys.operations.forecast import forecast_of
 from healthv1.errors import Fault, Refused
+from healthv1.hosts import operations
+from healthv1.hosts.operations import Evaluation
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import Session, faults_of
 from healthv1.plan import Plan
 from healthv1.rollout.planner import label, look_ahead
@@ -26,9 +26,12 @@ def watch(session: Session, plan: Plan) -> Made:
     made: Made = {}
     planned = {(step.host, step.component, step.operation): step.changes for step in plan.steps}
     for host in session.hosts:
-        for operation, data in session.state.ops[host].items():
+
+        def watched(operation: str, evaluate: Evaluation, host: Host = host) -> Evaluation:
             changes = planned.get((host.name, *label(session, operation)), ())
-            data.command_generator = _watched(session, host, operation, data.command_generator, changes, made)
+            return _watched(session, host, operation, evaluate, changes, made)
+
+        operations.watch(session, host, watched)
     return made
 
 
@@ -44,23 +47,22 @@ def execute(session: Session, operation: str, hosts: Sequence[Host], alike: Call
         gevent.killall(running, block=False)
         raise
     for host in hosts:
-        meta = session.state.ops[host][operation].operation_meta
-        if not meta.is_complete() or not meta.did_succeed():
-            session.fail(host, *([] if host.name in session.faults else [_failure(session, host, operation, meta)]))
+        if not operations.succeeded(session, host, operation):
+            session.fail(host, *([] if host.name in session.faults else [_failure(session, host, operation)]))
 
 
 def _run(session: Session, host: Host, operation: str, alike: Callable[[Host], Sequence[str]]) -> None:
     with session.on(host):
         try:
             look_ahead(session, host, alike)
-            run_host_op(session.state, host, operation)
+            operations.run(session, host, operation)
         except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
             session.faults.setdefault(host.name, []).extend(faults_of(host, error))
 
 
 def _watched(
-    session: Session, host: Host, operation: str, generator: Any, planned: tuple[Change, ...], made: Made
-) -> Callable[[], Iterator[Any]]:
+    session: Session, host: Host, operation: str, evaluate: Evaluation, planned: tuple[Change, ...], made: Made
+) -> Evaluation:
     """Note what the operation announces, and turn its exception into its own host's failure.
 
     What the plan did not name is not begun: then the operation fails ahead of the command that would do it.
@@ -73,14 +75,13 @@ def _watched(
         with forecast_of(host).collecting() as heard:
             try:
                 session.go_on()
-                for command in generator():
+                for command in evaluate():
                     _refuse_unplanned(host, label(session, operation), planned, heard)
                     acted = True
-                    if isinstance(command, FunctionCommand):
-                        command.function = _explained(session, host, command.function)
+                    operations.explain(command, partial(_explained, session, host))
                     yield command
             except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
-                yield FunctionCommand(_explained(session, host, _raising(error)), (), {})
+                yield operations.calling(_explained(session, host, _raising(error)))
         if acted:
             made[host, operation] = tuple(heard) or (Change("operation", label(session, operation)[1], "run"),)
 
@@ -121,9 +122,9 @@ def _raising(error: Exception) -> Callable[[], None]:
     return call
 
 
-def _failure(session: Session, host: Host, operation: str, meta: OperationMeta) -> Fault:
+def _failure(session: Session, host: Host, operation: str) -> Fault:
     component, sentence = label(session, operation)
-    lines = (meta.stderr_lines or meta.stdout_lines)[-25:] if meta.is_complete() else []
+    lines = operations.said(session, host, operation)[-25:]
     said = "\n".join(lines) or "it said nothing (the connection may be lost)"
     return Fault(
         f"{host.name}: {component}", f'"{sentence}" failed:\n{said}', "mend the cause, then: healthv1 apply ENV"

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 
 import gevent
-from pyinfra.api.host import Host
 
 from deploys.operations.claims import Claim
 from healthv1.errors import Fault
 from healthv1.hosts.connector import FastSSH
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import Session
 from healthv1.plan.finding import Finding
 from healthv1.verify import inside

@@ -7,12 +7,10 @@ import shlex
 from datetime import datetime, timezone
 from typing import Any
 
-from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.host import Host
-
 from deploys.operations.forecast import renew
 from deploys.paths import RECORD
 from healthv1.errors import HostError
+from healthv1.hosts.pyinfra_names import Host, QuoteString, StringCommand
 from healthv1.hosts.scripts import aside, real
 from healthv1.hosts.session import Session
 from healthv1.lock.acquire import at_once

@@ -6,14 +6,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
-from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.facts import FactBase
-from pyinfra.api.host import Host
-
 from deploys.facts.changed_by import ChangedBy
 from deploys.facts.marks import Marks
 from deploys.facts.record import Record
 from healthv1.errors import Fault, HostError, SecretsError
+from healthv1.hosts.pyinfra_names import FactBase, Host, QuoteString, StringCommand
 from healthv1.hosts.scripts import looking, others, reach
 from healthv1.hosts.secrets_in_use import Bound, bound
 from healthv1.hosts.session import Session, faults_of, opened
@@ -43,10 +40,10 @@ def refuse(session: Session) -> None:
 
     Hosts that were left out are asked too. Who cannot be asked says nothing.
     """
-    gone = _gone(host.data.get("secrets") for host in session.state.inventory)
+    gone = _gone(host.data.get("secrets") for host in session.everybody)
     if not gone:
         return
-    deployed_to = at_once(list(session.state.inventory), lambda host: _was_deployed(session, host))
+    deployed_to = at_once(session.everybody, lambda host: _was_deployed(session, host))
     names = [host.name for host, deployed in deployed_to.items() if deployed]
     were = "was" if len(names) == 1 else "were"
     what = f"It is missing, although {', '.join(names)} {were} deployed to: new secrets would open nothing there."

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from dataclasses import replace
 
-from pyinfra.api.host import Host
-
 from deploys.facts.marks import Marks
 from deploys.facts.record import Record
 from deploys.here import PARTS
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import real
 from healthv1.hosts.session import Session
 from healthv1.plan import Plan, members
@@ -46,7 +45,7 @@ def present(session: Session, without: Container[Host] = ()) -> list[Present]:
 
 def inventory(session: Session) -> list[Member]:
     """Return everybody that the inventory names, whether or not asked."""
-    return of(session.state.inventory)
+    return of(session.everybody)
 
 
 def of(hosts: Iterable[Host]) -> list[Member]:

@@ -8,22 +8,20 @@ from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from pyinfra.api.facts import FactBase
-from pyinfra.api.host import Host
-
 from deploys.facts.lock import Lock
 from deploys.operations.barrier import STAGE
 from deploys.operations.change import Change
 from deploys.operations.forecast import forecast_of
 from healthv1.errors import Fault, Refused
+from healthv1.hosts import operations
 from healthv1.hosts.connector import FastSSH, Unanswered
+from healthv1.hosts.operations import Evaluation
+from healthv1.hosts.pyinfra_names import FactBase, Host
 from healthv1.hosts.session import Session
 from healthv1.plan import Plan, Step
 from healthv1.workspace import provenance
 
 Besides = tuple[type[FactBase[Any]], ...]
-Evaluation = Callable[[], Iterator[Any]]
-"""What pyinfra made of an operation: until its first command it asks for facts, and changes nothing."""
 
 
 def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
@@ -36,10 +34,10 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
     def ask(host: Host) -> None:
         prefetch(host, [*(partial(_asked, host, fact) for fact in besides), *session.operations.get(host, {}).values()])
         refusals: list[Fault] = []
-        for operation in session.state.ops[host]:
+        for operation in operations.of(session, host):
             try:
                 with forecast_of(host).collecting() as changes, _learning(session, host, operation):
-                    will_change = session.state.ops[host][operation].operation_meta.will_change
+                    will_change = operations.will_change(session, host, operation)
             except Refused as refusal:  # what else is refused is told as well
                 refusals.extend(refusal.faults)
                 continue
@@ -52,7 +50,7 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
     return Plan(
         environment=session.environment,
         hosts=tuple(host.name for host in hosts),
-        considered=sum(len(session.state.ops[host]) for host in hosts),
+        considered=sum(len(operations.of(session, host)) for host in hosts),
         steps=tuple(
             Step(host.name, stage, *label(session, operation), heard[host, operation])
             for host in hosts
@@ -141,8 +139,8 @@ def staged(session: Session) -> list[tuple[str, str]]:
 
     A host with a fault may have stopped short of a stage's end.
     """
-    theirs = {operation for host in session.hosts for operation in session.state.ops[host]}
-    order = [operation for operation in session.state.get_op_order() if operation in theirs]
+    theirs = {operation for host in session.hosts for operation in operations.of(session, host)}
+    order = [operation for operation in operations.in_order(session) if operation in theirs]
     return list(zip(_stages(session, order), order, strict=True))
 
 
@@ -153,6 +151,5 @@ def _stages(session: Session, order: list[str]) -> list[str]:
 
 def label(session: Session, operation: str) -> tuple[str, str]:
     """Return the component and the sentence of an operation."""
-    name = min(session.state.op_meta[operation].names)
-    component, _, sentence = name.rpartition(" | ")
+    component, _, sentence = operations.name(session, operation).rpartition(" | ")
     return component, sentence

@@ -8,12 +8,11 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from pyinfra.api.host import Host
-
 from deploys.component import Settings
 from deploys.rollout import Rollout
 from healthv1.errors import Fault, Refused
 from healthv1.hosts.known_names import OWN
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.secrets_in_use import inventory_of
 from healthv1.hosts.session import Session
 from healthv1.plan import Plan
@@ -36,7 +35,7 @@ def _digests_of(environment: str) -> Digests:
 
 
 def digests(session: Session) -> Digests:
-    return _digests(next(iter(session.state.inventory)), session.environment)
+    return _digests(session.everybody[0], session.environment)
 
 
 def trusted(path: Path, limit: tuple[str, ...]) -> Saved:

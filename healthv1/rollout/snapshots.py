@@ -1,21 +1,16 @@
-"""What each operation of a session heard from its host and is to bring about, as digests.
-
-The arguments are taken from what pyinfra 3.10 closes over: they are complete also where nothing is to be changed, which
-the commands are not.
-"""
+"""What each operation of a session heard from its host and is to bring about, as digests."""
 
 from __future__ import annotations
 
-import inspect
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pyinfra.api.host import Host
-from pyinfra.connectors.util import CommandOutput
-
 from healthv1.errors import Fault, Refused
+from healthv1.hosts import operations
+from healthv1.hosts.operations import Evaluation
+from healthv1.hosts.pyinfra_names import CommandOutput, Host
 from healthv1.hosts.session import Session
 from healthv1.plan.digests import Digests, Formless, refuse_formless
 from healthv1.plan.snapshot import Look, moved
@@ -58,7 +53,7 @@ def refuse_formless_arguments(session: Session) -> None:
     )
 
 
-def _formless(where: str, operation: str, evaluate: Callable[[], Any]) -> Iterator[Fault]:
+def _formless(where: str, operation: str, evaluate: Evaluation) -> Iterator[Fault]:
     try:
         refuse_formless(_arguments(evaluate))
     except Formless as error:
@@ -88,9 +83,9 @@ def _lasting(output: CommandOutput) -> list[str]:
     return [line for line in output.stdout_lines if not line.startswith("now=")]
 
 
-def _arguments(evaluate: Callable[[], Any]) -> dict[str, Any]:
-    closed = inspect.getclosurevars(evaluate).nonlocals
-    return {name: value for name, value in closed["kwargs"].items() if name not in NAMED_OTHERWISE | OF_THE_HOST}
+def _arguments(evaluate: Evaluation) -> dict[str, Any]:
+    given = operations.arguments(evaluate)
+    return {name: value for name, value in given.items() if name not in NAMED_OTHERWISE | OF_THE_HOST}
 
 
 def _target(arguments: dict[str, Any]) -> str:

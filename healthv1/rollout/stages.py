@@ -12,12 +12,11 @@ from functools import partial
 from itertools import groupby, takewhile
 from typing import TypeVar
 
-from pyinfra.api.host import Host
-from pyinfra.api.state import StateStage
-
 from deploys.operations.claims import Claim, claimed
 from deploys.rollout import Rollout
 from healthv1.errors import Refused
+from healthv1.hosts import operations as prepared
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import Session
 from healthv1.plan import Plan, Step
 from healthv1.plan.outcome import Outcome, Standing
@@ -105,9 +104,7 @@ class _Run:
         return bool(self._session.faults) or self._stopping()
 
     def go(self) -> None:
-        state = self._session.state
-        state.set_stage(StateStage.Execute)
-        state.is_executing = True
+        prepared.begin(self._session)
         for stage, operations in self._stages.items():
             busy = [host for host in self._hosts if (host.name, stage) in self._due]
             self._report.stage_begun(stage, {host.name: len(self._of(host, operations)) for host in busy})
@@ -118,7 +115,7 @@ class _Run:
             self._report.stage_ended(stage)
 
     def _of(self, host: Host, operations: Sequence[str]) -> list[str]:
-        return [operation for operation in operations if operation in self._session.state.ops[host]]
+        return [operation for operation in operations if operation in prepared.of(self._session, host)]
 
     def _batch(self, stage: str, operations: Sequence[str], hosts: Sequence[Host]) -> None:
         for host in hosts:
@@ -128,7 +125,7 @@ class _Run:
         for operation in operations:
             if self._halted:
                 return
-            self._operation(stage, operation, [host for host in hosts if operation in self._session.state.ops[host]])
+            self._operation(stage, operation, [host for host in hosts if self._of(host, [operation])])
         if not self._halted:
             self._gate(stage, hosts)
 
@@ -150,7 +147,8 @@ class _Run:
         return later[: len(unchanged) + 1]
 
     def _whole(self, hosts: Sequence[Host]) -> list[Host]:
-        return [host for host in hosts if host in self._session.state.active_hosts]
+        whole = self._session.hosts
+        return [host for host in hosts if host in whole]
 
     def _gate(self, stage: str, hosts: Sequence[Host]) -> None:
         due = {host: found for host in hosts if (found := list(self._claims(stage, host)))}
@@ -180,12 +178,9 @@ class _Run:
         steps, unfinished = [], []
         for stage, operations in self._stages.items():
             for operation in operations:
-                for host in self._hosts:
-                    if operation not in self._session.state.ops[host]:
-                        continue
-                    meta = self._session.state.ops[host][operation].operation_meta
+                for host in (host for host in self._hosts if self._of(host, [operation])):
                     names = label(self._session, operation)
-                    if not meta.is_complete() or not meta.did_succeed():
+                    if not prepared.succeeded(self._session, host, operation):
                         unfinished.append(f"{host.name}: {', '.join(names)}")
                     elif (host, operation) in self._made:
                         steps.append(Step(host.name, stage, *names, self._made[host, operation]))

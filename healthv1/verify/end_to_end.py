@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import shlex
 
-from pyinfra.api.host import Host
-
 from deploys.stack import Stack
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import Session, run
 from healthv1.plan.finding import Finding
 from healthv1.verify.canary import Canary, UnexpectedError, outcomes, query

@@ -6,12 +6,11 @@ import math
 
 import gevent
 from gevent.pool import Pool
-from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.host import Host
 
 from deploys.component import Check
 from deploys.operations.claims import claims_of
 from healthv1.hosts.connector import FastSSH
+from healthv1.hosts.pyinfra_names import Host, QuoteString, StringCommand
 from healthv1.hosts.scripts import looking
 from healthv1.hosts.session import Session
 from healthv1.hosts.signing_in import credential_for

@@ -11,7 +11,6 @@ from functools import partial
 from http.client import HTTPException
 
 import gevent
-from pyinfra.api.host import Host
 
 from deploys.facts.marks import Marks
 from deploys.facts.nginx import NginxState
@@ -19,6 +18,7 @@ from deploys.nginx.places import claiming
 from deploys.sites import OURS
 from deploys.stack import Stack
 from healthv1.hosts.connector import FastSSH
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import Session, run
 from healthv1.plan.finding import Finding
 from healthv1.verify.visitor import Visitor

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pyinfra.api.command import QuoteString, StringCommand
-from pyinfra.api.host import Host
-
 from deploys import here
 from deploys.environment.settings import Environment
 from deploys.environment.variables import owner_variables, variables
 from deploys.stack import Stack
 from healthv1.commands.secrets import doctor
 from healthv1.hints import named
+from healthv1.hosts.pyinfra_names import Host, QuoteString, StringCommand
 from healthv1.hosts.session import Session, opened
 from healthv1.plan.finding import Finding
 from healthv1.rollout.losses import whole

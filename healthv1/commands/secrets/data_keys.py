@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pyinfra.api.host import Host
-
 from deploys import here
 from deploys.api.commands import renew_data_keys
 from deploys.stack import Stack
 from healthv1.errors import Fault, HostError
+from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import Session, run
 
 NAME = "data_keys"

@@ -153,7 +153,7 @@ class Hosts:
             state.set_stage(StateStage.Connect)
             session.on_each(lambda host: host.connect(show_errors=False, raise_exceptions=True))
             if read_site:
-                sessions.read(session, lambda _: self.body(self[ctx_host.get().name]))
+                sessions.read(session, "", lambda _: self.body(self[ctx_host.get().name]))
             yield session
         finally:
             for context, outer in before:

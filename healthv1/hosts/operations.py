@@ -1,0 +1,86 @@
+"""The operations that hosts were prepared with. pyinfra 3.10 keeps them by host, under a hash that hosts share."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, KeysView
+from typing import Any
+
+from pyinfra.api.command import FunctionCommand
+from pyinfra.api.host import Host
+from pyinfra.api.operations import run_host_op
+from pyinfra.api.state import StateStage
+
+from healthv1.hosts.session import Session
+
+Evaluation = Callable[[], Iterator[Any]]
+"""What pyinfra made of an operation: until its first command it asks for facts, and changes nothing."""
+
+
+def of(session: Session, host: Host) -> KeysView[str]:
+    """Return those of one host, as they were read."""
+    return session.state.ops[host].keys()
+
+
+def in_order(session: Session) -> list[str]:
+    """Return those of all hosts, in the order in which they run."""
+    return list(session.state.get_op_order())
+
+
+def name(session: Session, operation: str) -> str:
+    """Return what it is called: its deploy and its sentence, a bar between them."""
+    return min(session.state.op_meta[operation].names)
+
+
+def will_change(session: Session, host: Host, operation: str) -> bool:
+    """Evaluate it for the first time, as far as its first command."""
+    return bool(session.state.ops[host][operation].operation_meta.will_change)
+
+
+def arguments(evaluate: Evaluation) -> dict[str, Any]:
+    """Return what it was given by name.
+
+    It is taken from what pyinfra closes over: that is complete also where nothing is to be changed, which the commands
+    are not.
+    """
+    given: dict[str, Any] = inspect.getclosurevars(evaluate).nonlocals["kwargs"]
+    return given
+
+
+def watch(session: Session, host: Host, watched: Callable[[str, Evaluation], Evaluation]) -> None:
+    """Have each of a host's operations be what `watched` makes of it: pyinfra runs that instead."""
+    for operation, data in session.state.ops[host].items():
+        data.command_generator = watched(operation, data.command_generator)
+
+
+def begin(session: Session) -> None:
+    """From now on operations run."""
+    session.state.set_stage(StateStage.Execute)
+    session.state.is_executing = True
+
+
+def run(session: Session, host: Host, operation: str) -> None:
+    run_host_op(session.state, host, operation)
+
+
+def succeeded(session: Session, host: Host, operation: str) -> bool:
+    """Whether it ran, to its end."""
+    meta = session.state.ops[host][operation].operation_meta
+    return bool(meta.is_complete() and meta.did_succeed())
+
+
+def said(session: Session, host: Host, operation: str) -> list[str]:
+    """Return what the host said to it. Of one that did not come to its end nothing is known."""
+    meta = session.state.ops[host][operation].operation_meta
+    return (meta.stderr_lines or meta.stdout_lines) if meta.is_complete() else []
+
+
+def calling(function: Callable[[], None]) -> FunctionCommand:
+    """Return the command that calls a function of ours."""
+    return FunctionCommand(function, (), {})
+
+
+def explain(command: Any, explained: Callable[[Callable[..., None]], Callable[..., None]]) -> None:
+    """Have a command that calls a function call what `explained` makes of it."""
+    if isinstance(command, FunctionCommand):
+        command.function = explained(command.function)

@@ -1,0 +1,36 @@
+"""Another pyinfra than the one that all of this was read from is refused before anything is replaced in it."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+
+from healthv1.errors import Fault, Refused
+from healthv1.hosts.pyinfra_reached import WRITTEN_FOR, assumptions
+
+
+def refuse_another(also: Iterable[str] = ()) -> None:
+    """Raise `Refused`, naming all that is otherwise, unless each assumption holds of the pyinfra that is installed.
+
+    + also: what else is known to be otherwise.
+    """
+    broken = [*(text for one in assumptions() if (text := one.broken())), *also]
+    if broken:
+        what = f"{_installed()} is installed; healthv1 was written for pyinfra {WRITTEN_FOR}"
+        raise Refused(Fault("pyinfra", f"{what} ({'; '.join(dict.fromkeys(broken))}).", _hint()))
+
+
+def _installed() -> str:
+    try:
+        return metadata.version("pyinfra")
+    except metadata.PackageNotFoundError:
+        return "nothing"
+
+
+def _hint() -> str:
+    altered = _installed().startswith(f"{WRITTEN_FOR}.")
+    anew = ("--force-reinstall", "--no-deps") if altered else ()
+    command = (sys.executable, "-m", "pip", "install", *anew, f"pyinfra=={WRITTEN_FOR}.*")
+    return f"install that one: {shlex.join(command)}"
