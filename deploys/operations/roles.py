@@ -10,13 +10,13 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys import scram
 from deploys.cluster import Cluster
 from deploys.component import Secret
+from deploys.credentials import scram
+from deploys.credentials.logins import Login, accepted, logins, names
 from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.faults import Fault, Refused
-from deploys.logins import Login, accepted, logins, names
 from deploys.operations.change import Change, Commands, announce, foresee, promised
 
 PLAIN = {

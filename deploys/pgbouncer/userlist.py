@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from deploys.credentials.logins import Login
 from deploys.faults import Fault, Refused
-from deploys.logins import Login
 
 
 def userlist(logins: Iterable[Login]) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from deploys.component import Check
-from deploys.hardening import undumped
 from deploys.packaged import REDIS
-from deploys.recovery import comes_back
+from deploys.recovery import comes_back, undumped
 from deploys.redis.users import PROBE_KEY
 from deploys.redis_server import ACCEPTED, LOGIN, RedisServer
 from deploys.stack import Stack

@@ -9,7 +9,7 @@ from pyinfra.api.host import Host
 
 from deploys.facts.marks import Marks
 from deploys.facts.record import Record
-from deploys.here import PARTS
+from deploys.this_host import PARTS
 from healthv1.hosts.scripts import real
 from healthv1.hosts.session import Session
 from healthv1.plan import Plan, members

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deploys.component import template
+from deploys.credentials.logins import Login
 from deploys.faults import Refused
-from deploys.logins import Login
 from deploys.pgbouncer import commands
 from deploys.pgbouncer.commands import query, serving
 from deploys.pgbouncer.settings import PREPARES, Pgbouncer

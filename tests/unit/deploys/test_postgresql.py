@@ -4,9 +4,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from deploys import scram
 from deploys.cluster import Cluster
 from deploys.component import template
+from deploys.credentials import scram
 from deploys.facts.cluster import answered
 from deploys.facts.role import RoleState
 from deploys.faults import Refused

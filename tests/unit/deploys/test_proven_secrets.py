@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from deploys import scram
 from deploys.cluster import Cluster
-from deploys.master_key import fingerprint
+from deploys.credentials import scram
+from deploys.credentials.master_key import fingerprint
 from deploys.operations.master_key import opens_what_is_stored
 from deploys.operations.roles import PLAIN, members, only_logins, role
 from deploys.secret import Secret, Version

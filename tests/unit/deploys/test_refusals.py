@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from deploys.cluster import Cluster
+from deploys.credentials.master_key import fingerprint
 from deploys.facts.account import AccountState
 from deploys.facts.beside import InTheWay
 from deploys.facts.cluster import Answer
@@ -19,7 +20,6 @@ from deploys.facts.role import RoleState
 from deploys.faults import Refused
 from deploys.foreign import Foreign
 from deploys.marks import OURS
-from deploys.master_key import fingerprint
 from deploys.operations import foreign
 from deploys.operations.accounts import account
 from deploys.operations.beside import claimed
