@@ -9,8 +9,7 @@ from healthv1_api.auth.guesses import Guesses, TooManyError
 from healthv1_api.auth.passwords import Passwords
 from healthv1_api.auth.statements import FIND_USER
 from healthv1_api.auth.tokens import NotIdentified
-from healthv1_api.database.asking import asking
-from healthv1_api.database.pool import Pool
+from healthv1_api.database.pool import Pool, asking
 
 WRONG = "The username or the password is wrong."
 
