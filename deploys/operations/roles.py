@@ -13,7 +13,7 @@ from pyinfra.context import host
 from deploys.cluster import Cluster
 from deploys.component import Secret
 from deploys.credentials import scram
-from deploys.credentials.logins import Login, accepted, logins, names
+from deploys.credentials.logins import DatabaseLogin, accepted, logins, names
 from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.faults import Fault, Refused
@@ -72,7 +72,7 @@ def role(cluster: Cluster, role: str, password: Secret, unseen: str = "") -> Com
     found = _found(cluster, (role,))
     if found is None:
         return
-    mended = list(_mended(Login(role, password.reveal()), found.get(role), []))
+    mended = list(_mended(DatabaseLogin(role, password.reveal()), found.get(role), []))
     if not mended:
         host.noop(f"{role} is as it should be")
     for change, statements in mended:
@@ -175,7 +175,7 @@ def _unseen(cluster: Cluster) -> str:
     return f"{cluster.unit} is not seen into"
 
 
-def _mended(login: Login, found: dict[str, Any] | None, member_of: list[str]) -> Iterator[tuple[Change, str]]:
+def _mended(login: DatabaseLogin, found: dict[str, Any] | None, member_of: list[str]) -> Iterator[tuple[Change, str]]:
     """Yield what makes the role log in so, unless it does."""
     same = found is not None and _has_password(found, login.password)
     wanted = {"login": True, **PLAIN, "member of": member_of}

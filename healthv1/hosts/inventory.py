@@ -25,7 +25,7 @@ from healthv1.hosts.connector import FastSSH
 from healthv1.hosts.forms import formless_settings
 from healthv1.hosts.known_names import unknown_names
 from healthv1.hosts.pyinfra_patches import MergedData
-from healthv1.secrets.backend import Kept
+from healthv1.secrets.backend import Backend
 from healthv1.workspace import project
 
 
@@ -54,7 +54,7 @@ def load(environment: str, strangers: Iterable[Stranger] = ()) -> Inventory:
     for host in inventory:
         host.data = MergedData(host)
         backend = host.data.get("secrets")
-        if isinstance(backend, Kept):
+        if isinstance(backend, Backend):
             backend.environment = environment
         if host.connector_cls.__name__ == "SSHConnector":
             host.connector_cls = FastSSH

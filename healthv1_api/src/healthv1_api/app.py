@@ -18,7 +18,7 @@ from healthv1_api.auth.changing import routes as password_routes
 from healthv1_api.auth.families import Families
 from healthv1_api.auth.gate import Gate
 from healthv1_api.auth.guesses import Guesses
-from healthv1_api.auth.logins import Logins
+from healthv1_api.auth.logins import PasswordLogins
 from healthv1_api.auth.passwords import Passwords
 from healthv1_api.auth.resetting import routes as reset_routes
 from healthv1_api.auth.routes import routes as auth_routes
@@ -96,7 +96,7 @@ def _of_version_1(
     return (
         # What is asked most is looked for first.
         patient_routes(pool, gate, keys),
-        auth_routes(gate, Logins(pool, passwords, guesses, metrics.logins), tokens, sessions, families),
+        auth_routes(gate, PasswordLogins(pool, passwords, guesses, metrics.logins), tokens, sessions, families),
         password_routes(pool, gate, passwords, families, guesses),
         reset_routes(pool, passwords, families, guesses),
         user_routes(pool, gate, passwords, families),

@@ -14,7 +14,7 @@ from healthv1_api.database.pool import Pool, asking
 WRONG = "The username or the password is wrong."
 
 
-class Logins:
+class PasswordLogins:
     def __init__(self, pool: Pool, passwords: Passwords, guesses: Guesses, count: Counter) -> None:
         self._pool, self._passwords, self._guesses, self._count = pool, passwords, guesses, count
 

@@ -21,7 +21,6 @@ CONNECTION: dict[str, Any] = {
     "connect_timeout": 3,
     "prepare_threshold": None,
 }
-
 PATIENCE = 5.0  # seconds for all statements of one use; as long again for a connection of the pool
 
 
