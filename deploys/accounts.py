@@ -17,7 +17,7 @@ _OUT = "set stack.user to a name that is free"
 
 
 @dataclass(frozen=True)
-class Stranger:
+class FoundAccount:
     """An account, and the group of its name, as far as they tell of their owner."""
 
     uid: str = ""
@@ -30,7 +30,7 @@ class Stranger:
 
 
 @dataclass(frozen=True)
-class Place:
+class HomePlace:
     """What lies where the home is to be."""
 
     ours: bool = False
@@ -41,12 +41,12 @@ class Place:
     """A few of the files in it that we never wrote."""
 
 
-def is_ours(account: str, home: str, marked: str, found: Stranger, place: Place) -> bool:
+def is_ours(account: str, home: str, marked: str, found: FoundAccount, place: HomePlace) -> bool:
     """Whether the account is: a mark says so, or it lives where our releases are."""
     return marked == account or (found.home == home and place.ours)
 
 
-def of_account(account: str, home: str, login: str, found: Stranger, *, ours: bool) -> Iterator[Foreign]:
+def of_account(account: str, home: str, login: str, found: FoundAccount, *, ours: bool) -> Iterator[Foreign]:
     """Yield why we must not have the account `account`.
 
     + login: whom we log in as.
@@ -63,7 +63,7 @@ def of_account(account: str, home: str, login: str, found: Stranger, *, ours: bo
         yield Foreign(f"group {account}", what, follows, _OUT)
 
 
-def _foreign_account(account: str, home: str, found: Stranger) -> Iterator[Foreign]:
+def _foreign_account(account: str, home: str, found: FoundAccount) -> Iterator[Foreign]:
     away = found.home != home
     reasons = [told for trait, told in _TRAITS.items() if trait in found.traits and (away or trait != "files")]
     reasons += [f"its home is {found.home}"] * away
@@ -73,7 +73,7 @@ def _foreign_account(account: str, home: str, found: Stranger) -> Iterator[Forei
         yield Foreign(f"account {account}", what, follows, _OUT)
 
 
-def of_home(home: str, place: Place, *, marked: bool) -> Iterator[Foreign]:
+def of_home(home: str, place: HomePlace, *, marked: bool) -> Iterator[Foreign]:
     """Yield why we must not have the directory `home`."""
     if place.ours or marked or not (place.kind or place.holds):
         return

@@ -1,4 +1,7 @@
-"""A unit whose process is gone is started again by systemd, however often that happens; one that was stopped is not."""
+"""When a unit's process is gone, systemd starts it again, however often that happens; no disk keeps its memory.
+
+A unit that was stopped stays so.
+"""
 
 from __future__ import annotations
 
@@ -25,4 +28,14 @@ def comes_back(name: str, unit: str) -> Check:
         f'told=$({shown}) && case "$told" in *Restart=on-failure* | *Restart=always*) ;; *) false;; esac'
         ' && case "$told" in *StartLimitIntervalUSec=0*) ;; *) false;; esac',
         f"run apply; read: systemctl cat {unit}",
+    )
+
+
+def undumped(name: str, unit: str) -> Check:
+    """Claim that a crash of the unit writes none of its memory to a disk."""
+    limits = f"/proc/$(systemctl show -p MainPID --value {unit})/limits"
+    return Check(
+        f"{name} leaves no core dump",
+        f"test \"$(awk '/^Max core file size/ {{print $5, $6}}' {limits})\" = '0 0'",
+        f"run: healthv1 apply ENV; read: systemctl show -p LimitCORE {unit}",
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from deploys import here
+from deploys import this_host
 from deploys.certbot.commands import ACCOUNT, HOOK, WRAPPER
 from deploys.certbot.deploy import DROP_IN, KNOWN
 from deploys.cluster import Cluster
@@ -51,7 +51,7 @@ class Leaving:
 
 
 def retire(leaving: Leaving) -> None:
-    stack, marks = here.settings(Stack), host.get_fact(Marks)
+    stack, marks = this_host.settings(Stack), host.get_fact(Marks)
     if "edge" in leaving.parts:
         leave_edge(stack=stack, marks=marks)
     if "api" in leaving.parts:
@@ -63,7 +63,7 @@ def retire(leaving: Leaving) -> None:
             leave_database(cluster=cluster, data=leaving.data)
     if leaving.whole:
         if "firewall" in marks:  # nobody but SSH is let in, and nothing else of it changes
-            alone = here.settings(Ufw).model_copy(update={"extra": ()})
+            alone = this_host.settings(Ufw).model_copy(update={"extra": ()})
             deploy_ufw(settings=alone, stack=stack, topology=Topology(LOOPBACK, LOOPBACK, (), (), ()), parts=())
         leave_alone()
     barrier("retirement")

@@ -6,7 +6,7 @@ One explicit line per component: pyinfra tells operations apart by the lines tha
 
 from __future__ import annotations
 
-from deploys import here
+from deploys import this_host
 from deploys.api.deploy import deploy_api, rewrap_data_keys
 from deploys.api.settings import Api
 from deploys.certbot.deploy import deploy_certbot
@@ -35,76 +35,76 @@ from deploys.ufw.settings import Ufw
 from deploys.user.deploy import deploy_user
 from deploys.user.settings import User
 
-stack = here.settings(Stack)
-topology = here.topology()
-environment = here.settings(Environment)
-reading = here.chosen(Reading)
+stack = this_host.settings(Stack)
+topology = this_host.topology()
+environment = this_host.settings(Environment)
+reading = this_host.chosen(Reading)
 
 # Every host.
 deploy_preflight(
-    settings=here.settings(Preflight),
+    settings=this_host.settings(Preflight),
     stack=stack,
     topology=topology,
-    parts=here.parts(),
-    status_port=here.settings(Nginx).status_port,
-    backend=here.backend() if here.is_first("all") else None,
-    secrets=here.needed(stack, environment, here.settings(Rollout), reading),
+    parts=this_host.parts(),
+    status_port=this_host.settings(Nginx).status_port,
+    backend=this_host.backend() if this_host.is_first("all") else None,
+    secrets=this_host.needed(stack, environment, this_host.settings(Rollout), reading),
     require_escrow=environment.require_escrow,
 )
 deploy_ufw(
-    settings=here.settings(Ufw),
+    settings=this_host.settings(Ufw),
     stack=stack,
     topology=topology,
-    parts=here.parts(),
+    parts=this_host.parts(),
     vault=reading.vault_addresses if reading else (),
-    bounds=here.settings(Nginx).bounds,
+    bounds=this_host.settings(Nginx).bounds,
 )
 deploy_fail2ban(
-    settings=here.settings(Fail2ban),
+    settings=this_host.settings(Fail2ban),
     topology=topology,
-    parts=here.parts(),
-    clinics=here.settings(Nginx).clinics,
+    parts=this_host.parts(),
+    clinics=this_host.settings(Nginx).clinics,
 )
-deploy_sshd(settings=here.settings(Sshd))
+deploy_sshd(settings=this_host.settings(Sshd))
 barrier("base")
 
 # Where the data lives.
-if here.plays("database"):
+if this_host.plays("database"):
     deploy_postgresql(
-        settings=here.settings(Postgresql),
+        settings=this_host.settings(Postgresql),
         stack=stack,
         topology=topology,
         master_key=environment.master_key,
         reading=reading,
     )
-    deploy_redis(settings=here.settings(Redis), stack=stack, topology=topology)
+    deploy_redis(settings=this_host.settings(Redis), stack=stack, topology=topology)
 barrier("data")
 
 # What works on it.
-if here.plays("api"):
-    deploy_user(settings=here.settings(User), stack=stack)
+if this_host.plays("api"):
+    deploy_user(settings=this_host.settings(User), stack=stack)
     deploy_environment(settings=environment, stack=stack, topology=topology)
-    deploy_pgbouncer(settings=here.settings(Pgbouncer), stack=stack, topology=topology)
+    deploy_pgbouncer(settings=this_host.settings(Pgbouncer), stack=stack, topology=topology)
     deploy_api(
-        settings=here.settings(Api),
+        settings=this_host.settings(Api),
         stack=stack,
         topology=topology,
-        first=here.is_first("api"),
-        cluster=cluster_here(stack) if here.plays("database") else None,
+        first=this_host.is_first("api"),
+        cluster=cluster_here(stack) if this_host.plays("database") else None,
     )
 barrier("application")
 
 # What nobody uses any more, and what reads what there is: every API host has moved on by now.
-if here.is_first("api"):
-    rewrap_data_keys(settings=here.settings(Api), stack=stack, master_key=environment.master_key)
-if here.plays("database"):
+if this_host.is_first("api"):
+    rewrap_data_keys(settings=this_host.settings(Api), stack=stack, master_key=environment.master_key)
+if this_host.plays("database"):
     retire_logins(stack=stack)
     deploy_reading(reading=reading, stack=stack)
 
 # What the world sees.
-if here.plays("edge"):
+if this_host.plays("edge"):
     deploy_nginx(
-        settings=here.settings(Nginx), stack=stack, topology=topology, origins=environment.cors_allowed_origins
+        settings=this_host.settings(Nginx), stack=stack, topology=topology, origins=environment.cors_allowed_origins
     )
-    deploy_certbot(settings=here.settings(Certbot), stack=stack)
+    deploy_certbot(settings=this_host.settings(Certbot), stack=stack)
 barrier("edge")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from deploys.api.commands import prepared, ready
 from deploys.component import Check
-from deploys.hardening import undumped
-from deploys.recovery import comes_back
+from deploys.recovery import comes_back, undumped
 from deploys.stack import Stack, Topology
 
 EXPOSURE = 20

@@ -10,11 +10,11 @@ from deploys.api.commands import nothing_due, nothing_to_rewrap, prepare, ready,
 from deploys.api.settings import PACKAGES, PYTHON, Api
 from deploys.cluster import Cluster
 from deploys.component import Secret, template
+from deploys.credentials.master_key import fingerprints
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
 from deploys.facts.master_key import ToldMasters
 from deploys.facts.release import COMPLETE
-from deploys.master_key import fingerprints
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import directory, file, link

@@ -9,9 +9,9 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from deploys.credentials.logins import logins
 from deploys.environment.settings import Environment
 from deploys.faults import Fault, Refused
-from deploys.logins import logins
 from deploys.secret import Secret
 from deploys.stack import LOOPBACK, Stack, Topology
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-from deploys.accounts import Place, Stranger
+from deploys.accounts import FoundAccount, HomePlace
 from deploys.facts.release import COMPLETE
 
 _STATE = (
@@ -60,17 +60,17 @@ class AccountState(FactBase[Account | None]):
         return Account(home, shell, group, frozenset(groups.split()), lock == "locked")
 
 
-class AccountOwner(FactBase[Stranger]):
+class AccountOwner(FactBase[FoundAccount]):
     """What of an account, and of the group of its name, tells that somebody has it."""
 
-    default = Stranger
+    default = FoundAccount
 
     def command(self, account: str) -> StringCommand:
         return _quiet(_STRANGER, account)
 
-    def process(self, output: list[str]) -> Stranger:
+    def process(self, output: list[str]) -> FoundAccount:
         said = dict(line.partition("=")[::2] for line in output)
-        return Stranger(
+        return FoundAccount(
             uid=said.get("uid", ""),
             home=said.get("home", ""),
             members=said["members"].split() if "members" in said else None,
@@ -78,17 +78,17 @@ class AccountOwner(FactBase[Stranger]):
         )
 
 
-class PlaceOwner(FactBase[Place]):
+class PlaceOwner(FactBase[HomePlace]):
     """What of a home tells that it is ours, or somebody else's."""
 
-    default = Place
+    default = HomePlace
 
     def command(self, home: str) -> StringCommand:
         return _quiet(_PLACE, home)
 
-    def process(self, output: list[str]) -> Place:
+    def process(self, output: list[str]) -> HomePlace:
         kind = next((line[5:] for line in output if line.startswith("kind=")), "")
-        return Place("ours" in output, kind, tuple(line[6:] for line in output if line.startswith("holds=")))
+        return HomePlace("ours" in output, kind, tuple(line[6:] for line in output if line.startswith("holds=")))
 
 
 class LoginName(FactBase[str]):

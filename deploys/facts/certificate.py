@@ -29,7 +29,7 @@ echo "served_first=$(timeout 5 openssl s_client -connect 127.0.0.1:443 -serverna
 
 
 @dataclass(frozen=True)
-class Certificate:
+class HostCertificate:
     whole: bool = False
     """Certbot has it, with its key and the configuration of its renewal. The rest says nothing if not."""
     server: str = ""
@@ -49,23 +49,23 @@ class Certificate:
     """Something answers on port 443, with another certificate than the file's."""
 
 
-class CertificateState(FactBase[Certificate]):
-    """A `Certificate`; the default on a host where nothing is installed."""
+class CertificateState(FactBase[HostCertificate]):
+    """A `HostCertificate`; the default on a host where nothing is installed."""
 
-    default = Certificate
+    default = HostCertificate
 
     def command(self, lineage: str, domain: str, file: str) -> str:
         given = {"name": lineage, "domain": domain, "file": file}
         told = " ".join(f"{name}={shlex.quote(value)}" for name, value in given.items())
         return f"{told}\n({_STATE}) 2>/dev/null || true"
 
-    def process(self, output: list[str]) -> Certificate:
+    def process(self, output: list[str]) -> HostCertificate:
         pairs = [line.split("=", 1) for line in output if "=" in line]
         found = dict(pairs)
         webroots = (value.partition(" ") for name, value in pairs if name == "webroot")
         begins, ends, now = (int(found.get(key) or 0) for key in ("begins", "ends", "now"))
         served = found.get("served_first", "")
-        return Certificate(
+        return HostCertificate(
             whole="kept" in found,
             server=found.get("server", ""),
             authenticator=found.get("authenticator", ""),

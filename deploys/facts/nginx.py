@@ -39,7 +39,7 @@ said=$(nginx -t 2>&1) || echo "refuses=$(printf '%s\\n' "$said" | sed -n 's/.*\\
 
 
 @dataclass(frozen=True)
-class Nginx:
+class NginxOnHost:
     theirs: tuple[str, ...] = ()
     """The files that are its owner's; none where it is vacant, or ours."""
     version: tuple[int, ...] = ()
@@ -53,19 +53,19 @@ class Nginx:
     served: Served = field(default_factory=Served)
 
 
-class NginxState(FactBase[Nginx]):
-    """A `Nginx`; the default on a host that has none."""
+class NginxState(FactBase[NginxOnHost]):
+    """A `NginxOnHost`; the default on a host that has none."""
 
-    default = Nginx
+    default = NginxOnHost
 
     def command(self) -> str:
         return f"({_STATE}) 2>/dev/null || true"
 
-    def process(self, output: list[str]) -> Nginx:
+    def process(self, output: list[str]) -> NginxOnHost:
         lines = [line for line in output if line.partition("\t")[0] in {"file", "{", "}", "d"}]
         pairs = [line.split("=", 1) for line in output if line not in lines and "=" in line]
         told = dict(pairs)
-        return Nginx(
+        return NginxOnHost(
             theirs=tuple(value for name, value in pairs if name == "theirs"),
             version=tuple(int(part) for part in told.get("version", "").split(".") if part),
             active=told.get("active", ""),

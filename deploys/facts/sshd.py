@@ -25,7 +25,7 @@ done"""
 
 
 @dataclass(frozen=True)
-class Sshd:
+class SshdOnHost:
     includes: bool = True
     """It reads /etc/ssh/sshd_config.d, for all accounts. So it is where nothing is there to say otherwise."""
     penalties: tuple[str, ...] = ()
@@ -34,15 +34,15 @@ class Sshd:
     """systemd listens in its place."""
 
 
-class SshdFiles(FactBase[Sshd]):
-    default = Sshd
+class SshdFiles(FactBase[SshdOnHost]):
+    default = SshdOnHost
 
     def command(self) -> str:
         return f"({_SAYS}) 2>/dev/null || true"
 
-    def process(self, output: list[str]) -> Sshd:
+    def process(self, output: list[str]) -> SshdOnHost:
         prefix = "penalties="
-        return Sshd(
+        return SshdOnHost(
             includes="not included" not in output,
             penalties=tuple(line.removeprefix(prefix) for line in output if line.startswith(prefix)),
             socket="socket" in output,

@@ -27,7 +27,7 @@ EFFECT = "its owner's sites go on: nobody is interrupted"
 
 
 @operation()
-def can_stand_beside(place: places.Place, names: tuple[str, ...]) -> Commands:
+def can_stand_beside(place: places.SitePlace, names: tuple[str, ...]) -> Commands:
     """Refuse an Nginx of the owner's in which our site cannot be served, or would take something from his."""
     refuse_foreign(judge(host.get_fact(NginxState), place, names))
     host.noop("our site can stand beside the owner's")
@@ -35,7 +35,7 @@ def can_stand_beside(place: places.Place, names: tuple[str, ...]) -> Commands:
 
 
 def guest(
-    settings: Nginx, stack: Stack, site: Text, generation: str, prepare: Callable[[], None], place: places.Place
+    settings: Nginx, stack: Stack, site: Text, generation: str, prepare: Callable[[], None], place: places.SitePlace
 ) -> None:
     """Have our site served beside the owner's."""
     can_stand_beside(name="Look at the owner's sites", place=place, names=stack.names)
@@ -65,7 +65,7 @@ def _bodies(settings: Nginx) -> None:
     unit(name="Have bodies wait in memory", unit=MOUNT, effect=effect, reload_on=(path,))
 
 
-def _write(site: Text, place: places.Place) -> None:
+def _write(site: Text, place: places.SitePlace) -> None:
     if place.include == places.FILE:
         file(name="Write the site", path=places.FILE, content=site, test_in_place=commands.ACCEPTED)
         return

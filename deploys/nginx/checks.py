@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploys.component import Check
 from deploys.nginx.commands import ACCEPTED, private, usable, works
 from deploys.nginx.configuration import BODIES, LOGS
-from deploys.nginx.places import Place
+from deploys.nginx.places import SitePlace
 from deploys.nginx.settings import Nginx
 from deploys.recovery import comes_back
 from deploys.sites import STOCK_SITE
@@ -69,7 +69,7 @@ def of_ours() -> list[Check]:
     ]
 
 
-def of_guest(place: Place) -> list[Check]:
+def of_guest(place: SitePlace) -> list[Check]:
     """Return what holds besides of our site in an owner's Nginx."""
     return [
         Check(

@@ -7,7 +7,7 @@ import re
 
 from deploys.component import Text, template
 from deploys.nginx.limits import limits
-from deploys.nginx.places import Place
+from deploys.nginx.places import SitePlace
 from deploys.nginx.settings import Nginx
 from deploys.nginx.visitors import networks
 from deploys.sites import ROOM, room
@@ -29,14 +29,14 @@ Directly below /run: an Nginx that starts without the mount makes the place itse
 """
 
 
-def whole(settings: Nginx, stack: Stack, place: Place) -> Text:
+def whole(settings: Nginx, stack: Stack, place: SitePlace) -> Text:
     """Return nginx.conf."""
     needed = ROOM if place.roomy else room(stack.names)
     return template("nginx/nginx.conf", settings=settings, logs=LOGS, room=needed, usual=ROOM)
 
 
 def site(
-    settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place, origins: Origins = ()
+    settings: Nginx, stack: Stack, topology: Topology, version: Version, place: SitePlace, origins: Origins = ()
 ) -> Text:
     """Return sites-available/health-v1."""
     mark = generation(settings, stack, topology, version, place, origins)
@@ -44,7 +44,7 @@ def site(
 
 
 def generation(
-    settings: Nginx, stack: Stack, topology: Topology, version: Version, place: Place, origins: Origins = ()
+    settings: Nginx, stack: Stack, topology: Topology, version: Version, place: SitePlace, origins: Origins = ()
 ) -> str:
     """Return a digest of our files. `nginx -s reload` ends with 0 also when the new files are not taken up."""
     text = "" if place.beside else whole(settings, stack, place)()
@@ -57,7 +57,7 @@ def _site(
     stack: Stack,
     topology: Topology,
     version: Version,
-    place: Place,
+    place: SitePlace,
     origins: Origins,
     mark: str,
 ) -> Text:

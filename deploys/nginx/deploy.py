@@ -10,8 +10,7 @@ from pyinfra.context import host
 
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
-from deploys.facts.nginx import Nginx as Found
-from deploys.facts.nginx import NginxState
+from deploys.facts.nginx import NginxOnHost, NginxState
 from deploys.nginx import commands, configuration, places
 from deploys.nginx.beside import guest
 from deploys.nginx.judging import room_for
@@ -32,7 +31,7 @@ def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology, origins: con
     machine, ours = host.get_fact(MachineState), host.get_fact(Marks).get("nginx") == OURS
     long = room(stack.names) > ROOM
     # An Nginx of ours is asked nothing, unless another site may answer for one of our names, or makes room for them.
-    found = Found() if ours and not stack.aliases and not long else host.get_fact(NginxState)
+    found = NginxOnHost() if ours and not stack.aliases and not long else host.get_fact(NginxState)
     elsewhere, here = tuple(places.claiming(found.served, stack.aliases)), ours or not found.theirs
     version: configuration.Version = VERSIONS[machine.os, machine.release] if here else found.version
     stand = places.alone if here else partial(places.beside, found.served)
@@ -49,13 +48,13 @@ def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology, origins: con
         guest(settings, stack, site, generation, prepare, place)
 
 
-def _prepare(stack: Stack, version: configuration.Version, place: places.Place) -> None:
+def _prepare(stack: Stack, version: configuration.Version, place: places.SitePlace) -> None:
     """Make what our site needs before Nginx can read it."""
     _certificates(stack, version, place)
     _logs(place.user)
 
 
-def _certificates(stack: Stack, version: configuration.Version, place: places.Place) -> None:
+def _certificates(stack: Stack, version: configuration.Version, place: places.SitePlace) -> None:
     _folder("challenges", stack.challenges, "0755", place)
     _folder("certificates", stack.certificate.rpartition("/")[0], "0700", place)
     needed = [stack.certificate] + [configuration.NOBODY] * (not configuration.refuses(version))
@@ -75,7 +74,7 @@ def _certificates(stack: Stack, version: configuration.Version, place: places.Pl
         )
 
 
-def _folder(of: str, path: str, mode: str, place: places.Place) -> None:
+def _folder(of: str, path: str, mode: str, place: places.SitePlace) -> None:
     """Make a place for our files. In an owner's Nginx one that is there already keeps its mode: it may be his."""
     if not place.beside:
         directory(name=f"Make a place for {of}", path=path, mode=mode)

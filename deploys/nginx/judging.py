@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from deploys.facts.nginx import Nginx
+from deploys.facts.nginx import NginxOnHost
 from deploys.foreign import Foreign
-from deploys.nginx.places import HTTP, HTTPS, LOOPBACKS, Place, claiming, theirs
+from deploys.nginx.places import HTTP, HTTPS, LOOPBACKS, SitePlace, claiming, theirs
 from deploys.sites import MAIN, Listen, Site, includes, room
 
 
-def judge(found: Nginx, place: Place, names: tuple[str, ...]) -> tuple[Foreign, ...]:
+def judge(found: NginxOnHost, place: SitePlace, names: tuple[str, ...]) -> tuple[Foreign, ...]:
     """Return what is refused. Nothing of it can be adopted: it is the owner's to mend."""
     stands = tuple(_state(found))
     return stands or (
@@ -22,7 +22,7 @@ def judge(found: Nginx, place: Place, names: tuple[str, ...]) -> tuple[Foreign, 
     )
 
 
-def _state(found: Nginx) -> Iterator[Foreign]:
+def _state(found: NginxOnHost) -> Iterator[Foreign]:
     whose = f"It serves what its owner has in {', '.join(found.theirs)}."
     if not found.version:
         what = f"It is not installed, but sites of its owner's are there: {', '.join(found.theirs)}."
@@ -38,14 +38,14 @@ def _state(found: Nginx) -> Iterator[Foreign]:
         yield Foreign("nginx", whose, follows, way_out)
 
 
-def _names(found: Nginx, domain: str) -> Iterator[Foreign]:
+def _names(found: NginxOnHost, domain: str) -> Iterator[Foreign]:
     for site in claiming(found.served, (domain,)).values():
         follows = "Of two sites with one name nginx hears one."
         way_out = "take the name out of its server_name, or choose another stack.domain"
         yield Foreign(f"site {domain}", f"{site.file} answers for {domain}.", follows, way_out)
 
 
-def room_for(found: Nginx, names: tuple[str, ...]) -> Iterator[Foreign]:
+def room_for(found: NginxOnHost, names: tuple[str, ...]) -> Iterator[Foreign]:
     """Refuse a table of names that the owner left too small for one of ours."""
     if (needed := room(names)) > found.served.room:
         file, line = found.served.room_in or MAIN, f"server_names_hash_bucket_size {needed};"
@@ -56,14 +56,14 @@ def room_for(found: Nginx, names: tuple[str, ...]) -> Iterator[Foreign]:
         yield Foreign(f"file {file}", what, "Nginx would not accept our site.", way_out)
 
 
-def _including(place: Place) -> Iterator[Foreign]:
+def _including(place: SitePlace) -> Iterator[Foreign]:
     if not place.include:
         what = "Its owner wrote it, and it includes neither /etc/nginx/sites-enabled/* nor /etc/nginx/conf.d/*.conf."
         way_out = "add to its http block: include /etc/nginx/conf.d/*.conf;"
         yield Foreign(f"file {MAIN}", what, "Our site would not be served.", way_out)
 
 
-def _sockets(found: Nginx) -> Iterator[Foreign]:
+def _sockets(found: NginxOnHost) -> Iterator[Foreign]:
     sites = theirs(found.served)
     for port in (HTTP, HTTPS):
         pairs = [(site, listen) for site in sites for listen in site.listening(port)]
@@ -89,7 +89,7 @@ def _of(site: Site, listen: Listen, why: str) -> Foreign:
     return Foreign(f"port {listen.port}", what, "Both sites would share that socket.", "let it listen on another port")
 
 
-def _order(found: Nginx, place: Place) -> Iterator[Foreign]:
+def _order(found: NginxOnHost, place: SitePlace) -> Iterator[Foreign]:
     """Refuse to become the first on a socket of the owner's where no site says that it is the default."""
     sites = theirs(found.served)
     for port in (HTTP, HTTPS):
@@ -103,7 +103,7 @@ def _order(found: Nginx, place: Place) -> Iterator[Foreign]:
                 yield Foreign(f"site {first}", "It answers for unknown names without saying so.", follows, way_out)
 
 
-def _precedes(found: Nginx, file: str, place: Place) -> bool:
+def _precedes(found: NginxOnHost, file: str, place: SitePlace) -> bool:
     """Whether nginx reads that site before ours."""
     order = found.served.included
 

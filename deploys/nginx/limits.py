@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from deploys.component import Check
-from deploys.nginx.places import Place
+from deploys.nginx.places import SitePlace
 from deploys.nginx.settings import Nginx
 from deploys.stack import LOOPBACK, Stack
 
@@ -126,7 +126,7 @@ def tried(settings: Nginx) -> tuple[Rate, ...]:
     )
 
 
-def checks(settings: Nginx, stack: Stack, place: Place) -> Iterator[Check]:
+def checks(settings: Nginx, stack: Stack, place: SitePlace) -> Iterator[Check]:
     """Yield what holds of each limit. Where there is none, nothing is claimed of it."""
     for limit in tried(settings):
         much = f"{limit.at_once} requests at once and {limit.rate} {'a second' if limit.seconds == 1 else 'a minute'}"
@@ -138,7 +138,7 @@ def checks(settings: Nginx, stack: Stack, place: Place) -> Iterator[Check]:
             yield Check(claim, _tried(limit, settings, stack, place), "run: healthv1 apply ENV")
 
 
-def _tried(limit: Rate, settings: Nginx, stack: Stack, place: Place) -> str:
+def _tried(limit: Rate, settings: Nginx, stack: Stack, place: SitePlace) -> str:
     """Return a test that asks more often than is allowed, all at once: so many pass, and no more."""
     at = reached_at(place)
     drawn = not at.startswith("[")  # IPv6 has one loopback address, whose last try may count still
@@ -167,7 +167,7 @@ def _configured(limit: Rate, memory: int) -> str:
     )
 
 
-def reached_at(place: Place) -> str:
+def reached_at(place: SitePlace) -> str:
     """Return where the host itself reaches our site by HTTPS, over IPv4 if it can."""
     sockets = sorted((socket.at for socket in place.https), key=lambda at: at.startswith("["))
     at = sockets[0] if ":" in sockets[0] else f"*:{sockets[0]}"

@@ -36,7 +36,7 @@ def owned(
     site: Text,
     generation: str,
     prepare: Callable[[], None],
-    place: places.Place,
+    place: places.SitePlace,
 ) -> None:
     """Have Nginx run as ours: it is, or nothing but what its package brought is there."""
     ensure(

@@ -27,7 +27,7 @@ class Socket:
 
 
 @dataclass(frozen=True)
-class Place:
+class SitePlace:
     http: tuple[Socket, ...]
     https: tuple[Socket, ...]
     include: str = ENABLED
@@ -41,18 +41,18 @@ class Place:
     """A file of the owner's says how much room there is for a name."""
 
 
-def alone(ipv6: bool, elsewhere: tuple[str, ...] = ()) -> Place:
+def alone(ipv6: bool, elsewhere: tuple[str, ...] = ()) -> SitePlace:
     def on(port: int) -> tuple[Socket, ...]:
         return tuple(Socket(at, default=True) for at in (f"{port}", *((f"[::]:{port}",) if ipv6 else ())))
 
-    return Place(on(HTTP), on(HTTPS), elsewhere=elsewhere)
+    return SitePlace(on(HTTP), on(HTTPS), elsewhere=elsewhere)
 
 
-def beside(served: Served, ipv6: bool, elsewhere: tuple[str, ...] = ()) -> Place:
+def beside(served: Served, ipv6: bool, elsewhere: tuple[str, ...] = ()) -> SitePlace:
     """Return where we stand among the owner's sites. `include` is empty where he includes no place for sites."""
     others = theirs(served)
     at = next((path for path in (LINK, FILE) if any(includes(one, path) for one in served.included)), "")
-    return Place(_sockets(others, HTTP, ipv6), _sockets(others, HTTPS, ipv6), at, served.user, True, elsewhere)
+    return SitePlace(_sockets(others, HTTP, ipv6), _sockets(others, HTTPS, ipv6), at, served.user, True, elsewhere)
 
 
 def theirs(served: Served) -> tuple[Site, ...]:

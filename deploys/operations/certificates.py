@@ -13,7 +13,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.before import keep_aside
-from deploys.facts.certificate import Certificate, CertificateState, CoveredElsewhere
+from deploys.facts.certificate import CertificateState, CoveredElsewhere, HostCertificate
 from deploys.facts.nginx import NginxState
 from deploys.foreign import Foreign
 from deploys.marks import mark
@@ -68,7 +68,7 @@ def certificate(
     yield StringCommand("sh", "-c", QuoteString("set -eu\n" + "\n".join(steps)), "certificate", action)
 
 
-def due(found: Certificate, names: tuple[str, ...], server: str, ahead: int) -> tuple[str, str]:
+def due(found: HostCertificate, names: tuple[str, ...], server: str, ahead: int) -> tuple[str, str]:
     """Return what is to be done, "" for nothing, and why."""
     if not found.whole:
         return "create", "there is none"
@@ -80,7 +80,7 @@ def due(found: Certificate, names: tuple[str, ...], server: str, ahead: int) -> 
     return ("reload", "another one is served") if found.stale else ("", "")
 
 
-def _shown(found: Certificate, names: tuple[str, ...], server: str, action: str) -> tuple[str, str]:
+def _shown(found: HostCertificate, names: tuple[str, ...], server: str, action: str) -> tuple[str, str]:
     """Return what certbot keeps and what it will keep; what is put in its place or served is the same one."""
     if action not in {"create", "renew"}:
         return "", ""
@@ -92,7 +92,7 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(sorted(names)) or "no name"
 
 
-def _renewal(found: Certificate, names: tuple[str, ...], server: str, ahead: int) -> str:
+def _renewal(found: HostCertificate, names: tuple[str, ...], server: str, ahead: int) -> str:
     if found.server != server:
         return f"it is from {found.server}"
     if found.names != set(names):
@@ -102,7 +102,7 @@ def _renewal(found: Certificate, names: tuple[str, ...], server: str, ahead: int
     return "" if found.authenticator == "webroot" else f"it is renewed by {found.authenticator or 'nothing'}"
 
 
-def _lost(found: Certificate, lineage: str, ours: Collection[str]) -> tuple[Foreign, ...]:
+def _lost(found: HostCertificate, lineage: str, ours: Collection[str]) -> tuple[Foreign, ...]:
     """Return the names in our certificate that somebody else needs. The host is asked only where there are some."""
     others = sorted(found.names - set(ours)) if found.whole else []
     if not others:
@@ -113,7 +113,7 @@ def _lost(found: Certificate, lineage: str, ours: Collection[str]) -> tuple[Fore
 
 
 def lost(
-    found: Certificate, lineage: str, others: Iterable[str], sites: Iterable[Site], covered: Collection[str]
+    found: HostCertificate, lineage: str, others: Iterable[str], sites: Iterable[Site], covered: Collection[str]
 ) -> Iterable[Foreign]:
     """Return those of `others`, names in our certificate that we never asked for, that would be missed.
 
@@ -127,7 +127,7 @@ def lost(
             yield _missed(found, lineage, name, sorted({site.file for site in serving}), sorted(set(with_ours)))
 
 
-def _missed(found: Certificate, lineage: str, name: str, serving: list[str], with_ours: list[str]) -> Foreign:
+def _missed(found: HostCertificate, lineage: str, name: str, serving: list[str], with_ours: list[str]) -> Foreign:
     by = f"{' and '.join(with_ours)} serves it with that" if with_ours else ""
     by = by or (f"{' and '.join(serving)} serves that name" if serving else "no site of Nginx's serves that name")
     what = f"The certificate {lineage} covers it as well as ours, and {by}."
@@ -136,7 +136,7 @@ def _missed(found: Certificate, lineage: str, name: str, serving: list[str], wit
     return Foreign(f"name {name}", what, follows, f"add it to stack.aliases{own}", adoptable=True)
 
 
-def _own(found: Certificate, lineage: str, name: str, files: list[str]) -> str:
+def _own(found: HostCertificate, lineage: str, name: str, files: list[str]) -> str:
     """Return a command, to be run as it stands, that gets a certificate for the name as this one was got for it."""
     webroot = dict(found.webroots).get(name)
     how = ["--webroot", "--webroot-path", webroot] if webroot else ["--authenticator", found.authenticator]

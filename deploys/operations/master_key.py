@@ -7,9 +7,9 @@ from pyinfra.context import host
 
 from deploys.cluster import Cluster
 from deploys.component import Secret
+from deploys.credentials.master_key import fingerprints
 from deploys.facts.master_key import StoredMasters, ToldMasters
 from deploys.faults import Fault, Refused
-from deploys.master_key import fingerprints
 from deploys.operations.change import Commands
 
 RESTORE = "bring it back from escrow: healthv1 secrets restore ENV FILE --identity KEY"

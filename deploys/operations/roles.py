@@ -10,13 +10,13 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys import scram
 from deploys.cluster import Cluster
 from deploys.component import Secret
+from deploys.credentials import scram
+from deploys.credentials.logins import DatabaseLogin, accepted, logins, names
 from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.faults import Fault, Refused
-from deploys.logins import Login, accepted, logins, names
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import Phase, forecast
 
@@ -73,7 +73,7 @@ def role(cluster: Cluster, role: str, password: Secret, unseen: str = "") -> Com
     found = _found(cluster, (role,))
     if found is None:
         return
-    mended = list(_mended(Login(role, password.reveal()), found.get(role), []))
+    mended = list(_mended(DatabaseLogin(role, password.reveal()), found.get(role), []))
     if not mended:
         host.noop(f"{role} is as it should be")
     for change, statements in mended:
@@ -178,7 +178,7 @@ def _unseen(cluster: Cluster) -> str:
     return f"{cluster.unit} is not seen into"
 
 
-def _mended(login: Login, found: dict[str, Any] | None, member_of: list[str]) -> Iterator[tuple[Change, str]]:
+def _mended(login: DatabaseLogin, found: dict[str, Any] | None, member_of: list[str]) -> Iterator[tuple[Change, str]]:
     """Yield what makes the role log in so, unless it does."""
     same = found is not None and _has_password(found, login.password)
     wanted = {"login": True, **PLAIN, "member of": member_of}

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from deploys.component import Check
-from deploys.hardening import undumped
 from deploys.packaged import PGBOUNCER
 from deploys.pgbouncer.commands import console, query, serving
 from deploys.pgbouncer.settings import Pgbouncer
 from deploys.pooler import Pooler
-from deploys.recovery import comes_back
+from deploys.recovery import comes_back, undumped
 from deploys.stack import LOOPBACK, Stack, Topology
 
 EXPOSURE = 20

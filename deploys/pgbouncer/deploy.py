@@ -7,9 +7,9 @@ from pyinfra.context import host
 
 from deploys.beside import beside_pooler
 from deploys.component import template
+from deploys.credentials.logins import accepted, logins
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
-from deploys.logins import accepted, logins
 from deploys.operations.beside import mark_service
 from deploys.operations.change import Change
 from deploys.operations.claims import claim

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from deploys.cluster import Cluster
 from deploys.component import Check
-from deploys.hardening import undumped
-from deploys.logins import accepted
+from deploys.credentials.logins import accepted
 from deploys.postgresql.commands import certified, enabled, in_force
 from deploys.postgresql.configuration import addresses
 from deploys.postgresql.settings import READER, Reading
-from deploys.recovery import comes_back
+from deploys.recovery import comes_back, undumped
 from deploys.stack import Stack, Topology
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from deploys.cluster import Cluster
 from deploys.postgresql.settings import Postgresql, Reading
-from deploys.postgresql.tuning import GIB, Parameters, Shape, parallel, tuned
+from deploys.postgresql.tuning import GIB, MachineShape, Parameters, parallel, tuned
 from deploys.stack import LOOPBACK, Topology
 
 # pg_settings, context "postmaster", PostgreSQL 14 to 17.
@@ -51,11 +51,11 @@ AUDIT: Parameters = {
 
 
 def parameters(
-    settings: Postgresql, topology: Topology, cluster: Cluster, shape: Shape, reading: Reading | None = None
+    settings: Postgresql, topology: Topology, cluster: Cluster, shape: MachineShape, reading: Reading | None = None
 ) -> Mapping[str, str]:
     """Return every parameter by name: computed ones first, then what the settings want otherwise."""
     memory = int(settings.memory * GIB) if settings.memory else shape.memory
-    shape = Shape(memory, shape.cores, shape.disk, shape.rotational)
+    shape = MachineShape(memory, shape.cores, shape.disk, shape.rotational)
     return {
         "listen_addresses": ", ".join(addresses(topology, reading)),
         "port": str(cluster.port),

@@ -37,7 +37,7 @@ from deploys.postgresql.commands import (
 from deploys.postgresql.configuration import parameters, peers, reloading, restarting, sources
 from deploys.postgresql.reading import readable, reading_checks, unread
 from deploys.postgresql.settings import MAKER, READER, VERSION, Postgresql, Reading
-from deploys.postgresql.tuning import Shape
+from deploys.postgresql.tuning import MachineShape
 from deploys.stack import Stack, Topology
 
 """Touched when something that only a restart takes back was taken back."""
@@ -60,7 +60,7 @@ def deploy_postgresql(
         master_key=master_key,
     )
     _cluster(cluster)
-    shape = Shape(machine.memory, machine.cores, machine.disk, machine.rotational)
+    shape = MachineShape(machine.memory, machine.cores, machine.disk, machine.rotational)
     wanted = parameters(settings, topology, cluster, shape, reading)
     hba = template(
         "postgresql/pg_hba.conf",

@@ -10,7 +10,7 @@ Parameters = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Shape:
+class MachineShape:
     """What tuning depends on."""
 
     memory: int
@@ -21,7 +21,7 @@ class Shape:
     rotational: bool
 
 
-def tuned(shape: Shape, max_connections: int) -> Parameters:
+def tuned(shape: MachineShape, max_connections: int) -> Parameters:
     """Return the guide's eleven parameters; a host like the guide's (8 GB, 100 GB SSD) gets the guide's values."""
     memory = sold_as(shape.memory)
     shared = memory // 4

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from deploys.component import Check
-from deploys.hardening import undumped
 from deploys.packaged import REDIS
 from deploys.paths import REDIS_ACCEPTED, REDIS_LOGIN
-from deploys.recovery import comes_back
+from deploys.recovery import comes_back, undumped
 from deploys.redis.users import PROBE_KEY
 from deploys.redis_server import RedisServer
 from deploys.stack import Stack

@@ -30,7 +30,7 @@ _FORGETFUL = "PSQL_HISTORY=/dev/null HISTFILE=/dev/null LESSHISTFILE=- LESSSECUR
 
 
 @dataclass(frozen=True)
-class Place:
+class PsqlPlace:
     """Where psql goes."""
 
     ssh: list[str]
@@ -40,13 +40,13 @@ class Place:
     database: str
 
 
-def as_postgres(place: Place, statements: str | None) -> bool:
+def as_postgres(place: PsqlPlace, statements: str | None) -> bool:
     """Open psql as the cluster's superuser. Returns whether it ended well."""
     psql = f"cd / && sudo -u postgres env {_FORGETFUL} psql -X -p {place.port} {_ending(place, statements)}"
     return _run(place, psql, statements)
 
 
-def as_reader(place: Place, lease: Lease, statements: str | None) -> bool:
+def as_reader(place: PsqlPlace, lease: Lease, statements: str | None) -> bool:
     """Open psql with the login that was made for this session. Returns whether it ended well."""
     with _kept(place, passfile(lease)) as folder:
         psql = (
@@ -62,12 +62,12 @@ def passfile(lease: Lease) -> str:
     return f"*:*:*:{user}:{password}\n"
 
 
-def _ending(place: Place, statements: str | None) -> str:
+def _ending(place: PsqlPlace, statements: str | None) -> str:
     script = "" if statements is None else " -q -v ON_ERROR_STOP=1 -f -"
     return f"-d {shlex.quote(place.database)}{script}"
 
 
-def _run(place: Place, psql: str, statements: str | None) -> bool:
+def _run(place: PsqlPlace, psql: str, statements: str | None) -> bool:
     terminal = ["-t"] if statements is None and sys.stdin.isatty() else []
     argv = [place.ssh[0], *terminal, *place.ssh[1:], psql]
     sys.stdout.flush()
@@ -87,7 +87,7 @@ def _run(place: Place, psql: str, statements: str | None) -> bool:
 
 
 @contextmanager
-def _kept(place: Place, line: str) -> Iterator[str]:
+def _kept(place: PsqlPlace, line: str) -> Iterator[str]:
     """Keep a line in a file that nobody else can read, and yield the folder on the host that it is in."""
     with undisturbed():  # its connection outlives a Ctrl-C: it has to clean up
         keeper = subprocess.Popen(

@@ -16,7 +16,7 @@ WORDS = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class KeptAside:
     id: str
     thing: str
     """As a plan named it: "file /etc/nginx/nginx.conf"."""
@@ -50,7 +50,7 @@ class Entry:
         return self.then.strip() not in ("", ":")
 
 
-def read(lines: Iterable[str]) -> list[Entry]:
+def read(lines: Iterable[str]) -> list[KeptAside]:
     """Return what a host listed, the newest first."""
     found: list[dict[str, list[str]]] = []
     for name, _, value in (line.partition("=") for line in lines):
@@ -62,11 +62,11 @@ def read(lines: Iterable[str]) -> list[Entry]:
     return sorted(entries, key=lambda entry: (entry.at, entry.id), reverse=True)
 
 
-def _entry(told: Mapping[str, list[str]]) -> Entry:
+def _entry(told: Mapping[str, list[str]]) -> KeptAside:
     def one(name: str) -> str:
         return told.get(name, [""])[0]
 
-    return Entry(
+    return KeptAside(
         id=one("id"),
         thing=one("thing"),
         at=one("at"),
@@ -78,7 +78,7 @@ def _entry(told: Mapping[str, list[str]]) -> Entry:
     )
 
 
-def choose(environment: str, name: str, host: str, found: Mapping[str, list[Entry]]) -> tuple[str, Entry]:
+def choose(environment: str, name: str, host: str, found: Mapping[str, list[KeptAside]]) -> tuple[str, KeptAside]:
     """Return the entry and the host that has it. Raises `Refused`, naming what there is."""
     if host and host not in found:
         raise Refused(Fault(f"--host {host}", "No host of that name answered.", f"hosts: {', '.join(found)}"))
@@ -99,7 +99,7 @@ def choose(environment: str, name: str, host: str, found: Mapping[str, list[Entr
     raise Refused(Fault(name, f"Nothing of that name is kept aside{where}.", hint))
 
 
-def lines(host: str, entries: Iterable[Entry]) -> Iterator[str]:
+def lines(host: str, entries: Iterable[KeptAside]) -> Iterator[str]:
     """Yield what people read of one host's."""
     entries = list(entries)
     yield host if entries else f"{host}: nothing is kept aside"
@@ -109,7 +109,7 @@ def lines(host: str, entries: Iterable[Entry]) -> Iterator[str]:
         yield from (f"      {path}" for path in entry.paths)
 
 
-def told(host: str, entry: Entry) -> Iterator[str]:
+def told(host: str, entry: KeptAside) -> Iterator[str]:
     """Yield what putting it back would do."""
     yield f"{host}: {entry.id}  {entry.thing}, as it was at {entry.at}"
     for path, state in zip(entry.paths, entry.states, strict=True):

@@ -6,7 +6,7 @@ import shlex
 
 from deploys.before import keep_aside
 from deploys.paths import BEFORE
-from healthv1.before.entries import Entry
+from healthv1.before.entries import KeptAside
 
 OLD = 1440
 """Minutes after which what a killed run half made is swept."""
@@ -58,7 +58,7 @@ sed -n 's/^path=//p' "$entry/entry" | while IFS= read -r path; do echo "state=$(
 sed 's/^/then=/' "$entry/put-back\""""
 
 
-def put_back(entry: Entry) -> str:
+def put_back(entry: KeptAside) -> str:
     """Return a script that puts back what is due. What lies there now is kept aside first, so that it can be undone.
 
     It notes that it began, so that another run ends it, and takes the note away at the end.
@@ -83,7 +83,7 @@ _TAKE_AWAY = """take_away() {
   rm -f -- "$1"; }"""
 
 
-def _undo(entry: Entry) -> str:
+def _undo(entry: KeptAside) -> str:
     """Return the shell that belongs to what is kept aside now: the same, once what came is gone again."""
     missing = [path for path, state in zip(entry.paths, entry.states, strict=True) if state == "missing"]
     kept = f"{BEFORE}/{entry.id}/files"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import click
 
 from healthv1.before import entries
-from healthv1.before.entries import Entry
+from healthv1.before.entries import KeptAside
 from healthv1.cli import lock
 from healthv1.cli.options import as_json, environment, limit
 from healthv1.commands import before as work
@@ -66,8 +66,8 @@ def put_back(environment: str, entry: str, host: str, yes: bool, as_json: bool, 
     sys.exit(1 if done.declined else 0)
 
 
-def _agreed(*, show: bool, ask: bool) -> Callable[[str, Entry], bool]:
-    def agreed(host: str, entry: Entry) -> bool:
+def _agreed(*, show: bool, ask: bool) -> Callable[[str, KeptAside], bool]:
+    def agreed(host: str, entry: KeptAside) -> bool:
         if show:
             for line in entries.told(host, entry):
                 terminal.say(line)

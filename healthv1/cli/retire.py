@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import click
 
-from deploys.here import PARTS
+from deploys.this_host import PARTS
 from healthv1.cli import lock, results
 from healthv1.cli.options import as_json, environment
 from healthv1.commands import retire as work

@@ -14,7 +14,7 @@ from healthv1.journal.recording import record, recorded
 from healthv1.lock.holder import Terms
 from healthv1.lock.locking import locked, wait_until_free
 from healthv1.plan import SCHEMA, Plan, Step
-from healthv1.plan.outcome import Outcome, Standing
+from healthv1.plan.outcome import HostStanding, Outcome
 from healthv1.plan.saved import Saved
 from healthv1.rollout import approval, last_apply, losses, membership, planner, saved_plans, stages
 from healthv1.rollout.approval import Agreement
@@ -35,7 +35,7 @@ class Applied:
     unfinished: tuple[str, ...] = ()
     declined: bool = False
     """The plan was shown and not agreed to."""
-    standings: tuple[Standing, ...] = ()
+    standings: tuple[HostStanding, ...] = ()
     """How far each host came."""
     interrupted: bool = False
     """Somebody stopped it."""

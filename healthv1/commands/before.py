@@ -8,7 +8,7 @@ from typing import Any
 
 from deploys.operations.change import Change
 from healthv1.before import entries, script
-from healthv1.before.entries import Entry
+from healthv1.before.entries import KeptAside
 from healthv1.errors import Fault, HostError
 from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import aside, real
@@ -27,9 +27,9 @@ COPYING = 1800.0  # seconds: a data directory may be among it
 
 
 @dataclass(frozen=True)
-class Kept:
+class BeforeList:
     environment: str
-    hosts: dict[str, list[Entry]]
+    hosts: dict[str, list[KeptAside]]
     faults: tuple[Fault, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -42,7 +42,7 @@ class Kept:
 class PutBack:
     environment: str
     host: str
-    entry: Entry
+    entry: KeptAside
     """As it was before."""
     done: bool = False
     declined: bool = False
@@ -51,14 +51,14 @@ class PutBack:
         return {"schema": SCHEMA, **asdict(self)}
 
 
-def list_(environment: str, limit: tuple[str, ...]) -> Kept:
+def list_(environment: str, limit: tuple[str, ...]) -> BeforeList:
     with opened(environment, limit, read_site=False) as session:
         found = _listed(session)
         faults = tuple(fault for faults in session.faults.values() for fault in faults)
-    return Kept(environment, found, faults)
+    return BeforeList(environment, found, faults)
 
 
-def put_back(environment: str, name: str, host: str, agree: Callable[[str, Entry], bool], terms: Terms) -> PutBack:
+def put_back(environment: str, name: str, host: str, agree: Callable[[str, KeptAside], bool], terms: Terms) -> PutBack:
     """Put one entry back. Raises `Refused`, with nothing changed; `HostError` when it did not end."""
     progress = Progress()
     with cancelled_as_interrupted(), opened(environment, (host,) if host else (), read_site=False) as session:
@@ -82,8 +82,8 @@ def put_back(environment: str, name: str, host: str, agree: Callable[[str, Entry
     return PutBack(environment, at, entry, done=True)
 
 
-def _listed(session: Session) -> dict[str, list[Entry]]:
-    def ask(host: Host) -> list[Entry] | HostError:
+def _listed(session: Session) -> dict[str, list[KeptAside]]:
+    def ask(host: Host) -> list[KeptAside] | HostError:
         try:
             return entries.read(aside(host, script.listed(), TIMEOUT).splitlines())
         except HostError as error:
@@ -96,12 +96,12 @@ def _listed(session: Session) -> dict[str, list[Entry]]:
     return {host.name: answer for host, answer in found.items() if not isinstance(answer, HostError)}
 
 
-def _looked_at(host: Host, entry: Entry) -> Entry:
+def _looked_at(host: Host, entry: KeptAside) -> KeptAside:
     (found,) = entries.read(aside(host, script.looked_at(entry.id), COPYING).splitlines())
     return found
 
 
-def _step(host: str, entry: Entry) -> Step:
+def _step(host: str, entry: KeptAside) -> Step:
     changes = [Change("file", path, "put back", entry.thing) for path in entry.due]
     changes += [Change("entry", entry.id, "run", "what it takes besides")] * entry.does_something
     return Step(host, "", "Before", "Put back", tuple(changes))

@@ -28,9 +28,9 @@ class Database:
     reading: Reading | None
 
     @contextmanager
-    def place(self) -> Iterator[shells.Place]:
+    def place(self) -> Iterator[shells.PsqlPlace]:
         with door(self.host) as ssh:
-            yield shells.Place(ssh, self.host.name, self.stack.postgresql_port, self.stack.database)
+            yield shells.PsqlPlace(ssh, self.host.name, self.stack.postgresql_port, self.stack.database)
 
     def leased(self) -> tuple[Reading, Leased]:
         """Return who makes logins. Raises `Refused` when nobody does."""

@@ -8,13 +8,13 @@ from typing import Any
 from healthv1.errors import Fault
 from healthv1.journal import reading, verifying
 from healthv1.journal.reading import Run
-from healthv1.journal.verifying import Broken
+from healthv1.journal.verifying import BrokenLine
 
 LINES = 4  # of a journal, for each run that is asked for: two are its own, and others' may stand between
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownRuns:
     environment: str
     runs: list[tuple[Run, str]]
     """Each with its state, the last one at the end."""
@@ -31,7 +31,7 @@ class Verified:
     environment: str
     lines: dict[str, int]
     """How many each journal has."""
-    broken: list[Broken]
+    broken: list[BrokenLine]
     faults: list[Fault]
 
     def as_json(self) -> dict[str, Any]:
@@ -40,11 +40,11 @@ class Verified:
         return {"schema": reading.SCHEMA, **told}
 
 
-def show(environment: str, last: int, host: str) -> Shown:
+def show(environment: str, last: int, host: str) -> ShownRuns:
     """Return the last runs. `host`: what this host's journal tells, and no other's."""
     found = reading.journals(environment, last * LINES, host)
     runs = [(run, run.state(found.locks)) for run in reading.runs(found)[-last:]]
-    return Shown(environment, runs, list(found.faults), set(found.locks))
+    return ShownRuns(environment, runs, list(found.faults), set(found.locks))
 
 
 def verify(environment: str) -> Verified:

@@ -19,7 +19,7 @@ SCHEMA = 1
 
 
 @dataclass(frozen=True)
-class Shown:
+class ShownLock:
     environment: str
     hosts: dict[str, Held | None]
     faults: tuple[Fault, ...]
@@ -30,14 +30,14 @@ class Shown:
         return {"schema": SCHEMA, "environment": self.environment, "hosts": hosts, "faults": faults}
 
 
-def show(environment: str) -> Shown:
+def show(environment: str) -> ShownLock:
     with opened(environment, read_site=False) as session:
         answers = at_once([OnHost(host) for host in real(session.hosts)], lambda place: ask(place, "show"))
         faults = tuple(fault for faults in session.faults.values() for fault in faults)
-    return Shown(environment, {place.name: answer.held for place, answer in answers.items()}, faults)
+    return ShownLock(environment, {place.name: answer.held for place, answer in answers.items()}, faults)
 
 
-def release(environment: str, confirmed: Callable[[Held], bool]) -> Shown:
+def release(environment: str, confirmed: Callable[[Held], bool]) -> ShownLock:
     """Release on every host what is held there; return what it was. `confirmed` is asked unless it has expired."""
     with opened(environment, read_site=False) as session:
         places = [OnHost(host) for host in real(session.hosts)]
@@ -53,7 +53,7 @@ def release(environment: str, confirmed: Callable[[Held], bool]) -> Shown:
             lambda one: ask(one[0], "release", one[1]),
         )
         faults = tuple(fault for faults in session.faults.values() for fault in faults)
-    return Shown(environment, {place.name: held for place, held in found.items()}, faults)
+    return ShownLock(environment, {place.name: held for place, held in found.items()}, faults)
 
 
 def state(held: Held | None) -> str:

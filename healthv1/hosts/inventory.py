@@ -18,7 +18,7 @@ from healthv1.hosts.connector import FastSSH
 from healthv1.hosts.forms import formless_settings
 from healthv1.hosts.known_names import unknown_names
 from healthv1.hosts.team_files import explained
-from healthv1.secrets.backend import Kept
+from healthv1.secrets.backend import Backend
 from healthv1.workspace import project
 
 
@@ -45,7 +45,7 @@ def load(environment: str, strangers: Iterable[Stranger] = ()) -> Inventory:
     for host in inventory:
         pyinfra_patches.adopt(host, FastSSH)
         backend = host.data.get("secrets")
-        if isinstance(backend, Kept):
+        if isinstance(backend, Backend):
             backend.environment = environment
     return inventory
 

@@ -11,7 +11,7 @@ from pyinfra.connectors.base import BaseConnector
 from pyinfra.connectors.ssh import SSHConnector
 
 from deploys.component import Settings
-from deploys.here import KEYS, PARTS
+from deploys.this_host import KEYS, PARTS
 from healthv1.errors import Fault
 
 OWN = "own_names"

@@ -14,7 +14,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.connectors.util import CommandOutput, read_output_buffers
 
-from healthv1.hosts.loginshell import CUT_SHORT, Told
+from healthv1.hosts.loginshell import CUT_SHORT, ToldCommand
 from healthv1.hosts.pulse import Pulse
 
 FREED_WITHIN = 5.0
@@ -28,7 +28,7 @@ class Crowded(Exception):  # noqa: N818 - it reads as what happened
     """sshd takes no more sessions for now."""
 
 
-class Line:
+class SshLine:
     def __init__(self, name: str, transport: Transport, patience: float) -> None:
         self._transport, self._patience = transport, patience
         self._pulse = Pulse(name, transport, patience)
@@ -43,7 +43,7 @@ class Line:
         + timeout: seconds after which `TimeoutError` is raised.
         + wait: where sshd takes no more sessions, wait for one that ends, instead of raising `Crowded`.
         """
-        told = Told(command)
+        told = ToldCommand(command)
         channel = self._opened(wait)
         try:
             self._exec(channel, told.line)
@@ -123,7 +123,7 @@ def _bytes(stdin: Any) -> bytes:
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in several).encode()
 
 
-def _refuse_another(told: Told, code: int) -> None:
+def _refuse_another(told: ToldCommand, code: int) -> None:
     """Whoever answered, it was not the command: an account without a shell, or sshd made to run something else."""
     noise = "; ".join(line.strip() for line in told.noise if line.strip())[:300]
     if not told.begun:

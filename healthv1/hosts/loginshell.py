@@ -21,7 +21,7 @@ _RECEIVE = (
 
 
 @dataclass
-class Told:
+class ToldCommand:
     command: str
     """For `sh`."""
     mark: str = field(default_factory=lambda: secrets.token_hex(8))

@@ -18,7 +18,7 @@ from healthv1.hosts.pyinfra_patches import practise
 
 
 @dataclass(frozen=True)
-class Bound:
+class SecretsInUse:
     """What the hosts of one environment need of the secrets backend."""
 
     name: str
@@ -27,7 +27,7 @@ class Bound:
     environment: Environment
 
 
-def bound(environment: str) -> Bound:
+def bound(environment: str) -> SecretsInUse:
     """Read the inventory. Raises `Refused` when it, or its settings, have faults."""
     with inventory_of(environment) as inventory:
         found = [secret for host in inventory for secret in _secrets(host.data.dict())]
@@ -36,7 +36,7 @@ def bound(environment: str) -> Bound:
     if lacking or not isinstance(settings, Environment):
         what = "It names no secrets backend." if lacking else "It has no environment settings."
         raise Refused(Fault(f"group_data for {environment}", what, "add: secrets = EncryptedFile(…)"))
-    return Bound(environment, tuple({str(secret): secret for secret in found}.values()), settings)
+    return SecretsInUse(environment, tuple({str(secret): secret for secret in found}.values()), settings)
 
 
 def _secrets(data: dict[str, object]) -> Iterator[Secret]:

@@ -15,7 +15,7 @@ from pyinfra.connectors.ssh import SSHConnector
 from deploys.rollout import Rollout
 from healthv1.errors import HostError
 from healthv1.hosts.keys import held_by_the_agent, locked_away
-from healthv1.hosts.line import Line
+from healthv1.hosts.line import SshLine
 
 if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made cooperative, and only by who uses it
     from healthv1.secrets.vault.ssh_certificates import Credential
@@ -30,7 +30,7 @@ class SignedIn(SSHConnector):
         super().__init__(state, host)
         self.credential: Credential | None = None
         """The signed key that opened, or is to open, the connection."""
-        self.line: Line
+        self.line: SshLine
 
     def _connect(self) -> None:
         self._sign_in()
@@ -38,7 +38,7 @@ class SignedIn(SSHConnector):
         transport = self.client.get_transport()
         assert transport is not None
         transport.set_keepalive(KEEPALIVE)
-        self.line = Line(self.host.name, transport, _rollout(self.host).silence)
+        self.line = SshLine(self.host.name, transport, _rollout(self.host).silence)
         # Behind a jump host the transport's socket is a channel, which has no such option.
         if hasattr(transport.sock, "setsockopt"):
             transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -34,7 +34,7 @@ class Break:
 
 
 @dataclass(frozen=True)
-class Line:
+class ChainLine:
     text: str
     number: int
     previous: str
@@ -62,15 +62,15 @@ def fields(body: dict[str, Any]) -> str:
     return json.dumps(body, separators=(",", ":"))[1:-1]
 
 
-def read(text: str) -> Line:
+def read(text: str) -> ChainLine:
     """Take a line apart, whatever it is."""
     try:
         found = json.loads(text)
         body, mark, _ = text.rpartition(',"hash":"')
         whole = bool(mark) and text == f'{body},"hash":"{digest(body)}"}}'
-        return Line(text, int(found["line"]), str(found["previous"]), whole)
+        return ChainLine(text, int(found["line"]), str(found["previous"]), whole)
     except (ValueError, KeyError, TypeError):
-        return Line(text, 0, "", whole=False)
+        return ChainLine(text, 0, "", whole=False)
 
 
 def examined(lines: Sequence[str]) -> list[Break]:
@@ -78,9 +78,9 @@ def examined(lines: Sequence[str]) -> list[Break]:
     return list(_breaks([read(line) for line in lines]))
 
 
-def _breaks(lines: list[Line]) -> Iterator[Break]:
+def _breaks(lines: list[ChainLine]) -> Iterator[Break]:
     present = {line.number for line in lines if line.whole}
-    expected, before = 1, Line("", 0, "", whole=True)
+    expected, before = 1, ChainLine("", 0, "", whole=True)
     for place, line in enumerate(lines, 1):
         if not line.whole:
             yield Break(place, "edited", "it is not what its hash says")
@@ -92,7 +92,7 @@ def _breaks(lines: list[Line]) -> Iterator[Break]:
         expected, before = expected + 1, line
 
 
-def _misplaced(place: int, line: Line, missing: range, present: set[int]) -> Break:
+def _misplaced(place: int, line: ChainLine, missing: range, present: set[int]) -> Break:
     if missing and not present & set(missing):
         lines = f"line {missing[0]}" if len(missing) == 1 else f"lines {missing[0]} to {missing[-1]}"
         return Break(place, "deleted", f"before it there was {lines}")

@@ -17,7 +17,7 @@ LONGEST = 120  # characters of each
 
 
 @dataclass(frozen=True)
-class Told:
+class RunHeader:
     """What is the same in all lines of a run."""
 
     run: str
@@ -32,7 +32,7 @@ class Told:
     toolkit: str = field(default_factory=provenance.toolkit)
 
 
-def body(told: Told, event: str, steps: Sequence[Step], *, host: str = "", **more: Any) -> dict[str, Any]:
+def body(told: RunHeader, event: str, steps: Sequence[Step], *, host: str = "", **more: Any) -> dict[str, Any]:
     """Return an entry: for a host with the changes there, for the operator (no host) with all."""
     return {
         **{name: _clipped(value) for name, value in vars(told).items()},

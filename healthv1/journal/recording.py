@@ -20,7 +20,7 @@ from healthv1.hosts.scripts import aside, real
 from healthv1.hosts.session import Session
 from healthv1.journal import chain, script
 from healthv1.journal.chain import Head
-from healthv1.journal.entry import Told, body
+from healthv1.journal.entry import RunHeader, body
 from healthv1.journal.local import Copy
 from healthv1.lock.acquire import at_once
 from healthv1.lock.locking import lock_of
@@ -31,7 +31,7 @@ Note = Callable[[str], None]
 
 
 @dataclass
-class Run:
+class Recording:
     """What is told of a run when it ends."""
 
     steps: Sequence[Step]
@@ -46,14 +46,14 @@ class Run:
 @contextmanager
 def recorded(
     session: Session, command: str, note: Note, steps: Sequence[Step] = (), *, needed: bool = True
-) -> Iterator[Run]:
+) -> Iterator[Recording]:
     """Record a run that changes something. Raises `HostError` before it, when a host cannot be written to.
 
     + steps: what is going to be changed.
     + needed: without, such a host is noted.
     """
     journal = _Journal(session, command, note)
-    run = Run(steps)
+    run = Recording(steps)
     started = time.monotonic()
     try:
         faults = journal.append("started", steps)
@@ -69,7 +69,7 @@ def recorded(
 
 def record(session: Session, command: str, note: Note, result: str, seconds: float, steps: Sequence[Step] = ()) -> None:
     """Record a run that has changed nothing. A host that cannot be written to is noted, and no fault."""
-    _Journal(session, command, note).end(Run(steps, result), seconds, durable=False)
+    _Journal(session, command, note).end(Recording(steps, result), seconds, durable=False)
 
 
 def told(action: str, secret: str) -> Step:
@@ -82,7 +82,7 @@ class _Journal:
     session: Session
     command: str
     note: Note
-    told: Told = field(init=False)
+    told: RunHeader = field(init=False)
     hosts: list[Host] = field(init=False)
     copy: Copy = field(init=False)
 
@@ -91,14 +91,14 @@ class _Journal:
         self.hosts = real(self.session.hosts)
         self.copy = Copy(environment)
         names = tuple(host.name for host in self.session.hosts)
-        self.told = Told(secrets.token_hex(6), self.command, environment, names, lock_of(environment))
+        self.told = RunHeader(secrets.token_hex(6), self.command, environment, names, lock_of(environment))
 
     def append(self, event: str, steps: Sequence[Step], *, durable: bool = True, **more: Any) -> list[Fault]:
         """The operator's copy first, so that the hosts remember its head; return why hosts could not be written to."""
         self._copied(event, steps, **more)
         return self._on_hosts(event, steps, durable=durable, **more)[1]
 
-    def end(self, run: Run, seconds: float, *, durable: bool = True) -> None:
+    def end(self, run: Recording, seconds: float, *, durable: bool = True) -> None:
         """The hosts first, so that the operator's copy remembers their heads."""
         if not self.hosts:
             return

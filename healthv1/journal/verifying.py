@@ -11,7 +11,7 @@ from healthv1.journal.reading import OPERATOR, Journals
 
 
 @dataclass(frozen=True)
-class Broken:
+class BrokenLine:
     journal: str
     line: int
     what: str
@@ -21,13 +21,13 @@ class Broken:
         return f"{self.journal}: line {self.line} was {self.what}: {self.why}"
 
 
-def broken(found: Journals) -> list[Broken]:
+def broken(found: Journals) -> list[BrokenLine]:
     """Return every break, of each journal by itself and of each as the others remember it."""
     alone = {where: examined(lines) for where, lines in found.lines.items()}
     compared = _compared(found)
     first = {where: breaks[0] for where, breaks in compared.items() if breaks and where in found.lines}
     return [
-        Broken(where, one.line, one.what, one.why)
+        BrokenLine(where, one.line, one.what, one.why)
         for where in found.lines
         for one in [*alone[where], *([first[where]] if where in first and not alone[where] else [])]
     ]

@@ -14,23 +14,23 @@ import gevent
 
 from deploys.facts.lock import Held
 from healthv1.errors import Fault, HostError
-from healthv1.lock.holder import Claim, HeldBySomebody
-from healthv1.lock.place import Answer, Place, ask
+from healthv1.lock.holder import HeldBySomebody, LockClaim
+from healthv1.lock.place import LockAnswer, LockPlace, ask
 
-Outcome = Answer | HostError
+Outcome = LockAnswer | HostError
 P = TypeVar("P")
 R = TypeVar("R")
 
 
-def take(places: Sequence[Place], claim: Claim) -> tuple[dict[Place, Held | None], tuple[Fault, ...]]:
+def take(places: Sequence[LockPlace], claim: LockClaim) -> tuple[dict[LockPlace, Held | None], tuple[Fault, ...]]:
     """Return the places with what was found there (an expired record), and why others are left out.
 
     Raises `HeldBySomebody`; `HostError` when a host that is needed cannot be locked.
     """
-    tried: dict[Place, Outcome] = {}
+    tried: dict[LockPlace, Outcome] = {}
     rest = list(places)
     try:
-        while rest and not any(isinstance(outcome, Answer) for outcome in tried.values()):
+        while rest and not any(isinstance(outcome, LockAnswer) for outcome in tried.values()):
             first = rest.pop(0)
             tried[first] = _take(first, claim)
             _refuse(tried)
@@ -40,14 +40,14 @@ def take(places: Sequence[Place], claim: Claim) -> tuple[dict[Place, Held | None
         # An answer that was lost on its way may have been a yes; the token keeps others' locks from harm.
         give_back([*tried, *rest], claim)
         raise
-    had = {place: outcome.held for place, outcome in tried.items() if isinstance(outcome, Answer)}
+    had = {place: outcome.held for place, outcome in tried.items() if isinstance(outcome, LockAnswer)}
     return had, tuple(fault for one in tried.values() if isinstance(one, HostError) for fault in one.faults)
 
 
-def give_back(places: Sequence[Place], claim: Claim) -> None:
+def give_back(places: Sequence[LockPlace], claim: LockClaim) -> None:
     """What cannot be reached any more is free when its lease is over."""
 
-    def release(place: Place) -> None:
+    def release(place: LockPlace) -> None:
         with suppress(HostError):
             ask(place, "release", claim.token)
 
@@ -60,16 +60,16 @@ def at_once(places: Iterable[P], work: Callable[[P], R]) -> dict[P, R]:
     return {place: one.value for place, one in spawned.items()}
 
 
-def _take(place: Place, claim: Claim) -> Outcome:
+def _take(place: LockPlace, claim: LockClaim) -> Outcome:
     try:
         return ask(place, "take", claim.token, claim.text)
     except HostError as error:
         return error
 
 
-def _refuse(tried: dict[Place, Outcome]) -> None:
+def _refuse(tried: dict[LockPlace, Outcome]) -> None:
     for place, outcome in tried.items():
-        if isinstance(outcome, Answer) and outcome.verdict == "held":
+        if isinstance(outcome, LockAnswer) and outcome.verdict == "held":
             assert outcome.held is not None
             raise HeldBySomebody(place.name, outcome.held)
     faults = [

@@ -23,7 +23,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Claim:
+class LockClaim:
     environment: str
     command: str
     lease: int

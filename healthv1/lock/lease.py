@@ -13,12 +13,12 @@ from gevent.lock import BoundedSemaphore
 
 from healthv1.errors import Fault, HostError, LockError
 from healthv1.lock.acquire import at_once, give_back
-from healthv1.lock.holder import Claim, described
-from healthv1.lock.place import Place, ask
+from healthv1.lock.holder import LockClaim, described
+from healthv1.lock.place import LockPlace, ask
 
 
 class Holding:
-    def __init__(self, claim: Claim, places: Iterable[Place], note: Callable[[str], None]) -> None:
+    def __init__(self, claim: LockClaim, places: Iterable[LockPlace], note: Callable[[str], None]) -> None:
         self.claim = claim
         self._note = note
         # Counted from before the host was asked: we give up before the host does.
@@ -55,7 +55,7 @@ class Holding:
             gevent.sleep(self.claim.lease / 4)
             self.beat()
 
-    def _renew(self, place: Place) -> None:
+    def _renew(self, place: LockPlace) -> None:
         asked = time.monotonic()
         try:
             answer = ask(place, "renew", self.claim.token, timeout=max(1, self.claim.lease / 4))
@@ -73,5 +73,5 @@ class Holding:
     def _silence(self) -> float:
         return max((self._silence_of(place) for place in self._heard if place.needed), default=0)
 
-    def _silence_of(self, place: Place) -> float:
+    def _silence_of(self, place: LockPlace) -> float:
         return time.monotonic() - self._heard[place]

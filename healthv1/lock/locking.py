@@ -18,9 +18,9 @@ from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import others, reach, real
 from healthv1.hosts.session import Session, opened
 from healthv1.lock.acquire import at_once, take
-from healthv1.lock.holder import Claim, HeldBySomebody, Terms, described
+from healthv1.lock.holder import HeldBySomebody, LockClaim, Terms, described
 from healthv1.lock.lease import Holding
-from healthv1.lock.place import OnHost, Place, ask
+from healthv1.lock.place import LockPlace, OnHost, ask
 from healthv1.signals import cancelled_as_interrupted, changes_begin
 from healthv1.workspace import provenance
 
@@ -49,7 +49,7 @@ def locked(session: Session, command: str, terms: Terms, note: Note, *, needed: 
             stack.callback(_leave, strangers)
             places = _places(session, strangers, needed, note)
             changes_begin()
-            claim = Claim(environment, command, _lease(session), terms.reason or provenance.revision())
+            claim = LockClaim(environment, command, _lease(session), terms.reason or provenance.revision())
             _held[environment] = holding = Holding(claim, _taken(places, claim, terms, note), note)
             stack.callback(holding.release)
             stack.callback(_held.pop, environment)
@@ -128,7 +128,7 @@ def _lease(session: Session) -> int:
     return next((one for one in found if isinstance(one, Rollout)), Rollout()).lease
 
 
-def _taken(places: list[OnHost], claim: Claim, terms: Terms, note: Note) -> list[Place]:
+def _taken(places: list[OnHost], claim: LockClaim, terms: Terms, note: Note) -> list[LockPlace]:
     had, left_out = wait(lambda: take(places, claim), terms, note)
     for place, before in had.items():
         if before and before.token != claim.token:

@@ -43,7 +43,7 @@ said released""",
 }
 
 
-class Place(Protocol):
+class LockPlace(Protocol):
     @property
     def name(self) -> str: ...
 
@@ -74,16 +74,16 @@ class OnHost:
 
 
 @dataclass(frozen=True)
-class Answer:
+class LockAnswer:
     verdict: str
     held: Held | None
     """The record as it was found."""
 
 
-def ask(place: Place, verb: Verb, token: str = "", claim: str = "", timeout: float = TIMEOUT) -> Answer:
+def ask(place: LockPlace, verb: Verb, token: str = "", claim: str = "", timeout: float = TIMEOUT) -> LockAnswer:
     """Raise `HostError` when the host cannot be asked."""
     lines = place.run(_script(verb, place.kept, token, claim), timeout).splitlines()
-    return Answer(lines[0].removeprefix("verdict="), Held.read(lines[1:]))
+    return LockAnswer(lines[0].removeprefix("verdict="), Held.read(lines[1:]))
 
 
 def _script(verb: Verb, kept: str, token: str = "", claim: str = "") -> str:

@@ -32,7 +32,7 @@ class Drifted:
 
 
 @dataclass(frozen=True)
-class Applied:
+class LastApply:
     """When a host was last applied to."""
 
     at: str
@@ -44,7 +44,7 @@ class Applied:
 class Drift:
     environment: str
     hosts: tuple[str, ...]
-    last: dict[str, Applied]
+    last: dict[str, LastApply]
     """By host; none where no apply is on record."""
     drifted: tuple[Drifted, ...]
     faults: tuple[Fault, ...]
@@ -66,7 +66,7 @@ def drift(plan: Plan, looks: Iterable[Look], records: Mapping[str, Mapping[str, 
         Drifted(_cause(known[step.host, step.component, step.operation], believed.get(step.host)), step)
         for step in plan.steps
     ]
-    last = {host: Applied(record["at"], record["by"], record["revision"]) for host, record in believed.items()}
+    last = {host: LastApply(record["at"], record["by"], record["revision"]) for host, record in believed.items()}
     return Drift(plan.environment, plan.hosts, last, tuple(found), plan.faults, plan.left)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from deploys.here import PARTS
+from deploys.this_host import PARTS
 from healthv1.plan import Left
 
 MARKED = {

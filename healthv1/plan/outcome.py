@@ -10,7 +10,7 @@ from healthv1.plan import Step
 
 
 @dataclass(frozen=True)
-class Standing:
+class HostStanding:
     """Where one host stands."""
 
     host: str
@@ -41,7 +41,7 @@ class Outcome:
     faults: tuple[Fault, ...]
     unfinished: tuple[str, ...]
     """Operations that did not run to their end, as "host: component, sentence"."""
-    standings: tuple[Standing, ...] = ()
+    standings: tuple[HostStanding, ...] = ()
     interrupted: bool = False
     """Somebody stopped it."""
 

@@ -20,7 +20,7 @@ SCHEMA = 2
 
 
 @dataclass(frozen=True)
-class Document:
+class PlanDocument:
     """Every change that an apply would make, on every host."""
 
     schema: Literal[2]
@@ -48,7 +48,7 @@ class Document:
     __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
 
 
-documents = TypeAdapter(Document)
+documents = TypeAdapter(PlanDocument)
 
 
 def schema() -> dict[str, Any]:

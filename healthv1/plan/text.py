@@ -17,34 +17,34 @@ LONG = 20
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", "@": "cyan"}
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     text: str
     colour: str | None = None
     bold: bool = False
 
 
-def lines(plan: Plan, *, full: bool = False) -> Iterator[Line]:
+def lines(plan: Plan, *, full: bool = False) -> Iterator[TextLine]:
     """Yield what people read. Colours help, and nothing is lost without them."""
     plan, folded = redacted(plan), False
     for section in sections(plan.steps):
-        yield Line(readable(f"{', '.join(section.hosts)} · {section.stage}"), bold=True)
+        yield TextLine(readable(f"{', '.join(section.hosts)} · {section.stage}"), bold=True)
         for component in section.components:
-            yield Line(f"  {readable(component.name)}")
+            yield TextLine(f"  {readable(component.name)}")
             for change in component.changes:
                 yield from _of_change(change, full=full)
                 folded = folded or (not full and _is_folded(change))
     if folded:
-        yield Line("With --full, plan and show print created files and long diffs whole.")
+        yield TextLine("With --full, plan and show print created files and long diffs whole.")
     yield from _left(plan)
-    yield Line(total(plan), bold=True)
+    yield TextLine(total(plan), bold=True)
 
 
-def _left(plan: Plan) -> Iterator[Line]:
+def _left(plan: Plan) -> Iterator[TextLine]:
     if plan.left:
-        yield Line("Left behind, and not touched by an apply:", "yellow", bold=True)
+        yield TextLine("Left behind, and not touched by an apply:", "yellow", bold=True)
     for one in plan.left:
-        yield Line(f"  {readable(one.what)}", "yellow")
-        yield Line(f"    {readable(one.way_out)}")
+        yield TextLine(f"  {readable(one.what)}", "yellow")
+        yield TextLine(f"    {readable(one.way_out)}")
 
 
 def announced(change: Change) -> str:
@@ -53,16 +53,16 @@ def announced(change: Change) -> str:
     return "  ".join(part for part in parts if part)
 
 
-def _of_change(change: Change, *, full: bool) -> Iterator[Line]:
+def _of_change(change: Change, *, full: bool) -> Iterator[TextLine]:
     diff = diff_lines(change)
     length = f"  {counted(len(diff), 'line')}" if change.action == "create" and diff else ""
-    yield Line(f"    {announced(change)}{length}", _COLOURS[mark(change)])
+    yield TextLine(f"    {announced(change)}{length}", _COLOURS[mark(change)])
     if change.effect:
-        yield Line(f"        effect: {readable(change.effect)}")
+        yield TextLine(f"        effect: {readable(change.effect)}")
     shown, hidden = (diff, 0) if full else _folded(change, diff)
-    yield from (Line(f"        {line}", _COLOURS.get(line[:1])) for line in shown)
+    yield from (TextLine(f"        {line}", _COLOURS.get(line[:1])) for line in shown)
     if hidden and change.action != "create":
-        yield Line(f"        … {counted(hidden, 'more line')}")
+        yield TextLine(f"        … {counted(hidden, 'more line')}")
 
 
 def _is_folded(change: Change) -> bool:

@@ -12,16 +12,16 @@ from deploys.facts.record import Record
 from healthv1.errors import Fault, HostError, SecretsError
 from healthv1.hosts.pyinfra_names import FactBase, Host, QuoteString, StringCommand
 from healthv1.hosts.scripts import looking, others, reach
-from healthv1.hosts.secrets_in_use import Bound, bound
+from healthv1.hosts.secrets_in_use import SecretsInUse, bound
 from healthv1.hosts.session import Session, faults_of, opened
 from healthv1.lock.acquire import at_once
-from healthv1.secrets.backend import Kept
+from healthv1.secrets.backend import Backend
 
 REACH = 5.0  # seconds, for a host that takes no part
 TIMEOUT = 20  # seconds
 
 
-def whole(environment: str) -> Bound:
+def whole(environment: str) -> SecretsInUse:
     """Return what `bound` does. Raises `SecretsError` when the backend is gone that a host was deployed from."""
     bindings = bound(environment)
     if _gone(secret.backend for secret in bindings.secrets):
@@ -52,7 +52,7 @@ def refuse(session: Session) -> None:
 
 def _gone(backends: Iterable[object]) -> dict[str, str]:
     """Return those of the backends that are not there, each with what brings it back."""
-    return {str(one): hint for one in backends if isinstance(one, Kept) and (hint := one.to_bring_back())}
+    return {str(one): hint for one in backends if isinstance(one, Backend) and (hint := one.to_bring_back())}
 
 
 def _was_deployed(session: Session, host: Host) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from deploys.facts.marks import Marks
 from deploys.facts.record import Record
-from deploys.here import PARTS
+from deploys.this_host import PARTS
 from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import real
 from healthv1.hosts.session import Session

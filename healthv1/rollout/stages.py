@@ -19,11 +19,11 @@ from healthv1.hosts import operations as prepared
 from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import Session
 from healthv1.plan import Plan, Step
-from healthv1.plan.outcome import Outcome, Standing
+from healthv1.plan.outcome import HostStanding, Outcome
 from healthv1.rollout import gate
 from healthv1.rollout.execution import Made, execute, watch
 from healthv1.rollout.planner import label, staged
-from healthv1.rollout.witnesses import Ledger, Nowhere, Report
+from healthv1.rollout.witnesses import Ledger, Nowhere, Witness
 
 Anything = TypeVar("Anything")
 Unproven = Collection[tuple[str, str, str]]
@@ -37,7 +37,7 @@ def _never() -> bool:
 def apply(
     session: Session,
     plan: Plan,
-    report: Report,
+    report: Witness,
     ledger: Ledger = Nowhere(),  # noqa: B008 - a value
     stopping: Callable[[], bool] = _never,
     unproven: Unproven = (),
@@ -81,7 +81,7 @@ class _Run:
         self,
         session: Session,
         plan: Plan,
-        report: Report,
+        report: Witness,
         ledger: Ledger,
         stopping: Callable[[], bool],
         unproven: Unproven,
@@ -189,13 +189,13 @@ class _Run:
         stopped = any(standing.state != "done" for standing in standings)
         return Outcome(tuple(steps), faults, tuple(unfinished), standings, interrupted=interrupted and stopped)
 
-    def _standing(self, host: Host) -> Standing:
+    def _standing(self, host: Host) -> HostStanding:
         course = self._course[host]
         due = [stage for stage in self._stages if (host.name, stage) in self._due]
         done = tuple(stage for stage in due if stage in course.proven)
         begun = (course.ran and course.stage in due) or host.name in self._session.faults
         if begun and course.stage not in course.proven:
-            return Standing(host.name, "stopped", course.stage, course.ran, course.of, done)
+            return HostStanding(host.name, "stopped", course.stage, course.ran, course.of, done)
         if len(done) < len(due):
-            return Standing(host.name, "not begun", due[len(done)], 0, 0, done)
-        return Standing(host.name, "done", done=done)
+            return HostStanding(host.name, "not begun", due[len(done)], 0, 0, done)
+        return HostStanding(host.name, "done", done=done)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Report(Protocol):
+class Witness(Protocol):
     """Hears of every stage, operation and gate as it begins and ends."""
 
     def stage_begun(self, stage: str, operations: Mapping[str, int]) -> None:

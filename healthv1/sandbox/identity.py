@@ -15,7 +15,7 @@ from healthv1.sandbox.tree import ADMIN, ADMIN_ID
 
 
 @dataclass(frozen=True)
-class Entry:
+class HostFile:
     """One file of a host (a directory, if it has no text)."""
 
     path: str
@@ -48,25 +48,25 @@ def _host_key(sandbox: Sandbox, name: str) -> Path:
     return sandbox.host(name) / "ssh_host_ed25519_key"
 
 
-def _entries(sandbox: Sandbox, addresses: Addresses, name: str, position: int) -> list[Entry]:
+def _entries(sandbox: Sandbox, addresses: Addresses, name: str, position: int) -> list[HostFile]:
     public = ssh_key(_host_key(sandbox, name))
     private = _host_key(sandbox, name).read_text(encoding="utf-8")
     home = f"home/{ADMIN}/.ssh"
     return [
-        Entry("etc/hostname", f"{name}\n"),
+        HostFile("etc/hostname", f"{name}\n"),
         # The own name first of all: else each sudo waits for DNS.
-        Entry("etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost ip6-localhost ip6-loopback\n"),
-        Entry("etc/resolv.conf", _nameservers()),
-        Entry("etc/machine-id", f"{uuid.uuid4().hex}\n", mode=0o444),
-        Entry("etc/systemd/network/10-host0.network", _network(addresses, position)),
-        Entry("etc/ssh/ssh_host_ed25519_key", private, mode=0o600),
-        Entry("etc/ssh/ssh_host_ed25519_key.pub", f"{public}\n"),
-        Entry(home, mode=0o700, owner=ADMIN_ID),
-        Entry(f"{home}/authorized_keys", f"{ssh_key(sandbox.ssh_key)}\n", mode=0o600, owner=ADMIN_ID),
+        HostFile("etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost ip6-localhost ip6-loopback\n"),
+        HostFile("etc/resolv.conf", _nameservers()),
+        HostFile("etc/machine-id", f"{uuid.uuid4().hex}\n", mode=0o444),
+        HostFile("etc/systemd/network/10-host0.network", _network(addresses, position)),
+        HostFile("etc/ssh/ssh_host_ed25519_key", private, mode=0o600),
+        HostFile("etc/ssh/ssh_host_ed25519_key.pub", f"{public}\n"),
+        HostFile(home, mode=0o700, owner=ADMIN_ID),
+        HostFile(f"{home}/authorized_keys", f"{ssh_key(sandbox.ssh_key)}\n", mode=0o600, owner=ADMIN_ID),
     ]
 
 
-def _add(archive: tarfile.TarFile, entry: Entry) -> None:
+def _add(archive: tarfile.TarFile, entry: HostFile) -> None:
     member = tarfile.TarInfo(entry.path)
     member.mode, member.uid, member.gid = entry.mode, entry.owner, entry.owner
     member.type = tarfile.REGTYPE if entry.text else tarfile.DIRTYPE

@@ -11,7 +11,7 @@ from healthv1.sandbox.servers import acme, openbao, s3, server
 
 
 @dataclass(frozen=True)
-class Part:
+class SandboxPart:
     """A host, or a server around the hosts."""
 
     name: str
@@ -26,8 +26,8 @@ class Status:
     up: bool
     """Whether it came up whole, and every part of it is alive."""
     suite: str = ""
-    hosts: tuple[Part, ...] = ()
-    servers: tuple[Part, ...] = ()
+    hosts: tuple[SandboxPart, ...] = ()
+    servers: tuple[SandboxPart, ...] = ()
 
     def lines(self) -> list[str]:
         """Return the status as a person reads it."""
@@ -41,12 +41,14 @@ def status(sandbox: Sandbox) -> Status:
     found = described(sandbox)
     if found is None:
         return Status(sandbox.name, up=False)
-    hosts = tuple(Part(host.name, boot.alive(sandbox, host.name), host.address, host.address6) for host in found.hosts)
+    hosts = tuple(
+        SandboxPart(host.name, boot.alive(sandbox, host.name), host.address, host.address6) for host in found.hosts
+    )
     known = {
         openbao.NAME: found.openbao.address,
         acme.NAME: found.acme.directory_url,
         acme.RESOLVER: found.gateway,
         s3.NAME: found.s3.endpoint,
     }
-    servers = tuple(Part(name, server.alive(sandbox, name), address) for name, address in known.items())
+    servers = tuple(SandboxPart(name, server.alive(sandbox, name), address) for name, address in known.items())
     return Status(found.name, all(part.alive for part in hosts + servers), found.suite, hosts, servers)

@@ -26,7 +26,7 @@ PAUSE = 0.05  # seconds, more after each loss: a standby may answer with what wa
 Transition = Callable[["Entry | None"], Entry]
 
 
-class Kept(ABC, Generic[Revision]):
+class Backend(ABC, Generic[Revision]):
     """A secrets backend. A subclass says how one name is read, and written unless somebody else wrote since."""
 
     environment = "ENV"

@@ -14,11 +14,11 @@ from typing import Any, Literal
 
 from typing_extensions import Self
 
-Step = Literal["settled", "staged", "promoted", "retired"]
+RotationStep = Literal["settled", "staged", "promoted", "retired"]
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptVersion:
     """One version as a backend keeps it."""
 
     number: int
@@ -42,29 +42,29 @@ class Kept:
 class Entry:
     """One name's versions, ascending, and where its rotation stands."""
 
-    versions: tuple[Kept, ...]
+    versions: tuple[KeptVersion, ...]
     active: int
-    step: Step = "settled"
+    step: RotationStep = "settled"
     since: datetime | None = None
     """When `step` was reached; None when nobody recorded it."""
 
     @classmethod
     def first(cls, value: str) -> Self:
-        return cls((Kept(1, value, now()),), 1, since=now())
+        return cls((KeptVersion(1, value, now()),), 1, since=now())
 
-    def version(self, number: int) -> Kept:
+    def version(self, number: int) -> KeptVersion:
         return next(kept for kept in self.versions if kept.number == number)
 
     @property
-    def current(self) -> Kept:
+    def current(self) -> KeptVersion:
         return self.version(self.active)
 
     @property
-    def newest(self) -> Kept:
+    def newest(self) -> KeptVersion:
         return self.versions[-1]
 
     @property
-    def accepted(self) -> tuple[Kept, ...]:
+    def accepted(self) -> tuple[KeptVersion, ...]:
         """The active version, then the one that servers accept besides while it is being rotated."""
         match self.step:
             case "staged":
@@ -76,7 +76,9 @@ class Entry:
 
     def staged(self, value: str) -> Self:
         """Add a version that servers accept besides."""
-        return self._next("settled", "staged", versions=(*self.versions, Kept(self.newest.number + 1, value, now())))
+        return self._next(
+            "settled", "staged", versions=(*self.versions, KeptVersion(self.newest.number + 1, value, now()))
+        )
 
     def promoted(self) -> Self:
         """Have clients use the newest version, while servers accept the one before as well."""
@@ -92,7 +94,7 @@ class Entry:
 
     def replaced(self, value: str, *, keep: bool = False) -> Self:
         """Have `value` in place of what is active, at once; hosts are not told yet."""
-        new = Kept(self.newest.number + 1, value, now())
+        new = KeptVersion(self.newest.number + 1, value, now())
         return self._next("settled", "retired", versions=(*self.versions, new) if keep else (new,), active=new.number)
 
     def escrowed(self, digest: str, numbers: Collection[int]) -> Self:
@@ -100,7 +102,7 @@ class Entry:
         noted = (replace(kept, escrowed=digest) if kept.number in numbers else kept for kept in self.versions)
         return replace(self, versions=tuple(noted))
 
-    def _next(self, expected: Step, step: Step, **changes: Any) -> Self:
+    def _next(self, expected: RotationStep, step: RotationStep, **changes: Any) -> Self:
         if self.step != expected:
             raise ValueError(f"a secret that is {self.step} cannot become {step}")
         return replace(self, step=step, since=now(), **changes)
@@ -121,10 +123,10 @@ class Entry:
         """Read an entry; a bare `value` is what a person put there by hand. Raises `ValueError` for anything else."""
         try:
             if set(document) == {"value"}:
-                return cls((Kept(1, _value(document["value"]), None),), 1)
+                return cls((KeptVersion(1, _value(document["value"]), None),), 1)
             found = sorted((int(number), kept) for number, kept in document["versions"].items())
             since = document["since"] and datetime.fromisoformat(document["since"])
-            versions = tuple(Kept.from_document(number, kept) for number, kept in found)
+            versions = tuple(KeptVersion.from_document(number, kept) for number, kept in found)
             entry = cls(versions, document["active"], document["step"], since)
             assert entry.accepted
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError, StopIteration):

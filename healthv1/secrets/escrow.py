@@ -18,7 +18,7 @@ from typing_extensions import Self
 from healthv1.errors import Fault, SecretsError
 from healthv1.output.redaction import redactor
 from healthv1.secrets import age
-from healthv1.secrets.entry import Entry, Kept, now
+from healthv1.secrets.entry import Entry, KeptVersion, now
 
 FORMAT = "healthv1 escrow 1"
 
@@ -96,7 +96,7 @@ def _identities(file: Path) -> list[age.Identity]:
         raise _refusal(str(file), f"The private key cannot be read ({why}).", "give a file that you may read") from None
 
 
-def _values(versions: Sequence[Kept]) -> set[tuple[int, str]]:
+def _values(versions: Sequence[KeptVersion]) -> set[tuple[int, str]]:
     return {(kept.number, kept.value) for kept in versions}
 
 

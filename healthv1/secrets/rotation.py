@@ -13,7 +13,7 @@ from typing import Any
 
 from deploys.secret import Secret
 from healthv1.errors import Fault, Refused
-from healthv1.secrets.backend import Kept, generated
+from healthv1.secrets.backend import Backend, generated
 from healthv1.secrets.entry import Entry, now
 
 SAID = {
@@ -35,8 +35,8 @@ class Turn:
     """Whether a version must have been exported before clients use it."""
 
     @property
-    def kept(self) -> Kept[Any]:
-        assert isinstance(self.secret.backend, Kept)
+    def kept(self) -> Backend[Any]:
+        assert isinstance(self.secret.backend, Backend)
         return self.secret.backend
 
     @property

@@ -26,7 +26,7 @@ _CLAIM = """claim() {
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClaimAnswer:
     code: int
     said: str
 
@@ -38,15 +38,15 @@ def script(checks: list[Check], seconds: int) -> tuple[str, str]:
     return _CLAIM % {"seconds": seconds, "mark": mark, "output": OUTPUT} + "\n".join(claims), mark
 
 
-def answers(lines: Iterable[str], mark: str) -> dict[int, Answer]:
+def answers(lines: Iterable[str], mark: str) -> dict[int, ClaimAnswer]:
     """Return what became of the claims, by their number. One that is missing may have been ended with its shell."""
-    found: dict[int, Answer] = {}
+    found: dict[int, ClaimAnswer] = {}
     said: list[str] = []
     for line in lines:
         if not line.startswith(f"{mark} "):
             said.append(line)
             continue
         number, code = line.split()[1:]
-        found[int(number)] = Answer(int(code), "\n".join(said).rstrip("\n"))
+        found[int(number)] = ClaimAnswer(int(code), "\n".join(said).rstrip("\n"))
         said = []
     return found

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import gevent
 
 from healthv1.plan.finding import Finding
-from healthv1.verify.visitor import Answer
+from healthv1.verify.visitor import HttpResponse
 
 PATIENT = {
     "identifier": "SYNTHETIC-VERIFICATION",
@@ -34,7 +34,7 @@ class Asking(Protocol):
 
     def get(
         self, path: str, *, method: str = ..., document: object = ..., headers: dict[str, str] | None = ...
-    ) -> Answer:
+    ) -> HttpResponse:
         """Raises OSError or http.client.HTTPException."""
 
 
@@ -106,7 +106,9 @@ class Canary:
         if in_clear:
             raise UnexpectedError(f"in clear: {', '.join(in_clear)}")
 
-    def _ask(self, method: str, path: str, document: object = None, headers: dict[str, str] | None = None) -> Answer:
+    def _ask(
+        self, method: str, path: str, document: object = None, headers: dict[str, str] | None = None
+    ) -> HttpResponse:
         said = {"Authorization": f"Bearer {self.token}", **(headers or {})}
         return self.visitor.get(path, method=method, document=document, headers=said)
 
@@ -130,7 +132,7 @@ def _seen(step: Callable[[], None]) -> str:
     return ""
 
 
-def _pause(answer: Answer) -> int:
+def _pause(answer: HttpResponse) -> int:
     """Return the seconds after which it is let through, as the answer says."""
     after = answer.headers.get("retry-after", "")
     return min(int(after) + 1, LONGEST) if after.isdecimal() else AGAIN
@@ -141,7 +143,7 @@ def query(row: str) -> str:
     return f"SELECT p FROM health.patients p WHERE id = '{row}'::uuid"  # noqa: S608 - the API's own identifier
 
 
-def _of(answer: Answer, status: int) -> Any:
+def _of(answer: HttpResponse, status: int) -> Any:
     """Raises UnexpectedError. An error's document repeats nothing of what was sent; other bodies are not shown."""
     if answer.status != status:
         what = answer.body[:200] if "problem" in answer.headers.get("content-type", "") else "no problem document"

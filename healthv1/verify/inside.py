@@ -79,7 +79,7 @@ def _try_all(host: Host, claims: list[Claim]) -> dict[Claim, Finding]:
     return {claim: _finding(host, claim, found[number]) for number, claim in enumerate(claims) if number in found}
 
 
-def _finding(host: Host, claim: Claim, answer: batch.Answer) -> Finding:
+def _finding(host: Host, claim: Claim, answer: batch.ClaimAnswer) -> Finding:
     component, check = claim
     seen = [answer.said, UNANSWERED if answer.code in batch.ENDED else ""]
     evidence = "\n".join(filter(None, seen)) if answer.code else ""

@@ -48,7 +48,7 @@ class Visitor:
         method: str = "GET",
         document: object = None,
         headers: Mapping[str, str] | None = None,
-    ) -> Answer:
+    ) -> HttpResponse:
         """Ask, sending `document` as JSON. Raises OSError or http.client.HTTPException."""
         said = {"Host": self.domain, "Connection": "close", **(headers or {})}
         body = None if document is None else json.dumps(document)
@@ -60,13 +60,13 @@ class Visitor:
             connection.request(method, path, body, said)
             response = connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, headers, response.read(100_000).decode("utf-8", "replace"))
+            return HttpResponse(response.status, headers, response.read(100_000).decode("utf-8", "replace"))
         finally:
             connection.close()
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpResponse:
     status: int
     headers: dict[str, str]
     """By lower-case name."""

@@ -4,7 +4,7 @@ import pytest
 
 from healthv1.verify import canary
 from healthv1.verify.canary import Canary, outcomes, query
-from healthv1.verify.visitor import Answer
+from healthv1.verify.visitor import HttpResponse
 
 
 class Visitor:
@@ -15,7 +15,7 @@ class Visitor:
 
     def get(self, path, *, method="GET", document=None, headers=None):
         answer = self.service.request(path, method, body=document, **(headers or {}))
-        return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.text)
+        return HttpResponse(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.text)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_a_used_up_rate_limit_is_waited_for(clinic, tried, monkeypatch):
         def get(self, path, **how):
             if path.endswith("/login") and self.refusals:
                 self.refusals -= 1
-                return Answer(429, {}, "")
+                return HttpResponse(429, {}, "")
             return super().get(path, **how)
 
     assert all(finding.holds for finding in tried(Limited(clinic.service)))
@@ -83,4 +83,4 @@ def test_a_used_up_rate_limit_is_waited_for(clinic, tried, monkeypatch):
 
 def test_who_waits_for_a_login_waits_as_long_as_is_told():
     told = {"": canary.AGAIN, "12": 13, "60": 61, "9999": canary.LONGEST, "Wed, 21 Oct": canary.AGAIN}
-    assert {text: canary._pause(Answer(429, {"retry-after": text}, "")) for text in told} == told
+    assert {text: canary._pause(HttpResponse(429, {"retry-after": text}, "")) for text in told} == told

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from deploys import here
+from deploys import this_host
 from deploys.environment.settings import Environment
 from deploys.environment.variables import owner_variables, variables
 from deploys.stack import Stack
@@ -54,8 +54,8 @@ def tried(session: Session) -> list[Finding]:
 
 
 def _tried(host: Host) -> list[Finding]:
-    stack = here.settings(Stack)
-    told = variables(here.settings(Environment), stack, here.topology()) | owner_variables(stack, here.topology())
+    stack, topology = this_host.settings(Stack), this_host.topology()
+    told = variables(this_host.settings(Environment), stack, topology) | owner_variables(stack, topology)
     given = {name: value for name, value in told.items() if name in OPENS}
     command = f"cd / && runuser -u {stack.user} -- {stack.current}/venv/bin/healthv1-api secrets check"
     shell = StringCommand("sh", "-c", QuoteString(command))

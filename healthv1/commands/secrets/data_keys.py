@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploys import here
+from deploys import this_host
 from deploys.api.commands import renew_data_keys
 from deploys.stack import Stack
 from healthv1.errors import Fault, HostError
@@ -21,7 +21,7 @@ def renew(session: Session) -> str:
     def on(host: Host) -> None:
         if host is not first:
             return
-        succeeded, output = run(host, renew_data_keys(here.settings(Stack)), TIMEOUT)
+        succeeded, output = run(host, renew_data_keys(this_host.settings(Stack)), TIMEOUT)
         if not succeeded:
             what = f"The data keys were not renewed: {output.stderr or output.stdout}"
             raise HostError(Fault(host.name, what, "mend the cause and run the same command: it goes on from there"))

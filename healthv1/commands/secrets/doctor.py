@@ -8,10 +8,10 @@ from typing import Any
 
 from deploys.secret import Secret
 from healthv1.commands.secrets.register import kept_by
-from healthv1.hosts.secrets_in_use import Bound
+from healthv1.hosts.secrets_in_use import SecretsInUse
 from healthv1.plan.finding import Finding
 from healthv1.rollout.losses import whole
-from healthv1.secrets.backend import Kept
+from healthv1.secrets.backend import Backend
 from healthv1.secrets.entry import Entry, now
 from healthv1.secrets.strength import is_weak, wanted
 
@@ -22,7 +22,7 @@ def examine(environment: str) -> list[Finding]:
     return examined(whole(environment))
 
 
-def examined(bound: Bound) -> list[Finding]:
+def examined(bound: SecretsInUse) -> list[Finding]:
     """Raises `SecretsError` when the backend cannot be read."""
     backend = kept_by(bound)
     names = backend.names()
@@ -31,7 +31,7 @@ def examined(bound: Bound) -> list[Finding]:
     return [*claims, *_strangers(names, bound, backend), *_place(backend)]
 
 
-def _of(secret: Secret, entry: Entry | None, bound: Bound, backend: Kept[Any]) -> Iterator[Finding]:
+def _of(secret: Secret, entry: Entry | None, bound: SecretsInUse, backend: Backend[Any]) -> Iterator[Finding]:
     def finding(claim: str, holds: bool, hint: str) -> Finding:
         return Finding(str(backend), secret.key, claim, holds, "", hint)
 
@@ -57,7 +57,7 @@ def _of(secret: Secret, entry: Entry | None, bound: Bound, backend: Kept[Any]) -
     yield finding(f"It is younger than {OLD.days} days", created is None or now() - created < OLD, rotate)
 
 
-def _strangers(names: tuple[str, ...], bound: Bound, backend: Kept[Any]) -> Iterator[Finding]:
+def _strangers(names: tuple[str, ...], bound: SecretsInUse, backend: Backend[Any]) -> Iterator[Finding]:
     strange = ", ".join(sorted(set(names) - {secret.key for secret in bound.secrets}))
     hint = "a setting may have a typo; remove what nothing uses"
     yield Finding(
@@ -65,6 +65,6 @@ def _strangers(names: tuple[str, ...], bound: Bound, backend: Kept[Any]) -> Iter
     )
 
 
-def _place(backend: Kept[Any]) -> Iterator[Finding]:
+def _place(backend: Backend[Any]) -> Iterator[Finding]:
     for claim, holds, mended in backend.examined():
         yield Finding(str(backend), "place", claim, holds, "", mended)

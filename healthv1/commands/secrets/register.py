@@ -10,8 +10,8 @@ from typing import Any
 
 from deploys.secret import Secret
 from healthv1.errors import Fault, Refused
-from healthv1.hosts.secrets_in_use import Bound
-from healthv1.secrets.backend import Kept
+from healthv1.hosts.secrets_in_use import SecretsInUse
+from healthv1.secrets.backend import Backend
 from healthv1.secrets.entry import Entry, now
 
 SCHEMA = 1
@@ -37,18 +37,18 @@ class Row:
         return {**self.__dict__, "age": age, "used_by": list(self.used_by)}
 
 
-def kept_by(bound: Bound) -> Kept[Any]:
+def kept_by(bound: SecretsInUse) -> Backend[Any]:
     """Return the environment's backend. Raises `Refused` when it keeps nothing, or when hosts differ in theirs."""
     backends = {str(secret.backend): secret.backend for secret in bound.secrets}
     if len(backends) > 1:
         raise Refused(Fault("group_data", f"Hosts have different backends: {', '.join(backends)}.", "choose one"))
     (backend,) = backends.values()
-    if not isinstance(backend, Kept):
+    if not isinstance(backend, Backend):
         raise Refused(Fault(str(backend), "It keeps nothing.", "choose a real environment"))
     return backend
 
 
-def found(bound: Bound, names: Iterable[str]) -> tuple[Secret, ...]:
+def found(bound: SecretsInUse, names: Iterable[str]) -> tuple[Secret, ...]:
     """Return the secrets of these names. Raises `Refused` with every unknown one and a suggestion."""
     known = {secret.key: secret for secret in bound.secrets}
     Refused.unless(
@@ -64,7 +64,7 @@ def _suggestion(name: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
 
 
-def rows(bound: Bound) -> list[Row]:
+def rows(bound: SecretsInUse) -> list[Row]:
     entries = kept_by(bound).entries(secret.key for secret in bound.secrets)
     return [_row(secret, entries[secret.key]) for secret in bound.secrets]
 
@@ -97,7 +97,7 @@ def _age(age: timedelta | None) -> str:
     return f"{age.seconds // 3600} h" if age.seconds >= 3600 else f"{age.seconds // 60} min"
 
 
-def entries(found: Bound, secrets: Iterable[Secret]) -> dict[str, Entry]:
+def entries(found: SecretsInUse, secrets: Iterable[Secret]) -> dict[str, Entry]:
     kept = kept_by(found).entries(secret.key for secret in secrets)
     Refused.unless(
         Fault(f"{kept_by(found)}#{name}", "It is not in the backend yet.", f"healthv1 secrets init {found.name}")

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from healthv1.commands.secrets import register
-from healthv1.hosts.secrets_in_use import Bound, bound
+from healthv1.hosts.secrets_in_use import SecretsInUse, bound
 from healthv1.hosts.session import Session
 from healthv1.journal.recording import recorded, told
 from healthv1.lock.holder import Terms
@@ -32,7 +32,7 @@ def restore(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
         return names
 
 
-def _restored(found: Bound, exported: escrow.Escrow, digest: str, session: Session) -> tuple[str, ...]:
+def _restored(found: SecretsInUse, exported: escrow.Escrow, digest: str, session: Session) -> tuple[str, ...]:
     backend = register.kept_by(found)
     lost = [one.key for one in register.found(found, exported.secrets) if backend.entry(one.key) is None]
     for name in lost:

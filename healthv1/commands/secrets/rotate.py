@@ -14,7 +14,7 @@ from healthv1.commands.plan import plan
 from healthv1.commands.secrets import data_keys, register
 from healthv1.commands.secrets.register import SCHEMA
 from healthv1.errors import Fault, Refused
-from healthv1.hosts.secrets_in_use import Bound
+from healthv1.hosts.secrets_in_use import SecretsInUse
 from healthv1.hosts.session import Session
 from healthv1.journal.recording import recorded, told
 from healthv1.lock.holder import Terms
@@ -84,7 +84,7 @@ def renew_data_keys(environment: str, terms: Terms = Terms()) -> str:  # noqa: B
         return said
 
 
-def _turn(secret: Secret, found: Bound) -> Turn:
+def _turn(secret: Secret, found: SecretsInUse) -> Turn:
     escrowed = secret.irreplaceable and found.environment.require_escrow
     return Turn(secret, found.environment.outlives(secret.key), escrowed)
 

@@ -15,8 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from healthv1.errors import Fault, SecretsError
-from healthv1.secrets.aws.explanation import RAISED, Place, code, explained
-from healthv1.secrets.backend import AT_ONCE, Kept
+from healthv1.secrets.aws.explanation import RAISED, AwsPlace, code, explained
+from healthv1.secrets.backend import AT_ONCE, Backend
 from healthv1.secrets.entry import Entry
 
 TIMEOUT = 5  # seconds
@@ -26,7 +26,7 @@ for _name in ("boto3", "botocore", "urllib3"):  # at DEBUG they log requests and
     logging.getLogger(_name).setLevel(logging.INFO)
 
 
-class SecretsManager(Kept[str]):
+class SecretsManager(Backend[str]):
     """The secrets `prefix`/NAME of one region. The credentials are those of `profile`, else boto3's usual ones."""
 
     def __init__(
@@ -38,7 +38,7 @@ class SecretsManager(Kept[str]):
         kms_key: str | None = None,
     ) -> None:
         super().__init__()
-        self._place = Place(prefix.strip("/"), region, endpoint or "", profile or "")
+        self._place = AwsPlace(prefix.strip("/"), region, endpoint or "", profile or "")
         self._kms_key = kms_key
         self._door = Lock()  # those who read side by side share one client
         self._opened: Any = None

@@ -36,7 +36,7 @@ _LOG_IN = "log in: aws sso login or aws configure, or set AWS_PROFILE"
 
 
 @dataclass(frozen=True)
-class Place:
+class AwsPlace:
     """Where the secrets of one environment lie."""
 
     prefix: str
@@ -63,14 +63,14 @@ def code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def explained(error: Exception, place: Place, verb: str, name: str) -> SecretsError:
+def explained(error: Exception, place: AwsPlace, verb: str, name: str) -> SecretsError:
     """Say what `error` means for whoever did `verb`."""
     if isinstance(error, ClientError):
         return SecretsError(_refusal(error, place, verb, name))
     return SecretsError(Fault(place.known, *_state(error, place)))
 
 
-def _refusal(error: ClientError, place: Place, verb: str, name: str) -> Fault:
+def _refusal(error: ClientError, place: AwsPlace, verb: str, name: str) -> Fault:
     where, found = f"{place}#{name}" if name else place.known, code(error)
     if found.startswith("AccessDenied") or found == "403":  # the bare status, when the answer has no code
         what = f"Permission was denied: {_ACTIONS[verb]} on {place.id(name or '*')}."
@@ -85,7 +85,7 @@ def _refusal(error: ClientError, place: Place, verb: str, name: str) -> Fault:
     return Fault(where, f"It cannot answer ({found}).", "look the code up in AWS's documentation, and try again")
 
 
-def _state(error: Exception, place: Place) -> tuple[str, str]:
+def _state(error: Exception, place: AwsPlace) -> tuple[str, str]:
     match error:
         case ProfileNotFound():
             return f"There is no profile {place.profile}.", "make it with aws configure, or set another"

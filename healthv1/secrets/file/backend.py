@@ -11,17 +11,17 @@ from typing import Any
 from healthv1.errors import Fault, SecretsError
 from healthv1.output.redaction import redactor
 from healthv1.secrets import age
-from healthv1.secrets.backend import Kept
+from healthv1.secrets.backend import Backend
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.file import committed
-from healthv1.secrets.file.document import NAME, Document, MalformedError
-from healthv1.secrets.file.opening import NEW_PASSPHRASE, Door, new
+from healthv1.secrets.file.document import NAME, MalformedError, SecretsDocument
+from healthv1.secrets.file.opening import NEW_PASSPHRASE, FileDoor, new
 from healthv1.signals import changes_begin
 from healthv1.workspace import project
 from healthv1.workspace.atomic_files import alone, replace
 
 
-class EncryptedFile(Kept[str]):
+class EncryptedFile(Backend[str]):
     """The file `path`, relative to the project's root. What was read of a secret, its block, is its revision.
 
     It opens with the private key in `key_file` or HEALTHV1_KEY_FILE when it is sealed to `recipients` (age or SSH
@@ -31,7 +31,7 @@ class EncryptedFile(Kept[str]):
     def __init__(self, path: str | Path, key_file: str | Path | None = None, recipients: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._path = path
-        self._door = Door(str(self), key_file, tuple(one.strip() for one in recipients))
+        self._door = FileDoor(str(self), key_file, tuple(one.strip() for one in recipients))
         self._one = Lock()  # those who read side by side ask for one passphrase
         self._keys = _opened_keys
         self._refused: dict[str, tuple[Fault, ...]] = {}
@@ -99,24 +99,24 @@ class EncryptedFile(Kept[str]):
         start = found or self._new(self._passphrase)
         block = self._block(start.key, name, entry.as_document())
 
-        def put(now: Document | None) -> Document | None:
+        def put(now: SecretsDocument | None) -> SecretsDocument | None:
             same = _key(now) == _key(found) and _block(now, name) == revision
             return (now or start).holding(name, block) if same else None
 
         return self._replace(put)
 
-    def _new(self, passphrase: str) -> Document:
+    def _new(self, passphrase: str) -> SecretsDocument:
         private = age.generated()
         redactor.add(private)
         key, self._passphrase = self._door.close(private, passphrase)
         self._keys[key] = self._door.contents(private)
-        return Document(key, {})
+        return SecretsDocument(key, {})
 
     def _block(self, key: str, name: str, entry: dict[str, Any]) -> str:
         plain = json.dumps({"name": name, "entry": entry}, ensure_ascii=False)
         return age.sealed(plain.encode(), [age.public(self._private(key))])
 
-    def _decrypted(self, document: Document, name: str) -> Entry:
+    def _decrypted(self, document: SecretsDocument, name: str) -> Entry:
         identities = age.identities(self._private(document.key))
         try:
             found = json.loads(age.opened(document.blocks[name], identities))
@@ -152,10 +152,10 @@ class EncryptedFile(Kept[str]):
             raise
         redactor.add(_private(self._keys[key]))
 
-    def _document(self) -> Document | None:
+    def _document(self) -> SecretsDocument | None:
         path = self._absolute()
         try:
-            return Document.parsed(path.read_text(encoding="utf-8"))
+            return SecretsDocument.parsed(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except MalformedError as error:
@@ -165,7 +165,7 @@ class EncryptedFile(Kept[str]):
         except OSError as error:
             raise SecretsError(Fault(str(self), f"It cannot be read ({error.strerror}).", "mend that")) from None
 
-    def _replace(self, change: Callable[[Document | None], Document | None]) -> bool:
+    def _replace(self, change: Callable[[SecretsDocument | None], SecretsDocument | None]) -> bool:
         """Write what `change` makes of the file as it is now, while nobody else can; None says that it is too late."""
         path = self._absolute()
         try:
@@ -187,11 +187,11 @@ _opened_keys: dict[str, str] = {}
 """What each encrypted key holds, for the whole command: it takes seconds to open one, and may ask for a passphrase."""
 
 
-def _key(document: Document | None) -> str:
+def _key(document: SecretsDocument | None) -> str:
     return document.key if document else ""
 
 
-def _block(document: Document | None, name: str) -> str:
+def _block(document: SecretsDocument | None, name: str) -> str:
     return document.blocks.get(name, "") if document else ""
 
 

@@ -32,7 +32,7 @@ class MalformedError(ValueError):
 
 
 @dataclass(frozen=True)
-class Document:
+class SecretsDocument:
     key: str
     """The file's private key, itself encrypted: to the people's keys, or with a passphrase."""
     blocks: Mapping[str, str]

@@ -20,7 +20,7 @@ SHORTEST = 12  # characters
 
 
 @dataclass(frozen=True)
-class Door:
+class FileDoor:
     """How the inventory has its file opened, and closed again."""
 
     place: str

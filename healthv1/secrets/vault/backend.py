@@ -13,14 +13,14 @@ from hvac.exceptions import Forbidden, InvalidPath, InvalidRequest
 
 from healthv1 import hints
 from healthv1.errors import Fault, SecretsError
-from healthv1.secrets.backend import Kept
+from healthv1.secrets.backend import Backend
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.vault import policies
 from healthv1.secrets.vault.auth import TIMEOUT, Auth, Token, session
-from healthv1.secrets.vault.explanation import RAISED, Place, explained
+from healthv1.secrets.vault.explanation import RAISED, VaultPlace, explained
 
 
-class Vault(Kept[int]):
+class Vault(Backend[int]):
     """The KV v2 secrets `mount`/`path`/NAME. One client and its connections serve the whole run."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Vault(Kept[int]):
         namespace: str | None = None,
     ) -> None:
         super().__init__()
-        self._place = Place(address, namespace or "", mount.strip("/"), path.strip("/"))
+        self._place = VaultPlace(address, namespace or "", mount.strip("/"), path.strip("/"))
         self._auth = auth or Token()
         self._ca_file = ca_file
         self._door = Lock()  # those who read side by side log in once
@@ -43,7 +43,7 @@ class Vault(Kept[int]):
         return str(self._place)
 
     @property
-    def place(self) -> Place:
+    def place(self) -> VaultPlace:
         return self._place
 
     def client(self) -> Any:

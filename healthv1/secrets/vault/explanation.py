@@ -20,7 +20,7 @@ RAISED = (VaultError, OSError, *_NO_VAULT)
 
 
 @dataclass(frozen=True)
-class Place:
+class VaultPlace:
     """Where the secrets of one environment lie."""
 
     address: str
@@ -43,7 +43,7 @@ class Place:
 
 def explained(
     error: Exception,
-    place: Place,
+    place: VaultPlace,
     verb: str,
     name: str = "",
     auth: Auth | None = None,
@@ -57,7 +57,7 @@ def explained(
     return SecretsError(Fault(place.known, *state(error, place)))
 
 
-def _forbidden(place: Place, verb: str, name: str, alive: bool) -> SecretsError:
+def _forbidden(place: VaultPlace, verb: str, name: str, alive: bool) -> SecretsError:
     right = place.right(verb, name)
     if alive:
         where = f"{place}#{name}" if name else place.known
@@ -68,7 +68,7 @@ def _forbidden(place: Place, verb: str, name: str, alive: bool) -> SecretsError:
     )
 
 
-def state(error: Exception, place: Place) -> tuple[str, str]:
+def state(error: Exception, place: VaultPlace) -> tuple[str, str]:
     """Say in which state Vault is, and what to do."""
     match error:
         case VaultError():
@@ -85,7 +85,7 @@ def state(error: Exception, place: Place) -> tuple[str, str]:
             return f"What answers there is no Vault ({type(error).__name__}).", "check the address"
 
 
-def _answer(error: VaultError, place: Place) -> tuple[str, str]:
+def _answer(error: VaultError, place: VaultPlace) -> tuple[str, str]:
     match error:
         case VaultDown() if "sealed" in str(error).lower():
             return "It is sealed.", "unseal it: bao operator unseal"

@@ -8,22 +8,23 @@ from datetime import timedelta
 from fastapi import APIRouter, FastAPI
 from fastapi.telemetry import TelemetryConfig
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 
-from healthv1_api import VERSION, cache, features, health, readiness
+from healthv1_api import VERSION, features, health
 from healthv1_api.audit.routes import routes as audit_routes
 from healthv1_api.auth import policy
 from healthv1_api.auth.changing import routes as password_routes
 from healthv1_api.auth.families import Families
 from healthv1_api.auth.gate import Gate
 from healthv1_api.auth.guesses import Guesses
-from healthv1_api.auth.logins import Logins
+from healthv1_api.auth.logins import PasswordLogins
 from healthv1_api.auth.passwords import Passwords
 from healthv1_api.auth.resetting import routes as reset_routes
 from healthv1_api.auth.routes import routes as auth_routes
 from healthv1_api.auth.sessions import Sessions
 from healthv1_api.auth.tokens import AccessTokens
 from healthv1_api.database.pool import Pool
-from healthv1_api.description import describe_problems
 from healthv1_api.draining import Draining, LetConnectionsGo
 from healthv1_api.guards.limits import LimitRequests
 from healthv1_api.guards.origins import AnswerBrowsers
@@ -34,7 +35,7 @@ from healthv1_api.observe.metrics import Metrics
 from healthv1_api.observe.requests import ObserveRequests
 from healthv1_api.observe.watch import Watch
 from healthv1_api.patients.routes import routes as patient_routes
-from healthv1_api.problems import answer_with_problems
+from healthv1_api.problems import answer_with_problems, describe_problems
 from healthv1_api.queues.routes import routes as queue_routes
 from healthv1_api.settings import ServiceSettings
 from healthv1_api.users.routes import routes as user_routes
@@ -44,7 +45,7 @@ NO_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": Fal
 
 
 def create_app(settings: ServiceSettings, pool: Pool, metrics: Metrics, draining: Draining) -> FastAPI:
-    redis = cache.connect(settings)
+    redis = _redis(settings)
     masters = MasterKeys(settings.master_key, settings.master_key_also_accepted)
     keys = Keys(pool, masters, timedelta(settings.dek_rotation_days))
     watch = Watch(pool, redis, keys)
@@ -60,7 +61,7 @@ def create_app(settings: ServiceSettings, pool: Pool, metrics: Metrics, draining
     for router in _of_version_1(settings, pool, redis, keys, metrics):
         # Their paths are whole. Included, each router would be asked about each request, and then its routes.
         app.router.routes.extend(router.routes)
-    app.include_router(health.routes(readiness.parts(pool, redis, keys), draining))
+    app.include_router(health.routes(health.parts(pool, redis, keys), draining))
     answer_with_problems(app)
     describe_problems(app)
     # The last one added is the first that a request meets.
@@ -70,6 +71,17 @@ def create_app(settings: ServiceSettings, pool: Pool, metrics: Metrics, draining
     app.add_middleware(LetConnectionsGo, draining=draining)
     app.add_middleware(ObserveRequests, metrics=metrics)
     return app
+
+
+def _redis(settings: ServiceSettings) -> Redis:
+    """Return Redis, connected at the first question and again after it was away."""
+    return Redis.from_url(
+        settings.redis_url.get_secret_value(),
+        socket_connect_timeout=1,
+        socket_timeout=1,
+        # One retry replaces a pooled connection that Redis's restart has cut.
+        retry=Retry(NoBackoff(), 1),
+    )
 
 
 def _of_version_1(
@@ -84,7 +96,7 @@ def _of_version_1(
     return (
         # What is asked most is looked for first.
         patient_routes(pool, gate, keys),
-        auth_routes(gate, Logins(pool, passwords, guesses, metrics.logins), tokens, sessions, families),
+        auth_routes(gate, PasswordLogins(pool, passwords, guesses, metrics.logins), tokens, sessions, families),
         password_routes(pool, gate, passwords, families, guesses),
         reset_routes(pool, passwords, families, guesses),
         user_routes(pool, gate, passwords, families),

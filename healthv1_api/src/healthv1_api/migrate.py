@@ -5,7 +5,7 @@ from alembic.config import Config
 from sqlalchemy import Connection, text
 
 from healthv1_api.database.direct import owner_connection
-from healthv1_api.database.standing import SCHEMA, Standing, found
+from healthv1_api.database.standing import SCHEMA, SchemaStanding, found
 from healthv1_api.errors import DatabaseError
 from healthv1_api.settings import MigrationSettings
 
@@ -14,7 +14,7 @@ WAIT_FOR_TURN = "10min"
 WAIT_FOR_TABLE = "3s"
 
 
-def run(settings: MigrationSettings) -> Standing:
+def run(settings: MigrationSettings) -> SchemaStanding:
     """Return where the database stood before."""
     with owner_connection(settings) as connection:
         before = _take_turn(connection)
@@ -24,7 +24,7 @@ def run(settings: MigrationSettings) -> Standing:
         return before
 
 
-def revert(settings: MigrationSettings) -> Standing:
+def revert(settings: MigrationSettings) -> SchemaStanding:
     """Return where the database stood before."""
     with owner_connection(settings) as connection:
         before = _take_turn(connection)
@@ -33,7 +33,7 @@ def revert(settings: MigrationSettings) -> Standing:
         return before
 
 
-def _take_turn(connection: Connection) -> Standing:
+def _take_turn(connection: Connection) -> SchemaStanding:
     _wait_at_most(connection, WAIT_FOR_TURN)
     connection.execute(text("SELECT pg_advisory_lock(:turn)"), {"turn": TURN})
     _wait_at_most(connection, WAIT_FOR_TABLE)

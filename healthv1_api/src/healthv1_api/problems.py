@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from redis.exceptions import RedisError
@@ -86,3 +87,18 @@ def answer_with_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     for kind in AWAY:
         app.add_exception_handler(kind, _away)
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Have the OpenAPI description name problem documents, which routes answer without returning them."""
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
+            parts = document.setdefault("components", {}).setdefault("schemas", {})
+            parts |= {**schema.pop("$defs", {}), "ProblemDocument": schema}
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way

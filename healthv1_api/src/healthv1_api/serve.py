@@ -17,12 +17,11 @@ from healthv1_api.app import create_app
 from healthv1_api.database.pool import closed_pool
 from healthv1_api.draining import Draining, hear, take_no_new_connection
 from healthv1_api.errors import PortError
-from healthv1_api.keys.starting import try_master_key
+from healthv1_api.keys.held import try_master_key
 from healthv1_api.observe.logs import write_json_lines
 from healthv1_api.observe.metrics import Metrics
 from healthv1_api.observe.reports import report_to_sentry
 from healthv1_api.settings import ServiceSettings
-from healthv1_api.systemd import notify
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
@@ -48,10 +47,10 @@ class NotifyingServer(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
-        notify("READY=1")
+        _notify("READY=1")
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        notify("STOPPING=1")
+        _notify("STOPPING=1")
         for listener in sockets or ():
             take_no_new_connection(listener)
         await asyncio.sleep(QUEUED)
@@ -102,6 +101,17 @@ def _listen(host: str, port: int) -> socket.socket:
             f"API_SERVICE_PORT: cannot listen on {host} port {port}: {os.strerror(error.errno or 0)}.",
             hint="give each instance a port of its own with --port.",
         ) from error
+
+
+def _notify(state: str) -> None:
+    """Send a word to systemd (sd_notify(3)): where NOTIFY_SOCKET says, and nowhere when it is unset."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as messenger:
+        # A leading @ stands for the NUL byte of an abstract address.
+        messenger.connect("\0" + address[1:] if address.startswith("@") else address)
+        messenger.sendall(state.encode())
 
 
 def _expose(metrics: Metrics, port: int) -> None:

@@ -8,7 +8,7 @@ import pytest
 from deploys.certbot.checks import checks
 from deploys.certbot.commands import fetch, parts
 from deploys.certbot.settings import LETS_ENCRYPT, Certbot
-from deploys.facts.certificate import Certificate, CertificateState
+from deploys.facts.certificate import CertificateState, HostCertificate
 from deploys.faults import Refused
 from deploys.operations.certificates import DAY, due, lost
 from deploys.paths import BEFORE
@@ -17,7 +17,7 @@ from deploys.stack import Stack
 
 STACK = Stack(domain="api.example.com")
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
-GOOD = Certificate(
+GOOD = HostCertificate(
     whole=True,
     server=LETS_ENCRYPT,
     authenticator="webroot",
@@ -167,7 +167,7 @@ def test_a_bare_host_has_no_certificate():
         check=True,
     )
     assert done.stderr == ""
-    assert fact.process(done.stdout.splitlines()) == Certificate()
+    assert fact.process(done.stdout.splitlines()) == HostCertificate()
 
 
 def test_what_the_host_says_is_understood():
@@ -182,7 +182,7 @@ kept=abc
 placed=abc
 placed_first=MIIA
 served_first=MIIB"""
-    assert CertificateState().process(said.splitlines()) == Certificate(
+    assert CertificateState().process(said.splitlines()) == HostCertificate(
         whole=True,
         server="https://a.test/dir",
         authenticator="webroot",

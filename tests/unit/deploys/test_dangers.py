@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from deploys import scram
 from deploys.before import keep_aside
 from deploys.cluster import Cluster
+from deploys.credentials import scram
 from deploys.facts.cluster import Answer
 from deploys.facts.role import RoleState
 from deploys.marks import mark

@@ -28,7 +28,7 @@ GUIDE = """RUST_LOG ENVIRONMENT DATABASE_URL DATABASE_MAX_CONNECTIONS DATABASE_M
     MASTER_KEY DEK_ROTATION_DAYS SMTP_HOST SMTP_PORT SMTP_USERNAME SMTP_PASSWORD SMTP_FROM SENTRY_DSN
     ENABLE_PACS_INTEGRATION ENABLE_HL7_INTEGRATION ENABLE_FHIR_API""".split()  # noqa: SIM905 - a list of them is read in lines
 
-READER = Path(__file__).parents[3] / "healthv1_api/src/healthv1_api/envfile.py"
+READER = Path(__file__).parents[3] / "healthv1_api/src/healthv1_api/settings/envfile.py"
 
 
 def _environment(**changed):

@@ -2,8 +2,8 @@
 
 import pytest
 
+from deploys.credentials.logins import accepted, logins, names
 from deploys.faults import Refused
-from deploys.logins import accepted, logins, names
 from deploys.stack import Stack
 from tests.unit.known import Known, value
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploys.credentials.master_key import fingerprint, fingerprints
 from deploys.facts.master_key import ToldMasters
 from deploys.faults import Refused
-from deploys.master_key import fingerprint, fingerprints
 from deploys.secret import Secret, Version
 
 APIS = ("dd3e60e2a2bdf3f7", "168ca7212e37ea51")

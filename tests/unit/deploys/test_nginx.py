@@ -13,7 +13,7 @@ from deploys.faults import Refused
 from deploys.nginx import commands, limits
 from deploys.nginx.checks import checks, of_ours
 from deploys.nginx.configuration import generation, site, upstream, whole
-from deploys.nginx.places import Place, Socket, alone
+from deploys.nginx.places import SitePlace, Socket, alone
 from deploys.nginx.settings import VERSIONS, Nginx
 from deploys.nginx.visitors import networks
 from deploys.preflight.settings import SUPPORTED
@@ -183,7 +183,7 @@ def test_headers_stand_in_one_place_so_that_no_location_drops_them():
     assert not any("X-XSS" in line for line in lines)
 
 
-GUEST = Place((Socket("80", shared=True, http2=False),), (Socket("443"),), beside=True)
+GUEST = SitePlace((Socket("80", shared=True, http2=False),), (Socket("443"),), beside=True)
 
 
 @pytest.mark.parametrize("place", [alone(ipv6=True), GUEST], ids=["alone", "beside"])
@@ -362,7 +362,7 @@ def test_the_configuration_has_the_limit_as_the_site_is_written(settings, shell,
     ],
 )
 def test_the_limits_are_tried_where_the_site_listens(sockets, at):
-    place = Place((), tuple(map(Socket, sockets)))
+    place = SitePlace((), tuple(map(Socket, sockets)))
     assert limits.reached_at(place) == at
     assert all(f"::{at}'" in one.command for one in _limits(place))
 

@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from deploys.component import template
+from deploys.credentials.logins import DatabaseLogin
 from deploys.faults import Refused
-from deploys.logins import Login
 from deploys.pgbouncer import commands
 from deploys.pgbouncer.commands import query, serving
 from deploys.pgbouncer.settings import PREPARES, Pgbouncer
@@ -73,7 +73,7 @@ def test_a_pool_larger_than_its_clients_is_refused():
 @example('""')
 def test_the_probe_reads_back_the_password_that_was_written(tmp_path_factory, password):
     at = tmp_path_factory.mktemp("userlist") / "userlist.txt"
-    both = Login("health_user_b", "another"), Login("health_user_a", password)
+    both = DatabaseLogin("health_user_b", "another"), DatabaseLogin("health_user_a", password)
     at.write_text(userlist(both), encoding="utf-8", newline="")
     script = query(POOLER, STACK, "health_user_a", "select 1").rpartition(" | PGCONNECT")[0]
     script = script.replace(POOLER.userlist, str(at))
@@ -83,12 +83,12 @@ def test_the_probe_reads_back_the_password_that_was_written(tmp_path_factory, pa
 
 def test_a_password_of_more_than_one_line_is_refused_and_not_shown():
     with pytest.raises(Refused) as refusal:
-        userlist([Login("health_user_a", "secret\nsecond")])
+        userlist([DatabaseLogin("health_user_a", "secret\nsecond")])
     assert "secret" not in str(refusal.value)
 
 
 def test_the_list_is_the_same_whichever_login_is_active():
-    one, other = Login("health_user_a", 'a"'), Login("health_user_b", "b")
+    one, other = DatabaseLogin("health_user_a", 'a"'), DatabaseLogin("health_user_b", "b")
     assert userlist([one, other]) == userlist([other, one]) == '"health_user_a" "a"""\n"health_user_b" "b"\n'
 
 

@@ -4,15 +4,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from deploys import scram
 from deploys.cluster import Cluster
 from deploys.component import template
+from deploys.credentials import scram
 from deploys.facts.cluster import answered
 from deploys.facts.role import RoleState
 from deploys.faults import Refused
 from deploys.postgresql.configuration import RESTARTING, parameters, peers, reloading, restarting
 from deploys.postgresql.settings import Postgresql
-from deploys.postgresql.tuning import GIB, MIB, Shape, parallel, sold_as, tuned
+from deploys.postgresql.tuning import GIB, MIB, MachineShape, parallel, sold_as, tuned
 from deploys.stack import Stack, Topology
 
 GUIDE = {
@@ -28,7 +28,7 @@ GUIDE = {
     "min_wal_size": "1GB",
     "max_wal_size": "4GB",
 }
-GUIDES_HOST = Shape(memory=8 * GIB, cores=4, disk=100 * 10**9, rotational=False)
+GUIDES_HOST = MachineShape(memory=8 * GIB, cores=4, disk=100 * 10**9, rotational=False)
 CLUSTER = Cluster(17, 5432)
 ALONE = Topology.seen_from("10.0.0.1", {"database": ["10.0.0.1"], "api": ["10.0.0.1"]})
 APART = Topology.seen_from("10.0.0.1", {"database": ["10.0.0.1"], "api": ["10.0.0.2", "fd00::2"]})
@@ -37,7 +37,7 @@ STACK = Stack(domain="api.example.com")
 
 @pytest.mark.parametrize("memory", [8 * GIB, 8323072000, int(7.57 * GIB)])
 def test_a_host_like_the_guides_gets_exactly_the_guides_values(memory):
-    assert tuned(Shape(memory, 4, 100 * 10**9, rotational=False), 100) == GUIDE
+    assert tuned(MachineShape(memory, 4, 100 * 10**9, rotational=False), 100) == GUIDE
 
 
 def _bytes(text):
@@ -54,7 +54,7 @@ def _bytes(text):
 @example(memory=GIB, cores=1, disk=10**10, rotational=True, connections=100)
 @example(memory=256 * GIB, cores=64, disk=10**13, rotational=False, connections=200)
 def test_tuning_is_sane_for_any_host(memory, cores, disk, rotational, connections):
-    found = tuned(Shape(memory, cores, disk, rotational), connections)
+    found = tuned(MachineShape(memory, cores, disk, rotational), connections)
     assert set(found) == set(GUIDE)
     size = {name: _bytes(value) for name, value in found.items() if value[-1] == "B"}
     assert min(size.values()) >= MIB
@@ -76,7 +76,7 @@ def test_tuning_is_sane_for_any_host(memory, cores, disk, rotational, connection
 @given(less=st.integers(512 * MIB, 256 * GIB), more=st.integers(0, 256 * GIB))
 def test_more_memory_never_gives_less(less, more):
     def sizes(memory):
-        found = tuned(Shape(memory, 4, 10**12, rotational=False), 100)
+        found = tuned(MachineShape(memory, 4, 10**12, rotational=False), 100)
         return [_bytes(found[name]) for name in ("shared_buffers", "work_mem", "maintenance_work_mem", "wal_buffers")]
 
     assert all(small <= large for small, large in zip(sizes(less), sizes(less + more), strict=True))

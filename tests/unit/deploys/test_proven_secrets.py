@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from deploys import scram
 from deploys.cluster import Cluster
-from deploys.master_key import fingerprint
+from deploys.credentials import scram
+from deploys.credentials.master_key import fingerprint
 from deploys.operations.master_key import refuse_wrong_master_key
 from deploys.operations.roles import PLAIN, drop_old_logins, login_roles, role
 from deploys.secret import Secret, Version

@@ -7,6 +7,7 @@ import subprocess
 import pytest
 
 from deploys.cluster import Cluster
+from deploys.credentials.master_key import fingerprint
 from deploys.facts.account import AccountState
 from deploys.facts.beside import InTheWay
 from deploys.facts.cluster import Answer
@@ -18,7 +19,6 @@ from deploys.facts.release import Instances, WholeReleases
 from deploys.facts.role import RoleState
 from deploys.faults import Refused
 from deploys.foreign import Foreign
-from deploys.master_key import fingerprint
 from deploys.operations import foreign
 from deploys.operations.accounts import account
 from deploys.operations.beside import mark_service

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from deploys.facts.nginx import SERVED, Nginx, NginxState
+from deploys.facts.nginx import SERVED, NginxOnHost, NginxState
 from deploys.nginx.judging import judge
 from deploys.nginx.places import FILE, LINK, Socket, alone, beside, claiming
 from deploys.sites import STOCK_SITE, THEIRS, Listen, Served, includes, room, served
@@ -120,7 +120,9 @@ def test_our_own_site_is_not_another_ones():
 
 
 def _judged(*servers, main=CONF, name=DOMAIN, **state):
-    found = Nginx(("/etc/nginx/conf.d/shop.conf",), (1, 26, 3), "active", "enabled", "", _served(*servers, main=main))
+    found = NginxOnHost(
+        ("/etc/nginx/conf.d/shop.conf",), (1, 26, 3), "active", "enabled", "", _served(*servers, main=main)
+    )
     found = replace(found, **state)
     return [(one.thing, one) for one in judge(found, beside(found.served, ipv6=True), (name,))]
 
@@ -217,7 +219,7 @@ def test_a_bare_host_has_none():
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert fact.process(done.stdout.splitlines()) == Nginx(served=Served())
+    assert fact.process(done.stdout.splitlines()) == NginxOnHost(served=Served())
 
 
 def test_what_the_host_says_is_understood():

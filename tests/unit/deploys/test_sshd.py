@@ -7,8 +7,7 @@ import pytest
 
 from deploys.cluster import Cluster
 from deploys.component import template
-from deploys.facts.sshd import Sshd as Found
-from deploys.facts.sshd import SshdFiles
+from deploys.facts.sshd import SshdFiles, SshdOnHost
 from deploys.faults import Refused
 from deploys.postgresql.configuration import addresses, sources
 from deploys.postgresql.reading import reading_checks
@@ -88,7 +87,7 @@ INCLUDE = "Include /etc/ssh/sshd_config.d/*.conf\n"
 
 def test_a_folder_that_sshd_does_not_read_is_noticed(reads, tmp_path):
     here = INCLUDE.replace("/etc/ssh", str(tmp_path))
-    assert reads(here) == Found()
+    assert reads(here) == SshdOnHost()
     assert reads(f"Port 22\n{here}").includes
     assert reads('include "sshd_config.d/*.conf" other.conf\n').includes, "it is relative to /etc/ssh"
     assert not reads(f"# {here}").includes

@@ -9,7 +9,7 @@ from deploys.bounds import Bounds
 from deploys.component import template
 from deploys.facts.firewall import FirewallState
 from deploys.facts.marks import Marks
-from deploys.facts.nginx import Nginx, NginxState
+from deploys.facts.nginx import NginxOnHost, NginxState
 from deploys.facts.ssh import SshPorts
 from deploys.faults import Refused
 from deploys.operations.change import Change
@@ -191,7 +191,7 @@ def test_a_visitor_is_refused_ahead_of_what_lets_everybody_in_and_behind_the_pro
     ids=["fresh", "an owner's sites", "ours by its mark"],
 )
 def test_visitors_of_an_owners_sites_are_not_ours_to_count(monkeypatch, marks, theirs, counted):
-    facts = {Marks: marks, NginxState: Nginx(theirs=theirs)}
+    facts = {Marks: marks, NginxState: NginxOnHost(theirs=theirs)}
     monkeypatch.setattr(deploy, "host", SimpleNamespace(get_fact=facts.__getitem__))
     assert deploy._owner_has_sites() != counted
 

@@ -16,13 +16,13 @@ from deploys.paths import FOLDER
 from healthv1.commands import lock
 from healthv1.errors import HostError, LockError, Refused
 from healthv1.lock.acquire import give_back, take
-from healthv1.lock.holder import Claim, HeldBySomebody, Terms
+from healthv1.lock.holder import HeldBySomebody, LockClaim, Terms
 from healthv1.plan.saved import now, read
 from healthv1.rollout import saved_plans
 from tests.unit.healthv1.hosts_here import ENVIRONMENT, Hosts
 
 SITE = "the site"
-BELA = Claim(ENVIRONMENT, "apply", 60, "a new certificate", "bela@ci")
+BELA = LockClaim(ENVIRONMENT, "apply", 60, "a new certificate", "bela@ci")
 
 
 def deployed(folder):
@@ -213,7 +213,7 @@ def test_a_lock_is_released_only_for_the_holder_who_was_named(hosts):
 
 
 def test_who_took_the_lock_while_somebody_was_asked_whether_to_release_another_keeps_it(hosts):
-    anna = Claim(ENVIRONMENT, "apply", 60, "", "anna@laptop")
+    anna = LockClaim(ENVIRONMENT, "apply", 60, "", "anna@laptop")
     take(hosts.places(), BELA)
 
     def confirmed(_held):

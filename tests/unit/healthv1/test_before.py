@@ -10,10 +10,10 @@ import pytest
 from deploys.before import keep_aside
 from deploys.paths import BEFORE
 from healthv1.before import entries, script
-from healthv1.before.entries import Entry
+from healthv1.before.entries import KeptAside
 from healthv1.errors import Refused
 
-ENTRY = Entry("20260102T030405Z-0123456789ab", "file /etc/x.conf", "2026-01-02T03:04:05Z", 2048, ("/etc/x.conf",))
+ENTRY = KeptAside("20260102T030405Z-0123456789ab", "file /etc/x.conf", "2026-01-02T03:04:05Z", 2048, ("/etc/x.conf",))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from deploys.operations.change import Change
 from healthv1.cli.journal import lines
 from healthv1.journal import script
 from healthv1.journal.chain import Head, digest, examined, fields, linked, missing_head, read
-from healthv1.journal.entry import Told, body
+from healthv1.journal.entry import RunHeader, body
 from healthv1.journal.local import Copy
 from healthv1.journal.reading import OPERATOR, Journals, runs
 from healthv1.journal.verifying import broken
@@ -137,7 +137,7 @@ def test_a_line_that_is_not_even_text_is_named(tmp_path):
 
 
 def told(run="r1", lock=""):
-    return Told(run, "apply", "production", ("host1",), lock, by="anna@laptop")
+    return RunHeader(run, "apply", "production", ("host1",), lock, by="anna@laptop")
 
 
 def steps(count, target="x"):

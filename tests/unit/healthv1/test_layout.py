@@ -1,4 +1,4 @@
-"""Whoever looks for what a command does finds it by the command's name."""
+"""Whoever looks for what a command does finds it by the command's name; and one name is one thing."""
 
 import ast
 
@@ -45,3 +45,21 @@ def test_it_is_declared_where_its_first_word_says(path):
     while hasattr(callback, "__wrapped__"):
         callback = callback.__wrapped__
     assert callback.__module__ == f"healthv1.cli.{path[0].replace('-', '_')}"
+
+
+TWICE = {
+    "Backend": "one protocol: settings ask it for values, healthv1.secrets says how they are kept",
+    "Fault": "ours, and a schema of the API's description, which clients know by that name",
+    "User": "a setting that group_data names, and a schema of the API's description",
+}
+
+
+def test_no_two_classes_have_one_name():
+    found = {}
+    for folder in ("healthv1", "deploys", "healthv1_api/src"):
+        for file in (REPOSITORY / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(file.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    found.setdefault(node.name, []).append(str(file.relative_to(REPOSITORY)))
+    twice = {name: files for name, files in found.items() if len(files) > 1}
+    assert twice.keys() == TWICE.keys(), twice

@@ -11,7 +11,7 @@ import pytest
 from deploys.operations.files import file
 from healthv1.errors import Fault, HostError, LockError
 from healthv1.lock.acquire import give_back, take
-from healthv1.lock.holder import Claim, HeldBySomebody, Terms
+from healthv1.lock.holder import HeldBySomebody, LockClaim, Terms
 from healthv1.lock.lease import Holding
 from healthv1.lock.locking import wait
 from healthv1.lock.place import ask
@@ -45,7 +45,7 @@ def hosts(tmp_path):
 
 
 def claim(holder, lease=60, reason="", command="apply"):
-    return Claim("production", command, lease, reason, holder)
+    return LockClaim("production", command, lease, reason, holder)
 
 
 ANNA, BELA = claim("anna@laptop", reason="new certificate"), claim("bela@ci")

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from deploys.here import PARTS
+from deploys.this_host import PARTS
 from healthv1.plan import Left, Plan, html, markdown, text
 from healthv1.plan.drift import Drift, lines, metrics
 from healthv1.plan.members import Member, Present, forgotten, gone, known, left, read

@@ -17,7 +17,7 @@ from healthv1.errors import Fault, LockError, Refused
 from healthv1.hosts.secrets_in_use import bound
 from healthv1.plan import Plan
 from healthv1.secrets import age, entry, rotation
-from healthv1.secrets.backend import Kept, generated
+from healthv1.secrets.backend import Backend, generated
 from healthv1.secrets.entry import Entry
 
 REPOSITORY = Path(__file__).parents[3]
@@ -28,7 +28,7 @@ LASTING = {"jwt_secret": 24 * HOURS, "session_secret": HOURS / 2}
 """How long what was made with it is good for, by the guide's settings."""
 
 
-class Held(Kept[int]):
+class Held(Backend[int]):
     """A backend that is a dictionary. `meanwhile` is what somebody else does to it ahead of our next write."""
 
     def __init__(self, documents=None):

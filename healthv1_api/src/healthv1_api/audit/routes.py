@@ -7,11 +7,9 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 
-from healthv1_api.audit.statements import READ_EVENTS
-from healthv1_api.audit.trail import Action
+from healthv1_api.audit.trail import READ_EVENTS, Action
 from healthv1_api.auth.gate import Caller, Gate
-from healthv1_api.database.asking import asking
-from healthv1_api.database.pool import Pool
+from healthv1_api.database.pool import Pool, asking
 from healthv1_api.documents import Document
 from healthv1_api.problems import documented
 

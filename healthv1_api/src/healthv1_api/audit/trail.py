@@ -1,4 +1,4 @@
-"""The words of the audit trail, and the SQL that puts them beside the deed in one statement."""
+"""The words of the audit trail, and its SQL: what puts them beside the deed in one statement, and what reads them."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -57,6 +57,17 @@ def telling_of(deed: str, subject: str) -> str:
 def telling_even_of_nothing(deed: str, subject: str) -> str:
     """The same, and one event without a subject when nothing was found: the question was asked."""
     return telling_of(f"(SELECT) AS asked LEFT JOIN {deed} ON true", subject)
+
+
+READ_EVENTS = f"""
+WITH found AS (
+    SELECT id, at, actor_id, action, subject_id, request_id, address FROM health.audit_events
+    WHERE organization_id = %(organization)s::uuid AND (%(before)s::bigint IS NULL OR id < %(before)s::bigint)
+      AND (%(about)s::uuid IS NULL OR subject_id = %(about)s::uuid)
+    ORDER BY id DESC LIMIT %(limit)s::int
+), told AS ({telling_even_of_nothing("(SELECT FROM found LIMIT 1) AS any_found", "%(about)s::uuid")})
+SELECT * FROM found ORDER BY id DESC
+"""
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,7 @@ from healthv1_api.auth.guesses import Guesses
 from healthv1_api.auth.passwords import Passwords
 from healthv1_api.auth.policy import NewSecret
 from healthv1_api.auth.statements import CHANGE_HASH, FIND_HASH, FORGET_CODE
-from healthv1_api.database.asking import asking
-from healthv1_api.database.pool import Pool
+from healthv1_api.database.pool import Pool, asking
 from healthv1_api.documents import Document
 from healthv1_api.problems import documented
 

@@ -24,8 +24,7 @@ from healthv1_api.auth.statements import (
     USE_TOKEN,
 )
 from healthv1_api.auth.tokens import Identity, digest_of, new_refresh_token
-from healthv1_api.database.asking import asking
-from healthv1_api.database.pool import Pool
+from healthv1_api.database.pool import Pool, asking
 from healthv1_api.identifiers import new_id
 
 log = logging.getLogger(__name__)

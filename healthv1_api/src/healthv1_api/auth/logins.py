@@ -9,13 +9,12 @@ from healthv1_api.auth.guesses import Guesses, TooManyError
 from healthv1_api.auth.passwords import Passwords
 from healthv1_api.auth.statements import FIND_USER
 from healthv1_api.auth.tokens import NotIdentified
-from healthv1_api.database.asking import asking
-from healthv1_api.database.pool import Pool
+from healthv1_api.database.pool import Pool, asking
 
 WRONG = "The username or the password is wrong."
 
 
-class Logins:
+class PasswordLogins:
     def __init__(self, pool: Pool, passwords: Passwords, guesses: Guesses, count: Counter) -> None:
         self._pool, self._passwords, self._guesses, self._count = pool, passwords, guesses, count
 

@@ -18,8 +18,7 @@ from healthv1_api.auth.passwords import Passwords
 from healthv1_api.auth.policy import NewSecret
 from healthv1_api.auth.statements import CHANGE_HASH, FIND_CODE, USE_CODE
 from healthv1_api.auth.tokens import NotIdentified
-from healthv1_api.database.asking import asking
-from healthv1_api.database.pool import Pool
+from healthv1_api.database.pool import Pool, asking
 from healthv1_api.documents import Document, Username
 from healthv1_api.problems import documented
 

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 from healthv1_api.audit.trail import Actor, address_of
 from healthv1_api.auth.families import Families, ReusedError
 from healthv1_api.auth.gate import Caller, Gate
-from healthv1_api.auth.logins import WRONG, Logins
+from healthv1_api.auth.logins import WRONG, PasswordLogins
 from healthv1_api.auth.sessions import Sessions
 from healthv1_api.auth.tokens import AccessTokens, Identity, NotIdentified
 from healthv1_api.documents import Document, Username
@@ -32,7 +32,9 @@ class Tokens(Document):
     """Seconds, of the access token."""
 
 
-def routes(gate: Gate, logins: Logins, tokens: AccessTokens, sessions: Sessions, families: Families) -> APIRouter:
+def routes(
+    gate: Gate, logins: PasswordLogins, tokens: AccessTokens, sessions: Sessions, families: Families
+) -> APIRouter:
     router = APIRouter(prefix="/v1/auth", tags=["auth"])
 
     @router.post("/login", responses=documented(401, 422, 429, 503))

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
-from healthv1_api.database.once import connection
+from healthv1_api.database.direct import connection_of
 from healthv1_api.errors import ApiError, DueError, MasterKeyError, SettingsError
 from healthv1_api.keys import stored
 from healthv1_api.keys.master import MasterKey, MasterKeys, WrongKeyError
@@ -51,7 +51,7 @@ def rewrap(_: Namespace) -> list[str]:
     old = MasterKey(settings.master_key_also_accepted or _from_stdin())
 
     async def work() -> int:
-        async with connection(settings.migration_database_url, "MIGRATION_DATABASE_URL") as opened:
+        async with connection_of(settings.migration_database_url, "MIGRATION_DATABASE_URL") as opened:
             return await stored.rewrap(opened, old, MasterKey(settings.master_key))
 
     wrapped = _told(work(), "MASTER_KEY_ALSO_ACCEPTED")
@@ -61,7 +61,7 @@ def rewrap(_: Namespace) -> list[str]:
 @asynccontextmanager
 async def _opened() -> AsyncIterator[tuple[stored.Connection, MasterKeys]]:
     settings = read(KeySettings)
-    async with connection(settings.database_url, "DATABASE_URL") as opened:
+    async with connection_of(settings.database_url, "DATABASE_URL") as opened:
         yield opened, MasterKeys(settings.master_key, settings.master_key_also_accepted)
 
 

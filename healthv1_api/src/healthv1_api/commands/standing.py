@@ -7,7 +7,7 @@ from argparse import Namespace
 from pydantic import SecretStr, TypeAdapter, ValidationError
 
 from healthv1_api.database.direct import owner_connection
-from healthv1_api.database.standing import Standing, found
+from healthv1_api.database.standing import SchemaStanding, found
 from healthv1_api.errors import DueError, SettingsError
 from healthv1_api.seed import seed
 from healthv1_api.settings import MigrationSettings, read
@@ -42,17 +42,17 @@ def _from_stdin() -> SecretStr:
         ) from None
 
 
-def _standing(settings: MigrationSettings) -> Standing:
+def _standing(settings: MigrationSettings) -> SchemaStanding:
     with owner_connection(settings) as connection:
         return found(connection)
 
 
-def _refuse_pending(standing: Standing) -> None:
+def _refuse_pending(standing: SchemaStanding) -> None:
     if standing.pending:
         raise DueError(f"pending: {', '.join(standing.pending)}.", hint="run `healthv1-api migrate run`.")
 
 
-def _in_words(standing: Standing) -> list[str]:
+def _in_words(standing: SchemaStanding) -> list[str]:
     return [
         f"current: {standing.current or 'none'}",
         f"head:    {standing.head}",

@@ -15,7 +15,7 @@ State = Literal["at-head", "behind", "ahead"]
 
 
 @dataclass(frozen=True)
-class Standing:
+class SchemaStanding:
     current: str | None
     head: str
     pending: tuple[str, ...]
@@ -34,18 +34,18 @@ def revisions() -> tuple[str, ...]:
     return tuple(sorted(path.name[1:5] for path in VERSIONS.glob("r[0-9]*.py")))
 
 
-def found(connection: Connection) -> Standing:
+def found(connection: Connection) -> SchemaStanding:
     """Return where the connection's database stands."""
     if connection.scalar(text("SELECT to_regclass(:ledger)"), {"ledger": LEDGER}) is None:
         return standing(None)
     return standing(connection.scalar(text(CURRENT_REVISION)))
 
 
-def standing(current: str | None) -> Standing:
+def standing(current: str | None) -> SchemaStanding:
     """A revision that this release does not know is a later one's: releases stay compatible with the next schema."""
     known = revisions()
     head = known[-1]
     if current is not None and current not in known:
-        return Standing(current, head, (), "ahead")
+        return SchemaStanding(current, head, (), "ahead")
     pending = known if current is None else known[known.index(current) + 1 :]
-    return Standing(current, head, pending, "behind" if pending else "at-head")
+    return SchemaStanding(current, head, pending, "behind" if pending else "at-head")

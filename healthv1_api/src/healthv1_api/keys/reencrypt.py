@@ -4,7 +4,7 @@ from uuid import UUID
 
 from psycopg import sql
 
-from healthv1_api.keys.ring import DataKey, Place, Ring
+from healthv1_api.keys.ring import DataKey, Ring, SealedPlace
 from healthv1_api.keys.stored import Connection
 
 BATCH = 200  # rows of one transaction: writers wait for them no longer than that takes
@@ -48,7 +48,7 @@ async def _batch(connection: Connection, ring: Ring, table: str, columns: tuple[
 def _moved(
     old: DataKey, new: DataKey, table: str, row: UUID, columns: tuple[str, ...], sealed: list[bytes]
 ) -> list[bytes]:
-    places = [Place(table, row, column) for column in columns]
+    places = [SealedPlace(table, row, column) for column in columns]
     return [new.seal(place, old.open(place, value)) for place, value in zip(places, sealed, strict=True)]
 
 

@@ -8,7 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
-from healthv1_api.database.asking import PATIENCE
+from healthv1_api.database.pool import PATIENCE
 from healthv1_api.keys import stored
 from healthv1_api.keys.held import LOOK_AGAIN
 from healthv1_api.keys.master import MasterKeys

@@ -20,7 +20,7 @@ class TamperedError(Exception):
     """A ciphertext is not what was sealed at this place. Its message names the place, which is no secret."""
 
 
-class Place(NamedTuple):
+class SealedPlace(NamedTuple):
     """Where a ciphertext belongs. Moved to another row or column, it does not open."""
 
     table: str
@@ -49,11 +49,11 @@ class DataKey:
     def age(self) -> timedelta:
         return datetime.now(timezone.utc) - self.created_at
 
-    def seal(self, place: Place, text: str) -> bytes:
+    def seal(self, place: SealedPlace, text: str) -> bytes:
         nonce = os.urandom(NONCE)
         return FORM + nonce + self.cipher.encrypt(nonce, text.encode(), place.bound_to(self.id))
 
-    def open(self, place: Place, sealed: bytes) -> str:
+    def open(self, place: SealedPlace, sealed: bytes) -> str:
         """Raises TamperedError."""
         try:
             return self.cipher.decrypt(sealed[1 : NONCE + 1], sealed[NONCE + 1 :], place.bound_to(self.id)).decode()

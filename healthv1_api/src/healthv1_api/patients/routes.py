@@ -9,8 +9,7 @@ from pydantic_core import to_json
 
 from healthv1_api.audit.trail import Action
 from healthv1_api.auth.gate import Caller, Gate
-from healthv1_api.database.asking import asking
-from healthv1_api.database.pool import Pool
+from healthv1_api.database.pool import Pool, asking
 from healthv1_api.documents import Json
 from healthv1_api.identifiers import new_id
 from healthv1_api.keys.held import Keys

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from healthv1_api.keys.held import Keys
-from healthv1_api.keys.ring import Place, Ring
+from healthv1_api.keys.ring import Ring, SealedPlace
 from healthv1_api.patients.documents import NewPatient, Patient
 from healthv1_api.patients.statements import SEALED
 
@@ -17,7 +17,7 @@ async def sealed(keys: Keys, organization: UUID, row: UUID, patient: NewPatient)
     ring, key = await keys.for_writing()
     values = {column: str(getattr(patient, column)) for column in SEALED}
     return {
-        **{column: key.seal(Place("patients", row, column), value) for column, value in values.items()},
+        **{column: key.seal(SealedPlace("patients", row, column), value) for column, value in values.items()},
         "identifier_digest": identifier_digest(ring, organization, patient.identifier),
         "name_digest": name_digest(ring, organization, patient.given_name, patient.family_name),
         "key_id": key.id,
@@ -30,7 +30,7 @@ async def known_of(keys: Keys, row: Row) -> dict[str, Any]:
     key = (await keys.for_reading(key_id)).data[key_id]
     name = str(identity)
     known = {
-        column: key.open(Place("patients", name, column), ciphertext)
+        column: key.open(SealedPlace("patients", name, column), ciphertext)
         for column, ciphertext in zip(SEALED, ciphertexts, strict=True)
     }
     return known | {"id": name, "version": version, "created_at": created, "updated_at": updated}

@@ -9,12 +9,11 @@ from pydantic import Field
 
 from healthv1_api.audit.trail import Action
 from healthv1_api.auth.gate import Caller, Gate
-from healthv1_api.database.asking import asking
-from healthv1_api.database.pool import Pool
+from healthv1_api.database.pool import Pool, asking
 from healthv1_api.documents import Document
 from healthv1_api.identifiers import new_id
 from healthv1_api.keys.held import Keys
-from healthv1_api.keys.ring import Place
+from healthv1_api.keys.ring import SealedPlace
 from healthv1_api.problems import documented
 from healthv1_api.queues.statements import ADD, CLAIM, COMPLETE, Queue
 
@@ -43,7 +42,7 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:
     async def create(caller: Clinician, queue: Queue, wanted: NewOrder) -> Order:
         order = new_id()
         _, key = await keys.for_writing()
-        details = key.seal(Place(queue.value, order, "details"), wanted.details)
+        details = key.seal(SealedPlace(queue.value, order, "details"), wanted.details)
         event = caller.actor.event(Action.ORDER_CREATE, wanted.patient_id)
         made = await row(ADD[queue], {**event, "id": order, "key_id": key.id, "details": details})
         if made is None:
@@ -57,7 +56,7 @@ def routes(pool: Pool, gate: Gate, keys: Keys) -> APIRouter:
             return Response(status_code=204)  # type: ignore[return-value]  # FastAPI sends a response as it is
         order, patient, key_id, sealed, created, until = claimed
         key = (await keys.for_reading(key_id)).data[key_id]
-        details = key.open(Place(queue.value, order, "details"), sealed)
+        details = key.open(SealedPlace(queue.value, order, "details"), sealed)
         return Order(id=order, patient_id=patient, details=details, created_at=created, claimed_until=until)
 
     @router.post("/{order}/complete", status_code=204, responses=documented(401, 403, 409, 422))

@@ -1,7 +1,6 @@
 """The settings of the service, of its migrations and of its keys, read from the environment and nowhere else."""
 
-from healthv1_api.settings.keys import KeySettings, RewrapSettings
-from healthv1_api.settings.migration import MigrationSettings
+from healthv1_api.settings.commands import KeySettings, MigrationSettings, RewrapSettings
 from healthv1_api.settings.reading import read
 from healthv1_api.settings.service import ServiceSettings
 

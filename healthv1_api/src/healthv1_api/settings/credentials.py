@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic_settings import EnvSettingsSource
 
-from healthv1_api import envfile
 from healthv1_api.errors import SettingsError
+from healthv1_api.settings import envfile
 
 HINT = "each line is NAME=value, NAME='value' or NAME=\"value\"."
 

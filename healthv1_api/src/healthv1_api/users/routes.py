@@ -13,8 +13,7 @@ from healthv1_api.auth.families import Families
 from healthv1_api.auth.gate import Caller, Gate
 from healthv1_api.auth.passwords import Passwords
 from healthv1_api.auth.statements import ADD_ROLE, ADD_USER, KEEP_CODE
-from healthv1_api.database.asking import asking
-from healthv1_api.database.pool import Pool
+from healthv1_api.database.pool import Pool, asking
 from healthv1_api.identifiers import new_id
 from healthv1_api.problems import documented
 from healthv1_api.users import changing

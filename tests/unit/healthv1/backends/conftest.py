@@ -15,7 +15,7 @@ from healthv1.errors import SecretsError
 from healthv1.secrets import age, passphrase
 from healthv1.secrets.aws import SecretsManager
 from healthv1.secrets.file import EncryptedFile
-from healthv1.secrets.file.document import Document
+from healthv1.secrets.file.document import SecretsDocument
 from healthv1.secrets.vault import Token, Vault
 from tests.unit.healthv1.backends.servers import BAO, KEYS, ROOT, Moto, OpenBao
 
@@ -160,7 +160,7 @@ def place(request):
 @pytest.fixture
 def document():
     """Return what stands in a secrets file, read by our own reader."""
-    return lambda place: Document.parsed(Path(place.settings["path"]).read_text())
+    return lambda place: SecretsDocument.parsed(Path(place.settings["path"]).read_text())
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from healthv1.output.redaction import redactor
 from healthv1.secrets import age
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.file import EncryptedFile, opening
-from healthv1.secrets.file.document import Document
+from healthv1.secrets.file.document import SecretsDocument
 from healthv1.workspace import atomic_files
 
 SECRETS = (Secret("jwt", 64), Secret("master_key", 32))
@@ -346,7 +346,7 @@ def test_a_name_that_could_break_the_file_is_refused(kept, path, said):
 
 
 def test_what_was_read_is_written_as_it_was(kept, path):
-    assert Document.parsed(path.read_text()).text() == path.read_text()
+    assert SecretsDocument.parsed(path.read_text()).text() == path.read_text()
 
 
 BY_HAND = r"""

@@ -10,7 +10,7 @@ from deploys.secret import Secret
 
 
 @dataclass(frozen=True)
-class Login:
+class DatabaseLogin:
     role: str
     password: str = field(repr=False)
 
@@ -25,11 +25,11 @@ def accepted(user: str, password: Secret) -> tuple[str, ...]:
     return _named(user, password, password.numbers())
 
 
-def logins(user: str, password: Secret) -> tuple[Login, ...]:
+def logins(user: str, password: Secret) -> tuple[DatabaseLogin, ...]:
     """Return the same with their passwords. Call it only to write the secret file."""
     versions = password.versions()
     roles = _named(user, password, (version.number for version in versions))
-    return tuple(Login(role, version.value) for role, version in zip(roles, versions, strict=True))
+    return tuple(DatabaseLogin(role, version.value) for role, version in zip(roles, versions, strict=True))
 
 
 def _named(user: str, password: Secret, numbers: Iterable[int]) -> tuple[str, ...]:

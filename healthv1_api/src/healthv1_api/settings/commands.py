@@ -1,10 +1,10 @@
-"""The settings of `migrate` and `seed`: the owner's way in, and who is granted what it creates."""
+"""The settings of commands: of `migrate` and `seed`, which come in as the owner, and of `keys`."""
 
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from healthv1_api.settings.kinds import DatabaseUrl, Password, connection_parts
+from healthv1_api.settings.kinds import DatabaseUrl, MasterKey, Password, connection_parts
 from healthv1_api.settings.variables import Variables
 
 
@@ -13,6 +13,8 @@ def _of_the_service(known: dict[str, Any]) -> str:
 
 
 class MigrationSettings(Variables):
+    """The owner's way in, and who is granted what it creates."""
+
     database_url: DatabaseUrl
     migration_database_url: DatabaseUrl
     application_role: Annotated[str, Field(default_factory=_of_the_service)]
@@ -29,3 +31,19 @@ class MigrationSettings(Variables):
         if service is not None and connection_parts(service)["user"] == connection_parts(url)["user"]:
             raise ValueError("must name another role than DATABASE_URL: the service does not own its tables")
         return url
+
+
+class KeySettings(Variables):
+    """The master key, and the way to what it wraps."""
+
+    database_url: DatabaseUrl
+    master_key: MasterKey
+    master_key_also_accepted: MasterKey | None = None
+
+
+class RewrapSettings(Variables):
+    """The application role may not change keys: their owner does."""
+
+    migration_database_url: DatabaseUrl
+    master_key: MasterKey
+    master_key_also_accepted: MasterKey | None = None
