@@ -110,10 +110,10 @@ def test_three_processes_that_overlap_by_half_end_with_one_set(place):
 
 CHANGE = """
 from dataclasses import replace
-from healthv1.secrets.entry import Kept
+from healthv1.secrets.entry import KeptVersion
 for number in range(2):
     def add(found):
-        new = Kept(found.newest.number + 1, f"{sys.argv[1]}-{number}", None)
+        new = KeptVersion(found.newest.number + 1, f"{sys.argv[1]}-{number}", None)
         return replace(found, versions=(*found.versions, new))
     backend.change("counted", add)
 """
