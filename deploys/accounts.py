@@ -13,11 +13,11 @@ _TRAITS = {
     "keys": "keys open it",
     "password": "it has a password",
 }
-_OUT = "set stack.user to a name that is free"
+_RENAME_HINT = "set stack.user to a name that is free"
 
 
 @dataclass(frozen=True)
-class FoundAccount:
+class AccountEvidence:
     """An account, and the group of its name, as far as they tell of their owner."""
 
     uid: str = ""
@@ -30,23 +30,25 @@ class FoundAccount:
 
 
 @dataclass(frozen=True)
-class HomePlace:
+class HomeState:
     """What lies where the home is to be."""
 
     ours: bool = False
     """A whole release of ours is in it."""
     kind: str = ""
     """What it is, if it is no directory: "symbolic link"."""
-    holds: tuple[str, ...] = ()
+    foreign_files: tuple[str, ...] = ()
     """A few of the files in it that we never wrote."""
 
 
-def is_ours(account: str, home: str, marked: str, found: FoundAccount, place: HomePlace) -> bool:
+def is_ours(account: str, home: str, marked: str, evidence: AccountEvidence, home_state: HomeState) -> bool:
     """Whether the account is: a mark says so, or it lives where our releases are."""
-    return marked == account or (found.home == home and place.ours)
+    return marked == account or (evidence.home == home and home_state.ours)
 
 
-def of_account(account: str, home: str, login: str, found: FoundAccount, *, ours: bool) -> Iterator[Foreign]:
+def account_conflicts(
+    account: str, home: str, login: str, evidence: AccountEvidence, *, ours: bool
+) -> Iterator[Foreign]:
     """Yield why we must not have the account `account`.
 
     + login: whom we log in as.
@@ -54,29 +56,37 @@ def of_account(account: str, home: str, login: str, found: FoundAccount, *, ours
     if account == login:
         what = "You log in to this host with it."
         follows = "An apply would give it another home, and its keys would open it no longer."
-        yield Foreign(f"account {account}", what, follows, f"{_OUT}, or log in with another account")
-    elif found.uid and not ours:
-        yield from _foreign_account(account, home, found)
-    elif not ours and found.members is not None and (found.members or "people" in found.traits):
-        what = f"It is somebody's{': ' + ', '.join(found.members) if found.members else ''}."
+        yield Foreign(f"account {account}", what, follows, f"{_RENAME_HINT}, or log in with another account")
+    elif evidence.uid and not ours:
+        yield from _foreign_account_conflict(account, home, evidence)
+    elif not ours and evidence.members is not None and (evidence.members or "people" in evidence.traits):
+        what = f"It is somebody's{': ' + ', '.join(evidence.members) if evidence.members else ''}."
         follows = "Its members could read what the API writes."
-        yield Foreign(f"group {account}", what, follows, _OUT)
+        yield Foreign(f"group {account}", what, follows, _RENAME_HINT)
 
 
-def _foreign_account(account: str, home: str, found: FoundAccount) -> Iterator[Foreign]:
-    away = found.home != home
-    reasons = [told for trait, told in _TRAITS.items() if trait in found.traits and (away or trait != "files")]
-    reasons += [f"its home is {found.home}"] * away
+def _foreign_account_conflict(account: str, home: str, evidence: AccountEvidence) -> Iterator[Foreign]:
+    lives_elsewhere = evidence.home != home
+    reasons = [
+        reason
+        for trait, reason in _TRAITS.items()
+        if trait in evidence.traits and (lives_elsewhere or trait != "files")
+    ]
+    reasons += [f"its home is {evidence.home}"] * lives_elsewhere
     if reasons:
         what = f"It is there, and not ours: {', '.join(reasons)}."
         follows = "An apply would give it another home, group and shell, and lock it: its owner could not log in."
-        yield Foreign(f"account {account}", what, follows, _OUT)
+        yield Foreign(f"account {account}", what, follows, _RENAME_HINT)
 
 
-def of_home(home: str, place: HomePlace, *, marked: bool) -> Iterator[Foreign]:
+def home_conflicts(home: str, home_state: HomeState, *, marked: bool) -> Iterator[Foreign]:
     """Yield why we must not have the directory `home`."""
-    if place.ours or marked or not (place.kind or place.holds):
+    if home_state.ours or marked or not (home_state.kind or home_state.foreign_files):
         return
-    what = f"It is a {place.kind}." if place.kind else f"It holds what is not ours: {', '.join(place.holds)} …"
+    what = (
+        f"It is a {home_state.kind}."
+        if home_state.kind
+        else f"It holds what is not ours: {', '.join(home_state.foreign_files)} …"
+    )
     follows = "An apply would change whose it is, and who may read it."
     yield Foreign(f"directory {home}", what, follows, "set stack.home to a path that is free, or move it away")

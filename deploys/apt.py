@@ -7,17 +7,17 @@ from __future__ import annotations
 
 from deploys.paths import INSTALLING, LISTS_RENEWED, MARKS
 
-_ASKED = "apt-get -sqy -o Debug::NoLocking=true -o APT::Get::AutomaticRemove=false --no-install-recommends"
+_SIMULATE_COMMAND = "apt-get -sqy -o Debug::NoLocking=true -o APT::Get::AutomaticRemove=false --no-install-recommends"
 # Asked without a lock, and what would be removed is told, not refused. While somebody renews the lists, apt fails
 # halfway through them ("Cache is out of sync"): that is no answer. "Unable to" is apt's last word on it.
 SIMULATE = f"""export LC_ALL=C
 simulate() {{ for i in 1 2 3 4; do
-  said=$({_ASKED} --allow-change-held-packages --allow-downgrades "$@" 2>&1) && return 0
+  said=$({_SIMULATE_COMMAND} --allow-change-held-packages --allow-downgrades "$@" 2>&1) && return 0
   case $said in *"Unable to "* | *"installation candidate"* | *"nmet dependencies"*) return 1;; esac; sleep 0.5
 done; return 1; }}"""
 
 # Of what `apt-get update` says, on stdin: each repository that it could not read, and why.
-_REFUSED = r"""refused() { awk '
+_LIST_REFUSED = r"""refused() { awk '
 function say() { if (name != "" && !(name in said)) { said[name]; print name "\t" reason } name = "" }
 /^Err:[0-9]+ / { say(); name = $2 " " $3; reason = "no reason is given"; first = 1; next }
 /^  / && name != "" { if (first) { reason = substr($0, 3); first = 0 } next }
@@ -30,8 +30,8 @@ END { say() }' | sed -E 's#//[^/@ ]*@#//#g; s/Sub-process .* error message is: /
 # Which repositories cannot be read, without a trace on the host: their signed summaries are fetched into a folder of
 # its own, and none of the lists, for the owner's stay as they are. Nothing of his is run after it. Below /var/lib/apt,
 # for apt makes what it needs only there.
-UNREAD = rf"""export LC_ALL=C
-{_REFUSED}
+LIST_UNREAD = rf"""export LC_ALL=C
+{_LIST_REFUSED}
 at=$(mktemp -d /var/lib/apt/health-v1.XXXXXX) || exit 0; trap 'rm -rf "$at"' EXIT; trap 'exit 1' HUP INT TERM
 chmod 0755 "$at"
 {{ for hook in Pre-Invoke Post-Invoke Post-Invoke-Success; do echo "#clear APT::Update::$hook;"; done
@@ -51,7 +51,7 @@ refused < "$at/said" | while IFS="$(printf '\t')" read -r name reason; do
 done"""
 
 # What dpkg has in halves: the package, its state, and whether a source has it, so that it can be had again.
-INTERRUPTED = """{ form='${db:Status-Abbrev}|${Package}|${db:Status-Status}\\n'
+LIST_INTERRUPTED = """{ form='${db:Status-Abbrev}|${Package}|${db:Status-Status}\\n'
 dpkg-query -W -f "$form" | grep -v '^[ihrup][inc] ' | while IFS='|' read -r _ name state; do
   sources=$(LC_ALL=C apt-cache policy -- "$name" | grep -E '^ +-?[0-9]+ [^ ]*/' | grep -vF /var/lib/dpkg/status)
   [ -n "$sources" ] && had=yes || had=no
@@ -60,7 +60,7 @@ ls /var/lib/dpkg/updates | grep -q . && echo "dpkg|interrupted|yes"; } 2>/dev/nu
 
 # Services are started once they are configured, and nobody else's is restarted: what packages start them with is found
 # here first. Nothing of that is left on the host, where the owner may have a policy-rc.d of his own.
-_QUIET = f"""(umask 077; rm -rf {INSTALLING}; mkdir -p {INSTALLING})
+_NO_SERVICE_STARTS = f"""(umask 077; rm -rf {INSTALLING}; mkdir -p {INSTALLING})
 trap 'rm -rf {INSTALLING}' EXIT; trap 'exit 1' HUP INT TERM
 cat > {INSTALLING}/deb-systemd-invoke <<'END'
 #!/bin/sh
@@ -74,13 +74,13 @@ chmod 0700 {INSTALLING}/*
 export PATH={INSTALLING}:/usr/sbin:/usr/bin:/sbin:/bin NEEDRESTART_SUSPEND=yes"""
 
 # DPkg::Lock::Timeout covers the frontend lock alone: whoever still holds the lists is waited for here.
-_APT = f"""set -eu; export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
-{_QUIET}
-ask() {{ {_ASKED} "$@" 2>&1; }}
+_PRELUDE = f"""set -eu; export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
+{_NO_SERVICE_STARTS}
+ask() {{ {_SIMULATE_COMMAND} "$@" 2>&1; }}
 apt() {{ apt-get -qy -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0 -o DPkg::Path="$PATH" \
   -o APT::Get::Remove=false -o APT::Get::AutomaticRemove=false --no-install-recommends \
   -o Dpkg::Options::=--force-confdef -o Dpkg::Options::=--force-confold "$@"; }}
-{_REFUSED}
+{_LIST_REFUSED}
 unread= tried={LISTS_RENEWED}
 update() {{ i=0; until said=$(apt update -o Acquire::Retries=1 --error-on=any 2>&1); do i=$((i+1))
   case $said in *"Could not get lock"*) [ $i -lt 100 ] && sleep 3 && continue; esac
@@ -95,7 +95,7 @@ note() {{ (umask 077; mkdir -p {MARKS}; echo "$@" > {MARKS}/packages.new
 # the plan knew the version. Lists are refreshed only when something is to be installed: a converged host is never
 # "changed" by their age. What the plan said is what is installed, or nothing is.
 INSTALL = (
-    _APT
+    _PRELUDE
     + f"""upgraded=$1; shift
 fresh() {{ {{ find /var/lib/apt/lists -maxdepth 1 -name '*_Packages*' -mmin -1440
   find $tried -mmin -10; }} 2>/dev/null | grep -q .; }}
@@ -120,8 +120,8 @@ rm -f {MARKS}/packages"""
 )
 # $1: packages that the plan said would be removed: what of ours lies there in halves. In this order, twice at most:
 # configuring may need a package that was being unpacked, and the other way round.
-MEND = (
-    _APT
+REPAIR = (
+    _PRELUDE
     + f"""configure() {{ dpkg --configure -a --force-confdef --force-confold; }}
 configure || true
 more=$(ask -f install | names Remv | grep -vxF -- "$1" || true)

@@ -22,15 +22,15 @@ class Installed:
 
     name: str
     version: str
-    was: str = ""
+    old_version: str = ""
     """Its version now, if it is installed."""
     source: str = ""
     """Where it comes from, if that is not the distribution: "https://… stable/main (Vendor:1/stable)"."""
 
     def __str__(self) -> str:
-        if not (self.was or self.source):
+        if not (self.old_version or self.source):
             return self.name
-        return f"{self.name} {self.was + ' → ' if self.was else ''}{self.described}"
+        return f"{self.name} {self.old_version + ' → ' if self.old_version else ''}{self.described}"
 
     @property
     def described(self) -> str:
@@ -41,7 +41,7 @@ class Installed:
 class Simulation:
     installed: tuple[Installed, ...] = ()
     removed: tuple[str, ...] = ()
-    lowered: tuple[str, ...] = ()
+    downgraded: tuple[str, ...] = ()
     """Those of the installed that would go back to a lower version."""
     candidates: dict[str, str] = field(default_factory=dict)
     """Name to version, where apt could not say what it would do."""
@@ -49,73 +49,81 @@ class Simulation:
     """What the owner has told apt to leave as it is."""
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Name to each place that has the version which apt would take: "http://… stable/main"."""
-    complaint: str = ""
+    error: str = ""
     """Why apt could not say."""
 
     def version(self, name: str) -> str:
         """Return the version that would be installed; empty where that is not known."""
-        return next((one.version for one in self.installed if one.name == name), self.candidates.get(name, ""))
+        return next(
+            (package.version for package in self.installed if package.name == name), self.candidates.get(name, "")
+        )
 
     def described(self, name: str) -> str:
-        return next((one.described for one in self.installed if one.name == name), self.candidates.get(name, ""))
+        return next(
+            (package.described for package in self.installed if package.name == name), self.candidates.get(name, "")
+        )
 
 
 def read_simulation(lines: Iterable[str]) -> Simulation:
     """Return what apt's simulation, `apt-cache policy` and `apt-mark showhold` said."""
-    said: dict[str, list[str]] = {kind: [] for kind in ("Inst", "Remv", "Down", "Cand", "From", "Hold", "Said")}
+    lines_by_kind: dict[str, list[str]] = {
+        kind: [] for kind in ("Inst", "Remv", "Down", "Cand", "From", "Hold", "Said")
+    }
     for line in lines:
-        said.setdefault(line[:4], []).append(line)
+        lines_by_kind.setdefault(line[:4], []).append(line)
     sources: dict[str, tuple[str, ...]] = {}
-    for name, _, source in (line[5:].partition(" ") for line in said["From"]):
+    for name, _, source in (line[5:].partition(" ") for line in lines_by_kind["From"]):
         sources[name] = (*sources.get(name, ()), source)
     return Simulation(
-        installed=tuple(_installed(match, sources) for line in said["Inst"] if (match := _INST.match(line))),
-        removed=tuple(match[1] for line in said["Remv"] if (match := _REMV.match(line))),
-        lowered=tuple(line[5:] for line in said["Down"]),
-        candidates=dict(line[5:].split(" ", 1) for line in said["Cand"]),
-        held=tuple(line[5:] for line in said["Hold"]),
+        installed=tuple(
+            _parse_installed(match, sources) for line in lines_by_kind["Inst"] if (match := _INST.match(line))
+        ),
+        removed=tuple(match[1] for line in lines_by_kind["Remv"] if (match := _REMV.match(line))),
+        downgraded=tuple(line[5:] for line in lines_by_kind["Down"]),
+        candidates=dict(line[5:].split(" ", 1) for line in lines_by_kind["Cand"]),
+        held=tuple(line[5:] for line in lines_by_kind["Hold"]),
         sources=sources,
-        complaint="\n".join(line[5:] for line in said["Said"]),
+        error="\n".join(line[5:] for line in lines_by_kind["Said"]),
     )
 
 
-def _installed(match: re.Match[str], sources: dict[str, tuple[str, ...]]) -> Installed:
-    name, was, version, archives = (part or "" for part in match.groups())
+def _parse_installed(match: re.Match[str], sources: dict[str, tuple[str, ...]]) -> Installed:
+    name, installed_version, version, archives = (part or "" for part in match.groups())
     labels = {archive.partition(":")[0] for archive in archives.split(", ")}
-    away = f"{sources.get(name, ('another source',))[0]} ({archives or 'no archive'})"
-    return Installed(name, version, was, "" if labels & DISTRIBUTION else away)
+    foreign_source = f"{sources.get(name, ('another source',))[0]} ({archives or 'no archive'})"
+    return Installed(name, version, installed_version, "" if labels & DISTRIBUTION else foreign_source)
 
 
-def refusals(simulation: Simulation, names: Iterable[str]) -> Iterator[Foreign]:
+def install_conflicts(simulation: Simulation, names: Iterable[str]) -> Iterator[Foreign]:
     """Yield what apt must not do to install `names`."""
-    to = f"To install {', '.join(names)}, apt would have to"
+    reason = f"To install {', '.join(names)}, apt would have to"
     for name in simulation.removed:
-        what, out = "It does not go together with what we need.", f"if nobody needs it: apt-get remove {name}"
-        yield Foreign(f"package {name}", what, f"{to} remove it.", out)
-    for one in simulation.installed:
-        if one.name in simulation.held:
-            yield _held(one.name, f"{to} {'change' if one.was else 'install'} it.")
-        elif one.was and (one.source or one.name in simulation.lowered):
-            what = f"{one.was} is installed, and {one.described} is what the host's sources prefer."
-            out = f"if that is meant: apt-get install {one.name}"
-            yield Foreign(f"package {one.name}", what, f"{to} replace it.", out)
+        what, way_out = "It does not go together with what we need.", f"if nobody needs it: apt-get remove {name}"
+        yield Foreign(f"package {name}", what, f"{reason} remove it.", way_out)
+    for package in simulation.installed:
+        if package.name in simulation.held:
+            yield _hold_conflict(package.name, f"{reason} {'change' if package.old_version else 'install'} it.")
+        elif package.old_version and (package.source or package.name in simulation.downgraded):
+            what = f"{package.old_version} is installed, and {package.described} is what the host's sources prefer."
+            way_out = f"if that is meant: apt-get install {package.name}"
+            yield Foreign(f"package {package.name}", what, f"{reason} replace it.", way_out)
     for name in simulation.held:
-        if re.search(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])", simulation.complaint):
-            yield _held(name, f"{to} change it.")
+        if re.search(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])", simulation.error):
+            yield _hold_conflict(name, f"{reason} change it.")
 
 
-def _held(name: str, follows: str) -> Foreign:
+def _hold_conflict(name: str, follows: str) -> Foreign:
     return Foreign(f"package {name}", "Its owner holds it back.", follows, f"let it go: apt-mark unhold {name}")
 
 
-def half_installed(name: str, state: str) -> Foreign:
+def half_installed_conflict(name: str, state: str) -> Foreign:
     what = f"It is {state}, and no source of the host has it: somebody installed it by hand."
     follows = "Until it is whole, apt installs nothing, or would remove it."
-    out = f"install what it needs, then: dpkg --configure {name}; or remove it: dpkg --remove {name}"
-    return Foreign(f"package {name}", what, follows, out)
+    way_out = f"install what it needs, then: dpkg --configure {name}; or remove it: dpkg --remove {name}"
+    return Foreign(f"package {name}", what, follows, way_out)
 
 
-def removal(name: str) -> Foreign:
-    what = "An installation on the host was cut short, and it does not go together with what is there."
+def removal_conflict(name: str) -> Foreign:
+    description = "An installation on the host was cut short, and it does not go together with what is there."
     follows = "To finish it, apt would remove it."
-    return Foreign(f"package {name}", what, follows, f"install what it needs, or: apt-get remove {name}")
+    return Foreign(f"package {name}", description, follows, f"install what it needs, or: apt-get remove {name}")

@@ -13,7 +13,7 @@ from deploys.paths import BEFORE
 
 # $1 the thing, $2 shell that puts back what is no file, then the paths that are there. What lies there already is not
 # copied again: a run that died after the copy is repeated. The copy is on the disk before anything is replaced.
-_KEEP = f"""keep_aside() (
+_KEEP_ASIDE = f"""keep_aside() (
 set -eu; umask 077; thing=$1 after=$2; shift 2; mkdir -p {BEFORE}
 digest=$({{ printf '%s\\n' "$thing" "$after" "$@"; tar -cPf - -- "$@"; }} | sha256sum | cut -c1-12)
 for entry in {BEFORE}/*-"$digest"; do [ ! -d "$entry" ] || exit 0; done
@@ -35,9 +35,9 @@ def keep_aside(thing: str, paths: Iterable[str], put_back: str = ":") -> str:
     + thing: as a `Foreign` names it.
     + put_back: shell that is run, as root, after the files were put back: a service that has to take them up.
     """
-    listed = " ".join(shlex.quote(path) for path in paths)
+    quoted_paths = " ".join(shlex.quote(path) for path in paths)
     return (
-        f"{_KEEP}\n(set --; for path in {listed}; do"
+        f"{_KEEP_ASIDE}\n(set --; for path in {quoted_paths}; do"
         ' if [ -e "$path" ] || [ -L "$path" ]; then set -- "$@" "$path"; fi; done\n'
         f'keep_aside {shlex.quote(thing)} {shlex.quote(put_back)} "$@")'
     )

@@ -13,48 +13,52 @@ from deploys.pooler import Pooler
 from deploys.redis_server import RedisServer
 
 # A unit that listens already is found with whatever else does: here it is about the next start of the host.
-_WAITING = r"""waits() { systemctl is-enabled --quiet -- "$1" && ! systemctl is-active --quiet -- "$1"; }
+_PORT_AT_BOOT = r"""waits() { systemctl is-enabled --quiet -- "$1" && ! systemctl is-active --quiet -- "$1"; }
 set_to() { waits "$1" && [ "$2" = "$3" ] && printf 'port\t%s\t%s\n' "$1" "$3"; }"""
 
 
-def beside_redis(server: RedisServer, port: int) -> str:
+def redis_conflicts(server: RedisServer, port: int) -> str:
     """Return shell that prints what stands in the way of our Redis, a line each."""
-    units = rf"""for conf in /etc/redis/redis.conf /etc/redis/redis-*.conf; do
+    unit_ports = rf"""for conf in /etc/redis/redis.conf /etc/redis/redis-*.conf; do
 case $conf in */redis.conf) unit={REDIS.unit};;
 *) unit=${{conf##*/redis-}}; unit=redis-server@${{unit%.conf}}.service;; esac
 [ -f "$conf" ] && [ "$unit" != {shlex.quote(server.unit)} ] || continue
-[ "$unit" != {REDIS.unit} ] || {REDIS.foreign} || continue
+[ "$unit" != {REDIS.unit} ] || {REDIS.is_foreign} || continue
 set_to "$unit" "$(awk 'tolower($1) == "port" {{ port = $2 }} END {{ print port == "" ? 6379 : port }}' "$conf")" {port}
 done"""
-    places = (server.configuration, server.directory, server.drop_in, f"/etc/systemd/system/{server.unit}")
-    return f"{_taken('redis', *places)}\n{_WAITING}\n{units}"
+    paths = (server.configuration, server.directory, server.drop_in, f"/etc/systemd/system/{server.unit}")
+    return f"{_taken_paths('redis', *paths)}\n{_PORT_AT_BOOT}\n{unit_ports}"
 
 
-def beside_pooler(pooler: Pooler, port: int) -> str:
+def pooler_conflicts(pooler: Pooler, port: int) -> str:
     """Return shell that prints what stands in the way of our PgBouncer, a line each."""
-    said = rf"sed -n 's/^ *listen_port *= *\([0-9]*\).*/\1/p' {PGBOUNCER.configuration} 2>/dev/null | tail -n 1"
-    unit = rf"""{PGBOUNCER.foreign} && {{ said=$({said}); set_to {PGBOUNCER.unit} "${{said:-6432}}" {port}; }}"""
-    places = (pooler.ini, pooler.userlist, pooler.unit_file, pooler.drop_in)
-    return f"{_taken('pgbouncer', *places)}\n{_WAITING}\n{unit}"
+    read_port = rf"sed -n 's/^ *listen_port *= *\([0-9]*\).*/\1/p' {PGBOUNCER.configuration} 2>/dev/null | tail -n 1"
+    unit_port = (
+        rf"""{PGBOUNCER.is_foreign} && {{ said=$({read_port}); set_to {PGBOUNCER.unit} "${{said:-6432}}" {port}; }}"""
+    )
+    paths = (pooler.ini, pooler.userlist, pooler.unit_file, pooler.drop_in)
+    return f"{_taken_paths('pgbouncer', *paths)}\n{_PORT_AT_BOOT}\n{unit_port}"
 
 
-def _taken(mark: str, configuration: str, *others: str) -> str:
+def _taken_paths(mark: str, configuration: str, *other_paths: str) -> str:
     """Return shell that prints which of our places somebody has taken, where nothing marks them as ours."""
-    ours = f"[ -e {MARKS}/{mark} ] || head -n 2 -- {configuration} 2>/dev/null | grep -qF '{MANAGED}'"
-    return rf"""{ours} || for place in {shlex.join((configuration, *others))}; do
+    is_ours = f"[ -e {MARKS}/{mark} ] || head -n 2 -- {configuration} 2>/dev/null | grep -qF '{MANAGED}'"
+    return rf"""{is_ours} || for place in {shlex.join((configuration, *other_paths))}; do
 [ ! -e "$place" ] || printf 'place\t%s\n' "$place"; done"""
 
 
-def in_the_way(lines: Iterable[str], unit: str, setting: str) -> Iterator[Foreign]:
+def as_foreign(lines: Iterable[str], unit: str, setting: str) -> Iterator[Foreign]:
     """Judge what was printed. Neither can be adopted: what is there is wanted by its owner under that very name.
 
     + setting: the one that gives ours another port.
     """
-    for kind, what, *port in (line.split("\t") for line in lines):
+    for kind, subject, *port in (line.split("\t") for line in lines):
         if kind == "place":
-            there = f"{what} is there, and nothing says that it is ours."
-            yield Foreign(unit, there, f"An apply would run {unit} with what it writes there.", f"move {what} away")
+            description = f"{subject} is there, and nothing says that it is ours."
+            yield Foreign(
+                unit, description, f"An apply would run {unit} with what it writes there.", f"move {subject} away"
+            )
         else:
-            there = f"{what} of the host's owner is set to listen there when the host starts."
+            description = f"{subject} of the host's owner is set to listen there when the host starts."
             follows = "Of it and ours only the first to start would run."
-            yield Foreign(f"port {port[0]}", there, follows, f"give ours another: {setting} in group_data")
+            yield Foreign(f"port {port[0]}", description, follows, f"give ours another: {setting} in group_data")

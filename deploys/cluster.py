@@ -27,7 +27,7 @@ class Cluster:
         return f"postgresql@{self.version}-{self.name}.service"
 
     @property
-    def awaited(self) -> str:
+    def start_unit(self) -> str:
         """The unit that starts ahead of what needs the cluster. Its owner may have `postgresql.service` off.
 
         Where ours is the distribution's, it is what it was, so that nothing there has to restart.
@@ -43,12 +43,12 @@ class Cluster:
         return f"/var/lib/postgresql/{self.version}/{self.name}"
 
     @property
-    def served(self) -> str:
+    def served_marker(self) -> str:
         """A file that is there once the cluster has run for us."""
         return f"{STAMPS}/{self.unit}.restart"
 
     @property
-    def altered(self) -> str:
+    def auto_conf(self) -> str:
         """Where ALTER SYSTEM keeps what it sets: it beats every other file."""
         return f"{self.data}/postgresql.auto.conf"
 
@@ -58,11 +58,11 @@ class Cluster:
 
         It fails where another cluster listens on the port: nothing of ours is asked, or made, in the owner's.
         """
-        ours = f'[ "$(sed -n 2p /var/run/postgresql/.s.PGSQL.{self.port}.lock 2>/dev/null)" -ef {self.data} ]'
+        is_ours = f'[ "$(sed -n 2p /var/run/postgresql/.s.PGSQL.{self.port}.lock 2>/dev/null)" -ef {self.data} ]'
         # "Permission denied" for root's home would be psql's first line. In the path there is only Debian's wrapper,
         # whose start takes twice as long as psql's own.
         psql = f"/usr/lib/postgresql/{self.version}/bin/psql -XAtqw -v ON_ERROR_STOP=1"
-        return f"cd /; {ours} && {self.as_postgres} {psql} -p {self.port} -d"
+        return f"cd /; {is_ours} && {self.as_postgres} {psql} -p {self.port} -d"
 
     @property
     def as_postgres(self) -> str:

@@ -46,16 +46,19 @@ class Settings(BaseModel):
     @classmethod
     def _refuse_sets(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
         """Refuse a set where an order is meant: its own is another in each process, and so would be what is planned."""
-        taken = handler(value)
-        if isinstance(value, set | frozenset) and isinstance(taken, list | tuple):
+        parsed = handler(value)
+        if isinstance(value, set | frozenset) and isinstance(parsed, list | tuple):
             raise ValueError("a set has no order: write a tuple")  # noqa: TRY004 - pydantic reports no other
-        return taken
+        return parsed
 
     def __init__(self, **values: Any) -> None:
         try:
             super().__init__(**values)
         except ValidationError as error:
-            faults = [_fault(type(self), one) for one in error.errors(include_url=False, include_input=False)]
+            faults = [
+                _fault(type(self), error_details)
+                for error_details in error.errors(include_url=False, include_input=False)
+            ]
             if _collected is None:
                 raise Refused(*faults) from None
             _collected.extend(faults)
@@ -79,9 +82,13 @@ def _fault(model: type[Settings], error: Any) -> Fault:
     where = f"{_caller_outside_pydantic()}: {model.__name__}"
     field = ".".join(str(part) for part in error["loc"])
     if error["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(field, model.model_fields, n=1, cutoff=0.6)
-        known = ", ".join(model.model_fields)
-        return Fault(where, f"{field} is not a setting.", f"did you mean {close[0]}?" if close else f"known: {known}")
+        suggestions = difflib.get_close_matches(field, model.model_fields, n=1, cutoff=0.6)
+        setting_names = ", ".join(model.model_fields)
+        return Fault(
+            where,
+            f"{field} is not a setting.",
+            f"did you mean {suggestions[0]}?" if suggestions else f"known: {setting_names}",
+        )
     if error["type"] == "missing":
         return Fault(where, f"{field} is missing.", f"set {field}")
     hint = getattr(error.get("ctx", {}).get("error"), "hint", "")
@@ -127,11 +134,11 @@ _templates = jinja2.Environment(  # noqa: S701 - configuration files, not HTML
 )
 
 
-def a_list(texts: object) -> object:
+def refuse_single_text(value: object) -> object:
     """Refuse one text where several may be given. Raises `Wrong`."""
-    if isinstance(texts, str):
-        raise Wrong("it is one text", f'write a comma after it: ("{texts}",)')
-    return texts
+    if isinstance(value, str):
+        raise Wrong("it is one text", f'write a comma after it: ("{value}",)')
+    return value
 
 
 def template(name: str, **values: object) -> Text:

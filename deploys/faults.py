@@ -38,6 +38,6 @@ class Refused(Exception):  # noqa: N818 - it reads as what happened
     @classmethod
     def unless(cls, faults: Iterable[Fault]) -> None:
         """Raise with all `faults`, or return when there are none."""
-        found = tuple(faults)
-        if found:
-            raise cls(*found)
+        raised = tuple(faults)
+        if raised:
+            raise cls(*raised)

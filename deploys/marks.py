@@ -22,12 +22,12 @@ def mark(name: str, value: str) -> str:
     )
 
 
-def marked(name: str, value: str) -> str:
+def has_mark(name: str, value: str) -> str:
     """Return a test that succeeds where that mark stands."""
     return f'test "$(cat {shlex.quote(f"{MARKS}/{name}")} 2>/dev/null)" = {shlex.quote(value)}'
 
 
 def note_written(path: str) -> str:
     """Return shell that notes that what will lie at `path`, a word of the shell, is ours: its text may not say so."""
-    there = f"grep -qxF -- {path} {MARKS}/files 2>/dev/null"
-    return f"(umask 077; mkdir -p {MARKS}; {there} || printf '%s\\n' {path} >> {MARKS}/files)"
+    is_noted = f"grep -qxF -- {path} {MARKS}/files 2>/dev/null"
+    return f"(umask 077; mkdir -p {MARKS}; {is_noted} || printf '%s\\n' {path} >> {MARKS}/files)"

@@ -10,28 +10,33 @@ import idna
 
 from deploys.faults import Wrong
 
-LONGEST, LONGEST_PART = 253, 63
+MAX_NAME, MAX_LABEL = 253, 63
 """RFC 1035, 2.3.4; without the dot of the root."""
-_LIKE = "give a name like api.example.com"
-_PART = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
-_LAST = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
+_EXAMPLE_HINT = "give a name like api.example.com"
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_TOP_LEVEL = re.compile(r"[a-z][a-z0-9-]*[a-z0-9]")
 
 
 _PATH = re.compile(r"(/[A-Za-z0-9._-]+){2,}")
-_SYSTEMS = ("/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/tmp", "/usr", "/var/tmp")  # noqa: S108 - refused
+_SYSTEM_FOLDERS = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr"),
+    *("/tmp", "/var/tmp"),  # noqa: S108 - refused
+)
 
 
 def home(text: str) -> str:
     """Return `text` if scripts and units can name it, and all of it can be ours. Raises `Wrong`."""
-    like = "give a folder like /opt/health-v1"
+    example_hint = "give a folder like /opt/health-v1"
     if not text.startswith("/"):
-        raise Wrong("it is no absolute path", like)
+        raise Wrong("it is no absolute path", example_hint)
     if text != normpath(text):
         raise Wrong("it is another spelling of a path", f"write it as {normpath(text)}")
     if not _PATH.fullmatch(text):
-        raise Wrong("it is a folder of the system, or a character is in it that is no letter, digit, dot, _ or -", like)
-    if any(text.startswith(f"{folder}/") for folder in _SYSTEMS):
-        raise Wrong("a folder there is the system's, or does not last", like)
+        raise Wrong(
+            "it is a folder of the system, or a character is in it that is no letter, digit, dot, _ or -", example_hint
+        )
+    if any(text.startswith(f"{folder}/") for folder in _SYSTEM_FOLDERS):
+        raise Wrong("a folder there is the system's, or does not last", example_hint)
     return text
 
 
@@ -39,18 +44,18 @@ def domain(text: str) -> str:
     """Return `text` if it is such a name. Raises `Wrong` with the one that was meant, as far as that can be told."""
     if _is_address(text):
         raise Wrong("that is an IP address", "certificates need a name: give a domain that points to it")
-    meant = _meant(text)
+    intended = _intended_name(text)
     if "*" in text:
         what = "a wildcard needs DNS validation, which is not done for you"
         raise Wrong(what, "name each host: the first as domain, the others in aliases")
-    if what := _written_otherwise(text):
-        raise Wrong(what, f"write it as {meant}" if not _unfit(meant) else _LIKE)
-    if what := _unfit(text):
-        raise Wrong(what, _way_out(text))
+    if what := _misspelling(text):
+        raise Wrong(what, f"write it as {intended}" if not _name_fault(intended) else _EXAMPLE_HINT)
+    if what := _name_fault(text):
+        raise Wrong(what, _hint(text))
     return text
 
 
-def _written_otherwise(text: str) -> str:
+def _misspelling(text: str) -> str:
     """Say what makes it another spelling of a name; empty when nothing does."""
     if {"/", "?", "#", "@"} & set(text):
         return "that is the address of a page, not the name of a host"
@@ -65,45 +70,49 @@ def _written_otherwise(text: str) -> str:
     return "it has capital letters" if text != text.lower() else ""
 
 
-def _meant(text: str) -> str:
+def _intended_name(text: str) -> str:
     """Return the name alone, in small letters and in ASCII."""
-    alone = "".join(text.split())
-    alone = re.split(r"[/?#]", re.sub(r"^[^/]*//", "", alone))[0].rpartition("@")[2]
-    alone = re.sub(r":\d*$", "", alone).rstrip(".").lower()
+    name = "".join(text.split())
+    name = re.split(r"[/?#]", re.sub(r"^[^/]*//", "", name))[0].rpartition("@")[2]
+    name = re.sub(r":\d*$", "", name).rstrip(".").lower()
     try:
-        return alone if alone.isascii() else idna.encode(alone, uts46=True).decode()
+        return name if name.isascii() else idna.encode(name, uts46=True).decode()
     except idna.IDNAError:
         return ""
 
 
-def _unfit(name: str) -> str:
+def _name_fault(name: str) -> str:
     """Say why no certificate can bear it; empty when one can."""
-    parts = name.split(".")
-    wrong = {
+    labels = name.split(".")
+    faults = {
         "it is empty": not name.strip("."),
-        f"it has {len(name)} characters, and DNS allows {LONGEST}": len(name) > LONGEST,
-        f"a part of it has more than {LONGEST_PART} characters": any(len(part) > LONGEST_PART for part in parts),
-        "it has one part alone, for which no authority vouches": len(parts) == 1,
+        f"it has {len(name)} characters, and DNS allows {MAX_NAME}": len(name) > MAX_NAME,
+        f"a part of it has more than {MAX_LABEL} characters": any(len(label) > MAX_LABEL for label in labels),
+        "it has one part alone, for which no authority vouches": len(labels) == 1,
         "there is an underscore in it, and no certificate is issued for such a name": "_" in name,
-        "two dots follow each other, or it begins with one": not all(parts),
+        "two dots follow each other, or it begins with one": not all(labels),
         "a part of it has other characters than letters, digits and hyphens, or a hyphen at an end": not all(
-            map(_PART.fullmatch, parts)
+            map(_LABEL.fullmatch, labels)
         ),
-        "its last part is no domain's": not _LAST.fullmatch(parts[-1]),
+        "its last part is no domain's": not _TOP_LEVEL.fullmatch(labels[-1]),
     }
-    return next((what for what, is_so in wrong.items() if is_so), "")
+    return next((fault for fault, applies in faults.items() if applies), "")
 
 
-def _way_out(name: str) -> str:
-    spelt = name.replace("_", "-")
-    if "." not in name and not _unfit(f"{name}.example.com"):
+def _hint(name: str) -> str:
+    hyphenated = name.replace("_", "-")
+    if "." not in name and not _name_fault(f"{name}.example.com"):
         return f"write all of it, like {name}.example.com"
-    return f"give the host a name without it, like {spelt}" if "_" in name and not _unfit(spelt) else _LIKE
+    return (
+        f"give the host a name without it, like {hyphenated}"
+        if "_" in name and not _name_fault(hyphenated)
+        else _EXAMPLE_HINT
+    )
 
 
 def _is_address(text: str) -> bool:
-    alone = re.sub(r"^\w+://", "", text.strip()).split("/")[0]
-    bare = re.sub(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$", r"\1\3", alone)
+    address = re.sub(r"^\w+://", "", text.strip()).split("/")[0]
+    bare = re.sub(r"^\[(.*)\](:\d+)?$|^([\d.]+):\d+$", r"\1\3", address)
     try:
         ip_address(bare)
     except ValueError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from deploys.facts.persistence import Persistence, writes
+from deploys.facts.persistence import Persistence, is_writing
 from deploys.facts.unit import state_script
 from deploys.paths import REDIS_ACCEPTED, REDIS_LOGIN
 from deploys.redis_server import USERS, RedisServer
@@ -14,7 +14,7 @@ from deploys.redis_server import USERS, RedisServer
 # nobody, and whom the server forgets again whatever happens. A run that is killed ahead of that leaves the file of the
 # users changed: the next apply writes it anew and has it read.
 # What is said goes through pipes, for arguments are seen. The port is asked of the process: it may be about to change.
-_SAY = r"""set -eu; umask 077
+_ACL_FUNCTIONS = r"""set -eu; umask 077
 port=$(ss -Hltnp | sed -n "s/^[A-Z]* *[0-9]* *[0-9]* *[^ ]*:\([0-9]*\) .*pid=$(systemctl show -p MainPID --value \
   -- "$unit"),.*/\1/p" | head -n 1)
 say() { timeout 60 redis-cli -p "$port" | tr -d '\r'; }
@@ -35,7 +35,7 @@ switch() ( kept=/run/health-v1-switch; rm -rf -- "$kept"; mkdir -- "$kept"
 OK") ;; *) printf '%s\n' "$said" | grep -vx OK >&2; exit 1;; esac )"""
 
 # What it holds is written whole by a child of the process; what comes meanwhile is written behind that.
-_WRITTEN = r"""asked() { probe 'INFO persistence' | sort | sed -n -e 's/^aof_last_bgrewrite_status:/rewrite=/p' \
+_AWAIT_REWRITE = r"""asked() { probe 'INFO persistence' | sort | sed -n -e 's/^aof_last_bgrewrite_status:/rewrite=/p' \
   -e 's/^aof_rewrite_\(in_progress\|scheduled\):/\1=/p' | paste -sd ' '; }
 i=0; until state=$(asked); [ "$state" = 'rewrite=ok in_progress=0 scheduled=0' ] && writes; do i=$((i+1)); sleep 0.5
   case $state in 'rewrite=err in_progress=0 scheduled=0') why="the disk does not take it";;
@@ -47,43 +47,46 @@ i=0; until state=$(asked); [ "$state" = 'rewrite=ok in_progress=0 scheduled=0' ]
 class Switch:
     """What has to be done for a Redis that is to keep what it holds, or is not to."""
 
-    switch: bool
+    switch_process: bool
     """The process does otherwise."""
-    forget: bool
+    delete_log: bool
     """A log lies on disk that nothing is added to any more: what ended since would live again."""
-    take_up: bool
+    note_configuration: bool
     """The process runs with a configuration that differs from ours in that alone."""
 
-    runs: bool
+    is_running: bool
 
     @classmethod
-    def to(cls, persist: bool, found: Persistence, before: str) -> Switch:
+    def to(cls, persist: bool, state: Persistence, other_digest: str) -> Switch:
         """Decide.
 
-        + before: the SHA-256 of our configuration, but for what it says of this.
+        + other_digest: the SHA-256 of our configuration, but for what it says of this.
         """
-        runs = found.writes is not None
-        switch, take_up = runs and found.writes != persist, runs and found.started_with == before
-        return cls(switch, not persist and found.kept, take_up, runs)
+        runs = state.is_writing is not None
+        switch_process, note_configuration = (
+            runs and state.is_writing != persist,
+            runs and state.started_with == other_digest,
+        )
+        return cls(switch_process, not persist and state.log_exists, note_configuration, runs)
 
 
-def script(server: RedisServer, persist: bool, due: Switch) -> str:
+def script(server: RedisServer, persist: bool, steps: Switch) -> str:
     """Return shell that does it. Killed anywhere, it is finished by being run again."""
-    named = {"unit": server.unit, "users": USERS, "login": REDIS_LOGIN, "accepted": REDIS_ACCEPTED}
-    lines = [*(f"{name}={shlex.quote(value)}" for name, value in named.items()), _SAY]
-    if due.switch:
-        lines.append(f"writes() {{ {writes(server)}; }}\nswitch {'yes' if persist else 'no'}")
-        lines += [_WRITTEN] * persist
-    if due.forget:
-        lines.append(f"rm -rf -- {shlex.join(server.kept)}")
-    return "\n".join([*lines, _noted(server)] if due.take_up else lines)
+    variables = {"unit": server.unit, "users": USERS, "login": REDIS_LOGIN, "accepted": REDIS_ACCEPTED}
+    lines = [*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), _ACL_FUNCTIONS]
+    if steps.switch_process:
+        lines.append(f"writes() {{ {is_writing(server)}; }}\nswitch {'yes' if persist else 'no'}")
+        lines += [_AWAIT_REWRITE] * persist
+    if steps.delete_log:
+        lines.append(f"rm -rf -- {shlex.join(server.data_paths)}")
+    return "\n".join([*lines, _note_configuration(server)] if steps.note_configuration else lines)
 
 
-def _noted(server: RedisServer) -> str:
+def _note_configuration(server: RedisServer) -> str:
     """Return shell that notes the file as it is now among what the unit runs with."""
     path = server.configuration
-    others = f"""awk -F '\\t' '$1 != "{path}"' "$stamp\""""
+    other_lines = f"""awk -F '\\t' '$1 != "{path}"' "$stamp\""""
     return (
         f"{state_script(server.unit, 'restart', (path,))}\n"
-        f'{{ {others}; printf "%s\\n" "$now"; }} > "$stamp.new"; mv -fT -- "$stamp.new" "$stamp"'
+        f'{{ {other_lines}; printf "%s\\n" "$now"; }} > "$stamp.new"; mv -fT -- "$stamp.new" "$stamp"'
     )

@@ -13,7 +13,7 @@ class Pooler:
     """The mark `pgbouncer`: a unit of ours, or "pgbouncer" on hosts that were deployed with the packaged one."""
 
     @classmethod
-    def told_by(cls, marks: dict[str, str]) -> Pooler:
+    def from_marks(cls, marks: dict[str, str]) -> Pooler:
         return cls(marks["pgbouncer"]) if "pgbouncer" in marks else cls()
 
     @property
@@ -30,17 +30,17 @@ class Pooler:
         return f"{self.unit_file}.d"
 
     @property
-    def shared(self) -> bool:
+    def is_packaged(self) -> bool:
         """Whether it took the place of the distribution's."""
         return self.name == PGBOUNCER.name
 
     @property
     def ini(self) -> str:
-        return PGBOUNCER.configuration if self.shared else "/etc/pgbouncer/health-v1.ini"
+        return PGBOUNCER.configuration if self.is_packaged else "/etc/pgbouncer/health-v1.ini"
 
     @property
     def userlist(self) -> str:
-        return f"/etc/pgbouncer/{'userlist' if self.shared else 'health-v1-userlist'}.txt"
+        return f"/etc/pgbouncer/{'userlist' if self.is_packaged else 'health-v1-userlist'}.txt"
 
     @property
     def run(self) -> str:
@@ -54,4 +54,4 @@ class Pooler:
     @property
     def program(self) -> tuple[str, ...]:
         """What it has to take up when the package is renewed, which restarts the distribution's unit alone."""
-        return () if self.shared else ("/usr/sbin/pgbouncer",)
+        return () if self.is_packaged else ("/usr/sbin/pgbouncer",)

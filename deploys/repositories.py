@@ -10,7 +10,7 @@ from deploys.foreign import Foreign
 
 
 @dataclass(frozen=True)
-class Unread:
+class UnreadRepository:
     """A repository that apt cannot read now: it is gone, or its key is."""
 
     name: str
@@ -35,46 +35,50 @@ class Unread:
 
 @dataclass(frozen=True)
 class Repositories:
-    unread: tuple[Unread, ...] = ()
+    unread: tuple[UnreadRepository, ...] = ()
     unlisted: str = ""
     """Why apt knows no repository at all: a file that lists some is not as it has to be."""
 
 
-def skipped(unread: Iterable[Unread]) -> str:
+def describe_unread(unread: Iterable[UnreadRepository]) -> str:
     """Return what a plan says of them; empty when there are none."""
     names = "; ".join(map(str, unread))
     return f"not asked for packages: {names}" if names else ""
 
 
-def unavailable(simulation: Simulation, names: Iterable[str], read: Repositories) -> Iterator[Foreign]:
+def missing_package_conflicts(
+    simulation: Simulation, names: Iterable[str], repositories: Repositories
+) -> Iterator[Foreign]:
     """Yield what keeps `names` from being installed: no other repository that can be read has what apt would take."""
-    if read.unlisted:
+    if repositories.unlisted:
         yield Foreign(
-            "apt", f"It says: {read.unlisted}.", "It installs nothing until that is mended.", "mend that file"
+            "apt", f"It says: {repositories.unlisted}.", "It installs nothing until that is mended.", "mend that file"
         )
         return
-    gone = {one.name: one for one in read.unread}
-    taken = {one.name for one in simulation.installed} or set(names)
+    unread_by_name = {repository.name: repository for repository in repositories.unread}
+    wanted_packages = {repository.name for repository in simulation.installed} or set(names)
     needed: dict[str, list[str]] = {}
-    for name in sorted(taken):
-        sources = {_short(source) for source in simulation.sources.get(name, ())}
-        if sources and sources <= gone.keys():
+    for name in sorted(wanted_packages):
+        sources = {_without_component(source) for source in simulation.sources.get(name, ())}
+        if sources and sources <= unread_by_name.keys():
             needed.setdefault(min(sources), []).append(name)
-    for source, only in needed.items():
-        what = f"apt cannot read it: {gone[source].reason}."
-        follows = f"{', '.join(only)} would come from there alone."
-        yield Foreign(f"repository {source}", what, follows, gone[source].way_out)
+    for source, package_names in needed.items():
+        what = f"apt cannot read it: {unread_by_name[source].reason}."
+        follows = f"{', '.join(package_names)} would come from there alone."
+        yield Foreign(f"repository {source}", what, follows, unread_by_name[source].way_out)
 
 
-def _short(source: str) -> str:
+def _without_component(source: str) -> str:
     """Return "http://… stable" for "http://… stable/main"."""
     address, _, suite = source.partition(" ")
     return f"{address} {suite if suite.startswith('.') or suite == '/' else suite.rpartition('/')[0] or suite}"
 
 
-def repositories(lines: Iterable[str]) -> Repositories:
+def parse_repositories(lines: Iterable[str]) -> Repositories:
     """Return what `UNREAD` of `deploys/apt.py` prints."""
     rows = [line.removeprefix("now=").split("\t") for line in lines]
-    unread = [Unread(name, reason.rstrip(". "), entry) for kind, name, reason, entry in rows if kind == "unread"]
+    unread = [
+        UnreadRepository(name, reason.rstrip(". "), entry) for kind, name, reason, entry in rows if kind == "unread"
+    ]
     unlisted = [reason.rstrip(". ") for kind, _, reason, _ in rows if kind == "unlisted"]
     return Repositories(tuple(dict.fromkeys(unread)), "; ".join(unlisted))

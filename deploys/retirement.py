@@ -15,13 +15,13 @@ from pyinfra.context import host
 
 from deploys import this_host
 from deploys.certbot.commands import ACCOUNT, HOOK, WRAPPER
-from deploys.certbot.deploy import DROP_IN, KNOWN
+from deploys.certbot.deploy import ACCOUNT_DROP_IN, AUTHORITY_DROP_IN
 from deploys.cluster import Cluster
 from deploys.facts.marks import Marks
-from deploys.facts.named import NamedIn
+from deploys.facts.named import ConfiguredPaths
 from deploys.facts.probe import Succeeds
 from deploys.nginx.beside import MOUNT
-from deploys.nginx.configuration import NOBODY
+from deploys.nginx.configuration import UNKNOWN_NAME_CERTIFICATE
 from deploys.operations.barrier import barrier
 from deploys.operations.change import Change
 from deploys.operations.files import absent
@@ -37,42 +37,42 @@ from deploys.ufw.settings import Ufw
 SITES = "find /etc/nginx/sites-enabled /etc/nginx/conf.d -mindepth 1 2>/dev/null"
 OUR_SITES = f"{SITES} -name '*health-v1*'"
 # A default site of the package serves nobody.
-OTHERS = f"""{SITES} ! -name '*health-v1*' ! -path /etc/nginx/sites-enabled/default | grep -q ."""
+HAS_OTHER_SITES = f"""{SITES} ! -name '*health-v1*' ! -path /etc/nginx/sites-enabled/default | grep -q ."""
 RENEWALS = "/etc/letsencrypt/renewal"
 
 
 @dataclass(frozen=True)
-class Leaving:
+class Retirement:
     parts: Collection[str]
-    whole: bool
+    entire_host: bool
     """The host leaves the environment: what every host has goes as well."""
     data: bool = False
     """What patients' data is in goes as well."""
 
 
-def retire(leaving: Leaving) -> None:
+def retire(retirement: Retirement) -> None:
     stack, marks = this_host.settings(Stack), host.get_fact(Marks)
-    if "edge" in leaving.parts:
-        leave_edge(stack=stack, marks=marks)
-    if "api" in leaving.parts:
-        leave_api(stack=stack, marks=marks, data=leaving.data)
-    if "database" in leaving.parts:
-        leave_redis(marks=marks, data=leaving.data)
+    if "edge" in retirement.parts:
+        remove_edge(stack=stack, marks=marks)
+    if "api" in retirement.parts:
+        remove_api(stack=stack, marks=marks, data=retirement.data)
+    if "database" in retirement.parts:
+        remove_redis(marks=marks, data=retirement.data)
         if "cluster" in marks:
             cluster = replace(cluster_here(stack), name=marks["cluster"])
-            leave_database(cluster=cluster, data=leaving.data)
-    if leaving.whole:
+            remove_database(cluster=cluster, data=retirement.data)
+    if retirement.entire_host:
         if "firewall" in marks:  # nobody but SSH is let in, and nothing else of it changes
-            alone = this_host.settings(Ufw).model_copy(update={"extra": ()})
-            deploy_ufw(settings=alone, stack=stack, topology=Topology(LOOPBACK, LOOPBACK, (), (), ()), parts=())
-        leave_alone()
+            ssh_only = this_host.settings(Ufw).model_copy(update={"extra": ()})
+            deploy_ufw(settings=ssh_only, stack=stack, topology=Topology(LOOPBACK, LOOPBACK, (), (), ()), parts=())
+        remove_host_settings()
     barrier("retirement")
 
 
 @deploy("Edge")
-def leave_edge(stack: Stack, marks: Mapping[str, str]) -> None:
+def remove_edge(stack: Stack, marks: Mapping[str, str]) -> None:
     """The site first, then what it was served with."""
-    shared = host.get_fact(Succeeds, test=OTHERS)
+    x = host.get_fact(Succeeds, test=HAS_OTHER_SITES)
     ensure(
         name="Disable the site",
         change=Change("site", stack.domain, "disable", was="served", effect="the host does not answer for it any more"),
@@ -81,66 +81,68 @@ def leave_edge(stack: Stack, marks: Mapping[str, str]) -> None:
         f"! systemctl is-active --quiet nginx.service || {{ nginx -t -q >&2 && systemctl reload nginx.service; }}\n"
         f"rm -f {SITE_LEAVING}",
     )
-    if "nginx" in marks and not shared:
+    if "nginx" in marks and not x:
         stop_unit(name="Stop nginx", unit=f"{marks['nginx']}.service", effect="the host serves no website any more")
-    for path in host.loop((stack.certificate, NOBODY)):
+    for path in host.loop((stack.certificate, UNKNOWN_NAME_CERTIFICATE)):
         remove_path(name=f"Remove {path}", path=path, why="a private key is in it")
     if "lineage" in marks:
-        _certificate(marks["lineage"])
+        _remove_certificate(marks["lineage"])
     stop_unit(name="Let go of where bodies wait", unit=MOUNT, effect="nobody is interrupted")
 
 
-def _certificate(lineage: str) -> None:
+def _remove_certificate(lineage: str) -> None:
     """Nobody renews it, nobody serves it, and its keys are gone. Other certificates are renewed as before."""
-    ours = f"{lineage}.conf"
-    others = f"ls -A {RENEWALS} 2>/dev/null | grep -qxvF '{ours}'"
-    alone = not host.get_fact(Succeeds, test=others)
-    if alone:
+    our_file = f"{lineage}.conf"
+    has_others = f"ls -A {RENEWALS} 2>/dev/null | grep -qxvF '{our_file}'"
+    is_last = not host.get_fact(Succeeds, test=has_others)
+    if is_last:
         stop_unit(name="Stop renewals", unit="certbot.timer", effect="nobody is interrupted")
     absent(name="Remove what trusted another authority by hand", path=WRAPPER)
-    absent(name="Remove what trusted it in renewals", path=DROP_IN)
-    absent(name="Remove what renewals began with", path=KNOWN)
+    absent(name="Remove what trusted it in renewals", path=AUTHORITY_DROP_IN)
+    absent(name="Remove what renewals began with", path=ACCOUNT_DROP_IN)
     absent(name="Remove how an account was made anew", path=ACCOUNT)
-    places = [f"{RENEWALS}/{ours}", f"/etc/letsencrypt/live/{lineage}", f"/etc/letsencrypt/archive/{lineage}"]
+    paths = [f"{RENEWALS}/{our_file}", f"/etc/letsencrypt/live/{lineage}", f"/etc/letsencrypt/archive/{lineage}"]
     # The account's key lets its holder revoke the certificate, and get another for as long as the authority remembers.
-    for path in host.loop([*places, *(["/etc/letsencrypt/accounts"] if alone else [])]):
+    for path in host.loop([*paths, *(["/etc/letsencrypt/accounts"] if is_last else [])]):
         remove_path(name=f"Remove {path}", path=path, kind="certificate", why="a private key is, or was, kept with it")
     # On hosts of earlier versions it alone tells which lineage is ours: it goes last.
     absent(name="Remove the hook of renewals", path=HOOK)
 
 
 @deploy("API")
-def leave_api(stack: Stack, marks: Mapping[str, str], data: bool) -> None:
+def remove_api(stack: Stack, marks: Mapping[str, str], data: bool) -> None:
     stop_other_instances(name="Stop the API", ports=())
     pooler = marks.get("pgbouncer")
-    logins: list[str] = []
+    login_files: list[str] = []
     if pooler:
-        logins = host.get_fact(NamedIn, unit=f"{pooler}.service", word="auth_file")
+        login_files = host.get_fact(ConfiguredPaths, unit=f"{pooler}.service", option="auth_file")
         stop_unit(name="Stop the pooler", unit=f"{pooler}.service", effect="the API on this host is gone already")
-    for path in host.loop([f"{stack.home}/.env", f"{stack.home}/.env.owner", *logins]):
+    for path in host.loop([f"{stack.home}/.env", f"{stack.home}/.env.owner", *login_files]):
         remove_path(name=f"Remove {path}", path=path)
     if data:
-        for sub in host.loop(("data", "logs", "backups")):
-            remove_path(name=f"Remove {sub}", path=f"{stack.home}/{sub}", kind="data", why="data is to go")
+        for folder in host.loop(("data", "logs", "backups")):
+            remove_path(name=f"Remove {folder}", path=f"{stack.home}/{folder}", kind="data", why="data is to go")
 
 
 @deploy("Redis")
-def leave_redis(marks: Mapping[str, str], data: bool) -> None:
+def remove_redis(marks: Mapping[str, str], data: bool) -> None:
     if "redis" not in marks:
         return
     unit = f"{marks['redis']}.service"
-    users = host.get_fact(NamedIn, unit=unit, word="aclfile")
-    kept = host.get_fact(NamedIn, unit=unit, word="dir")
+    acl_files = host.get_fact(ConfiguredPaths, unit=unit, option="aclfile")
+    data_directories = host.get_fact(ConfiguredPaths, unit=unit, option="dir")
     stop_unit(name="Stop Redis", unit=unit, effect="sessions that are kept here are of no use any more")
-    for path in host.loop([*users, REDIS_LOGIN, REDIS_ACCEPTED]):
+    for path in host.loop([*acl_files, REDIS_LOGIN, REDIS_ACCEPTED]):
         remove_path(name=f"Remove {path}", path=path)
-    files = [f"{place}/{name}" for place in kept for name in ("appendonlydir", "appendonly.aof", "dump.rdb")]
+    files = [
+        f"{place}/{name}" for place in data_directories for name in ("appendonlydir", "appendonly.aof", "dump.rdb")
+    ]
     for path in host.loop(files if data else []):
         remove_path(name=f"Remove {path}", path=path, kind="data", why="data is to go")
 
 
 @deploy("PostgreSQL")
-def leave_database(cluster: Cluster, data: bool) -> None:
+def remove_database(cluster: Cluster, data: bool) -> None:
     start = f"{cluster.configuration}/start.conf"
     ensure(
         name="Keep it from starting with the host",
@@ -154,14 +156,14 @@ def leave_database(cluster: Cluster, data: bool) -> None:
     ensure(
         name="Drop the cluster",
         change=Change("data", f"cluster {cluster.version}/{cluster.name}", "remove", "data is to go"),
-        test=f"! test -e {cluster.data} && ! test -e {cluster.configuration} && ! test -e {cluster.served}",
+        test=f"! test -e {cluster.data} && ! test -e {cluster.configuration} && ! test -e {cluster.served_marker}",
         command=f"pg_dropcluster --stop {cluster.version} {cluster.name} >&2 || true\n"
         f"rm -rf -- {cluster.data} {cluster.configuration}\n"
-        f"rm -f -- {cluster.served}; rm -f -- {MARKS}/cluster",
+        f"rm -f -- {cluster.served_marker}; rm -f -- {MARKS}/cluster",
     )
 
 
 @deploy("Host")
-def leave_alone() -> None:
+def remove_host_settings() -> None:
     """What is installed later starts as its package says."""
     absent(name="Let services start when they are installed", path="/usr/sbin/policy-rc.d")

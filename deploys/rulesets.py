@@ -22,9 +22,11 @@ _PORT = re.compile(r"ufw-user-input(?: -s (\S+))? -p (tcp|udp) --dport ([0-9:]+)
 _WEB = r"ufw-user-input -p tcp -m multiport --dports (\S+) (?:--syn|--tcp-flags FIN,SYN,RST,ACK SYN)"
 _CONNECTIONS = re.compile(rf"{_WEB} -m connlimit --connlimit-above (\d+) --connlimit-mask (\d+) .*")
 _NEW = re.compile(rf"{_WEB} -m hashlimit --hashlimit-above (\d+)/sec --hashlimit-burst (\d+) .* web\d+-\d+-(\d+)\b.*")
-_UFWS = re.compile(r"-[AN] ufw6?-.*|-A (?:INPUT|FORWARD|OUTPUT) -j ufw6?-\S+")
+_UFW_RULE = re.compile(r"-[AN] ufw6?-.*|-A (?:INPUT|FORWARD|OUTPUT) -j ufw6?-\S+")
 # Objects of their own: Docker's, libvirt's and fail2ban's, which put them there again whenever they like.
-_OTHERS = re.compile(r".* -[jg] (?:DOCKER|LIBVIRT_|f2b-|fail2ban-).*|.* --match-set f2b-.*|.* -[io] (?:docker|virbr).*")
+_PROGRAM_RULE = re.compile(
+    r".* -[jg] (?:DOCKER|LIBVIRT_|f2b-|fail2ban-).*|.* --match-set f2b-.*|.* -[io] (?:docker|virbr).*"
+)
 _DECIDES = re.compile(r".* -j (?:ACCEPT|DROP|REJECT)(?: .*)?")
 _ACCEPTS = re.compile(r".* -j ACCEPT")
 _HOOK = re.compile(r"\s*type .* hook (?:input|prerouting|ingress) .*")
@@ -71,7 +73,7 @@ class Table:
         return f"{self.family} {self.name}"
 
     @property
-    def shuts_out(self) -> bool:
+    def blocks_incoming(self) -> bool:
         """It refuses what comes in, and not by its source alone, as a list of bad addresses would."""
         hooks = [line for line in self.lines if _HOOK.fullmatch(line)]
         refusing = (line for line in self.lines if _REFUSES.search(line) and "hook" not in line)
@@ -94,16 +96,16 @@ class Firewall:
         return all(rules.in_force for rules in self.families.values())
 
     @property
-    def shutting_out(self) -> tuple[Table, ...]:
-        return tuple(table for table in self.tables if table.shuts_out)
+    def blocking_tables(self) -> tuple[Table, ...]:
+        return tuple(table for table in self.tables if table.blocks_incoming)
 
 
-def named(lines: Iterable[str]) -> set[str]:
+def rule_names(lines: Iterable[str]) -> set[str]:
     """Return how people call ufw's rules among `lines`: "443/tcp from anywhere"; what is unusual, as it stands."""
-    return {name(line) for line in lines if _RULE.fullmatch(line)}
+    return {rule_name(line) for line in lines if _RULE.fullmatch(line)}
 
 
-def name(line: str) -> str:
+def rule_name(line: str) -> str:
     text = re.sub(r" -m (tcp|udp)(?= )", "", line.removeprefix("-A ").replace("ufw6-", "ufw-"))
     if connections := _CONNECTIONS.fullmatch(text):
         ports, number, bits = connections.groups()
@@ -111,10 +113,10 @@ def name(line: str) -> str:
     if new := _NEW.fullmatch(text):
         ports, rate, burst, bits = new.groups()
         return f"{ports}/tcp beyond {burst} new connections at once, {rate} a second, of {_visitor(bits)}"
-    found = _PORT.fullmatch(text)
-    if not found:
+    allow = _PORT.fullmatch(text)
+    if not allow:
         return text
-    before, protocol, port, after = found.groups()
+    before, protocol, port, after = allow.groups()
     return f"{port}/{protocol} from {_source(before or after)}"
 
 
@@ -129,7 +131,7 @@ def _source(text: str | None) -> str:
     return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
-def strays(kernel: Iterable[str], ours: bool) -> list[str]:
+def unmanaged_rules(kernel: Iterable[str], ours: bool) -> list[str]:
     """Return the rules that have no place in the table.
 
     Where the firewall is ours these are what somebody added to INPUT that decides by itself: a jump to another
@@ -137,65 +139,73 @@ def strays(kernel: Iterable[str], ours: bool) -> list[str]:
     never ours.
     """
     chains = ("-A INPUT ",) if ours else ("-A INPUT ", "-A OUTPUT ")
-    rules = [line for line in kernel if line.startswith(chains) and not _known(line)]
+    rules = [line for line in kernel if line.startswith(chains) and not _is_managed(line)]
     return [line for line in rules if not ours or _DECIDES.fullmatch(line)]
 
 
-def _known(line: str) -> bool:
-    return bool(_UFWS.fullmatch(line) or _OTHERS.fullmatch(line))
+def _is_managed(line: str) -> bool:
+    return bool(_UFW_RULE.fullmatch(line) or _PROGRAM_RULE.fullmatch(line))
 
 
-def refusing(kernel: tuple[str, ...]) -> list[str]:
+def restricting_rules(kernel: tuple[str, ...]) -> list[str]:
     """Return what of an owner's INPUT and OUTPUT is lost when ufw's rules take its place. A set that accepts all: none.
 
     + kernel: of a host whose firewall is not ours.
     """
-    found = []
+    restricting = []
     for chain in ("INPUT", "OUTPUT"):
         # Where ufw is in the kernel the policy is its.
         policy = [f"-P {chain} DROP"] if not any(f"-A {chain} -j ufw" in line for line in kernel) else []
         policy = [line for line in policy if line in kernel]
-        rules = [line for line in strays(kernel, ours=False) if line.startswith(f"-A {chain} ")]
+        rules = [line for line in unmanaged_rules(kernel, ours=False) if line.startswith(f"-A {chain} ")]
         if policy or not all(_ACCEPTS.fullmatch(rule) for rule in rules):
-            found += policy + rules
-    return found
+            restricting += policy + rules
+    return restricting
 
 
-def composed(found: Rules, text: str, family: Family, ours: bool) -> str:
+def compose_table(rules_now: Rules, text: str, family: Family, ours: bool) -> str:
     """Return the whole filter table as `iptables-restore` reads it: as ufw loads its files, beside the others' chains.
 
     + text: ufw's file of rules as it is to be.
     """
-    gone = set(strays(found.kernel, ours))
-    rules = [line for line in found.kernel if line.startswith("-A ") and not _UFWS.fullmatch(line) and line not in gone]
-    chains = [line.split()[1] for line in found.kernel if line.startswith("-N ") and not _UFWS.fullmatch(line)]
-    ufws, loaded = _as_loaded(found, text, UFW[family])
+    removed = set(unmanaged_rules(rules_now.kernel, ours))
+    rules = [
+        line
+        for line in rules_now.kernel
+        if line.startswith("-A ") and not _UFW_RULE.fullmatch(line) and line not in removed
+    ]
+    chains = [line.split()[1] for line in rules_now.kernel if line.startswith("-N ") and not _UFW_RULE.fullmatch(line)]
+    ufw_chains, ufw_rules = _ufw_chains_and_rules(rules_now, text, UFW[family])
     policies = [":INPUT DROP [0:0]", ":FORWARD DROP [0:0]", ":OUTPUT ACCEPT [0:0]"]
-    declared = [f":{chain} - [0:0]" for chain in dict.fromkeys([*chains, *ufws])]
-    return "\n".join(["*filter", *policies, *declared, *rules, *loaded, "COMMIT", ""])
+    declared = [f":{chain} - [0:0]" for chain in dict.fromkeys([*chains, *ufw_chains])]
+    return "\n".join(["*filter", *policies, *declared, *rules, *ufw_rules, "COMMIT", ""])
 
 
-def _as_loaded(found: Rules, text: str, ufw: str) -> tuple[list[str], list[str]]:
+def _ufw_chains_and_rules(rules_now: Rules, text: str, ufw: str) -> tuple[list[str], list[str]]:
     """Return ufw's chains and rules in the order in which its own start (ufw-init) loads them."""
     kinds = ("before-logging", "before", "after", "after-logging", "reject", "track")
-    ways = tuple(chain.lower() for chain in BUILT_IN)
-    chains = [f"{ufw}-{kind}-{way}" for kind in kinds for way in ways]
-    chains += [f"{ufw}-logging-deny", f"{ufw}-logging-allow", *(f"{ufw}-skip-to-policy-{way}" for way in ways)]
-    rules = [f"-A {way.upper()} -j {ufw}-{kind}-{way}" for way in ways for kind in kinds]
+    directions = tuple(chain.lower() for chain in BUILT_IN)
+    chains = [f"{ufw}-{kind}-{direction}" for kind in kinds for direction in directions]
+    chains += [
+        f"{ufw}-logging-deny",
+        f"{ufw}-logging-allow",
+        *(f"{ufw}-skip-to-policy-{direction}" for direction in directions),
+    ]
+    rules = [f"-A {direction.upper()} -j {ufw}-{kind}-{direction}" for direction in directions for kind in kinds]
     rules += [
         f"-A {ufw}-track-output -p {protocol} -m conntrack --ctstate NEW -j ACCEPT" for protocol in ("tcp", "udp")
     ]
     rules += [
-        f"-A {ufw}-skip-to-policy-{way} -j {verdict}"
-        for way, verdict in zip(ways, ("DROP", "DROP", "ACCEPT"), strict=True)
+        f"-A {ufw}-skip-to-policy-{direction} -j {verdict}"
+        for direction, verdict in zip(directions, ("DROP", "DROP", "ACCEPT"), strict=True)
     ]
-    for file in (found.before, found.after, text):
-        more_chains, more_rules = _filter_part(file)
+    for file in (rules_now.before, rules_now.after, text):
+        more_chains, more_rules = _filter_table(file)
         chains, rules = chains + more_chains, rules + more_rules
-    return chains, rules + [f"-A {ufw}-before-{way} -j {ufw}-user-{way}" for way in ways]
+    return chains, rules + [f"-A {ufw}-before-{direction} -j {ufw}-user-{direction}" for direction in directions]
 
 
-def _filter_part(text: str) -> tuple[list[str], list[str]]:
+def _filter_table(text: str) -> tuple[list[str], list[str]]:
     """Return the chains and rules of the filter table in one of ufw's files; what else it has is loaded at boot."""
     table, chains, rules = "", [], []
     for line in (line.strip() for line in text.splitlines()):

@@ -38,7 +38,7 @@ from deploys.user.settings import User
 stack = this_host.settings(Stack)
 topology = this_host.topology()
 environment = this_host.settings(Environment)
-reading = this_host.chosen(Reading)
+reading = this_host.optional_settings(Reading)
 
 # Every host.
 deploy_preflight(
@@ -48,7 +48,7 @@ deploy_preflight(
     parts=this_host.parts(),
     status_port=this_host.settings(Nginx).status_port,
     backend=this_host.backend() if this_host.is_first("all") else None,
-    secrets=this_host.needed(stack, environment, this_host.settings(Rollout), reading),
+    secrets=this_host.required_secrets(stack, environment, this_host.settings(Rollout), reading),
     require_escrow=environment.require_escrow,
 )
 deploy_ufw(

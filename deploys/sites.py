@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 
 from deploys.marks import MANAGED
 
-OURS = "nginx"
+OUR_MARK = "nginx"
 """The mark of an Nginx that is ours."""
 ETC = "/etc/nginx/"
-MAIN = f"{ETC}nginx.conf"
-ROOM = 64
+MAIN_FILE = f"{ETC}nginx.conf"
+DEFAULT_NAME_BUCKET = 64
 """Bytes that nginx has for a name where nobody says otherwise."""
-_ROOM = "server_names_hash_bucket_size"
-Words = tuple[str, ...]
+_BUCKET_DIRECTIVE = "server_names_hash_bucket_size"
+Tokens = tuple[str, ...]
 
 # An Nginx is vacant where its files are as the package brought them and nothing is served but the package's own page.
 # The owner's may be served by the stock site as well. Ours bears our name, or our first line.
-THEIRS = f"""stock() {{ awk -v path="$1" -v digest="$(md5sum < "$1" | cut -c1-32)" \\
+FIND_OWNER_FILES = f"""stock() {{ awk -v path="$1" -v digest="$(md5sum < "$1" | cut -c1-32)" \\
   '$1 == path && $2 == digest {{ found = 1 }} END {{ exit !found }}' /var/lib/dpkg/status; }}
 stock_site() {{ [ "$(readlink /etc/nginx/sites-enabled/default)" = /etc/nginx/sites-available/default ] &&
   stock /etc/nginx/sites-available/default; }}
@@ -30,7 +30,7 @@ for file in /etc/nginx/conf.d/*.conf /etc/nginx/sites-enabled/*; do
   case $file in *health-v1*) continue;; */sites-enabled/default) ! stock_site || continue;; esac
   echo "$file"; done
 if stock_site; then find /var/www/html -mindepth 1 -maxdepth 1 ! -name index.nginx-debian.html | head -n 1; fi; }}"""
-STOCK_SITE = f"{{ {THEIRS}\nstock_site; }}"
+HAS_STOCK_SITE = f"{{ {FIND_OWNER_FILES}\nstock_site; }}"
 """A test that succeeds where the package's own site is enabled, as the package brought it."""
 
 
@@ -54,8 +54,8 @@ class Site:
 
     file: str
     listens: tuple[Listen, ...]
-    names: Words = ()
-    certificates: Words = ()
+    names: Tokens = ()
+    certificates: Tokens = ()
 
     def listening(self, port: int) -> tuple[Listen, ...]:
         return tuple(listen for listen in self.listens if listen.port == port)
@@ -64,36 +64,43 @@ class Site:
 @dataclass
 class _Block:
     name: str
-    parts: list[_Block | Words] = field(default_factory=list)
+    parts: list[_Block | Tokens] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedSites:
     sites: tuple[Site, ...] = ()
     """In the order in which nginx reads them: the first on a socket answers for unknown names there."""
-    included: Words = ()
+    include_patterns: Tokens = ()
     """The patterns of files that are included among the sites."""
     user: str = "www-data"
     """Whom the workers run as."""
-    room: int = ROOM
+    name_bucket: int = DEFAULT_NAME_BUCKET
     """Bytes that its table of names has for one of them."""
-    room_in: str = ""
+    name_bucket_file: str = ""
     """The file that says so; empty where none does. A second one that did would stop nginx."""
 
 
-def served(lines: Sequence[str]) -> Served:
+def parse_sites(lines: Sequence[str]) -> ServedSites:
     """Understand what `SERVED` of `deploys/facts/nginx.py` prints: blocks and a few directives, by file."""
     files = _files(lines)
-    main = files.get(MAIN, _Block(MAIN))
-    told = {part[0]: part[1] for block in files.values() for part in _everything(block)}
-    found = list(_walk(main, MAIN, "", files))
-    sites = tuple(one for one in found if isinstance(one, Site))
-    included = tuple(dict.fromkeys(one for one in found if isinstance(one, str)))
-    rooms = [(int(part[1]), path) for path, block in files.items() for part in _everything(block) if part[0] == _ROOM]
-    return Served(sites, included, told.get("user", "www-data"), *(rooms[-1] if rooms else (ROOM, "")))
+    main = files.get(MAIN_FILE, _Block(MAIN_FILE))
+    values = {part[0]: part[1] for block in files.values() for part in _all_directives(block)}
+    sites_and_patterns = list(_find_sites(main, MAIN_FILE, "", files))
+    sites = tuple(item for item in sites_and_patterns if isinstance(item, Site))
+    included = tuple(dict.fromkeys(item for item in sites_and_patterns if isinstance(item, str)))
+    buckets = [
+        (int(part[1]), path)
+        for path, block in files.items()
+        for part in _all_directives(block)
+        if part[0] == _BUCKET_DIRECTIVE
+    ]
+    return ServedSites(
+        sites, included, values.get("user", "www-data"), *(buckets[-1] if buckets else (DEFAULT_NAME_BUCKET, ""))
+    )
 
 
-def room(names: Sequence[str]) -> int:
+def name_bucket(names: Sequence[str]) -> int:
     """Return how many bytes nginx's table of names needs for the longest: a name, its length, and two addresses."""
     return next(size for size in (64, 128, 256, 512) if (max(map(len, names)) + 17) // 8 * 8 + 8 <= size)
 
@@ -124,31 +131,31 @@ def _files(lines: Sequence[str]) -> dict[str, _Block]:
     return files
 
 
-def _everything(block: _Block) -> Iterator[Words]:
+def _all_directives(block: _Block) -> Iterator[Tokens]:
     for part in block.parts:
-        yield from (part,) if isinstance(part, tuple) else _everything(part)
+        yield from (part,) if isinstance(part, tuple) else _all_directives(part)
 
 
-def _walk(block: _Block, file: str, context: str, files: dict[str, _Block]) -> Iterator[Site | str]:
+def _find_sites(block: _Block, file: str, context: str, files: dict[str, _Block]) -> Iterator[Site | str]:
     """Yield the sites, and the patterns of what is included beside them."""
     for part in block.parts:
         if isinstance(part, tuple):
             if part[0] == "include":
-                yield from _included(part[1], context, files)
+                yield from _included_sites(part[1], context, files)
         elif part.name == "server" and context == "http":
             yield _site(file, list(_directives(part, files)))
         elif part.name == "http":
-            yield from _walk(part, file, "http", files)
+            yield from _find_sites(part, file, "http", files)
 
 
-def _included(pattern: str, context: str, files: dict[str, _Block]) -> Iterator[Site | str]:
+def _included_sites(pattern: str, context: str, files: dict[str, _Block]) -> Iterator[Site | str]:
     if context == "http":
         yield _absolute(pattern)
     for path in sorted(path for path in files if includes(pattern, path)):
-        yield from _walk(files[path], path, context, files)
+        yield from _find_sites(files[path], path, context, files)
 
 
-def _directives(block: _Block, files: dict[str, _Block]) -> Iterator[Words]:
+def _directives(block: _Block, files: dict[str, _Block]) -> Iterator[Tokens]:
     """Yield a server's own, those of files that it includes among them; a location's are not asked for."""
     for part in block.parts:
         if not isinstance(part, tuple):
@@ -160,27 +167,27 @@ def _directives(block: _Block, files: dict[str, _Block]) -> Iterator[Words]:
             yield from _directives(files[path], files)
 
 
-def _site(file: str, directives: list[Words]) -> Site:
-    def told(name: str) -> list[Words]:
+def _site(file: str, directives: list[Tokens]) -> Site:
+    def arguments(name: str) -> list[Tokens]:
         return [words[1:] for words in directives if words[0] == name]
 
-    listens = tuple(listen for words in told("listen") for listen in _listens(words))
+    listens = tuple(listen for words in arguments("listen") for listen in _listens(words))
     return Site(
         file,
-        listens if told("listen") else (Listen("*", 80, frozenset()),),
-        tuple(name.lower() for words in told("server_name") for name in words),
-        tuple(words[0] for words in told("ssl_certificate") if words),
+        listens if arguments("listen") else (Listen("*", 80, frozenset()),),
+        tuple(name.lower() for words in arguments("server_name") for name in words),
+        tuple(words[0] for words in arguments("ssl_certificate") if words),
     )
 
 
-def _listens(words: Words) -> Iterator[Listen]:
-    where, flags = words[0], frozenset(words[1:])
-    if where.startswith("unix:") or "quic" in flags:  # no TCP port of the host's
+def _listens(words: Tokens) -> Iterator[Listen]:
+    endpoint, flags = words[0], frozenset(words[1:])
+    if endpoint.startswith("unix:") or "quic" in flags:  # no TCP port of the host's
         return
-    address, colon, port = where.rpartition(":")
-    if where.isdigit():
-        address, port = "*", where
-    elif not colon or where.endswith("]"):
-        address, port = where, "80"
+    address, colon, port = endpoint.rpartition(":")
+    if endpoint.isdigit():
+        address, port = "*", endpoint
+    elif not colon or endpoint.endswith("]"):
+        address, port = endpoint, "80"
     if port.isdigit():
         yield Listen("*" if address in {"", "*", "0.0.0.0"} else address, int(port), flags)  # noqa: S104

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from deploys.component import Port, Secret, Settings, a_list
+from deploys.component import Port, Secret, Settings, refuse_single_text
 from deploys.names import domain, home
 
 LOOPBACK = "127.0.0.1"
@@ -17,7 +17,7 @@ Domain = Annotated[str, AfterValidator(domain)]
 
 
 Home = Annotated[str, AfterValidator(home)]
-Domains = Annotated[tuple[Domain, ...], BeforeValidator(a_list)]
+Domains = Annotated[tuple[Domain, ...], BeforeValidator(refuse_single_text)]
 
 
 class Stack(Settings):
@@ -103,17 +103,17 @@ class Topology:
 
     @classmethod
     def seen_from(cls, own: str, parts: dict[str, Iterable[str]]) -> Topology:
-        def local(addresses: Iterable[str]) -> tuple[str, ...]:
+        def as_loopback(addresses: Iterable[str]) -> tuple[str, ...]:
             return tuple(dict.fromkeys(LOOPBACK if address == own else address for address in addresses))
 
-        database = local(parts.get("database", ()))
-        others = {address for part in parts.values() for address in part} - {own}
+        database = as_loopback(parts.get("database", ()))
+        other_addresses = {address for part in parts.values() for address in part} - {own}
         return cls(
             own=own,
             database=database[0] if database else LOOPBACK,
-            api=local(parts.get("api", ())),
-            edge=local(parts.get("edge", ())),
-            everyone=tuple(sorted(others)),
+            api=as_loopback(parts.get("api", ())),
+            edge=as_loopback(parts.get("edge", ())),
+            everyone=tuple(sorted(other_addresses)),
         )
 
     def remote(self, part: tuple[str, ...]) -> tuple[str, ...]:

@@ -22,14 +22,14 @@ def settings(model: type[Model]) -> Model:
     """Return this host's settings of one component, secrets bound. They stand in group_data under the model's name."""
     host = ctx_host.get()
     name = model.__name__.lower()
-    found = host.data.get(name)
-    if not isinstance(found, model):
-        what = f"{name} is {'missing' if found is None else 'not ' + model.__name__ + '(…)'}."
+    value = host.data.get(name)
+    if not isinstance(value, model):
+        what = f"{name} is {'missing' if value is None else 'not ' + model.__name__ + '(…)'}."
         raise Refused(Fault(f"group_data for {host.name}", what, f"add: {name} = {model.__name__}(…)"))
-    return found.bind(backend()) if found.secrets() else found
+    return value.bind(backend()) if value.secrets() else value
 
 
-def chosen(model: type[Model]) -> Model | None:
+def optional_settings(model: type[Model]) -> Model | None:
     """Return this host's settings of what is off until group_data has them, or None."""
     return None if ctx_host.get().data.get(model.__name__.lower()) is None else settings(model)
 
@@ -37,20 +37,22 @@ def chosen(model: type[Model]) -> Model | None:
 def backend() -> Backend:
     """Return the secrets backend that the inventory's group_data chose."""
     host = ctx_host.get()
-    found = host.data.get("secrets")
-    if found is None:
+    value = host.data.get("secrets")
+    if value is None:
         raise Refused(Fault(f"group_data for {host.name}", "secrets is missing.", "add: secrets = Vault(…)"))
-    return found  # type: ignore[no-any-return]
+    return value  # type: ignore[no-any-return]
 
 
-def needed(
+def required_secrets(
     stack: Stack, environment: Settings, rollout: Settings, reading: Settings | None = None
 ) -> tuple[Secret, ...]:
     """Return the secrets that the hosts of this run use: the others need neither be there, nor be readable."""
     parts = {part for host in _chosen_hosts() for part in host.groups}
-    data = (stack.database_password, stack.database_owner_password, stack.redis_password)
-    whole = stack.secrets() + environment.secrets() if "api" in parts else data if "database" in parts else ()
-    return rollout.secrets() + whole + (reading.secrets() if reading and "database" in parts else ())
+    data_secrets = (stack.database_password, stack.database_owner_password, stack.redis_password)
+    host_secrets = (
+        stack.secrets() + environment.secrets() if "api" in parts else data_secrets if "database" in parts else ()
+    )
+    return rollout.secrets() + host_secrets + (reading.secrets() if reading and "database" in parts else ())
 
 
 def plays(part: str) -> bool:
@@ -65,9 +67,9 @@ def parts() -> frozenset[str]:
 
 def topology() -> Topology:
     inventory = ctx_inventory.get()
-    known = {part: inventory.groups.get(part, []) for part in PARTS}
+    hosts_by_part = {part: inventory.groups.get(part, []) for part in PARTS}
     return Topology.seen_from(
-        _address(ctx_host.get()), {part: [_address(host) for host in hosts] for part, hosts in known.items()}
+        _address(ctx_host.get()), {part: [_address(host) for host in hosts] for part, hosts in hosts_by_part.items()}
     )
 
 

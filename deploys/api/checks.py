@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from deploys.api.commands import prepared, ready
+from deploys.api.commands import is_prepared, is_ready
 from deploys.component import Check
-from deploys.recovery import comes_back, undumped
+from deploys.recovery import check_no_core_dump, check_restart
 from deploys.stack import Stack, Topology
 
 EXPOSURE = 20
@@ -13,24 +13,24 @@ EXPOSURE = 20
 
 def checks(stack: Stack, topology: Topology, *, first: bool, version: str) -> list[Check]:
     del topology
-    found = [check for port in stack.instances for check in _of_instance(stack, port, version)]
+    all_checks = [check for port in stack.instances for check in _instance_checks(stack, port, version)]
     if first:
-        found.append(
+        all_checks.append(
             Check(
                 "The database is migrated to the release that runs",
-                prepared(stack, version),
+                is_prepared(stack, version),
                 "run: healthv1 apply ENV; read: journalctl -u 'run-*' -t healthv1-api",
             )
         )
-    return found
+    return all_checks
 
 
-def _of_instance(stack: Stack, port: int, version: str) -> list[Check]:
+def _instance_checks(stack: Stack, port: int, version: str) -> list[Check]:
     unit = f"health-v1-api@{port}.service"
     pid = f"$(systemctl show -p MainPID --value {unit})"
     journal = f"read: journalctl -u {unit}"
     return [
-        Check(f"Instance {port} is ready", ready(port), journal),
+        Check(f"Instance {port} is ready", is_ready(port), journal),
         Check(
             f"Instance {port} starts with the host",
             f"systemctl is-enabled --quiet {unit}",
@@ -54,8 +54,8 @@ def _of_instance(stack: Stack, port: int, version: str) -> list[Check]:
             f"! tr '\\0' '\\n' < /proc/{pid}/environ | grep -qE '(PASSWORD|SECRET|KEY|_URL|_DSN)[A-Z_]*='",
             "run: healthv1 apply ENV",
         ),
-        undumped(f"Instance {port}", unit),
-        comes_back(f"Instance {port}", unit),
+        check_no_core_dump(f"Instance {port}", unit),
+        check_restart(f"Instance {port}", unit),
         Check(
             f"Instance {port} gives its metrics on loopback alone",
             f"ss -Hltn 'sport = :{stack.metrics_port(port)}' | awk '{{print $4}}' | grep -qx "

@@ -9,21 +9,21 @@ from deploys.paths import PREPARED
 from deploys.stack import Stack
 
 # Of the admin only whether there is one: whoever that is may change the password.
-_LOOKED_AT = """select version_num, (select array_agg(name order by name) from health.roles),
+_PREPARED_QUERY = """select version_num, (select array_agg(name order by name) from health.roles),
   (select array_agg(slug order by slug) from health.organizations),
   (select array_agg(coalesce(nullif(username, 'admin') || password_hash, username) order by username)
    from health.users where username in ('admin', 'verification')) from health.alembic_version"""
 
-_ASK = """import sys, urllib.request
+_READY_SCRIPT = """import sys, urllib.request
 try: urllib.request.urlopen(sys.argv[1], timeout=5)
 except OSError as error: sys.exit(f"{error}: {getattr(error, 'read', bytes)().decode()[:300]}".rstrip(": "))"""
 
 
 def _as_owner(stack: Stack, version: str, arguments: str) -> str:
-    return _with_its_files(stack, f"{stack.home}/releases/{version}", arguments)
+    return _run_release(stack, f"{stack.home}/releases/{version}", arguments)
 
 
-def _with_its_files(stack: Stack, release: str, arguments: str) -> str:
+def _run_release(stack: Stack, release: str, arguments: str) -> str:
     """Return shell that runs a release's command; systemd hands it the files with the secrets, as to the service."""
     files = f"-p LoadCredential=env:{stack.home}/.env -p LoadCredential=owner:{stack.home}/.env.owner"
     command = f"{release}/venv/bin/healthv1-api {arguments}"
@@ -38,18 +38,18 @@ def prepare(stack: Stack, version: str, cluster: Cluster | None = None) -> str:
 
     + cluster: where the database is on this host; what was looked at is noted then.
     """
-    done = f"{_as_owner(stack, version, 'migrate run')} </dev/null\n{_as_owner(stack, version, 'seed --admin')}"
-    return f"{done}\n{{ {_looked(stack, version, cluster)} || true; }} > {PREPARED}" if cluster else done
+    migrate = f"{_as_owner(stack, version, 'migrate run')} </dev/null\n{_as_owner(stack, version, 'seed --admin')}"
+    return f"{migrate}\n{{ {_prepared_digest(stack, version, cluster)} || true; }} > {PREPARED}" if cluster else migrate
 
 
-def _looked(stack: Stack, version: str, cluster: Cluster) -> str:
+def _prepared_digest(stack: Stack, version: str, cluster: Cluster) -> str:
     """Return shell that prints a digest of what `seed --check` looks at; nothing when the database says nothing.
 
     That is the rows, what the release wants of them, and the password of the user who verifies.
     """
     code = f"{stack.home}/releases/{version}/venv/lib/python3*/site-packages/healthv1_api"
     password = f"grep ^VERIFICATION_PASSWORD= {stack.home}/.env.owner"
-    rows = cluster.sql(_LOOKED_AT, stack.database)
+    rows = cluster.sql(_PREPARED_QUERY, stack.database)
     return (
         f'{{ rows=$({{ {rows}; }} 2>/dev/null) && [ -n "$rows" ] &&'
         f" wanted=$(cat {code}/seed.py {code}/migrations/versions/r*.py) &&"
@@ -57,18 +57,18 @@ def _looked(stack: Stack, version: str, cluster: Cluster) -> str:
     )
 
 
-def prepared(stack: Stack, version: str) -> str:
+def is_prepared(stack: Stack, version: str) -> str:
     """Return a test that succeeds when no migration of `version` is pending and every such row is there."""
     return _as_owner(stack, version, "seed --check --admin")
 
 
-def nothing_due(stack: Stack, version: str, cluster: Cluster | None = None) -> str:
+def is_prepared_or_unknown(stack: Stack, version: str, cluster: Cluster | None = None) -> str:
     """Return the same test, which also succeeds while nothing can be told: the database may be about to start."""
-    told = f"code=0; {prepared(stack, version)} || code=$?; test $code -ne 3"
+    check = f"code=0; {is_prepared(stack, version)} || code=$?; test $code -ne 3"
     if cluster is None:
-        return told
-    as_noted = f'test "$({_looked(stack, version, cluster)})" = "$(cat {PREPARED})"'
-    return f"{{ test -s {PREPARED} && {as_noted}; }} || {{ {told}; }}"
+        return check
+    is_unchanged = f'test "$({_prepared_digest(stack, version, cluster)})" = "$(cat {PREPARED})"'
+    return f"{{ test -s {PREPARED} && {is_unchanged}; }} || {{ {check}; }}"
 
 
 def rewrap(stack: Stack, version: str) -> str:
@@ -76,16 +76,16 @@ def rewrap(stack: Stack, version: str) -> str:
     return _as_owner(stack, version, "keys rewrap")
 
 
-def nothing_to_rewrap(stack: Stack, version: str) -> str:
+def is_rewrapped(stack: Stack, version: str) -> str:
     """Return a test that succeeds unless a data key is known to be wrapped under another master key than the active."""
     return f"code=0; {_as_owner(stack, version, 'keys check --wrapped')} || code=$?; test $code -ne 3"
 
 
 def renew_data_keys(stack: Stack) -> str:
     """Return shell that adds a data key and moves every row under it; what a killed run began is only finished."""
-    return _with_its_files(stack, stack.current, "keys renew")
+    return _run_release(stack, stack.current, "keys renew")
 
 
-def ready(port: int) -> str:
+def is_ready(port: int) -> str:
     """Return a test that succeeds when the instance says that it is ready. Python is there; curl may not be."""
-    return f"python3 -c {shlex.quote(_ASK)} http://127.0.0.1:{port}/health/ready"
+    return f"python3 -c {shlex.quote(_READY_SCRIPT)} http://127.0.0.1:{port}/health/ready"

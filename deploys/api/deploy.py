@@ -6,14 +6,14 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.api.checks import checks
-from deploys.api.commands import nothing_due, nothing_to_rewrap, prepare, ready, rewrap
+from deploys.api.commands import is_prepared_or_unknown, is_ready, is_rewrapped, prepare, rewrap
 from deploys.api.settings import PACKAGES, PYTHON, Api
 from deploys.cluster import Cluster
 from deploys.component import Secret, template
 from deploys.credentials.master_key import fingerprints
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
-from deploys.facts.master_key import ToldMasters
+from deploys.facts.master_key import ConfiguredMasterKeys
 from deploys.facts.release import COMPLETE
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
@@ -49,7 +49,7 @@ def deploy_api(settings: Api, stack: Stack, topology: Topology, first: bool, clu
             name="Migrate the database",
             change=Change("database", stack.database, "migrate", becomes=version, effect="requests go on meanwhile"),
             was=f'basename "$(readlink {stack.current})"',
-            test=nothing_due(stack, version, cluster),
+            test=is_prepared_or_unknown(stack, version, cluster),
             command=prepare(stack, version, cluster),
             stdin=lambda: f"{stack.admin_password.reveal()}\n",
             after=(f"{releases}/{version}",),
@@ -73,7 +73,7 @@ def rewrap_data_keys(settings: Api, stack: Stack, master_key: Secret) -> None:
         return
     version = settings.release.version(*_target())
     env, active = f"{stack.home}/.env", fingerprints(master_key)[0]
-    promoted = host.get_fact(ToldMasters, path=env)[:1] not in ([], [active])
+    key_was_promoted = host.get_fact(ConfiguredMasterKeys, path=env)[:1] not in ([], [active])
     ensure(
         name="Wrap the data keys under the active master key",
         change=Change(
@@ -83,10 +83,10 @@ def rewrap_data_keys(settings: Api, stack: Stack, master_key: Secret) -> None:
             f"under the master key {active}",
             effect="requests go on meanwhile",
         ),
-        test=nothing_to_rewrap(stack, version),
+        test=is_rewrapped(stack, version),
         command=rewrap(stack, version),
         # The test asks with the key that the instances are told now, which another replaces first.
-        after=(env,) if promoted else (),
+        after=(env,) if key_was_promoted else (),
     )
 
 
@@ -96,17 +96,20 @@ def _target() -> tuple[str, str]:
     return machine.python or PYTHON[machine.os, machine.release], machine.architecture
 
 
-def _effect(others: list[int]) -> str:
+def _effect(other_ports: list[int]) -> str:
     """Return what a restart of one instance means; Nginx asks the next one when one refuses."""
-    if not others:
+    if not other_ports:
         return "it ends the requests it has; the API on this host is away until it is ready again"
-    return f"it ends the requests it has; new ones go to {' and '.join(map(str, others))} meanwhile"
+    return f"it ends the requests it has; new ones go to {' and '.join(map(str, other_ports))} meanwhile"
 
 
 def _instances(settings: Api, stack: Stack, topology: Topology, release: str, cluster: Cluster | None) -> None:
     listen = "0.0.0.0" if topology.remote(topology.edge) else LOOPBACK  # noqa: S104 - the firewall admits the edge alone
     marks = host.get_fact(Marks)
-    after = [Pooler.told_by(marks).unit, *([RedisServer.told_by(marks).unit, cluster.awaited] if cluster else [])]
+    after = [
+        Pooler.from_marks(marks).unit,
+        *([RedisServer.from_marks(marks).unit, cluster.start_unit] if cluster else []),
+    ]
     file(
         name="Write the unit",
         path=UNIT,
@@ -128,5 +131,5 @@ def _instances(settings: Api, stack: Stack, topology: Topology, release: str, cl
             unit=f"health-v1-api@{port}.service",
             effect=_effect([other for other in stack.instances if other != port]),
             restart_on=(UNIT, f"{drop_in}/instance.conf", f"{stack.home}/.env", stack.current, release),
-            probe=ready(port),
+            probe=is_ready(port),
         )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from deploys.certbot.commands import ACCOUNT, HOOK, answers_challenges, parts
+from deploys.certbot.commands import ACCOUNT, HOOK, answers_challenges, lineage_paths
 from deploys.certbot.settings import Certbot
 from deploys.component import Check
 from deploys.stack import Stack
 
 
 def checks(settings: Certbot, stack: Stack, lineage: str) -> list[Check]:
-    live, _, renewal = parts(lineage)
-    served = f"openssl s_client -connect 127.0.0.1:443 -servername {stack.domain} </dev/null 2>/dev/null"
+    live, _, renewal = lineage_paths(lineage)
+    show_served = f"openssl s_client -connect 127.0.0.1:443 -servername {stack.domain} </dev/null 2>/dev/null"
     serial = "openssl x509 -noout -serial"
     return [
         Check(
             "The certificate that is served is the one in its place",
-            f'test "$({served} | {serial})" = "$({serial} -in {stack.certificate})"',
+            f'test "$({show_served} | {serial})" = "$({serial} -in {stack.certificate})"',
             "run: systemctl reload nginx",
         ),
         Check(

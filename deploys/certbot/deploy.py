@@ -8,14 +8,14 @@ from pyinfra.context import host
 
 from deploys import recovery
 from deploys.certbot.checks import checks
-from deploys.certbot.commands import ACCOUNT, CERTBOT, HOOK, WRAPPER, account_words, fetch, parts
+from deploys.certbot.commands import ACCOUNT, CERTBOT, HOOK, WRAPPER, account_values, fetch, lineage_paths
 from deploys.certbot.settings import PACKAGES, Certbot
 from deploys.component import template
 from deploys.facts.marks import Marks
 from deploys.facts.probe import Succeeds
 from deploys.foreign import Foreign
-from deploys.marks import mark, marked
-from deploys.operations.certificates import ASKED, certificate
+from deploys.marks import has_mark, mark
+from deploys.operations.certificates import REQUESTED_MARK, certificate
 from deploys.operations.change import Change, Commands
 from deploys.operations.claims import claim
 from deploys.operations.files import absent, directory, file
@@ -28,8 +28,8 @@ from deploys.stack import Stack
 AUTHORITY = "/etc/letsencrypt/directory-ca.pem"
 BUNDLE = "/run/health-v1-directories.pem"
 TRUST = f"cat /etc/ssl/certs/ca-certificates.crt {AUTHORITY} > {BUNDLE}.new && mv -f {BUNDLE}.new {BUNDLE}"
-DROP_IN = "/etc/systemd/system/certbot.service.d/directory.conf"
-KNOWN = "/etc/systemd/system/certbot.service.d/known-account.conf"
+AUTHORITY_DROP_IN = "/etc/systemd/system/certbot.service.d/directory.conf"
+ACCOUNT_DROP_IN = "/etc/systemd/system/certbot.service.d/known-account.conf"
 LINEAGE = "health-v1"
 """Of our own name, so that an owner's certificate for the same domain stays where it is."""
 
@@ -38,11 +38,11 @@ LINEAGE = "health-v1"
 def deploy_certbot(settings: Certbot, stack: Stack) -> None:
     marks = host.get_fact(Marks)
     lineage = marks.get("lineage", LINEAGE)
-    is_the_packages(name="Look whose certbot it is")
+    refuse_foreign_certbot(name="Look whose certbot it is")
     ensure(
         name="Mark the lineage as ours",
         change=Change("mark", "lineage", "create", becomes=lineage),
-        test=marked("lineage", lineage),
+        test=has_mark("lineage", lineage),
         command=mark("lineage", lineage),
     )
     packages(name="Install certbot", names=PACKAGES)
@@ -53,16 +53,16 @@ def deploy_certbot(settings: Certbot, stack: Stack) -> None:
         _trust(settings.directory_ca, ours="lineage" in marks)
     else:
         absent(name="Remove what trusted another authority by hand", path=WRAPPER)
-        absent(name="Remove what trusted it in renewals", path=DROP_IN)
+        absent(name="Remove what trusted it in renewals", path=AUTHORITY_DROP_IN)
     _account(settings, lineage)
-    unit(name="Renew on time", unit="certbot.timer", effect="nobody is interrupted", restart_on=(DROP_IN,))
+    unit(name="Renew on time", unit="certbot.timer", effect="nobody is interrupted", restart_on=(AUTHORITY_DROP_IN,))
     certificate(
         name="Get and serve the certificate",
         lineage=lineage,
-        parts=parts(lineage),
+        parts=lineage_paths(lineage),
         names=stack.names,
         # Up to revision df5e1d9 the lineage had the name of the domain that was asked for.
-        asked=(lineage, *marks.get(ASKED, "").split()),
+        requested=(lineage, *marks.get(REQUESTED_MARK, "").split()),
         server=settings.directory_url,
         file=stack.certificate,
         ahead=settings.ahead,
@@ -75,8 +75,8 @@ def deploy_certbot(settings: Certbot, stack: Stack) -> None:
 
 def _account(settings: Certbot, lineage: str) -> None:
     """Have a forgotten account made anew ahead of each renewal: certbot itself fails then, for ever."""
-    words = {"settings": settings, "lineage": lineage, "trust": TRUST, "bundle": BUNDLE, **account_words(settings)}
-    text = template("certbot/known-account", **words)
+    values = {"settings": settings, "lineage": lineage, "trust": TRUST, "bundle": BUNDLE, **account_values(settings)}
+    text = template("certbot/known-account", **values)
     file(
         name="Write how the account is made anew",
         path=ACCOUNT,
@@ -85,9 +85,9 @@ def _account(settings: Certbot, lineage: str) -> None:
         test='sh -n "$1"',
         test_in_place=ACCOUNT,  # a host that has been without one for long need not wait for its next renewal
     )
-    directory(name="Make a place for what renewals begin with", path=KNOWN.rpartition("/")[0])
+    directory(name="Make a place for what renewals begin with", path=ACCOUNT_DROP_IN.rpartition("/")[0])
     text = template("certbot/known-account.conf", script=ACCOUNT)
-    file(name="Have renewals begin with it", path=KNOWN, content=text, test_in_place=recovery.TAKEN_UP)
+    file(name="Have renewals begin with it", path=ACCOUNT_DROP_IN, content=text, test_in_place=recovery.RELOAD_SYSTEMD)
 
 
 def _trust(authority: str, ours: bool) -> None:
@@ -96,14 +96,14 @@ def _trust(authority: str, ours: bool) -> None:
     + ours: an earlier apply wrote it, without noting that.
     """
     file(name="Write the directory's authority", path=AUTHORITY, content=lambda: authority, ours=ours)
-    words = {"trust": TRUST, "bundle": BUNDLE}
-    file(name="Trust it by hand", path=WRAPPER, content=template("certbot/certbot", **words), mode="0755")
-    directory(name="Make a place for what renewals trust", path=DROP_IN.rpartition("/")[0])
-    file(name="Trust it in renewals", path=DROP_IN, content=template("certbot/directory.conf", **words))
+    values = {"trust": TRUST, "bundle": BUNDLE}
+    file(name="Trust it by hand", path=WRAPPER, content=template("certbot/certbot", **values), mode="0755")
+    directory(name="Make a place for what renewals trust", path=AUTHORITY_DROP_IN.rpartition("/")[0])
+    file(name="Trust it in renewals", path=AUTHORITY_DROP_IN, content=template("certbot/directory.conf", **values))
 
 
 @operation()
-def is_the_packages() -> Commands:
+def refuse_foreign_certbot() -> Commands:
     """Refuse a certbot that the package's would replace: one of snap's or pip's, in its place."""
     if host.get_fact(Succeeds, test=f"test -e {CERTBOT} && ! grep -qx {CERTBOT} /var/lib/dpkg/info/certbot.list"):
         what, follows = "It is not the package's.", "An apply would install the package over it."

@@ -21,10 +21,10 @@ def fingerprint(key: bytes) -> str:
 
 def fingerprints(master_key: Secret) -> tuple[str, ...]:
     """Return those of the accepted versions, the active one's first. Raises `Refused` when one is no key."""
-    return tuple(fingerprint(_decoded(str(master_key), version.value)) for version in master_key.versions())
+    return tuple(fingerprint(_decode_key(str(master_key), version.value)) for version in master_key.versions())
 
 
-def _decoded(reference: str, value: str) -> bytes:
+def _decode_key(reference: str, value: str) -> bytes:
     try:
         key = base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):

@@ -8,7 +8,7 @@ from deploys.stack import Stack
 
 def checks(stack: Stack) -> list[Check]:
     env, owner = f"{stack.home}/.env", f"{stack.home}/.env.owner"
-    stray, twice = f"grep -qvE '^[A-Z][A-Z0-9_]*=' {env}", f"cut -d= -f1 {env} | sort | uniq -d"
+    has_stray_line, duplicates = f"grep -qvE '^[A-Z][A-Z0-9_]*=' {env}", f"cut -d= -f1 {env} | sort | uniq -d"
     return [
         *(
             Check(
@@ -25,7 +25,7 @@ def checks(stack: Stack) -> list[Check]:
         ),
         Check(
             f"Every line of {env} is one variable, and each stands there once",
-            f'test -s {env} && ! {stray} && test -z "$({twice})"',
+            f'test -s {env} && ! {has_stray_line} && test -z "$({duplicates})"',
             "run: healthv1 apply ENV",
         ),
         Check(

@@ -7,7 +7,7 @@ from pyinfra.api.deploy import deploy
 from deploys.environment.checks import checks
 from deploys.environment.passwords import refuse_weak
 from deploys.environment.settings import Environment
-from deploys.environment.variables import env_file, literal, owner_variables, variables
+from deploys.environment.variables import env_file, owner_variables, refuse_placeholders, variables
 from deploys.operations.claims import claim
 from deploys.operations.files import file
 from deploys.operations.master_key import refuse_lost_master_key
@@ -21,7 +21,7 @@ def deploy_environment(settings: Environment, stack: Stack, topology: Topology) 
     file(
         name="Write .env",
         path=env,
-        content=lambda: env_file(literal(variables(settings, stack, topology))),
+        content=lambda: env_file(refuse_placeholders(variables(settings, stack, topology))),
         mode="0600",
         secret=True,
         ours=True,
@@ -29,7 +29,7 @@ def deploy_environment(settings: Environment, stack: Stack, topology: Topology) 
     file(
         name="Write .env.owner",
         path=f"{stack.home}/.env.owner",
-        content=lambda: _owners(stack, topology),
+        content=lambda: _owner_file(stack, topology),
         mode="0600",
         secret=True,
         ours=True,
@@ -37,6 +37,6 @@ def deploy_environment(settings: Environment, stack: Stack, topology: Topology) 
     claim("environment", checks(stack))
 
 
-def _owners(stack: Stack, topology: Topology) -> str:
+def _owner_file(stack: Stack, topology: Topology) -> str:
     refuse_weak(stack)
-    return env_file(literal(owner_variables(stack, topology)))
+    return env_file(refuse_placeholders(owner_variables(stack, topology)))

@@ -11,8 +11,8 @@ from deploys.component import Secret
 from deploys.faults import Fault, Refused
 from deploys.stack import Stack
 
-LEAST = 12
-COMMON = frozenset(
+MIN_LENGTH = 12
+COMMON_DIGESTS = frozenset(
     """
     015000f4b58ce402 01f71c9a2bab2c14 032cc11fe7a57e7d 09fba7943e22ac2e 0a67248b9ae06468 0da0b943f322ad72
     1c312dd6426a1667 1c699d06d9663a03 27eecf97f30dd4cf 2943a567bc05bc66 319bae28fe4e645c 35f91566a687c0b3
@@ -39,24 +39,24 @@ SEEDED = {"admin_password": "admin", "verification_password": "verification"}
 def refuse_weak(stack: Stack) -> None:
     """Raises `Refused` with a fault for each. Reveals secrets: call it only where they are written."""
     Refused.unless(
-        Fault(str(secret), f"As a password it {what}.", f"healthv1 secrets set ENV {secret.key}")
+        Fault(str(secret), f"As a password it {fault}.", f"healthv1 secrets set ENV {secret.key}")
         for secret in (stack.admin_password, stack.verification_password)
-        if (what := weakness(secret, secret.reveal()))
+        if (fault := password_fault(secret, secret.reveal()))
     )
 
 
-def weakness(secret: Secret, value: str) -> str | None:
+def password_fault(secret: Secret, value: str) -> str | None:
     """Return what is wrong with a value for this secret, when it is somebody's password."""
-    return fault(value, SEEDED[secret.key]) if secret.key in SEEDED else None
+    return _fault(value, SEEDED[secret.key]) if secret.key in SEEDED else None
 
 
-def fault(password: str, username: str) -> str | None:
+def _fault(password: str, username: str) -> str | None:
     """Return what is wrong with it, without repeating it."""
-    if len(password) < LEAST:
-        return f"has fewer than {LEAST} characters"
+    if len(password) < MIN_LENGTH:
+        return f"has fewer than {MIN_LENGTH} characters"
     if password.casefold() == username:
         return "is the name of its user"
-    if _digest(password.casefold()) in COMMON:
+    if _digest(password.casefold()) in COMMON_DIGESTS:
         return "is among the 10,000 most common"
     return None
 

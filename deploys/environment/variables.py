@@ -16,7 +16,7 @@ from deploys.secret import Secret
 from deploys.stack import LOOPBACK, Stack, Topology
 
 _FLAGS = ("enable_pacs_integration", "enable_hl7_integration", "enable_fhir_api")
-_FIGURES = ("login_failures_without_delay", "login_delay_max_seconds", "login_failures_remembered_minutes")
+_LOGIN_LIMITS = ("login_failures_without_delay", "login_delay_max_seconds", "login_failures_remembered_minutes")
 """Of the bundled API alone. Others need not know them, so they are told only where they are set."""
 _PLAIN = re.compile(r"[A-Za-z0-9_./:@%+=,-]*")
 _SPECIAL = re.compile(r'([\\"$`])')
@@ -31,7 +31,7 @@ def env_file(variables: Mapping[str, str]) -> str:
     return "".join(f"{name}={_quoted(name, value)}\n" for name, value in variables.items())
 
 
-def literal(variables: dict[str, str]) -> dict[str, str]:
+def refuse_placeholders(variables: dict[str, str]) -> dict[str, str]:
     """Return the same, unless the API would not start with it."""
     for name, value in variables.items():
         if "${" in value:
@@ -57,15 +57,15 @@ def variables(settings: Environment, stack: Stack, topology: Topology) -> dict[s
         "ENVIRONMENT": stack.environment,
         "RUST_LOG": settings.log_level,
         **_services(settings, stack, topology),
-        **_accepted("JWT_SECRET", settings.jwt_secret),
+        **_accepted_values("JWT_SECRET", settings.jwt_secret),
         "JWT_EXPIRATION_HOURS": str(settings.jwt_expiration_hours),
         "REFRESH_TOKEN_EXPIRATION_DAYS": str(settings.refresh_token_expiration_days),
         "CORS_ALLOWED_ORIGINS": ",".join(settings.cors_allowed_origins),
-        **_accepted("SESSION_SECRET", settings.session_secret),
+        **_accepted_values("SESSION_SECRET", settings.session_secret),
         "SESSION_TIMEOUT_MINUTES": str(settings.session_timeout_minutes),
-        **_accepted("MASTER_KEY", settings.master_key),
+        **_accepted_values("MASTER_KEY", settings.master_key),
         "DEK_ROTATION_DAYS": str(settings.dek_rotation_days),
-        **{name.upper(): str(figure) for name in _FIGURES if (figure := getattr(settings, name)) is not None},
+        **{name.upper(): str(limit) for name in _LOGIN_LIMITS if (limit := getattr(settings, name)) is not None},
         "SMTP_HOST": settings.smtp_host,
         "SMTP_PORT": str(settings.smtp_port),
         "SMTP_USERNAME": settings.smtp_username,
@@ -76,7 +76,7 @@ def variables(settings: Environment, stack: Stack, topology: Topology) -> dict[s
     }
 
 
-def _accepted(name: str, secret: Secret) -> dict[str, str]:
+def _accepted_values(name: str, secret: Secret) -> dict[str, str]:
     """Return the active version, and while it is being rotated the other one that is accepted."""
     return dict(zip((name, f"{name}_ALSO_ACCEPTED"), (version.value for version in secret.versions()), strict=False))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-from deploys.accounts import FoundAccount, HomePlace
+from deploys.accounts import AccountEvidence, HomeState
 from deploys.facts.release import COMPLETE
 
 _STATE = (
@@ -15,7 +15,7 @@ _STATE = (
     ' case "$(getent shadow "$1" | cut -d: -f2)" in "!"*|"*"*) echo locked;; *) echo open;; esac'
 )
 # Of an account of a person, or of somebody's program. A "!" before a password only keeps it for later.
-_STRANGER = """low() { limit=$(sed -n "s/^$1[ \t]*//p" /etc/login.defs)
+_OWNER_EVIDENCE = """low() { limit=$(sed -n "s/^$1[ \t]*//p" /etc/login.defs)
   [ "$2" != 0 ] && [ "$2" -lt "${limit:-1000}" ]; }
 who=$1; entry=$(getent passwd "$who") && {
 IFS=: read -r _ _ uid gid _ home shell <<END
@@ -31,7 +31,7 @@ low GID_MIN "$gid" || echo people
 others=$(getent passwd | awk -F: -v gid="$gid" -v who="$who" '$4 == gid && $1 != who { print $1 }')
 echo "members=$(echo "$members" $others)"; }; }"""
 # A release that is whole is ours; what stands in our folders before the first one is whole is known by its name.
-_PLACE = f"""home=$1; ls "$home"/releases/*/{COMPLETE} >/dev/null && {{ echo ours; exit; }}
+_HOME_STATE = f"""home=$1; ls "$home"/releases/*/{COMPLETE} >/dev/null && {{ echo ours; exit; }}
 if [ -e "$home" ] || [ -L "$home" ]; then [ -d "$home" ] && [ ! -L "$home" ] || echo "kind=$(stat -c %F -- "$home")"; fi
 cd "$home" && find . -mindepth 1 ! -type d ! -path ./.env ! -path ./.env.owner ! -path './releases/*' -printf '%P\\n' \
   | LC_ALL=C sort | head -n 3 | sed 's/^/holds=/'"""
@@ -60,35 +60,35 @@ class AccountState(FactBase[Account | None]):
         return Account(home, shell, group, frozenset(groups.split()), lock == "locked")
 
 
-class AccountOwner(FactBase[FoundAccount]):
+class AccountOwner(FactBase[AccountEvidence]):
     """What of an account, and of the group of its name, tells that somebody has it."""
 
-    default = FoundAccount
+    default = AccountEvidence
 
     def command(self, account: str) -> StringCommand:
-        return _quiet(_STRANGER, account)
+        return _script_command(_OWNER_EVIDENCE, account)
 
-    def process(self, output: list[str]) -> FoundAccount:
-        said = dict(line.partition("=")[::2] for line in output)
-        return FoundAccount(
-            uid=said.get("uid", ""),
-            home=said.get("home", ""),
-            members=said["members"].split() if "members" in said else None,
-            traits=frozenset(said) - {"uid", "home", "members"},
+    def process(self, output: list[str]) -> AccountEvidence:
+        values = dict(line.partition("=")[::2] for line in output)
+        return AccountEvidence(
+            uid=values.get("uid", ""),
+            home=values.get("home", ""),
+            members=values["members"].split() if "members" in values else None,
+            traits=frozenset(values) - {"uid", "home", "members"},
         )
 
 
-class PlaceOwner(FactBase[HomePlace]):
+class HomeOwner(FactBase[HomeState]):
     """What of a home tells that it is ours, or somebody else's."""
 
-    default = HomePlace
+    default = HomeState
 
     def command(self, home: str) -> StringCommand:
-        return _quiet(_PLACE, home)
+        return _script_command(_HOME_STATE, home)
 
-    def process(self, output: list[str]) -> HomePlace:
+    def process(self, output: list[str]) -> HomeState:
         kind = next((line[5:] for line in output if line.startswith("kind=")), "")
-        return HomePlace("ours" in output, kind, tuple(line[6:] for line in output if line.startswith("holds=")))
+        return HomeState("ours" in output, kind, tuple(line[6:] for line in output if line.startswith("holds=")))
 
 
 class LoginName(FactBase[str]):
@@ -103,7 +103,7 @@ class LoginName(FactBase[str]):
         return output[0]
 
 
-def _quiet(script: str, argument: str) -> StringCommand:
+def _script_command(script: str, argument: str) -> StringCommand:
     return StringCommand(
         "{", "sh", "-c", QuoteString(script), "owner", QuoteString(argument), "2>/dev/null;", "true;", "}"
     )

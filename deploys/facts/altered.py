@@ -9,31 +9,32 @@ from pyinfra.api.facts import FactBase
 
 from deploys.cluster import Cluster
 
-KEPT = "primary_|recovery_target"
+REPLICATION = "primary_|recovery_target"
 """PostgreSQL's own tools write there which server a replica follows; that is no drift."""
 
 
 @dataclass(frozen=True)
-class Altered:
+class AlterSystemState:
     names: tuple[str, ...] = ()
-    restarting: tuple[str, ...] = ()
+    need_restart: tuple[str, ...] = ()
     """Those in force that only a restart takes back."""
 
 
-class AlteredSettings(FactBase[Altered]):
+class AlteredSettings(FactBase[AlterSystemState]):
     """The file is read, not the server: it may be down because of what stands there. No values, they may be secret."""
 
-    default = Altered
+    default = AlterSystemState
 
     def command(self, cluster: Cluster) -> str:
         in_force = "select 'restart ' || name from pg_settings where context = 'postmaster' and sourcefile = '{}'"
         return (
-            f"cat -- {shlex.quote(cluster.altered)} 2>/dev/null | grep -vE '^(#|$|{KEPT})' | cut -d= -f1 || true\n"
-            f"{{ {cluster.sql(in_force.format(cluster.altered))}; }} 2>/dev/null || true"
+            f"cat -- {shlex.quote(cluster.auto_conf)} 2>/dev/null"
+            f" | grep -vE '^(#|$|{REPLICATION})' | cut -d= -f1 || true\n"
+            f"{{ {cluster.sql(in_force.format(cluster.auto_conf))}; }} 2>/dev/null || true"
         )
 
-    def process(self, output: list[str]) -> Altered:
+    def process(self, output: list[str]) -> AlterSystemState:
         lines = [line.strip() for line in output]
-        restarting = tuple(line.split()[1] for line in lines if line.startswith("restart "))
+        need_restart = tuple(line.split()[1] for line in lines if line.startswith("restart "))
         names = tuple(line for line in lines if not line.startswith("restart "))
-        return Altered(names, tuple(name for name in restarting if name in names))
+        return AlterSystemState(names, tuple(name for name in need_restart if name in names))

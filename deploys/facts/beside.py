@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyinfra.api.facts import FactBase
 
 
-class InTheWay(FactBase[list[str]]):
+class ServiceConflicts(FactBase[list[str]]):
     """What a survey of deploys/beside.py prints, a line for each thing; empty where nothing is in the way."""
 
     default = list

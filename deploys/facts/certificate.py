@@ -30,22 +30,22 @@ echo "served_first=$(timeout 5 openssl s_client -connect 127.0.0.1:443 -serverna
 
 @dataclass(frozen=True)
 class HostCertificate:
-    whole: bool = False
+    exists: bool = False
     """Certbot has it, with its key and the configuration of its renewal. The rest says nothing if not."""
     server: str = ""
     authenticator: str = ""
     names: frozenset[str] = frozenset()
     webroots: tuple[tuple[str, str], ...] = ()
     """Names, and where an answer to a challenge for each is laid."""
-    left: int = 0
+    seconds_left: int = 0
     """Seconds until it ends."""
-    life: int = 0
+    lifetime: int = 0
     """Seconds from its beginning to its end."""
-    placed: bool = False
+    is_installed: bool = False
     """It is in the file that is to be served."""
-    file: bool = False
+    file_exists: bool = False
     """There is such a file."""
-    stale: bool = False
+    other_is_served: bool = False
     """Something answers on port 443, with another certificate than the file's."""
 
 
@@ -55,42 +55,42 @@ class CertificateState(FactBase[HostCertificate]):
     default = HostCertificate
 
     def command(self, lineage: str, domain: str, file: str) -> str:
-        given = {"name": lineage, "domain": domain, "file": file}
-        told = " ".join(f"{name}={shlex.quote(value)}" for name, value in given.items())
-        return f"{told}\n({_STATE}) 2>/dev/null || true"
+        variables = {"name": lineage, "domain": domain, "file": file}
+        assignments = " ".join(f"{name}={shlex.quote(value)}" for name, value in variables.items())
+        return f"{assignments}\n({_STATE}) 2>/dev/null || true"
 
     def process(self, output: list[str]) -> HostCertificate:
         pairs = [line.split("=", 1) for line in output if "=" in line]
-        found = dict(pairs)
+        values = dict(pairs)
         webroots = (value.partition(" ") for name, value in pairs if name == "webroot")
-        begins, ends, now = (int(found.get(key) or 0) for key in ("begins", "ends", "now"))
-        served = found.get("served_first", "")
+        begins, ends, now = (int(values.get(key) or 0) for key in ("begins", "ends", "now"))
+        served_first = values.get("served_first", "")
         return HostCertificate(
-            whole="kept" in found,
-            server=found.get("server", ""),
-            authenticator=found.get("authenticator", ""),
-            names=frozenset(found.get("names", "").split()),
+            exists="kept" in values,
+            server=values.get("server", ""),
+            authenticator=values.get("authenticator", ""),
+            names=frozenset(values.get("names", "").split()),
             webroots=tuple((name, path) for name, _, path in webroots),
-            left=ends - now,
-            life=ends - begins,
-            placed="kept" in found and found["kept"] == found.get("placed"),
-            file="placed" in found,
-            stale=bool(served) and served != found.get("placed_first"),
+            seconds_left=ends - now,
+            lifetime=ends - begins,
+            is_installed="kept" in values and values["kept"] == values.get("placed"),
+            file_exists="placed" in values,
+            other_is_served=bool(served_first) and served_first != values.get("placed_first"),
         )
 
 
-_COVERED = r"""for conf in /etc/letsencrypt/renewal/*.conf; do name=${conf##*/}; name=${name%.conf}
+_OTHER_LINEAGES = r"""for conf in /etc/letsencrypt/renewal/*.conf; do name=${conf##*/}; name=${name%.conf}
 [ "$name" = "$ours" ] || openssl x509 -in "/etc/letsencrypt/live/$name/cert.pem" -noout -ext subjectAltName |
   grep -o 'DNS:[^, ]*' | cut -d: -f2; done"""
 
 
-class CoveredElsewhere(FactBase[frozenset[str]]):
+class OtherCertificateNames(FactBase[frozenset[str]]):
     """The names that certbot keeps certificates for in other lineages than ours."""
 
     default = frozenset
 
     def command(self, ours: str) -> str:
-        return f"ours={shlex.quote(ours)}\n({_COVERED}) 2>/dev/null || true"
+        return f"ours={shlex.quote(ours)}\n({_OTHER_LINEAGES}) 2>/dev/null || true"
 
     def process(self, output: list[str]) -> frozenset[str]:
         return frozenset(output)

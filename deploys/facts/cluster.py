@@ -10,7 +10,7 @@ from deploys.cluster import Cluster
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClusterAnswer:
     """What a cluster said."""
 
     state: Literal["absent", "down", "up"] = "absent"
@@ -18,20 +18,20 @@ class Answer:
     rows: tuple[dict[str, Any], ...] = ()
 
 
-def asking(cluster: Cluster, *questions: str) -> str:
+def query_script(cluster: Cluster, *queries: str) -> str:
     """Return shell that prints the state, then each answer. A question is a shell command that prints JSON lines."""
-    first, *others = questions
-    asked = "\n".join(f"{{ {question}; }} 2>/dev/null || true" for question in others)
+    first, *other_queries = queries
+    query_lines = "\n".join(f"{{ {query}; }} 2>/dev/null || true" for query in other_queries)
     return f"""first=$({{ {first}; }} 2>/dev/null)
 if [ -n "$first" ] || {{ {cluster.sql("select 1")}; }} >/dev/null 2>&1; then echo up
 [ -z "$first" ] || printf '%s\\n' "$first"
-{asked}
-elif [ -s {cluster.data}/global/pg_control ] && [ -e {cluster.served} ]; then echo down
+{query_lines}
+elif [ -s {cluster.data}/global/pg_control ] && [ -e {cluster.served_marker} ]; then echo down
 else echo absent; fi"""
 
 
-def answered(output: list[str]) -> Answer:
+def parse_answer(output: list[str]) -> ClusterAnswer:
     state, *rows = output
     if state not in {"absent", "down", "up"}:
         raise ValueError(f"unexpected answer: {state}")
-    return Answer(state, tuple(json.loads(row) for row in rows))  # type: ignore[arg-type]  # just checked
+    return ClusterAnswer(state, tuple(json.loads(row) for row in rows))  # type: ignore[arg-type]  # just checked

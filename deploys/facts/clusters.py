@@ -49,30 +49,30 @@ holds "$conf" && printf 'holds\t%s\n' "$conf"
 
 
 @dataclass(frozen=True)
-class Standing:
+class ClusterOnHost:
     name: str
     """"17/main"; empty for a server that Debian's tools do not know."""
     port: int = 0
     data: str = ""
     """Where its data lie, links followed; empty when its configuration does not say."""
-    served_us: bool = False
+    is_ours: bool = False
 
 
 @dataclass(frozen=True)
 class Clusters:
-    others: tuple[Standing, ...] = ()
+    others: tuple[ClusterOnHost, ...] = ()
     """All but the one that bears the name of ours."""
-    own: Standing | None = None
+    own: ClusterOnHost | None = None
     """The one that does, whoever made it."""
-    runs_in: str = ""
+    running_data: str = ""
     """Where the data of the latter lie while it runs; its configuration may have been changed since it was started."""
-    place: str = ""
+    data_path: str = ""
     """Where ours is to keep its data, links followed."""
-    held: tuple[str, ...] = ()
+    occupied_paths: tuple[str, ...] = ()
     """Those of its two folders that are not empty."""
-    whole: bool = False
+    has_data: bool = False
     """There are a cluster's data in that place."""
-    served: bool = False
+    has_served: bool = False
     """Ours has run before."""
 
 
@@ -80,39 +80,39 @@ class ClustersHere(FactBase[Clusters]):
     default = Clusters
 
     def command(self, cluster: Cluster, root: str = "") -> str:
-        given = {
+        variables = {
             "etc": f"{root}/etc/postgresql",
             "pids": f"{root}/run/postgresql",
             "applied": root + STAMPS,
             "own": str(cluster),
             "place": root + cluster.data,
             "conf": root + cluster.configuration,
-            "served": root + cluster.served,
+            "served": root + cluster.served_marker,
         }
-        return f"({_assigned(given)}\n{_STATE}) 2>/dev/null || true"
+        return f"({_assignments(variables)}\n{_STATE}) 2>/dev/null || true"
 
     def process(self, output: list[str]) -> Clusters:
-        told: dict[str, list[list[str]]] = {}
-        for kind, *rest in (line.split("\t") for line in output):
-            told.setdefault(kind, []).append(rest)
-        own = [_standing(*rest) for rest in told.get("own", ())]
-        unknown = [Standing("", data=data) for (data,) in told.get("postmaster", ())]
-        place, runs_in = (next((path for (path,) in told.get(kind, ())), "") for kind in ("place", "runs"))
-        others = [*(_standing(*rest) for rest in told.get("cluster", ())), *unknown]
+        rows: dict[str, list[list[str]]] = {}
+        for kind, *fields in (line.split("\t") for line in output):
+            rows.setdefault(kind, []).append(fields)
+        own = [_parse_cluster(*fields) for fields in rows.get("own", ())]
+        unknown = [ClusterOnHost("", data=data) for (data,) in rows.get("postmaster", ())]
+        place, runs_in = (next((path for (path,) in rows.get(kind, ())), "") for kind in ("place", "runs"))
+        others = [*(_parse_cluster(*fields) for fields in rows.get("cluster", ())), *unknown]
         return Clusters(
-            others=tuple(one for one in others if one.data != place or one.name),
+            others=tuple(cluster for cluster in others if cluster.data != place or cluster.name),
             own=own[0] if own else None,
-            runs_in=runs_in,
-            place=place,
-            held=tuple(path for (path,) in told.get("holds", ())),
-            whole="whole" in told,
-            served="served" in told,
+            running_data=runs_in,
+            data_path=place,
+            occupied_paths=tuple(path for (path,) in rows.get("holds", ())),
+            has_data="whole" in rows,
+            has_served="served" in rows,
         )
 
 
-def _standing(name: str, port: str, data: str, ours: str) -> Standing:
-    return Standing(name, int(port), data, bool(ours))
+def _parse_cluster(name: str, port: str, data: str, ours: str) -> ClusterOnHost:
+    return ClusterOnHost(name, int(port), data, bool(ours))
 
 
-def _assigned(values: dict[str, str]) -> str:
+def _assignments(values: dict[str, str]) -> str:
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items())

@@ -6,7 +6,7 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
 from deploys.cluster import Cluster
-from deploys.facts.cluster import Answer, answered, asking
+from deploys.facts.cluster import ClusterAnswer, parse_answer, query_script
 
 _DATABASE = """select json_build_object('owner', pg_get_userbyid(datdba), 'connectable', datallowconn,
   'own settings', exists(select from pg_db_role_setting s where s.setdatabase = d.oid and s.setrole = 0),
@@ -23,10 +23,10 @@ _SCHEMA = """select json_build_object('owner', pg_get_userbyid(nspowner),
 from pg_namespace where nspname = 'public'"""
 
 
-class DatabaseState(FactBase[Answer]):
+class DatabaseState(FactBase[ClusterAnswer]):
     """The first row is the database's, the second its schema public's; `public` and `user` list privileges."""
 
-    default = Answer
+    default = ClusterAnswer
 
     def command(self, cluster: Cluster, database: str, user: str) -> StringCommand:
         names = {"database": database, "user": user}
@@ -34,7 +34,7 @@ class DatabaseState(FactBase[Answer]):
             cluster.sql(_DATABASE.format(**names)),
             cluster.sql(_SCHEMA.format(**names), database),
         )
-        return StringCommand("sh", "-c", QuoteString(asking(cluster, *questions)))
+        return StringCommand("sh", "-c", QuoteString(query_script(cluster, *questions)))
 
-    def process(self, output: list[str]) -> Answer:
-        return answered(output)
+    def process(self, output: list[str]) -> ClusterAnswer:
+        return parse_answer(output)

@@ -9,17 +9,17 @@ from typing import Any
 from pyinfra.api.command import StringCommand
 
 
-class Each(StringCommand, ABC):
+class BatchedCommand(StringCommand, ABC):
     """A shell command about one thing.
 
     Every line that it prints begins with the thing and a tab: so it can tell of several, and be taken apart again.
     """
 
     def __init__(self, thing: str) -> None:
-        self.thing = thing
-        super().__init__(self.together([self]))
+        self.subject = thing
+        super().__init__(self.batch([self]))
 
     @classmethod
     @abstractmethod
-    def together(cls, some: Sequence[Any]) -> str:
+    def batch(cls, commands: Sequence[Any]) -> str:
         """Return shell that tells of all of these, which are of this class."""

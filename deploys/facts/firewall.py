@@ -10,7 +10,7 @@ from deploys.rulesets import Family, Firewall, Rules, Table
 
 ROLLBACK = "health-v1-ufw-rollback"
 """The timer that brings back the rules that were there before, unless a new SSH connection stops it."""
-RIVALS = ("nftables.service", "netfilter-persistent.service", "firewalld.service")
+RULE_LOADERS = ("nftables.service", "netfilter-persistent.service", "firewalld.service")
 """Whatever else loads rules at boot may throw ufw's away."""
 
 # Of nftables' tables those that are not iptables' or other programs', without the elements of sets, which may be many.
@@ -28,7 +28,7 @@ echo "== nft"; nft -t list ruleset 2>/dev/null | awk -v theirs=" $theirs " '
   $1 == "chain" {{ chain = $2 }}
   / hook / {{ own = own || (plain && chain !~ /^(INPUT|FORWARD|OUTPUT)$/) }}
   {{ text = text $0 "\\n" }} END {{ told() }}'
-echo "== rivals"; for unit in {" ".join(RIVALS)}; do
+echo "== rivals"; for unit in {" ".join(RULE_LOADERS)}; do
   if [ "$(systemctl is-enabled $unit 2>/dev/null)" = enabled ]; then echo $unit
   elif [ $unit = firewalld.service ] && systemctl -q is-active $unit 2>/dev/null; then echo $unit; fi; done
 echo "== pending"; systemctl is-active {ROLLBACK}.timer 2>/dev/null | grep -x active; true"""
@@ -76,4 +76,4 @@ def _tables(lines: list[str]) -> Iterator[Table]:
         yield Table(family, name, tuple(lines[start + 1 : end]))
 
 
-__all__ = ["RIVALS", "ROLLBACK", "Family", "FirewallState"]
+__all__ = ["ROLLBACK", "RULE_LOADERS", "Family", "FirewallState"]

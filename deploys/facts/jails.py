@@ -28,12 +28,12 @@ done"""
 
 
 @dataclass(frozen=True)
-class Jails:
-    foreign: tuple[str, ...] = ()
+class JailsOnHost:
+    foreign_files: tuple[str, ...] = ()
     """Files of the host's owner that fail2ban reads."""
-    sshd: bool = False
+    configures_sshd: bool = False
     """One of them says something of the jail sshd."""
-    spared: bool = False
+    sets_ignoreip: bool = False
     """One of them says whom all of its jails spare."""
     installed: bool = False
     enabled: bool = False
@@ -41,31 +41,31 @@ class Jails:
     """As systemd names it."""
 
 
-class FoundJails(FactBase[Jails]):
-    """`Jails`; where fail2ban has no files, the default."""
+class JailsState(FactBase[JailsOnHost]):
+    """`JailsOnHost`; where fail2ban has no files, the default."""
 
-    default = Jails
+    default = JailsOnHost
 
     def command(self) -> str:
         return f"({_STATE}) 2>/dev/null || true"
 
-    def process(self, output: list[str]) -> Jails:
+    def process(self, output: list[str]) -> JailsOnHost:
         pairs = [(name, value) for name, _, value in (line.partition("=") for line in output)]
-        said = dict(pairs)
-        return Jails(
-            foreign=tuple(value for name, value in pairs if name == "foreign"),
-            sshd="sshd" in said,
-            spared="ignoreip" in said,
-            installed="installed" in said,
-            enabled=said.get("enabled", "").startswith("enabled"),
-            active=said.get("active", ""),
+        values = dict(pairs)
+        return JailsOnHost(
+            foreign_files=tuple(value for name, value in pairs if name == "foreign"),
+            configures_sshd="sshd" in values,
+            sets_ignoreip="ignoreip" in values,
+            installed="installed" in values,
+            enabled=values.get("enabled", "").startswith("enabled"),
+            active=values.get("active", ""),
         )
 
 
 # fail2ban itself reads the files, in the way in which its server does when it starts: the client's own --dp overlooks
 # logs that are not there, and --test refuses jails that the server leaves out. Ours are written anew, and not judged.
 # $1 what stands in their place.
-_BROKEN = r"""
+_FIND_BROKEN = r"""
 import glob, logging, os, shutil, sys, tempfile
 logging.disable(logging.CRITICAL)
 from fail2ban.client.jailsreader import JailsReader
@@ -104,7 +104,7 @@ with tempfile.TemporaryDirectory(dir="/run") as copy:
 
 
 @dataclass(frozen=True)
-class Broken:
+class BrokenJail:
     jail: str
     """Empty where a file cannot be read at all."""
     file: str
@@ -115,7 +115,7 @@ class Broken:
     """In fail2ban's words."""
 
 
-class BrokenJails(FactBase[list[Broken]]):
+class BrokenJails(FactBase[list[BrokenJail]]):
     """The jails with which fail2ban does not start, ours aside; none where it is not installed.
 
     + ours: what is to be read in place of our jails.
@@ -123,9 +123,9 @@ class BrokenJails(FactBase[list[Broken]]):
 
     default = list
 
-    def command(self, ours: str) -> str:
-        return f"/usr/bin/python3 -c {shlex.quote(_BROKEN)} {shlex.quote(ours)} 2>/dev/null || true"
+    def command(self, replacement: str) -> str:
+        return f"/usr/bin/python3 -c {shlex.quote(_FIND_BROKEN)} {shlex.quote(replacement)} 2>/dev/null || true"
 
-    def process(self, output: list[str]) -> list[Broken]:
+    def process(self, output: list[str]) -> list[BrokenJail]:
         rows = (line.split("\t") for line in output)
-        return [Broken(jail, file, tuple(logs.split()), why) for _, jail, file, logs, why in rows]
+        return [BrokenJail(jail, file, tuple(logs.split()), why) for _, jail, file, logs, why in rows]

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-from deploys.ports import Claimed, Listener
+from deploys.ports import Listener, PortClaim
 
 # Of ss: port, process, address, program. A unit tells who it is, and stays the same when it is restarted; in a session
 # of somebody's, or where systemd itself listens for a socket unit, the process does.
@@ -24,40 +24,40 @@ _LISTENERS = r"""awk -v ports=" $ports " '{ n = split($4, part, ":"); port = par
   ! ours "$port:$unit" || continue
   echo "$port|$address|$program|${unit:-process $process}"; done"""
 # Only where somebody is in the way: what else is listened on comes and goes, and would make saved plans stale.
-_BUSY = "ss -Hltn | awk '{ n = split($4, part, \":\"); print part[n] }'"
+_USED_PORTS = "ss -Hltn | awk '{ n = split($4, part, \":\"); print part[n] }'"
 
 
-class Listening(NamedTuple):
+class ListenersOnHost(NamedTuple):
     rivals: tuple[Listener, ...] = ()
     """Those on a port that is claimed and which no unit of the claim's has."""
-    busy: frozenset[int] = frozenset()
+    used_ports: frozenset[int] = frozenset()
     """All ports that anybody listens on; none where nobody is in the way."""
 
 
-class Listeners(FactBase[Listening]):
+class Listeners(FactBase[ListenersOnHost]):
     """Who listens on the ports that are claimed, and which other ports are in use."""
 
-    default = Listening
+    default = ListenersOnHost
 
-    def command(self, claims: Sequence[Claimed], marks: Mapping[str, str]) -> StringCommand:
+    def command(self, claims: Sequence[PortClaim], marks: Mapping[str, str]) -> StringCommand:
         ports = " ".join(dict.fromkeys(str(claim.port) for claim in claims))
         cases = "\n".join(_case(claim, claim.units(marks)) for claim in claims)
         ours = f"ours() {{ case $1 in\n{cases}\n*) false;; esac; }}"
         survey = f"rivals=$(ss -Hltnp | {_LISTENERS})"
-        report = f'[ -z "$rivals" ] || {{ echo "$rivals"; {_BUSY}; }}'
+        report = f'[ -z "$rivals" ] || {{ echo "$rivals"; {_USED_PORTS}; }}'
         script = "\n".join((f"ports={shlex.quote(ports)}", ours, survey, report))
         return StringCommand("{", "sh", "-c", QuoteString(script), "2>/dev/null", "||", "true;", "}")
 
-    def process(self, output: list[str]) -> Listening:
+    def process(self, output: list[str]) -> ListenersOnHost:
         rows = [line.split("|", 3) for line in output]
-        return Listening(
+        return ListenersOnHost(
             tuple(Listener(int(row[0]), *row[1:]) for row in rows if row[1:]),
             frozenset(int(row[0]) for row in rows if not row[1:]),
         )
 
 
-def _case(claim: Claimed, units: Sequence[str]) -> str:
+def _case(claim: PortClaim, units: Sequence[str]) -> str:
     if not units:
         return ""
     patterns = " | ".join(f"{claim.port}:{unit}" for unit in units)
-    return f"{patterns}) {f'ls {claim.only_if} >/dev/null' if claim.only_if else 'true'};;"
+    return f"{patterns}) {f'ls {claim.required_files} >/dev/null' if claim.required_files else 'true'};;"

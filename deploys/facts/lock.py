@@ -11,7 +11,7 @@ from deploys.paths import FOLDER
 
 # Shell: `record`, `field`, and `tell` with the record's age. Within one boot the kernel's clock counts, which nobody
 # sets; after a reboot the time of day has to do. What cannot be read as a number is as old as can be.
-JUDGED = """set -u
+LOCK_FUNCTIONS = """set -u
 now=$(date +%s)
 boot=$(cat /proc/sys/kernel/random/boot_id)
 up=$(cut -d. -f1 /proc/uptime)
@@ -29,7 +29,7 @@ tell() {
 
 
 @dataclass(frozen=True)
-class Held:
+class LockRecord:
     """What the record of a lock says."""
 
     holder: str
@@ -51,21 +51,21 @@ class Held:
         return self.age > self.lease
 
     @classmethod
-    def read(cls, lines: Iterable[str]) -> Held | None:
+    def read(cls, lines: Iterable[str]) -> LockRecord | None:
         """Return what the host told; None when there is no record, or none that can be read."""
-        found = dict(line.split("=", 1) for line in lines if "=" in line)
+        values = dict(line.split("=", 1) for line in lines if "=" in line)
         try:
-            words = {name: found[name] for name in ("holder", "command", "reason", "environment", "token")}
-            return cls(**words, lease=int(found["lease"]), age=int(found["age"]), held=int(found["held"]))
+            texts = {name: values[name] for name in ("holder", "command", "reason", "environment", "token")}
+            return cls(**texts, lease=int(values["lease"]), age=int(values["age"]), held=int(values["held"]))
         except (KeyError, ValueError):
             return None
 
 
-class Lock(FactBase[Held | None]):
+class Lock(FactBase[LockRecord | None]):
     default = type(None)
 
     def command(self) -> str:
-        return f"kept={FOLDER}; [ -s $kept/lock ] || exit 0\n{JUDGED}read_record; tell"
+        return f"kept={FOLDER}; [ -s $kept/lock ] || exit 0\n{LOCK_FUNCTIONS}read_record; tell"
 
-    def process(self, output: list[str]) -> Held | None:
-        return Held.read(output)
+    def process(self, output: list[str]) -> LockRecord | None:
+        return LockRecord.read(output)

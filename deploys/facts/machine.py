@@ -35,7 +35,7 @@ class Machine:
     """The disk spins: random reads are dear."""
     ipv6: bool = True
     """The kernel has IPv6. Switched off by sysctl it is there all the same: sockets open, and nobody comes."""
-    ahead: float = 0
+    clock_offset: float = 0
     """Seconds that its clock was ahead of the operator's when it answered; less than none: behind."""
 
 
@@ -44,17 +44,17 @@ class MachineState(FactBase[Machine]):
         return _MEASURE
 
     def process(self, output: list[str]) -> Machine:
-        found = dict(line.split("=", 1) for line in output)
+        values = dict(line.split("=", 1) for line in output)
         return Machine(
-            os=found["os"],
-            release=found["release"],
-            architecture=found["architecture"],
-            cores=int(found["cores"]),
-            memory=int(float(found["memory"])),  # awk writes large numbers as 2.5e+10
-            disk=int(found["disk"]),
-            free=int(found["free"]),
-            python=found["python"],
-            rotational=found["rotational"].strip() == "1",
-            ipv6=found.get("ipv6") != "0",
-            ahead=int(found["now"]) - time.time() if "now" in found else 0,
+            os=values["os"],
+            release=values["release"],
+            architecture=values["architecture"],
+            cores=int(values["cores"]),
+            memory=int(float(values["memory"])),  # awk writes large numbers as 2.5e+10
+            disk=int(values["disk"]),
+            free=int(values["free"]),
+            python=values["python"],
+            rotational=values["rotational"].strip() == "1",
+            ipv6=values.get("ipv6") != "0",
+            clock_offset=int(values["now"]) - time.time() if "now" in values else 0,
         )

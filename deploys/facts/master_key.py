@@ -8,11 +8,11 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
 from deploys.cluster import Cluster
-from deploys.facts.cluster import Answer, answered, asking
+from deploys.facts.cluster import ClusterAnswer, parse_answer, query_script
 
-_STORED = """select json_build_object('master', master) from health.data_keys group by master order by master"""
+_STORED_QUERY = """select json_build_object('master', master) from health.data_keys group by master order by master"""
 # HKDF-SHA256 (RFC 5869) without salt, as the API derives what it notes beside what it wrapped.
-_TOLD = """import base64, binascii, hmac, sys
+_FINGERPRINT_SCRIPT = """import base64, binascii, hmac, sys
 known = dict(line.rstrip("\\n").split("=", 1) for line in open(sys.argv[1]) if "=" in line)
 for name in ("MASTER_KEY", "MASTER_KEY_ALSO_ACCEPTED"):
     try:
@@ -23,25 +23,25 @@ for name in ("MASTER_KEY", "MASTER_KEY_ALSO_ACCEPTED"):
     print(hmac.new(extracted, b"healthv1 fingerprint\\1", "sha256").hexdigest()[:16])"""
 
 
-class StoredMasters(FactBase[Answer]):
+class StoredMasterKeys(FactBase[ClusterAnswer]):
     """One row for each master key that a stored data key is wrapped under."""
 
-    default = Answer
+    default = ClusterAnswer
 
     def command(self, cluster: Cluster, database: str) -> StringCommand:
-        return StringCommand("sh", "-c", QuoteString(asking(cluster, cluster.sql(_STORED, database))))
+        return StringCommand("sh", "-c", QuoteString(query_script(cluster, cluster.sql(_STORED_QUERY, database))))
 
-    def process(self, output: list[str]) -> Answer:
-        return answered(output)
+    def process(self, output: list[str]) -> ClusterAnswer:
+        return parse_answer(output)
 
 
-class ToldMasters(FactBase[list[str]]):
+class ConfiguredMasterKeys(FactBase[list[str]]):
     """The fingerprints of the keys in an environment file, the active one first; none when there is no file."""
 
     default = list
 
     def command(self, path: str) -> str:
-        return f"python3 -c {shlex.quote(_TOLD)} {shlex.quote(path)} 2>/dev/null || true"
+        return f"python3 -c {shlex.quote(_FINGERPRINT_SCRIPT)} {shlex.quote(path)} 2>/dev/null || true"
 
     def process(self, output: list[str]) -> list[str]:
         return output

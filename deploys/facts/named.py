@@ -8,18 +8,18 @@ from pyinfra.api.facts import FactBase
 
 # What systemd starts it with names the configuration: a pooler or a Redis of our own has another file than the
 # distribution's single one.
-_NAMED = r"""systemctl show -p ExecStart --value -- "$1" 2>/dev/null | tr ' ;' '\n\n' |
+_FIND_PATHS = r"""systemctl show -p ExecStart --value -- "$1" 2>/dev/null | tr ' ;' '\n\n' |
 grep -E '^/.*\.(ini|conf)$' | sort -u | while read -r file; do
   sed -n "s/^$2[ =][ =]*\(\/[^ ]*\).*/\1/p" "$file"; done"""
 
 
-class NamedIn(FactBase[list[str]]):
+class ConfiguredPaths(FactBase[list[str]]):
     """The paths that stand behind `word` in the files that `unit` is started with."""
 
     default = list
 
-    def command(self, unit: str, word: str) -> str:
-        return f"sh -c {shlex.quote(_NAMED)} named {shlex.quote(unit)} {shlex.quote(word)} 2>/dev/null || true"
+    def command(self, unit: str, option: str) -> str:
+        return f"sh -c {shlex.quote(_FIND_PATHS)} named {shlex.quote(unit)} {shlex.quote(option)} 2>/dev/null || true"
 
     def process(self, output: list[str]) -> list[str]:
         return output

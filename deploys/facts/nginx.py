@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 from pyinfra.api.facts import FactBase
 
-from deploys.sites import THEIRS, Served, served
+from deploys.sites import FIND_OWNER_FILES, ServedSites, parse_sites
 
 # Of what nginx reads, blocks and the directives that tell who is served where: no value of another one leaves the host.
-SERVED = r"""nginx -T 2>/dev/null | awk '
+LIST_SITES = r"""nginx -T 2>/dev/null | awk '
 function emit(  line, k) { line = "d"; for (k = 1; k <= count; k++) line = line "\t" word[k]; print line }
 BEGIN { split("include listen server_name ssl_certificate user server_names_hash_bucket_size", known)
   for (k in known) told[known[k]] = 1 }
@@ -29,18 +29,18 @@ BEGIN { split("include listen server_name ssl_certificate user server_names_hash
     if (c == "{") { print "{\t" word[1]; count = 0 }
     if (c == "}") { print "}"; count = 0 } } }'"""
 
-_STATE = f"""{THEIRS}
+_STATE = f"""{FIND_OWNER_FILES}
 theirs | sed 's/^/theirs=/'
 command -v nginx >/dev/null || exit 0
 echo "version=$(nginx -v 2>&1 | sed -n 's#.*/\\([0-9.]*\\).*#\\1#p')"
 echo "active=$(systemctl is-active nginx.service)"; echo "enabled=$(systemctl is-enabled nginx.service)"
 said=$(nginx -t 2>&1) || echo "refuses=$(printf '%s\\n' "$said" | sed -n 's/.*\\[emerg\\] [0-9#]*: //p' | head -n 1)"
-{SERVED}"""
+{LIST_SITES}"""
 
 
 @dataclass(frozen=True)
 class NginxOnHost:
-    theirs: tuple[str, ...] = ()
+    owner_files: tuple[str, ...] = ()
     """The files that are its owner's; none where it is vacant, or ours."""
     version: tuple[int, ...] = ()
     """Empty where there is none."""
@@ -48,9 +48,9 @@ class NginxOnHost:
     """As systemd names it."""
     enabled: str = ""
     """As systemd names it: enabled, disabled, masked."""
-    refuses: str = ""
+    config_error: str = ""
     """Its own words when it does not accept its configuration."""
-    served: Served = field(default_factory=Served)
+    sites: ServedSites = field(default_factory=ServedSites)
 
 
 class NginxState(FactBase[NginxOnHost]):
@@ -64,12 +64,12 @@ class NginxState(FactBase[NginxOnHost]):
     def process(self, output: list[str]) -> NginxOnHost:
         lines = [line for line in output if line.partition("\t")[0] in {"file", "{", "}", "d"}]
         pairs = [line.split("=", 1) for line in output if line not in lines and "=" in line]
-        told = dict(pairs)
+        values = dict(pairs)
         return NginxOnHost(
-            theirs=tuple(value for name, value in pairs if name == "theirs"),
-            version=tuple(int(part) for part in told.get("version", "").split(".") if part),
-            active=told.get("active", ""),
-            enabled=told.get("enabled", ""),
-            refuses=told.get("refuses", ""),
-            served=served(lines),
+            owner_files=tuple(value for name, value in pairs if name == "theirs"),
+            version=tuple(int(part) for part in values.get("version", "").split(".") if part),
+            active=values.get("active", ""),
+            enabled=values.get("enabled", ""),
+            config_error=values.get("refuses", ""),
+            sites=parse_sites(lines),
         )

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-from deploys.apt import INTERRUPTED, SIMULATE, UNREAD
+from deploys.apt import LIST_INTERRUPTED, LIST_UNREAD, SIMULATE
 from deploys.apt_simulation import Simulation, read_simulation
-from deploys.repositories import Repositories, repositories
+from deploys.repositories import Repositories, parse_repositories
 
 # Of each package the version that apt would take, and each place that has it: "Cand nginx 1.26.3", "From nginx http://…
 # stable/main".
@@ -37,7 +37,7 @@ class InstalledPackages(FactBase[dict[str, str]]):
         return {package: version for status, package, version in rows if status.strip() == "ii"}
 
 
-class Installation(FactBase[Simulation]):
+class InstallSimulation(FactBase[Simulation]):
     """What apt would do to install these packages, by the lists that the host has now."""
 
     default = Simulation
@@ -56,19 +56,19 @@ apt-mark showhold | sed 's/^/Hold /'; true"""
         return read_simulation(output)
 
 
-class RepositoriesRead(FactBase[Repositories]):
+class RepositoryStates(FactBase[Repositories]):
     """Which repositories apt cannot read now. It asks them, and takes as long as they do: a minute at most."""
 
     default = Repositories
 
     def command(self) -> str:
-        return f"sh -c {shlex.quote(UNREAD)} || true"
+        return f"sh -c {shlex.quote(LIST_UNREAD)} || true"
 
     def process(self, output: list[str]) -> Repositories:
-        return repositories(output)
+        return parse_repositories(output)
 
 
-class Repair(FactBase[tuple[str, ...]]):
+class PackagesToRemove(FactBase[tuple[str, ...]]):
     """What apt would remove to have every dependency of what is installed."""
 
     default = tuple
@@ -82,22 +82,22 @@ class Repair(FactBase[tuple[str, ...]]):
 
 
 @dataclass(frozen=True)
-class Interrupted:
+class InterruptedPackage:
     name: str
     state: str
     """As dpkg says it: unpacked, half-configured, half-installed …"""
-    had: bool
+    is_available: bool
     """A source of the host has it."""
 
 
-class InterruptedPackages(FactBase[tuple[Interrupted, ...]]):
+class InterruptedPackages(FactBase[tuple[InterruptedPackage, ...]]):
     """What dpkg has in halves, or still in its journal; empty when all is well."""
 
     default = tuple
 
     def command(self) -> str:
-        return INTERRUPTED
+        return LIST_INTERRUPTED
 
-    def process(self, output: list[str]) -> tuple[Interrupted, ...]:
+    def process(self, output: list[str]) -> tuple[InterruptedPackage, ...]:
         rows = (line.split("|") for line in output)
-        return tuple(Interrupted(name, state, had == "yes") for name, state, had in rows)
+        return tuple(InterruptedPackage(name, state, is_available == "yes") for name, state, is_available in rows)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
-from deploys.facts.each import Each
+from deploys.facts.each import BatchedCommand
 
-SEEN = r"""seen() { form=$1; shift; stat --printf "%n\t$form\n" -- "$@" 2>/dev/null || true
+DESCRIBE_PATHS = r"""seen() { form=$1; shift; stat --printf "%n\t$form\n" -- "$@" 2>/dev/null || true
 for p; do shift; if [ -L "$p" ]; then printf "%s\t%s\n" "$p" "$(readlink -- "$p")"
 elif [ -f "$p" ]; then set -- "$@" "$p"; fi; done
 [ $# = 0 ] || sha256sum -z -- "$@" | tr "\0" "\n" | sed -E "s/^([0-9a-f]+)  (.*)/\2\t\1/"; }"""
@@ -33,20 +33,20 @@ class Path:
     """The SHA-256 of a file, the target of a link, else empty."""
 
 
-class OfPath(Each):
+class PathCommand(BatchedCommand):
     @classmethod
-    def together(cls, some: Sequence[OfPath]) -> str:
-        return f"{SEEN}\nseen '%F|%a|%U|%G' {' '.join(shlex.quote(one.thing) for one in some)}"
+    def batch(cls, commands: Sequence[PathCommand]) -> str:
+        return f"{DESCRIBE_PATHS}\nseen '%F|%a|%U|%G' {' '.join(shlex.quote(command.subject) for command in commands)}"
 
 
 class PathState(FactBase[Path | None]):
     """A `Path`, or None when nothing is there."""
 
     def command(self, path: str) -> StringCommand:
-        return OfPath(path)
+        return PathCommand(path)
 
     def process(self, output: list[str]) -> Path | None:
-        output = [told for _, _, told in (line.partition("\t") for line in output)]
+        output = [value for _, _, value in (line.partition("\t") for line in output)]
         kind, mode, user, group = output[0].split("|")
         kind = "regular file" if kind == "regular empty file" else kind
         content = output[1] if len(output) > 1 else ""

@@ -12,15 +12,15 @@ from deploys.redis_server import RedisServer
 
 @dataclass(frozen=True)
 class Persistence:
-    writes: bool | None = None
+    is_writing: bool | None = None
     """Whether the process has a complete log open; None while there is no process."""
-    kept: bool = False
+    log_exists: bool = False
     """A log lies on disk, in use or not."""
     started_with: str = ""
     """The SHA-256 of the configuration that it was last started with, or that it took up since."""
 
 
-def writes(server: RedisServer) -> str:
+def is_writing(server: RedisServer) -> str:
     """Return a test that succeeds while the process has a log open that is complete: till then it has another name."""
     opened = f"readlink /proc/$(systemctl show -p MainPID --value -- {server.unit})/fd/* 2>/dev/null"
     return rf"""{opened} | grep -vF temp- | grep -q '^{server.directory}/.*\.aof$'"""
@@ -32,11 +32,11 @@ class RedisPersistence(FactBase[Persistence]):
     def command(self, server: RedisServer) -> str:
         digest = f'$1 == "{server.configuration}" && length($2) == 64 {{ print "with=" $2 }}'
         return f"""{{ if systemctl is-active --quiet -- {server.unit}; then
-if {writes(server)}; then echo writes=yes; else echo writes=no; fi; fi
-for kept in {" ".join(server.kept)}; do [ ! -e "$kept" ] || echo kept=yes; done
+if {is_writing(server)}; then echo writes=yes; else echo writes=no; fi; fi
+for kept in {" ".join(server.data_paths)}; do [ ! -e "$kept" ] || echo kept=yes; done
 awk -F '\\t' '{digest}' {STAMPS}/{server.unit}.restart; }} 2>/dev/null || true"""
 
     def process(self, output: list[str]) -> Persistence:
-        told = dict(line.split("=", 1) for line in output)
-        writing = told["writes"] == "yes" if "writes" in told else None
-        return Persistence(writing, "kept" in told, told.get("with", ""))
+        values = dict(line.split("=", 1) for line in output)
+        is_writing = values["writes"] == "yes" if "writes" in values else None
+        return Persistence(is_writing, "kept" in values, values.get("with", ""))

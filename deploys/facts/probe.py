@@ -21,8 +21,8 @@ class Prints(FactBase[str]):
 
     default = str
 
-    def command(self, asked: str) -> StringCommand:
-        return StringCommand("sh", "-c", QuoteString(asked), "2>/dev/null", "||", "true")
+    def command(self, command: str) -> StringCommand:
+        return StringCommand("sh", "-c", QuoteString(command), "2>/dev/null", "||", "true")
 
     def process(self, output: list[str]) -> str:
         return output[0].strip() if output else ""

@@ -20,7 +20,7 @@ class Record(FactBase[dict[str, Any]]):
 
     def process(self, output: list[str]) -> dict[str, Any]:
         try:
-            found = json.loads("\n".join(output))
+            document = json.loads("\n".join(output))
         except ValueError:
             return {}
-        return found if isinstance(found, dict) else {}
+        return document if isinstance(document, dict) else {}

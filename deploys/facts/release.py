@@ -7,10 +7,10 @@ import shlex
 from pyinfra.api.facts import FactBase
 
 COMPLETE = "COMPLETE"
-"""The file that is written last, a digest of what `LISTED` prints: a release of which it is not true is made again."""
+"""The file written last: a digest of what `LISTING` prints. A release with another digest is installed again."""
 
 # Names, sizes and times, not contents: a plan would take seconds to read them all.
-LISTED = f"find . ! -type d ! -path ./{COMPLETE} -printf '%P %y %s %T@ %m %l\\n' | LC_ALL=C sort | sha256sum"
+LISTING = f"find . ! -type d ! -path ./{COMPLETE} -printf '%P %y %s %T@ %m %l\\n' | LC_ALL=C sort | sha256sum"
 
 # Of the same instance, the second line counts.
 _INSTANCES = """{ systemctl list-unit-files --no-legend 'health-v1-api@*.service' | awk '{print $1, "inactive"}'
@@ -18,19 +18,19 @@ systemctl list-units --no-legend --plain 'health-v1-api@*.service' | awk '{print
 } 2>/dev/null | sed -nE 's/^health-v1-api@([0-9]+)[.]service /\\1 /p' || true"""
 
 
-def intact(release: str) -> str:
+def is_intact(release: str) -> str:
     """Return a test that succeeds when the files in the folder are those that were installed."""
-    return f'cd {shlex.quote(release)} && test "$({LISTED})" = "$(cat {COMPLETE})"'
+    return f'cd {shlex.quote(release)} && test "$({LISTING})" = "$(cat {COMPLETE})"'
 
 
-class WholeReleases(FactBase[list[str]]):
+class CompleteReleases(FactBase[list[str]]):
     """The names of the complete releases, the newest last."""
 
     default = list
 
     def command(self, releases: str) -> str:
-        at = shlex.quote(releases)
-        return f"cd {at} 2>/dev/null && ls -1tr -- */{COMPLETE} 2>/dev/null | cut -d/ -f1 || true"
+        folder = shlex.quote(releases)
+        return f"cd {folder} 2>/dev/null && ls -1tr -- */{COMPLETE} 2>/dev/null | cut -d/ -f1 || true"
 
     def process(self, output: list[str]) -> list[str]:
         return output

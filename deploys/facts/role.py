@@ -6,11 +6,11 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.facts import FactBase
 
 from deploys.cluster import Cluster
-from deploys.facts.cluster import Answer, answered, asking
+from deploys.facts.cluster import ClusterAnswer, parse_answer, query_script
 
 # Of the password only what tells whether it is ours: the salt, and a digest of the verifier instead of the verifier.
 # Since PostgreSQL 16 it is each membership that says whether it is inherited.
-_QUESTION = """select json_build_object('name', rolname,
+_QUERY = """select json_build_object('name', rolname,
   'login', rolcanlogin, 'superuser', rolsuper, 'createdb', rolcreatedb, 'createrole', rolcreaterole,
   'replication', rolreplication, 'bypassrls', rolbypassrls, 'inherit', rolinherit, 'connection limit', rolconnlimit,
   'expires', coalesce(isfinite(rolvaliduntil), false),
@@ -23,14 +23,14 @@ _QUESTION = """select json_build_object('name', rolname,
 from pg_authid a where rolname in ({}) order by rolname"""
 
 
-class RoleState(FactBase[Answer]):
+class RoleState(FactBase[ClusterAnswer]):
     """One row for each of the roles that exist, ordered by name."""
 
-    default = Answer
+    default = ClusterAnswer
 
     def command(self, cluster: Cluster, roles: tuple[str, ...]) -> StringCommand:
-        question = cluster.sql(_QUESTION.format(", ".join(f"'{role}'" for role in roles)))
-        return StringCommand("sh", "-c", QuoteString(asking(cluster, question)))
+        query = cluster.sql(_QUERY.format(", ".join(f"'{role}'" for role in roles)))
+        return StringCommand("sh", "-c", QuoteString(query_script(cluster, query)))
 
-    def process(self, output: list[str]) -> Answer:
-        return answered(output)
+    def process(self, output: list[str]) -> ClusterAnswer:
+        return parse_answer(output)

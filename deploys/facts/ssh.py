@@ -40,27 +40,27 @@ class TrustedAuthority(FactBase[str]):
     default = str
 
     def command(self, user: str) -> str:
-        asked = f"sshd -T -C user={shlex.quote(user)},host=localhost,addr=127.0.0.1"
-        return f"PATH=$PATH:/usr/sbin; {asked} 2>/dev/null | sed -n 's/^trustedusercakeys //p'"
+        show_settings = f"sshd -T -C user={shlex.quote(user)},host=localhost,addr=127.0.0.1"
+        return f"PATH=$PATH:/usr/sbin; {show_settings} 2>/dev/null | sed -n 's/^trustedusercakeys //p'"
 
     def process(self, output: list[str]) -> str:
         return output[0] if output else ""
 
 
-UNREAD = (
+LIST_UNREAD_FILES = (
     "[ ! -e /run/sshd.pid ] || find /etc/ssh/sshd_config /etc/ssh/sshd_config.d -type f -cnewer /run/sshd.pid"
     " ! -name '*health-v1*' 2>/dev/null"
 )
 """Shell that lists what others wrote since sshd last read its files: it writes its number whenever it does."""
 
 
-class UnreadBySshd(FactBase[list[str]]):
+class UnreadSshdFiles(FactBase[list[str]]):
     """The files of others' in which sshd would find news at a reload."""
 
     default = list
 
     def command(self) -> str:
-        return f"{UNREAD} || true"
+        return f"{LIST_UNREAD_FILES} || true"
 
     def process(self, output: list[str]) -> list[str]:
         return sorted(output)

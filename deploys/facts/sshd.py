@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyinfra.api.facts import FactBase
 
 # An Include counts ahead of the first Match: after it, it belongs to that block. Names without a slash lie in /etc/ssh.
-_SAYS = r"""main=/etc/ssh/sshd_config; [ -r "$main" ] || exit 0
+_STATE = r"""main=/etc/ssh/sshd_config; [ -r "$main" ] || exit 0
 patterns=$(awk 'tolower($1) == "match" { exit } tolower($1) == "include" { $1 = ""; gsub(/"/, ""); print }' "$main")
 said='not included'; read_too=
 set -f
@@ -38,7 +38,7 @@ class SshdFiles(FactBase[SshdOnHost]):
     default = SshdOnHost
 
     def command(self) -> str:
-        return f"({_SAYS}) 2>/dev/null || true"
+        return f"({_STATE}) 2>/dev/null || true"
 
     def process(self, output: list[str]) -> SshdOnHost:
         prefix = "penalties="

@@ -9,21 +9,21 @@ from dataclasses import dataclass
 from pyinfra.api.command import StringCommand
 from pyinfra.api.facts import FactBase
 
-from deploys.facts.each import Each
-from deploys.facts.path import SEEN
+from deploys.facts.each import BatchedCommand
+from deploys.facts.path import DESCRIBE_PATHS
 from deploys.paths import STAMPS
 
 # The time of the last modification counts: a file that was edited, taken up by hand and then put back is not what
 # the unit runs with, though its content is what it was at the last apply.
-_STATE = rf"""{SEEN}
+_STATE = rf"""{DESCRIBE_PATHS}
 state() {{ for p; do [ -e "$p" ] || [ -L "$p" ] || printf "%s\tabsent\n" "$p"; done; seen %.Y "$@"; }}"""
-_SHOWN = ("LoadState", "UnitFileState", "ActiveState", "NeedDaemonReload")
+_PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "NeedDaemonReload")
 # What starts or stops just now is waited for, 5 s at most: after a reboot it would be told as not running.
-_SETTLED = r"""settled() { i=0; while told=$(systemctl show "$@" 2>/dev/null); [ $i -lt 25 ]; do i=$((i+1))
+_SETTLE = r"""settled() { i=0; while told=$(systemctl show "$@" 2>/dev/null); [ $i -lt 25 ]; do i=$((i+1))
   case $told in *ActiveState=activating* | *ActiveState=deactivating*) sleep 0.2;; *) break;; esac; done
 printf '%s\n' "$told"; }"""
 # systemctl shows units in the order in which they were asked for, with an empty line between them.
-_NAMED = r"""units="$*" awk 'BEGIN { split(ENVIRON["units"], unit, " "); i = 1 }
+_PREFIX_NAMES = r"""units="$*" awk 'BEGIN { split(ENVIRON["units"], unit, " "); i = 1 }
 $0 == "" { i++; next } { print unit[i] "\t" $0 }'"""
 # Reads what is watched (unit, effect, stamp, path), an empty line, and what is there; prints what is not in the stamp.
 _CHANGED = r"""awk -F '\t' '!there && $0 == "" { there = 1; next }
@@ -67,25 +67,28 @@ def _quoted(words: Iterable[str]) -> str:
     return " ".join(map(shlex.quote, words))
 
 
-class OfUnit(Each):
+class UnitCommand(BatchedCommand):
     def __init__(self, unit: str, restart_on: Sequence[str], reload_on: Sequence[str]) -> None:
-        self.watched = [("restart", path) for path in restart_on] + [("reload", path) for path in reload_on]
+        self.watched_paths = [("restart", path) for path in restart_on] + [("reload", path) for path in reload_on]
         super().__init__(unit)
 
     @classmethod
-    def together(cls, some: Sequence[OfUnit]) -> str:
-        show = " ".join(f"-p {name}" for name in _SHOWN)
-        told = f'{_SETTLED}\nset -- {_quoted(one.thing for one in some)}; settled {show} -- "$@" | {_NAMED}'
+    def batch(cls, commands: Sequence[UnitCommand]) -> str:
+        show = " ".join(f"-p {name}" for name in _PROPERTIES)
+        units = _quoted(command.subject for command in commands)
+        show_units = f'{_SETTLE}\nset -- {units}; settled {show} -- "$@" | {_PREFIX_NAMES}'
         watched = [
-            "\t".join((one.thing, effect, _stamp(one.thing, effect), path))
-            for one in some
-            for effect, path in one.watched
+            "\t".join((command.subject, effect, _stamp(command.subject, effect), path))
+            for command in commands
+            for effect, path in command.watched_paths
         ]
         if not watched:
-            return told
-        paths = sorted({path for one in some for _, path in one.watched})  # told in one order, whoever is asked beside
-        known = f"printf '%s\\n' {_quoted(watched)} ''"
-        return f"{told}\n{_STATE}\n{{ {known}; state {_quoted(paths)}; }} | {_CHANGED}"
+            return show_units
+        paths = sorted(
+            {path for command in commands for _, path in command.watched_paths}
+        )  # told in one order, whoever is asked beside
+        print_watched = f"printf '%s\\n' {_quoted(watched)} ''"
+        return f"{show_units}\n{_STATE}\n{{ {print_watched}; state {_quoted(paths)}; }} | {_CHANGED}"
 
 
 class UnitState(FactBase[Unit]):
@@ -94,17 +97,17 @@ class UnitState(FactBase[Unit]):
     default = Unit
 
     def command(self, unit: str, restart_on: Sequence[str], reload_on: Sequence[str]) -> StringCommand:
-        return OfUnit(unit, restart_on, reload_on)
+        return UnitCommand(unit, restart_on, reload_on)
 
     def process(self, output: list[str]) -> Unit:
         lines = (line.partition("\t")[2] for line in output)
         pairs = [(name, value) for name, _, value in (line.partition("=") for line in dict.fromkeys(lines))]
-        found = dict(pairs)
+        values = dict(pairs)
         return Unit(
-            state=found.get("ActiveState") or "inactive",
-            enabled=found.get("UnitFileState") in {"enabled", "enabled-runtime", "static", "indirect", "generated"},
-            masked="masked" in (found.get("LoadState"), found.get("UnitFileState")),
-            stale_definition=found.get("NeedDaemonReload") == "yes",
+            state=values.get("ActiveState") or "inactive",
+            enabled=values.get("UnitFileState") in {"enabled", "enabled-runtime", "static", "indirect", "generated"},
+            masked="masked" in (values.get("LoadState"), values.get("UnitFileState")),
+            stale_definition=values.get("NeedDaemonReload") == "yes",
             restart_on=tuple(path for effect, path in pairs if effect == "restart"),
             reload_on=tuple(path for effect, path in pairs if effect == "reload"),
         )

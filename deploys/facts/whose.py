@@ -37,7 +37,7 @@ find "$path" -mindepth 1 -maxdepth 1 ! -name '*health-v1*' ! -name '*healthv1*' 
   grep -q . || echo yes"""
 
 
-class Whose(FactBase[str]):
+class PathOwner(FactBase[str]):
     """ours, stock or foreign; empty when it cannot be told.
 
     Stock is a file as its package brought it, an empty directory, and what is not there.

@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-OWN = ("health-v1-sshd", "health-v1-nginx-limits", "health-v1-nginx-botsearch")
+OWN_JAILS = ("health-v1-sshd", "health-v1-nginx-limits", "health-v1-nginx-botsearch")
 """sshd's, and those of an edge host. fail2ban warns of names of more than 25 letters."""
-FORMER = ("sshd", "nginx-limits", "nginx-botsearch")
+FORMER_JAILS = ("sshd", "nginx-limits", "nginx-botsearch")
 """On hosts that earlier versions deployed: a ban belongs to the name of its jail, and stays."""
 
 # What the server would not start with is refused. The client's test also refuses what the server leaves out, in jails
 # that are not ours: then the server's own way of reading counts, in which a log that is not there raises.
-STARTS = """fail2ban-client --test || /usr/bin/python3 -c '
+TEST_START = """fail2ban-client --test || /usr/bin/python3 -c '
 import sys
 from fail2ban.client.jailsreader import JailsReader
 reader = JailsReader(basedir="/etc/fail2ban", share_config={})
 sys.exit(not (reader.read() and reader.getOptions() and reader.convert()))'"""
 
 # A jail whose rule is in the kernel is not told of new ports by a mere reload; one that is new has to be there first.
-_TAKE_UP = """take_up() {
+_RESTART_JAIL = """take_up() {
   fail2ban-client status "$1" >/dev/null 2>&1 || { fail2ban-client add "$1" "$2"; fail2ban-client start "$1"; }
   fail2ban-client reload --restart "$1"; }"""
 
 
-def names(former: bool, edge: bool) -> tuple[str, ...]:
-    return (FORMER if former else OWN)[: 3 if edge else 1]
+def jail_names(former: bool, edge: bool) -> tuple[str, ...]:
+    return (FORMER_JAILS if former else OWN_JAILS)[: 3 if edge else 1]
 
 
-def lost(jails: tuple[str, ...]) -> tuple[str, ...]:
+def unused_jails(jails: tuple[str, ...]) -> tuple[str, ...]:
     """Return the jails of ours that a host has no longer, once it plays other parts."""
-    return tuple(jail for jail in OWN if jail not in jails)
+    return tuple(jail for jail in OWN_JAILS if jail not in jails)
 
 
-def taken_up(jails: tuple[str, ...]) -> str:
+def restart_jails(jails: tuple[str, ...]) -> str:
     """Return shell that has each jail begin with what is on disk, its bans with it; no other jail is touched."""
     calls = (f"take_up {jail} {'polling' if 'nginx' in jail else 'systemd'}" for jail in jails)
-    return "\n".join(["{", _TAKE_UP, *calls, "} >&2"])
+    return "\n".join(["{", _RESTART_JAIL, *calls, "} >&2"])
 
 
-def stops(jails: tuple[str, ...]) -> str:
+def stop_jails(jails: tuple[str, ...]) -> str:
     return "\n".join(f"fail2ban-client stop {jail} >/dev/null 2>&1 || true" for jail in jails)

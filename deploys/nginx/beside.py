@@ -10,8 +10,8 @@ from pyinfra.context import host
 from deploys.component import Text, template
 from deploys.facts.nginx import NginxState
 from deploys.nginx import commands, configuration, limits, places
-from deploys.nginx.checks import checks, of_guest
-from deploys.nginx.judging import judge
+from deploys.nginx.checks import checks, shared_nginx_checks
+from deploys.nginx.judging import nginx_conflicts
 from deploys.nginx.settings import PACKAGES, Nginx
 from deploys.operations.change import Change, Commands
 from deploys.operations.claims import claim
@@ -27,37 +27,37 @@ EFFECT = "its owner's sites go on: nobody is interrupted"
 
 
 @operation()
-def can_stand_beside(place: places.SitePlace, names: tuple[str, ...]) -> Commands:
+def refuse_site_conflicts(place: places.SitePlace, names: tuple[str, ...]) -> Commands:
     """Refuse an Nginx of the owner's in which our site cannot be served, or would take something from his."""
-    refuse_foreign(judge(host.get_fact(NginxState), place, names))
+    refuse_foreign(nginx_conflicts(host.get_fact(NginxState), place, names))
     host.noop("our site can stand beside the owner's")
     yield from ()
 
 
-def guest(
+def deploy_beside(
     settings: Nginx, stack: Stack, site: Text, generation: str, prepare: Callable[[], None], place: places.SitePlace
 ) -> None:
     """Have our site served beside the owner's."""
-    can_stand_beside(name="Look at the owner's sites", place=place, names=stack.names)
+    refuse_site_conflicts(name="Look at the owner's sites", place=place, names=stack.names)
     # His may be of another name: nginx-full, or its author's own.
     packages(name="Install what the site needs", names=tuple(name for name in PACKAGES if name != "nginx"))
-    _bodies(settings)
+    _mount_bodies(settings)
     prepare()
     _write(site, place)
-    works = commands.works(settings.status_port, generation)
+    works = commands.is_working(settings.status_port, generation)
     ensure(
         name="Have nginx take it up",
         change=Change("unit", "nginx.service", "reload", "to take up our site", effect=EFFECT),
         test=works,
         after=(places.AVAILABLE, place.include),
-        command=f"{commands.ACCEPTED}\nsystemctl reload nginx.service\n"
+        command=f"{commands.TEST_CONFIGURATION}\nsystemctl reload nginx.service\n"
         f"for i in $(seq 100); do if {works}; then break; fi; sleep 0.2; done",
     )
-    bite = limits.checks(settings, stack, place)
-    claim("nginx", [*checks(settings, stack, generation, place.user), *of_guest(place), *bite])
+    limit_checks = limits.checks(settings, stack, place)
+    claim("nginx", [*checks(settings, stack, generation, place.user), *shared_nginx_checks(place), *limit_checks])
 
 
-def _bodies(settings: Nginx) -> None:
+def _mount_bodies(settings: Nginx) -> None:
     path = f"/etc/systemd/system/{MOUNT}"
     text = template(f"nginx/{MOUNT}", settings=settings, bodies=configuration.BODIES)
     file(name="Write where bodies wait", path=path, content=text)
@@ -67,19 +67,19 @@ def _bodies(settings: Nginx) -> None:
 
 def _write(site: Text, place: places.SitePlace) -> None:
     if place.include == places.FILE:
-        file(name="Write the site", path=places.FILE, content=site, test_in_place=commands.ACCEPTED)
+        file(name="Write the site", path=places.FILE, content=site, test_in_place=commands.TEST_CONFIGURATION)
         return
     file(
         name="Write the site",
         path=places.AVAILABLE,
         content=site,
-        test=commands.ALONE,
-        test_in_place=commands.ACCEPTED,
+        test=commands.TEST_SITE,
+        test_in_place=commands.TEST_CONFIGURATION,
     )
     undo = f"rm -f {places.LINK}; exit 1;"
     ensure(
         name="Enable the site",
         change=Change("link", places.LINK, "create", becomes=places.AVAILABLE),
         test=f'test "$(readlink {places.LINK})" = {places.AVAILABLE}',
-        command=f"ln -sfnT {places.AVAILABLE} {places.LINK}\n{commands.ACCEPTED} >&2 || {{ {undo} }}",
+        command=f"ln -sfnT {places.AVAILABLE} {places.LINK}\n{commands.TEST_CONFIGURATION} >&2 || {{ {undo} }}",
     )

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from deploys.component import Check
-from deploys.nginx.commands import ACCEPTED, private, usable, works
+from deploys.nginx.commands import TEST_CONFIGURATION, is_private, is_usable, is_working
 from deploys.nginx.configuration import BODIES, LOGS
 from deploys.nginx.places import SitePlace
 from deploys.nginx.settings import Nginx
-from deploys.recovery import comes_back
-from deploys.sites import STOCK_SITE
+from deploys.recovery import check_restart
+from deploys.sites import HAS_STOCK_SITE
 from deploys.stack import Stack
 
 EXPOSURE = 35
@@ -18,10 +18,10 @@ EXPOSURE = 35
 def checks(settings: Nginx, stack: Stack, generation: str, user: str) -> list[Check]:
     """Return what holds of our site, whoever's the Nginx is."""
     return [
-        Check("Nginx accepts its configuration", ACCEPTED, "run: nginx -t, and mend the file it names"),
+        Check("Nginx accepts its configuration", TEST_CONFIGURATION, "run: nginx -t, and mend the file it names"),
         Check(
             "Nginx's workers answer, and run with the configuration that was applied",
-            works(settings.status_port, generation),
+            is_working(settings.status_port, generation),
             "read: journalctl -u nginx, and /var/log/nginx; then run: systemctl restart nginx",
         ),
         Check(
@@ -31,26 +31,26 @@ def checks(settings: Nginx, stack: Stack, generation: str, user: str) -> list[Ch
         ),
         Check(
             "The certificate is usable, and its key is for root alone",
-            f"{usable(stack.certificate)} && {private(stack.certificate, 'root', 'root', '0600')}",
+            f"{is_usable(stack.certificate)} && {is_private(stack.certificate, 'root', 'root', '0600')}",
             "run: healthv1 apply ENV",
         ),
         Check(
             "Nginx's logs are private",
-            " && ".join(private(f"{LOGS}-{kind}.log", user, "adm", "0640") for kind in ("access", "error")),
+            " && ".join(is_private(f"{LOGS}-{kind}.log", user, "adm", "0640") for kind in ("access", "error")),
             "run: healthv1 apply ENV",
         ),
     ]
 
 
-def of_ours() -> list[Check]:
+def own_nginx_checks() -> list[Check]:
     """Return what holds besides of an Nginx that is ours."""
     return [
         Check(
             "The package's own site is off",
-            f"! {STOCK_SITE}",
+            f"! {HAS_STOCK_SITE}",
             "run: healthv1 apply ENV",
         ),
-        comes_back("Nginx", "nginx.service"),
+        check_restart("Nginx", "nginx.service"),
         Check(
             "Bodies on their way wait in memory that nginx alone can see",
             "grep -q ' /var/lib/nginx/body .* tmpfs ' /proc/$(systemctl show -p MainPID --value nginx)/mountinfo",
@@ -69,7 +69,7 @@ def of_ours() -> list[Check]:
     ]
 
 
-def of_guest(place: SitePlace) -> list[Check]:
+def shared_nginx_checks(place: SitePlace) -> list[Check]:
     """Return what holds besides of our site in an owner's Nginx."""
     return [
         Check(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-ACCEPTED = "nginx -t -q"
+TEST_CONFIGURATION = "nginx -t -q"
 # The site is tried by itself: whatever else is wrong under /etc/nginx, it can be put right.
-ALONE = """printf 'user www-data;\\nevents {}\\nhttp { %s include "%s"; }\\n' \\
+TEST_SITE = """printf 'user www-data;\\nevents {}\\nhttp { %s include "%s"; }\\n' \\
   "server_names_hash_bucket_size 512;" "$1" > "$1.alone"
 nginx -t -q -c "$1.alone\""""
 
 
-def usable(path: str) -> str:
+def is_usable(path: str) -> str:
     """Return a test that succeeds when the file holds a certificate and its key."""
     return f'key=$(openssl pkey -in {path} -pubout) && test "$(openssl x509 -in {path} -noout -pubkey)" = "$key"'
 
@@ -24,12 +24,12 @@ def make_placeholder(path: str) -> str:
     )
 
 
-def private(path: str, user: str, group: str, mode: str) -> str:
+def is_private(path: str, user: str, group: str, mode: str) -> str:
     """Return a test that succeeds when the file is there, and nobody else may read it."""
     return f'test "$(stat -c "%U %G 0%a" {path})" = "{user} {group} {mode}"'
 
 
-def shown(path: str) -> str:
+def show_mode(path: str) -> str:
     """Return shell that prints the file's mode and owner."""
     return f'stat -c "0%a %U:%G" {path}'
 
@@ -39,6 +39,6 @@ def make_private(path: str, user: str, group: str, mode: str) -> str:
     return f"(umask 077; : >> {path}); chown {user}:{group} {path}; chmod {mode} {path}"
 
 
-def works(port: int, generation: str) -> str:
+def is_working(port: int, generation: str) -> str:
     """Return a test that succeeds when a worker answers, and was started with that configuration."""
     return f'test "$(curl -fsS --noproxy "*" --max-time 5 http://127.0.0.1:{port}/)" = {generation}'

@@ -9,8 +9,8 @@ from deploys.component import Text, template
 from deploys.nginx.limits import limits
 from deploys.nginx.places import SitePlace
 from deploys.nginx.settings import Nginx
-from deploys.nginx.visitors import networks
-from deploys.sites import ROOM, room
+from deploys.nginx.visitors import network_patterns
+from deploys.sites import DEFAULT_NAME_BUCKET, name_bucket
 from deploys.stack import Stack, Topology
 
 Version = tuple[int, ...]
@@ -18,7 +18,7 @@ Origins = tuple[str, ...]
 """Of pages that may read answers: the API's own, and nginx's."""
 LOGS = "/var/log/nginx/health-v1"
 """What the names of both log files begin with."""
-NOBODY = "/etc/nginx/tls/nobody.pem"
+UNKNOWN_NAME_CERTIFICATE = "/etc/nginx/tls/nobody.pem"
 """Shown to those who ask for an unknown name, where nginx cannot refuse them the handshake."""
 
 
@@ -29,26 +29,26 @@ Directly below /run: an Nginx that starts without the mount makes the place itse
 """
 
 
-def whole(settings: Nginx, stack: Stack, place: SitePlace) -> Text:
+def main_file(settings: Nginx, stack: Stack, place: SitePlace) -> Text:
     """Return nginx.conf."""
-    needed = ROOM if place.roomy else room(stack.names)
-    return template("nginx/nginx.conf", settings=settings, logs=LOGS, room=needed, usual=ROOM)
+    bucket = DEFAULT_NAME_BUCKET if place.has_bucket_size else name_bucket(stack.names)
+    return template("nginx/nginx.conf", settings=settings, logs=LOGS, room=bucket, usual=DEFAULT_NAME_BUCKET)
 
 
 def site(
     settings: Nginx, stack: Stack, topology: Topology, version: Version, place: SitePlace, origins: Origins = ()
 ) -> Text:
     """Return sites-available/health-v1."""
-    mark = generation(settings, stack, topology, version, place, origins)
-    return _site(settings, stack, topology, version, place, origins, mark)
+    digest = configuration_digest(settings, stack, topology, version, place, origins)
+    return _site(settings, stack, topology, version, place, origins, digest)
 
 
-def generation(
+def configuration_digest(
     settings: Nginx, stack: Stack, topology: Topology, version: Version, place: SitePlace, origins: Origins = ()
 ) -> str:
     """Return a digest of our files. `nginx -s reload` ends with 0 also when the new files are not taken up."""
-    text = "" if place.beside else whole(settings, stack, place)()
-    text += _site(settings, stack, topology, version, place, origins, mark="")()
+    text = "" if place.beside else main_file(settings, stack, place)()
+    text += _site(settings, stack, topology, version, place, origins, digest="")()
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -59,29 +59,29 @@ def _site(
     version: Version,
     place: SitePlace,
     origins: Origins,
-    mark: str,
+    digest: str,
 ) -> Text:
     return template(
         "nginx/health-v1",
         settings=settings,
         stack=stack,
         place=place,
-        names=" ".join(name for name in stack.names if name not in place.elsewhere),
+        names=" ".join(name for name in stack.names if name not in place.names_elsewhere),
         upstream=upstream(stack, topology),
         http2_directive=version >= (1, 25, 1),
-        refuses=refuses(version),
-        nobody=NOBODY,
+        refuses=can_reject_handshake(version),
+        nobody=UNKNOWN_NAME_CERTIFICATE,
         bodies=BODIES,
         logs=LOGS,
-        generation=mark,
+        generation=digest,
         origins=tuple(map(re.escape, origins)),
         by=f"by_{settings.ipv6_network}",
-        visitors=tuple(networks(settings.ipv6_network)),
+        visitors=tuple(network_patterns(settings.ipv6_network)),
         limits=tuple(limits(settings)),
     )
 
 
-def refuses(version: Version) -> bool:
+def can_reject_handshake(version: Version) -> bool:
     """Whether this nginx can refuse a TLS handshake for a name that it does not know."""
     return version >= (1, 19, 4)
 

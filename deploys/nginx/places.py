@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from deploys.sites import Listen, Served, Site, includes
+from deploys.sites import Listen, ServedSites, Site, includes
 
 AVAILABLE = "/etc/nginx/sites-available/health-v1"
 ENABLED = "/etc/nginx/sites-enabled/health-v1"
@@ -35,53 +35,57 @@ class SitePlace:
     user: str = "www-data"
     """Whom the workers run as."""
     beside: bool = False
-    elsewhere: tuple[str, ...] = ()
+    names_elsewhere: tuple[str, ...] = ()
     """Names of ours that another site answers for: they are in our certificate, and the site stays his."""
-    roomy: bool = False
+    has_bucket_size: bool = False
     """A file of the owner's says how much room there is for a name."""
 
 
-def alone(ipv6: bool, elsewhere: tuple[str, ...] = ()) -> SitePlace:
-    def on(port: int) -> tuple[Socket, ...]:
+def own_place(ipv6: bool, elsewhere: tuple[str, ...] = ()) -> SitePlace:
+    def sockets_on(port: int) -> tuple[Socket, ...]:
         return tuple(Socket(at, default=True) for at in (f"{port}", *((f"[::]:{port}",) if ipv6 else ())))
 
-    return SitePlace(on(HTTP), on(HTTPS), elsewhere=elsewhere)
+    return SitePlace(sockets_on(HTTP), sockets_on(HTTPS), names_elsewhere=elsewhere)
 
 
-def beside(served: Served, ipv6: bool, elsewhere: tuple[str, ...] = ()) -> SitePlace:
+def shared_place(served: ServedSites, ipv6: bool, elsewhere: tuple[str, ...] = ()) -> SitePlace:
     """Return where we stand among the owner's sites. `include` is empty where he includes no place for sites."""
-    others = theirs(served)
-    at = next((path for path in (LINK, FILE) if any(includes(one, path) for one in served.included)), "")
-    return SitePlace(_sockets(others, HTTP, ipv6), _sockets(others, HTTPS, ipv6), at, served.user, True, elsewhere)
+    sites = owner_sites(served)
+    include_path = next(
+        (path for path in (LINK, FILE) if any(includes(pattern, path) for pattern in served.include_patterns)), ""
+    )
+    return SitePlace(
+        _sockets(sites, HTTP, ipv6), _sockets(sites, HTTPS, ipv6), include_path, served.user, True, elsewhere
+    )
 
 
-def theirs(served: Served) -> tuple[Site, ...]:
+def owner_sites(served: ServedSites) -> tuple[Site, ...]:
     return tuple(site for site in served.sites if "health-v1" not in site.file)
 
 
-def claiming(served: Served, names: tuple[str, ...]) -> dict[str, Site]:
+def sites_by_name(served: ServedSites, names: tuple[str, ...]) -> dict[str, Site]:
     """Return which of our names the first of the owner's sites answers for by name."""
-    return {name: site for name in names for site in reversed(theirs(served)) if name in site.names}
+    return {name: site for name in names for site in reversed(owner_sites(served)) if name in site.names}
 
 
-def _sockets(others: tuple[Site, ...], port: int, ipv6: bool) -> tuple[Socket, ...]:
+def _sockets(sites: tuple[Site, ...], port: int, ipv6: bool) -> tuple[Socket, ...]:
     """Return the owner's sockets on that port and, of each address family that he leaves free, our own.
 
     Nginx picks a site by address first: who listens on one address alone hides there whoever listens on all. And it
     cannot open a socket for all addresses while an old one for a single address is still open.
     """
-    listens = [listen for site in others for listen in site.listening(port)]
-    found = {listen.socket: Socket(listen.socket, shared=True, http2=False) for listen in listens}
+    listens = [listen for site in sites for listen in site.listening(port)]
+    sockets = {listen.socket: Socket(listen.socket, shared=True, http2=False) for listen in listens}
     for listen in listens:
         if "http2" in listen.flags:
-            found[listen.socket] = replace(found[listen.socket], http2=True)
-    both = any("ipv6only=off" in listen.flags for listen in listens)
-    if not both and not any(_is_4(listen) for listen in listens):
-        found[f"{port}"] = Socket(f"{port}")
-    if ipv6 and all(_is_4(listen) for listen in listens):
-        found[f"[::]:{port}"] = Socket(f"[::]:{port}")
-    return tuple(found.values())
+            sockets[listen.socket] = replace(sockets[listen.socket], http2=True)
+    dual_stack = any("ipv6only=off" in listen.flags for listen in listens)
+    if not dual_stack and not any(_is_ipv4(listen) for listen in listens):
+        sockets[f"{port}"] = Socket(f"{port}")
+    if ipv6 and all(_is_ipv4(listen) for listen in listens):
+        sockets[f"[::]:{port}"] = Socket(f"[::]:{port}")
+    return tuple(sockets.values())
 
 
-def _is_4(listen: Listen) -> bool:
+def _is_ipv4(listen: Listen) -> bool:
     return not listen.address.startswith("[")

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from deploys.bounds import Bounds
-from deploys.component import Port, Settings, a_list
+from deploys.component import Port, Settings, refuse_single_text
 
 VERSIONS = {
     ("debian", "12"): (1, 22, 1),
@@ -32,7 +32,7 @@ def _is_network(text: str) -> str:
 
 
 Network = Annotated[str, AfterValidator(_is_network)]
-Networks = Annotated[tuple[Network, ...], BeforeValidator(a_list)]
+Networks = Annotated[tuple[Network, ...], BeforeValidator(refuse_single_text)]
 Positive = Annotated[int, Field(ge=1)]
 
 

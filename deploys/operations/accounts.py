@@ -6,8 +6,8 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.accounts import is_ours, of_account, of_home
-from deploys.facts.account import Account, AccountOwner, AccountState, LoginName, PlaceOwner
+from deploys.accounts import account_conflicts, home_conflicts, is_ours
+from deploys.facts.account import Account, AccountOwner, AccountState, HomeOwner, LoginName
 from deploys.facts.marks import Marks
 from deploys.marks import mark
 from deploys.operations.change import Change, Commands
@@ -26,20 +26,22 @@ _UPDATE = 'usermod --prefix /. --gid "$1" --home "$2" --shell "$3" --lock -- "$1
 @operation()
 def account(account: str, home: str, shell: str) -> Commands:
     """Have a system account with a group of its own name, this home and shell, and no password."""
-    found = host.get_fact(AccountState, account=account)
-    wanted = Account(home, shell, account, found.groups if found else frozenset(), locked=True)
-    if found == wanted:
+    current = host.get_fact(AccountState, account=account)
+    target = Account(home, shell, account, current.groups if current else frozenset(), locked=True)
+    if current == target:
         host.noop(f"{account} is as it should be")
         return
-    reasons = ["a password opens it"] * (not found.locked) + ["its group"] * (found.group != account) if found else []
-    action, was, becomes = "update" if found else "create", _shown(found), _shown(wanted)
+    reasons = (
+        ["a password opens it"] * (not current.locked) + ["its group"] * (current.group != account) if current else []
+    )
+    action, was, becomes = "update" if current else "create", _describe(current), _describe(target)
     forecast().announce(Change("account", account, action, ", ".join(reasons), was=was, becomes=becomes))
     ours = f"{mark('account', account)}\n{mark('home', home)}\n"
-    script = "set -eu\n" + (ours + _GROUP + _UPDATE if found else _VACANT + ours + _GROUP + _CREATE)
+    script = "set -eu\n" + (ours + _GROUP + _UPDATE if current else _VACANT + ours + _GROUP + _CREATE)
     yield StringCommand("sh", "-c", QuoteString(script), "account", *(QuoteString(x) for x in (account, home, shell)))
 
 
-def _shown(account: Account | None) -> str:
+def _describe(account: Account | None) -> str:
     if account is None:
         return ""
     return f"{account.home} {account.shell}, group {account.group}, {'locked' if account.locked else 'open'}"
@@ -49,10 +51,10 @@ def _shown(account: Account | None) -> str:
 def refuse_foreign_account(account: str, home: str) -> Commands:
     """Refuse the account if it is anybody else's, or whom we log in as."""
     login = host.data.get("ssh_user") or host.get_fact(LoginName)
-    stranger = host.get_fact(AccountOwner, account=account)
-    place = host.get_fact(PlaceOwner, home=home)  # the operation about the home asks it in the same round
-    ours = is_ours(account, home, host.get_fact(Marks).get("account", ""), stranger, place)
-    refuse_foreign(of_account(account, home, login, stranger, ours=ours))
+    evidence = host.get_fact(AccountOwner, account=account)
+    home_state = host.get_fact(HomeOwner, home=home)  # the operation about the home asks it in the same round
+    ours = is_ours(account, home, host.get_fact(Marks).get("account", ""), evidence, home_state)
+    refuse_foreign(account_conflicts(account, home, login, evidence, ours=ours))
     host.noop(f"{account} is ours, or vacant")
     yield from ()
 
@@ -61,6 +63,6 @@ def refuse_foreign_account(account: str, home: str) -> Commands:
 def refuse_foreign_home(home: str) -> Commands:
     """Refuse the home if anybody else's files lie there."""
     marked = host.get_fact(Marks).get("home") == home
-    refuse_foreign(of_home(home, host.get_fact(PlaceOwner, home=home), marked=marked))
+    refuse_foreign(home_conflicts(home, host.get_fact(HomeOwner, home=home), marked=marked))
     host.noop(f"{home} is ours, or vacant")
     yield from ()

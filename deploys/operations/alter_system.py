@@ -7,7 +7,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.cluster import Cluster
-from deploys.facts.altered import KEPT, AlteredSettings
+from deploys.facts.altered import REPLICATION, AlteredSettings
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
 
@@ -16,7 +16,7 @@ from deploys.operations.forecast import forecast
 _RESET = f"""set -eu; umask 077
 [ -z "$2" ] || touch -- "$2"
 tmp=$(mktemp -- "$1.XXXXXXXX"); trap 'rm -f -- "$tmp"' EXIT; trap 'exit 1' HUP INT TERM
-grep -E '^(#|{KEPT})' "$1" > "$tmp" || true
+grep -E '^(#|{REPLICATION})' "$1" > "$tmp" || true
 chown --reference="$1" -- "$tmp"; chmod --reference="$1" -- "$tmp"; mv -fT -- "$tmp" "$1\""""
 
 
@@ -26,17 +26,17 @@ def reset_alter_system(cluster: Cluster, restart: str) -> Commands:
 
     + restart: a file that the cluster's unit restarts on; it is touched when a reload is not enough.
     """
-    found = host.get_fact(AlteredSettings, cluster=cluster)
-    if not found.names:
+    state = host.get_fact(AlteredSettings, cluster=cluster)
+    if not state.names:
         host.noop("ALTER SYSTEM has set nothing")
         return
-    plan, told = forecast(), {"was": "set by hand", "becomes": "what our configuration says"}
-    for name in found.names:  # no values: they may be secret
-        plan.announce(Change("setting", name, "reset", f"ALTER SYSTEM set it in {cluster.altered}", **told))
-    plan.expect(cluster.altered)
-    if found.restarting:
+    plan, values = forecast(), {"was": "set by hand", "becomes": "what our configuration says"}
+    for name in state.names:  # no values: they may be secret
+        plan.announce(Change("setting", name, "reset", f"ALTER SYSTEM set it in {cluster.auto_conf}", **values))
+    plan.expect(cluster.auto_conf)
+    if state.need_restart:
         plan.expect(restart)
-    marker = restart if found.restarting else ""
+    marker = restart if state.need_restart else ""
     yield StringCommand(
-        "sh", "-c", QuoteString(_RESET), "reset", *(QuoteString(part) for part in (cluster.altered, marker))
+        "sh", "-c", QuoteString(_RESET), "reset", *(QuoteString(part) for part in (cluster.auto_conf, marker))
     )

@@ -6,13 +6,13 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.operations.change import Commands
-from deploys.operations.claims import due_by
+from deploys.operations.claims import close_stage
 
 STAGE = "End of stage"
 
 
 @operation()
-def _nothing() -> Commands:
+def _wait_for_all_hosts() -> Commands:
     host.noop("a barrier changes nothing")
     yield from ()
 
@@ -22,5 +22,5 @@ def barrier(stage: str) -> None:
 
     pyinfra orders operations by dependency within each host, so groups without a common operation would interleave.
     """
-    _nothing(name=f"{STAGE} {stage}")
-    due_by(stage)
+    _wait_for_all_hosts(name=f"{STAGE} {stage}")
+    close_stage(stage)

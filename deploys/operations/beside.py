@@ -6,8 +6,8 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.beside import in_the_way
-from deploys.facts.beside import InTheWay
+from deploys.beside import as_foreign
+from deploys.facts.beside import ServiceConflicts
 from deploys.facts.marks import Marks
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
@@ -28,8 +28,8 @@ def mark_service(mark: str, unit: str, survey: str, setting: str, claim: str) ->
     + setting: the one that gives it another port.
     + claim: shell that sets the marks.
     """
-    found = host.get_fact(InTheWay, survey=survey)
-    refuse_foreign(in_the_way(found, f"{unit}.service", setting))
+    conflicts = host.get_fact(ServiceConflicts, survey=survey)
+    refuse_foreign(as_foreign(conflicts, f"{unit}.service", setting))
     if host.get_fact(Marks).get(mark) == unit:
         host.noop(f"{unit} is ours")
         return

@@ -31,20 +31,20 @@ def claim(component: str, checks: Iterable[Check]) -> None:
     """
     host = ctx_host.get()
     deploy = host.current_deploy_name or component
-    claimed(host).extend(Claim(component, check, deploy) for check in checks)
+    claims_on(host).extend(Claim(component, check, deploy) for check in checks)
 
 
-def due_by(stage: str) -> None:
+def close_stage(stage: str) -> None:
     """Have what the current host claimed since the last stage be due at the end of `stage`."""
-    found = claimed(ctx_host.get())
-    found[:] = [one if one.stage else replace(one, stage=stage) for one in found]
+    claims = claims_on(ctx_host.get())
+    claims[:] = [entry if entry.stage else replace(entry, stage=stage) for entry in claims]
 
 
-def claimed(host: Host) -> list[Claim]:
+def claims_on(host: Host) -> list[Claim]:
     """Return what the host's components claimed. It lies where the host's forecast does, and outlasts that."""
-    found: list[Claim] = vars(host).setdefault(_PLACE, [])
-    return found
+    claims: list[Claim] = vars(host).setdefault(_PLACE, [])
+    return claims
 
 
-def claims_of(host: Host) -> list[tuple[str, Check]]:
-    return [(one.component, one.check) for one in claimed(host)]
+def checks_on(host: Host) -> list[tuple[str, Check]]:
+    return [(entry.component, entry.check) for entry in claims_on(host)]

@@ -9,7 +9,7 @@ from pyinfra.api.operation import operation
 from pyinfra.context import host
 
 from deploys.cluster import Cluster
-from deploys.facts.cluster import Answer
+from deploys.facts.cluster import ClusterAnswer
 from deploys.facts.database import DatabaseState
 from deploys.operations.change import Change, Commands
 from deploys.operations.roles import announce_in, is_unknown
@@ -48,26 +48,26 @@ def database(cluster: Cluster, database: str, owner: str, user: str) -> Commands
     yield StringCommand("sh", "-c", QuoteString(f"{cluster.psql} postgres -f -"), _stdin=statements)
 
 
-def _changes(answer: Answer, database: str, owner: str, user: str) -> list[Change]:
+def _changes(answer: ClusterAnswer, database: str, owner: str, user: str) -> list[Change]:
     if not answer.rows:
         return [Change("database", database, "create", becomes=f"owned by {owner}")]
-    wanted = {"owner": owner, "connectable": True, "own settings": False, "public": [], "user": ["CONNECT"]}
-    found, *schema = answer.rows
-    changes = _updates("database", database, found, wanted, user)
-    of_schema = {"owner": owner, "public": [], "user": ["USAGE"]}
+    target = {"owner": owner, "connectable": True, "own settings": False, "public": [], "user": ["CONNECT"]}
+    current, *schema = answer.rows
+    changes = _updates("database", database, current, target, user)
+    schema_target = {"owner": owner, "public": [], "user": ["USAGE"]}
     name = f"{database}.public"
     if not schema:
         return [*changes, Change("schema", name, "create", becomes=f"owned by {owner}")]
-    return changes + _updates("schema", name, schema[0], of_schema, user)
+    return changes + _updates("schema", name, schema[0], schema_target, user)
 
 
-def _updates(kind: str, name: str, found: dict[str, Any], wanted: dict[str, Any], user: str) -> list[Change]:
-    wrong = [key for key, value in wanted.items() if found[key] != value]
-    was, becomes = (", ".join(_shown(key, state[key], user) for key in wrong) for state in (found, wanted))
-    return [Change(kind, name, "update", was=was, becomes=becomes)] if wrong else []
+def _updates(kind: str, name: str, current: dict[str, Any], target: dict[str, Any], user: str) -> list[Change]:
+    differing = [key for key, value in target.items() if current[key] != value]
+    was, becomes = (", ".join(_describe(key, state[key], user) for key in differing) for state in (current, target))
+    return [Change(kind, name, "update", was=was, becomes=becomes)] if differing else []
 
 
-def _shown(key: str, value: object, user: str) -> str:
+def _describe(key: str, value: object, user: str) -> str:
     name = {"public": "everyone may", "user": f"{user} may", "owner": "owned by"}.get(key, key)
     if isinstance(value, bool):
         return name if value else f"not {name}"

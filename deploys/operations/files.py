@@ -13,13 +13,13 @@ from pyinfra.context import host
 from deploys.before import keep_aside
 from deploys.component import Text
 from deploys.facts.path import FileText, Path, PathState
-from deploys.facts.whose import HARMLESS, OurDirectory, Whose
+from deploys.facts.whose import HARMLESS, OurDirectory, PathOwner
 from deploys.foreign import Foreign
 from deploys.marks import note_written
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
-from deploys.operations.secret_diff import what_differs
+from deploys.operations.secret_diff import differing_values
 
 # $1 path, $2 size in bytes, $3 mode, $4 user, $5 group, $6 test of the temporary file, $7 test once it is in place,
 # $8 shell that copies what is not ours aside, $9 whether the place is known to be ours.
@@ -86,76 +86,78 @@ def file(
       package brought it is refused, or kept aside first where it was adopted.
     """
     text = content()
-    data = text.encode()
-    wanted = Path("regular file", mode, user, group, hashlib.sha256(data).hexdigest())
-    found = host.get_fact(PathState, path=path)
-    same_content = found is not None and found.content == wanted.content
+    content_bytes = text.encode()
+    target = Path("regular file", mode, user, group, hashlib.sha256(content_bytes).hexdigest())
+    current = host.get_fact(PathState, path=path)
+    same_content = current is not None and current.content == target.content
     plan = forecast()
-    before = None if plan.creates("file", path) else found
-    due = [_of_file(before, wanted, path, text, secret)] if found != wanted else []
-    changes = plan.reconcile(f"file {path}", due)
+    reported = None if plan.creates("file", path) else current
+    changes_needed = [_file_change(reported, target, path, text, secret)] if current != target else []
+    changes = plan.reconcile(f"file {path}", changes_needed)
     if not changes:
         host.noop(f"{path} is as it should be")
         return
-    aside = "" if ours else _aside(path, before, "replace it")
-    plan.announce(replace(changes[0], why=_and_kept(changes[0].why, aside)), pending=not same_content)
+    backup = "" if ours else _back_up_foreign(path, reported, "replace it")
+    plan.announce(replace(changes[0], why=_with_backup_note(changes[0].why, backup)), pending=not same_content)
     yield StringCommand(
         *("sh", "-c", QuoteString(_WRITE), "write"),
         *(
             QuoteString(part)
-            for part in (path, str(len(data)), mode, user, group, test, test_in_place, aside, "ours" * ours)
+            for part in (path, str(len(content_bytes)), mode, user, group, test, test_in_place, backup, "ours" * ours)
         ),
         _stdin=text,
     )
 
 
-def _aside(path: str, before: Path | None, follows: str) -> str:
+def _back_up_foreign(path: str, current: Path | None, action: str) -> str:
     """Return shell that copies aside what lies at `path`, if that is foreign and adopted. Raises `Refused` if not."""
-    if before is None or host.get_fact(Whose, path=path) in HARMLESS:
+    if current is None or host.get_fact(PathOwner, path=path) in HARMLESS:
         return ""
-    what, lost = f"A {before.kind} of the host's owner lies there.", f"An apply would {follows}."
-    thing = Foreign(f"file {path}", what, lost, "move it elsewhere", adoptable=before.kind != "directory")
-    refuse_foreign([thing])
-    return keep_aside(thing.thing, [path])
+    description, consequence = f"A {current.kind} of the host's owner lies there.", f"An apply would {action}."
+    conflict = Foreign(
+        f"file {path}", description, consequence, "move it elsewhere", adoptable=current.kind != "directory"
+    )
+    refuse_foreign([conflict])
+    return keep_aside(conflict.thing, [path])
 
 
-def _and_kept(why: str, aside: str) -> str:
-    return ", ".join(part for part in (why, "the owner's is kept aside" if aside else "") if part)
+def _with_backup_note(why: str, backup: str) -> str:
+    return ", ".join(part for part in (why, "the owner's is kept aside" if backup else "") if part)
 
 
-def _of_file(found: Path | None, wanted: Path, path: str, text: str, secret: bool) -> Change:
-    readable = found is not None and found.kind == wanted.kind
-    differs = what_differs(path, text) if readable and secret else ""
-    same_content = found is not None and found.content == wanted.content
-    diff = "" if secret or same_content else _diff(path, text, exists=readable)
-    return _change("file", path, found, wanted, differs, diff)
+def _file_change(current: Path | None, target: Path, path: str, text: str, secret: bool) -> Change:
+    is_file = current is not None and current.kind == target.kind
+    value_names = differing_values(path, text) if is_file and secret else ""
+    same_content = current is not None and current.content == target.content
+    diff = "" if secret or same_content else _diff(path, text, exists=is_file)
+    return _change("file", path, current, target, value_names, diff)
 
 
-def _change(kind: str, path: str, found: Path | None, wanted: Path, differs: str = "", diff: str = "") -> Change:
+def _change(kind: str, path: str, current: Path | None, target: Path, value_names: str = "", diff: str = "") -> Change:
     """Return what is announced.
 
-    + differs: which values of a secret file do.
+    + value_names: which values of a secret file do.
     """
-    if found is None:
-        return Change(kind, path, "create", diff=diff, becomes=_shown(wanted))
-    if found.kind != wanted.kind:
-        kinds = {"was": f"a {found.kind}", "becomes": f"a {wanted.kind}, {_shown(wanted)}"}
-        return Change(kind, path, "update", f"it is a {found.kind}", diff, **kinds)
-    reasons = ["mode"] * (found.mode != wanted.mode)
-    reasons += ["owner"] * ((found.user, found.group) != (wanted.user, wanted.group))
-    rights = {"was": _shown(found), "becomes": _shown(wanted)} if reasons else {}
-    reasons += [f"content: {differs}" if differs else "content"] * (found.content != wanted.content)
+    if current is None:
+        return Change(kind, path, "create", diff=diff, becomes=_describe(target))
+    if current.kind != target.kind:
+        kinds = {"was": f"a {current.kind}", "becomes": f"a {target.kind}, {_describe(target)}"}
+        return Change(kind, path, "update", f"it is a {current.kind}", diff, **kinds)
+    reasons = ["mode"] * (current.mode != target.mode)
+    reasons += ["owner"] * ((current.user, current.group) != (target.user, target.group))
+    rights = {"was": _describe(current), "becomes": _describe(target)} if reasons else {}
+    reasons += [f"content: {value_names}" if value_names else "content"] * (current.content != target.content)
     return Change(kind, path, "update", ", ".join(reasons), diff, **rights)
 
 
-def _shown(path: Path) -> str:
+def _describe(path: Path) -> str:
     return f"{path.mode} {path.user}:{path.group}"
 
 
-def _diff(path: str, wanted: str, exists: bool) -> str:
-    found = host.get_fact(FileText, path=path) if exists else ""
+def _diff(path: str, target: str, exists: bool) -> str:
+    current = host.get_fact(FileText, path=path) if exists else ""
     names = f"{path} (host)", f"{path} (wanted)"
-    return "\n".join(difflib.unified_diff(_lines(found), _lines(wanted), *names, lineterm=""))
+    return "\n".join(difflib.unified_diff(_lines(current), _lines(target), *names, lineterm=""))
 
 
 def _lines(text: str) -> list[str]:
@@ -172,32 +174,32 @@ def directory(path: str, mode: str = "0755", user: str = "root", group: str = "r
 
     + ours: as of `file`; what is in the way of a directory, and the directory itself.
     """
-    wanted = Path("directory", mode, user, group, "")
-    found = host.get_fact(PathState, path=path)
+    target = Path("directory", mode, user, group, "")
+    current = host.get_fact(PathState, path=path)
     plan = forecast()
-    before = None if plan.creates("directory", path) else found
-    theirs = bool(before) and found != wanted and not ours and _is_somebody_elses(path, before)
-    if theirs and before:
-        wanted = opened(before, mode)
-    due = [_change("directory", path, before, wanted)] if found != wanted else []
-    changes = plan.reconcile(f"directory {path}", due)
+    reported = None if plan.creates("directory", path) else current
+    is_foreign = bool(reported) and current != target and not ours and _is_foreign_directory(path, reported)
+    if is_foreign and reported:
+        target = open_for_others(reported, mode)
+    changes_needed = [_change("directory", path, reported, target)] if current != target else []
+    changes = plan.reconcile(f"directory {path}", changes_needed)
     if not changes:
         host.noop(f"{path} is as it should be")
         return
-    in_the_way = before if before and before.kind != "directory" and not ours else None
-    aside = _aside(path, in_the_way, "put a directory in its place")
-    plan.announce(replace(changes[0], why=_and_kept(changes[0].why, aside)))
-    parts = (path, wanted.mode, user, group, aside, "theirs" * theirs, "ours" * ours)
+    obstacle = reported if reported and reported.kind != "directory" and not ours else None
+    backup = _back_up_foreign(path, obstacle, "put a directory in its place")
+    plan.announce(replace(changes[0], why=_with_backup_note(changes[0].why, backup)))
+    parts = (path, target.mode, user, group, backup, "theirs" * is_foreign, "ours" * ours)
     yield StringCommand("sh", "-c", QuoteString(_MAKE_DIRECTORY), "directory", *(QuoteString(part) for part in parts))
 
 
-def _is_somebody_elses(path: str, found: Path | None) -> bool:
-    return found is not None and found.kind == "directory" and not host.get_fact(OurDirectory, path=path)
+def _is_foreign_directory(path: str, current: Path | None) -> bool:
+    return current is not None and current.kind == "directory" and not host.get_fact(OurDirectory, path=path)
 
 
-def opened(theirs: Path, mode: str) -> Path:
+def open_for_others(directory: Path, mode: str) -> Path:
     """Return somebody else's directory so that whoever passes through one of `mode` passes through it too."""
-    return replace(theirs, mode=f"{int(theirs.mode, 8) | int(mode, 8) & 0o711:04o}")
+    return replace(directory, mode=f"{int(directory.mode, 8) | int(mode, 8) & 0o711:04o}")
 
 
 @operation()
@@ -206,24 +208,24 @@ def link(path: str, target: str, ours: bool = False) -> Commands:
 
     + ours: as of `file`.
     """
-    found = host.get_fact(PathState, path=path)
-    if found and found.kind == "symbolic link" and found.content == target:
+    current = host.get_fact(PathState, path=path)
+    if current and current.kind == "symbolic link" and current.content == target:
         host.noop(f"{path} leads to {target}")
         return
-    was = (found.content or f"a {found.kind}") if found else ""
-    aside = "" if ours else _aside(path, found, "put a link in its place")
-    why = _and_kept("", aside)
-    forecast().announce(Change("link", path, "update" if found else "create", why, was=was, becomes=target))
-    parts = (path, target, aside)
+    was = (current.content or f"a {current.kind}") if current else ""
+    backup = "" if ours else _back_up_foreign(path, current, "put a link in its place")
+    why = _with_backup_note("", backup)
+    forecast().announce(Change("link", path, "update" if current else "create", why, was=was, becomes=target))
+    parts = (path, target, backup)
     yield StringCommand("sh", "-c", QuoteString(_LINK), "link", *(QuoteString(part) for part in parts))
 
 
 @operation()
 def absent(path: str) -> Commands:
     """Remove our file or link at `path`; somebody else's stays."""
-    found = host.get_fact(PathState, path=path)
-    if found is None or host.get_fact(Whose, path=path) not in HARMLESS:
+    current = host.get_fact(PathState, path=path)
+    if current is None or host.get_fact(PathOwner, path=path) not in HARMLESS:
         host.noop(f"nothing of ours is at {path}")
         return
-    forecast().announce(Change("file", path, "remove", was=_shown(found)))
+    forecast().announce(Change("file", path, "remove", was=_describe(current)))
     yield StringCommand("rm", "-f", "--", QuoteString(path))

@@ -13,7 +13,7 @@ from pyinfra.context import ctx_host
 
 from deploys.operations.change import Change
 
-Found = TypeVar("Found")
+Finding = TypeVar("Finding")
 _PLACE = "healthv1_forecast"
 
 
@@ -78,14 +78,14 @@ class Forecast:
         """Whether the plan found nothing there: what a package brought meanwhile is not what this run began with."""
         return (kind, target) in self.created
 
-    def recall(self, name: str, find: Callable[[], Found]) -> Found:
+    def recall(self, name: str, find: Callable[[], Finding]) -> Finding:
         """Return what the plan found, also when the host has other news by now: fresh lists of packages."""
         if self.phase is Phase.EXECUTING and name in self.findings:
             return self.findings[name]  # type: ignore[no-any-return]
-        found = find()
+        finding = find()
         if self.phase is Phase.PLANNING:
-            self.findings[name] = found
-        return found
+            self.findings[name] = finding
+        return finding
 
     def reconcile(self, operation: str, changes: Iterable[Change]) -> list[Change]:
         """Return what `operation` has to do: what the plan said, then what else is due by now.
@@ -95,7 +95,9 @@ class Forecast:
         """
         due = list(changes)
         planned = self.recall(operation, lambda: due)
-        return planned + [change for change in due if all(change.action != one.action for one in planned)]
+        return planned + [
+            change for change in due if all(change.action != planned_change.action for planned_change in planned)
+        ]
 
     def reserve(self, target: str, operation: str) -> bool:
         """Whether `operation` brings what is missing: the first of a plan to say so, and in its execution any."""
@@ -104,13 +106,13 @@ class Forecast:
     @contextmanager
     def asking(self) -> Iterator[None]:
         """Have operations evaluated for the facts that they ask for. While executing they ask as they then run."""
-        before = self.phase
-        if before is Phase.PLANNING:
+        phase_before = self.phase
+        if phase_before is Phase.PLANNING:
             self.phase = Phase.ASKING
         try:
             yield
         finally:
-            self.phase = before
+            self.phase = phase_before
 
     @contextmanager
     def collecting(self) -> Iterator[list[Change]]:
@@ -129,10 +131,10 @@ def forecast_of(host: Host) -> Forecast:
 
     Whoever asks first begins it: under plain pyinfra nobody else would.
     """
-    found: Forecast = vars(host).setdefault(_PLACE, Forecast())
+    host_forecast: Forecast = vars(host).setdefault(_PLACE, Forecast())
     if host.state.is_executing:
-        found.phase = Phase.EXECUTING
-    return found
+        host_forecast.phase = Phase.EXECUTING
+    return host_forecast
 
 
 def forecast() -> Forecast:
@@ -140,6 +142,6 @@ def forecast() -> Forecast:
     return forecast_of(ctx_host.get())
 
 
-def renew(host: Host) -> None:
+def reset_forecast(host: Host) -> None:
     """Have what is asked from now on be answered by the host alone: what was planned for it has been made."""
     vars(host)[_PLACE] = Forecast()

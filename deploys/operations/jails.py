@@ -8,10 +8,10 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.facts.jails import Broken, BrokenJails, FoundJails, Jails
+from deploys.facts.jails import BrokenJail, BrokenJails, JailsOnHost, JailsState
 from deploys.facts.probe import Succeeds
 from deploys.foreign import Foreign
-from deploys.marks import mark, marked
+from deploys.marks import has_mark, mark
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
@@ -25,65 +25,71 @@ _BECOMES = {
 }
 
 
-def standing(noted: str, jails: Jails) -> str:
+def jail_layout(marked: str, jails: JailsOnHost) -> str:
     """Return how our jails stand, as the mark says or as the host was found."""
-    return noted or (BESIDE if jails.foreign else ALONE)
+    return marked or (BESIDE if jails.foreign_files else ALONE)
 
 
-def switches_off(how: str, jails: Jails) -> bool:
+def disables_sshd_jail(layout: str, jails: JailsOnHost) -> bool:
     """Whether the jail that the distribution enables for sshd is put out: it bans operators as anybody.
 
     Where the owner has jails, or says something of this one, it is the owner's.
     """
-    return how == ALONE and not jails.sshd
+    return layout == ALONE and not jails.configures_sshd
 
 
 @operation()
-def mark_jails(how: str, stands_for_ours: str) -> Commands:
+def mark_jails(layout: str, replacement: str) -> Commands:
     """Refuse what fail2ban cannot start with, and note how our jails stand before the first of them is written.
 
-    + stands_for_ours: what is read in place of our jails while the owner's are tried.
+    + replacement: what is read in place of our jails while the owner's are tried.
     """
-    noted = host.get_fact(Succeeds, test=marked("fail2ban", how))
-    jails = host.get_fact(FoundJails)
+    is_marked = host.get_fact(Succeeds, test=has_mark("fail2ban", layout))
+    jails = host.get_fact(JailsState)
     # What packages bring starts: of it nobody need be asked. python takes longer than all the rest.
-    broken = host.get_fact(BrokenJails, ours=stands_for_ours) if jails.foreign else []
-    refuse_foreign([*judge(broken), *([] if noted else resting(how, jails, broken))])
-    if noted:
+    broken = host.get_fact(BrokenJails, replacement=replacement) if jails.foreign_files else []
+    refuse_foreign(
+        [*broken_jail_conflicts(broken), *([] if is_marked else stopped_server_conflicts(layout, jails, broken))]
+    )
+    if is_marked:
         host.noop("it is known whose fail2ban is")
         return
-    forecast().announce(Change("mark", "fail2ban", "create", becomes=_BECOMES[how]))
-    yield StringCommand("sh", "-c", QuoteString(mark("fail2ban", how)))
+    forecast().announce(Change("mark", "fail2ban", "create", becomes=_BECOMES[layout]))
+    yield StringCommand("sh", "-c", QuoteString(mark("fail2ban", layout)))
 
 
-def judge(broken: Sequence[Broken]) -> list[Foreign]:
+def broken_jail_conflicts(broken: Sequence[BrokenJail]) -> list[Foreign]:
     """Return what keeps fail2ban from starting: then nobody would be banned, at the latest after the next boot."""
-    return [_jail(one) if one.jail else _unreadable(one) for one in broken]
+    return [_broken_jail_conflict(jail) if jail.jail else _unreadable_conflict(jail) for jail in broken]
 
 
-def _jail(one: Broken) -> Foreign:
-    missing = " and ".join(one.logs)
-    what = f"{one.file or 'A file'} enables it, and {missing} is not there." if missing else f"{one.file}: {one.why}."
+def _broken_jail_conflict(broken: BrokenJail) -> Foreign:
+    missing = " and ".join(broken.logs)
+    what = (
+        f"{broken.file or 'A file'} enables it, and {missing} is not there."
+        if missing
+        else f"{broken.file}: {broken.why}."
+    )
     mend = ", create the log, or let it read the journal: backend = systemd" if missing else ", or mend it"
-    way_out = f"disable that jail in {one.file}{mend}"
-    return Foreign(f"jail {one.jail}", what, "With it fail2ban does not start, and nobody is banned.", way_out)
+    way_out = f"disable that jail in {broken.file}{mend}"
+    return Foreign(f"jail {broken.jail}", what, "With it fail2ban does not start, and nobody is banned.", way_out)
 
 
-def _unreadable(one: Broken) -> Foreign:
-    what = f"Its configuration cannot be read: {one.why}."
+def _unreadable_conflict(broken: BrokenJail) -> Foreign:
+    what = f"Its configuration cannot be read: {broken.why}."
     return Foreign(
         "fail2ban", what, "It does not start, and nobody is banned.", "mend that file; then: fail2ban-client -t"
     )
 
 
-def resting(how: str, jails: Jails, broken: Sequence[Broken]) -> list[Foreign]:
+def stopped_server_conflicts(layout: str, jails: JailsOnHost, broken: Sequence[BrokenJail]) -> list[Foreign]:
     """Return the server that its owner does not run: started for our jails, it would enforce the owner's as well."""
     runs = jails.installed and jails.enabled and jails.active == "active"
-    if how != BESIDE or runs or broken:
+    if layout != BESIDE or runs or broken:
         return []
     failed = jails.active == "failed"
     state = "It has failed" if failed else "It is switched off" if jails.installed else "Its package was removed"
-    what = f"{state}, and its owner's files lie there: {', '.join(jails.foreign)}."
+    what = f"{state}, and its owner's files lie there: {', '.join(jails.foreign_files)}."
     way_out = "read: journalctl -u fail2ban" if failed else "start it yourself, or move these files elsewhere"
     follows = "An apply would start it, and with it the owner's jails."
     return [Foreign("unit fail2ban.service", what, follows, way_out, adoptable=not failed)]

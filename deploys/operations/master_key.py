@@ -8,7 +8,7 @@ from pyinfra.context import host
 from deploys.cluster import Cluster
 from deploys.component import Secret
 from deploys.credentials.master_key import fingerprints
-from deploys.facts.master_key import StoredMasters, ToldMasters
+from deploys.facts.master_key import ConfiguredMasterKeys, StoredMasterKeys
 from deploys.faults import Fault, Refused
 from deploys.operations.change import Commands
 
@@ -18,7 +18,7 @@ RESTORE = "bring it back from escrow: healthv1 secrets restore ENV FILE --identi
 @operation()
 def refuse_wrong_master_key(cluster: Cluster, database: str, master_key: Secret) -> Commands:
     """Refuse a master key that does not open the stored data keys. A database that is down cannot tell."""
-    stored = {row["master"] for row in host.get_fact(StoredMasters, cluster=cluster, database=database).rows}
+    stored = {row["master"] for row in host.get_fact(StoredMasterKeys, cluster=cluster, database=database).rows}
     missing = master_key.is_missing()
     if stored and missing:
         _refuse(master_key, "Its database holds encrypted data, and the key that opens them is not in the backend.")
@@ -31,7 +31,7 @@ def refuse_wrong_master_key(cluster: Cluster, database: str, master_key: Secret)
 @operation()
 def refuse_lost_master_key(path: str, master_key: Secret) -> Commands:
     """Refuse to generate a master key for a host that has one."""
-    if master_key.is_missing() and host.get_fact(ToldMasters, path=path):
+    if master_key.is_missing() and host.get_fact(ConfiguredMasterKeys, path=path):
         _refuse(master_key, f"{path} holds a master key, and the backend does not.")
     host.noop("the backend holds the master key, or nobody does")
     yield from ()

@@ -9,22 +9,22 @@ from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.apt import INSTALL, MEND
-from deploys.apt_simulation import Simulation, half_installed, refusals, removal
+from deploys.apt import INSTALL, REPAIR
+from deploys.apt_simulation import Simulation, half_installed_conflict, install_conflicts, removal_conflict
 from deploys.facts.marks import Marks
 from deploys.facts.packages import (
-    Installation,
     InstalledPackages,
-    Interrupted,
+    InstallSimulation,
+    InterruptedPackage,
     InterruptedPackages,
-    Repair,
-    RepositoriesRead,
+    PackagesToRemove,
+    RepositoryStates,
 )
 from deploys.foreign import Foreign
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
 from deploys.operations.foreign import refuse_foreign
-from deploys.repositories import skipped, unavailable
+from deploys.repositories import describe_unread, missing_package_conflicts
 
 
 @operation()
@@ -33,65 +33,77 @@ def packages(names: tuple[str, ...]) -> Commands:
 
     What apt would do besides is asked first: what it brings and upgrades is told, and it removes nothing.
     """
-    found, plan = host.get_fact(InstalledPackages, packages=names), forecast()
+    installed, plan = host.get_fact(InstalledPackages, packages=names), forecast()
     operation = " ".join(names)
     # Another component may bring it, or the end of an installation that was cut short.
-    missing = [name for name in names if name not in found and plan.reserve(f"package {name}", operation)]
+    missing = [name for name in names if name not in installed and plan.reserve(f"package {name}", operation)]
     if not missing:
         host.noop("all packages are installed")
         return
-    simulation, dependencies, effect = plan.recall(f"packages {operation}", lambda: _simulated(operation, missing))
+    simulation, dependencies, effect = plan.recall(f"packages {operation}", lambda: _simulate(operation, missing))
     for name in missing:
         why = f"brings {', '.join(dependencies)}" if dependencies and name == missing[0] else ""
         effects = effect if name == missing[0] else ""
         plan.announce(Change("package", name, "install", why, becomes=simulation.described(name), effect=effects))
-    upgraded = "\n".join(one.name for one in simulation.installed if one.was)
+    upgraded = "\n".join(package.name for package in simulation.installed if package.old_version)
     exact = (f"{name}={version}" if (version := simulation.version(name)) else name for name in missing)
     words = (QuoteString(word) for word in (upgraded, *exact))
     yield StringCommand("sh", "-c", QuoteString(INSTALL), "install", *words)
 
 
-def _simulated(operation: str, missing: Sequence[str]) -> tuple[Simulation, list[str], str]:
+def _simulate(operation: str, missing: Sequence[str]) -> tuple[Simulation, list[str], str]:
     """Return what apt would do, and what no other operation names: what it brings, which repositories are left out.
 
     Raises `Refused`.
     """
-    repositories, plan = host.get_fact(RepositoriesRead), forecast()
-    simulation = host.get_fact(Installation, packages=tuple(missing))
-    _, theirs = _half_installed()
+    repositories, plan = host.get_fact(RepositoryStates), forecast()
+    simulation = host.get_fact(InstallSimulation, packages=tuple(missing))
+    _, foreign = _half_installed()
     # What an earlier operation of this plan removes, it has named.
     simulation = replace(simulation, removed=tuple(name for name in simulation.removed if not plan.pending(name)))
-    refuse_foreign([*theirs, *refusals(simulation, missing), *unavailable(simulation, missing, repositories)])
-    others = [one for one in simulation.installed if one.name not in missing]
-    dependencies = [str(one) for one in others if plan.reserve(f"package {one.name}", operation)]
-    unread = [one for one in repositories.unread if plan.reserve(f"repository {one.name}", operation)]
-    return simulation, dependencies, skipped(unread)
+    refuse_foreign(
+        [
+            *foreign,
+            *install_conflicts(simulation, missing),
+            *missing_package_conflicts(simulation, missing, repositories),
+        ]
+    )
+    other_packages = [package for package in simulation.installed if package.name not in missing]
+    dependencies = [str(package) for package in other_packages if plan.reserve(f"package {package.name}", operation)]
+    unread = [package for package in repositories.unread if plan.reserve(f"repository {package.name}", operation)]
+    return simulation, dependencies, describe_unread(unread)
 
 
-def _half_installed() -> tuple[list[Interrupted], list[Foreign]]:
+def _half_installed() -> tuple[list[InterruptedPackage], list[Foreign]]:
     """Return what was cut short and can be had again, and what somebody installed by hand and left like that."""
-    half, ours = host.get_fact(InterruptedPackages), _ours_unfinished()
-    had = [one for one in half if one.had or one.name in ours or one.state.startswith("triggers")]
-    return had, [half_installed(one.name, one.state) for one in half if one not in had]
+    interrupted, our_packages = host.get_fact(InterruptedPackages), _our_unfinished_packages()
+    repairable = [
+        package
+        for package in interrupted
+        if package.is_available or package.name in our_packages or package.state.startswith("triggers")
+    ]
+    return repairable, [
+        half_installed_conflict(package.name, package.state) for package in interrupted if package not in repairable
+    ]
 
 
-def _ours_unfinished() -> tuple[str, ...]:
+def _our_unfinished_packages() -> tuple[str, ...]:
     return tuple(host.get_fact(Marks).get("packages", "").split())
 
 
 @operation()
 def repair_packages() -> Commands:
     """Finish an installation that was cut short. What it would remove is ours, or is refused."""
-    half, theirs = _half_installed()
-    if not half:
+    interrupted, foreign = _half_installed()
+    if not interrupted:
         host.noop("no package that a source has is in halves")
         return
-    ours = _ours_unfinished()
-    removed = host.get_fact(Repair)
-    refuse_foreign(theirs or [removal(name) for name in removed if name not in ours])
+    our_packages = _our_unfinished_packages()
+    removals = host.get_fact(PackagesToRemove)
+    refuse_foreign(foreign or [removal_conflict(name) for name in removals if name not in our_packages])
     why = "an earlier installation was cut short"
     plan = forecast()
-    for one in half:
-        plan.reserve(f"package {one.name}", "mended")
-        plan.announce(Change("package", one.name, "configure", why, was=one.state, becomes="installed"))
-    yield StringCommand("sh", "-c", QuoteString(MEND), "mend", QuoteString("\n".join(removed)))
+    for package in interrupted:
+        plan.reserve(f"package {package.name}", "mended")
+        plan.announce(Change("package", package.name, "configure", why, was=package.state, becomes="installed"))
+    yield StringCommand("sh", "-c", QuoteString(REPAIR), "mend", QuoteString("\n".join(removals)))

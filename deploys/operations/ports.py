@@ -9,13 +9,13 @@ from deploys.facts.listeners import Listeners
 from deploys.facts.marks import Marks
 from deploys.operations.change import Commands
 from deploys.operations.foreign import refuse_foreign
-from deploys.ports import Claimed, taken
+from deploys.ports import PortClaim, port_conflicts
 
 
 @operation()
-def refuse_taken_ports(claims: tuple[Claimed, ...]) -> Commands:
+def refuse_taken_ports(claims: tuple[PortClaim, ...]) -> Commands:
     """Refuse ports that are listened on by what is not ours."""
     listening = host.get_fact(Listeners, claims=claims, marks=host.get_fact(Marks))
-    refuse_foreign(taken(claims, listening.rivals, listening.busy))
+    refuse_foreign(port_conflicts(claims, listening.rivals, listening.used_ports))
     host.noop("nobody else listens on our ports")
     yield from ()

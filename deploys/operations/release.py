@@ -13,7 +13,7 @@ from pyinfra.context import host
 
 from deploys.facts.path import PathState
 from deploys.facts.probe import Succeeds
-from deploys.facts.release import COMPLETE, LISTED, Instances, WholeReleases, intact
+from deploys.facts.release import COMPLETE, LISTING, CompleteReleases, Instances, is_intact
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import Phase, forecast
 
@@ -31,17 +31,17 @@ venv=$1/venv
 pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --disable-pip-version-check "$1"/wheels/*.whl
 pip check --disable-pip-version-check
 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >&2 || true
-rm -rf -- "$1/wheels" "$1/wheels.tar.gz"; sync -f "$1"; cd -- "$1"; listed=$({LISTED}); echo "$listed" > {COMPLETE}"""
+rm -rf -- "$1/wheels" "$1/wheels.tar.gz"; sync -f "$1"; cd -- "$1"; listed=$({LISTING}); echo "$listed" > {COMPLETE}"""
 
 
 @operation()
 def install_release(releases: str, version: str, archive: Callable[[], Path]) -> Commands:
     """Have the release `version` complete in its folder. `archive` gives its wheels, and is called only if needed."""
-    whole = host.get_fact(Succeeds, test=intact(f"{releases}/{version}"))
-    if whole:
+    is_complete = host.get_fact(Succeeds, test=is_intact(f"{releases}/{version}"))
+    if is_complete:
         host.noop(f"release {version} is complete")
         return
-    damaged = version in host.get_fact(WholeReleases, releases=releases)
+    damaged = version in host.get_fact(CompleteReleases, releases=releases)
     why = "its files are not those that were installed" if damaged else ""
     plan = forecast()
     plan.announce(Change("release", f"{releases}/{version}", "install", why, becomes=version))
@@ -58,11 +58,11 @@ def install_release(releases: str, version: str, archive: Callable[[], Path]) ->
 @operation()
 def prune_releases(releases: str, current: str, version: str, keep: int) -> Commands:
     """Remove the oldest releases beyond `keep`, once `current` leads to `version`: never the one that runs."""
-    whole = host.get_fact(WholeReleases, releases=releases)
+    complete = host.get_fact(CompleteReleases, releases=releases)
     link = host.get_fact(PathState, path=current)
     running = link.content.rpartition("/")[2] if link and not forecast().pending(current) else version
     used = {version, running}
-    idle = [release for release in whole if release not in used]
+    idle = [release for release in complete if release not in used]
     old = idle[: max(0, len(idle) - (keep - 1))]
     if not old:
         host.noop(f"there are no more than {keep} releases")
@@ -75,17 +75,21 @@ def prune_releases(releases: str, current: str, version: str, keep: int) -> Comm
 @operation()
 def stop_other_instances(ports: tuple[int, ...]) -> Commands:
     """Stop and disable the instances of the API that are on other ports."""
-    found = host.get_fact(Instances)
-    others = {f"health-v1-api@{port}.service": state for port, state in found.items() if port not in ports}
-    if not others:
+    instances = host.get_fact(Instances)
+    other_units = {f"health-v1-api@{port}.service": state for port, state in instances.items() if port not in ports}
+    if not other_units:
         host.noop("no other instance is there")
         return
-    stay = " and ".join(str(port) for port in ports if port in found)
-    effect = f"requests go to {stay} instead" if stay else "the API on this host is away until the next instance runs"
-    for unit, state in others.items():
+    remaining = " and ".join(str(port) for port in ports if port in instances)
+    effect = (
+        f"requests go to {remaining} instead"
+        if remaining
+        else "the API on this host is away until the next instance runs"
+    )
+    for unit, state in other_units.items():
         why = "it is no longer among the instances"
         forecast().announce(Change("unit", unit, "stop", why, was=state, becomes="inactive", effect=effect))
-    units = [QuoteString(unit) for unit in others]
+    units = [QuoteString(unit) for unit in other_units]
     yield StringCommand("systemctl", "disable", "--now", "--", *units)
     # One that had failed, or that had to be killed, is else still known as failed.
     yield StringCommand("systemctl", "reset-failed", "--", *units, "2>/dev/null", "||", "true")

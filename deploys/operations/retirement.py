@@ -13,13 +13,13 @@ from deploys.facts.unit import UnitState
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
 
-SECRET = "a secret of ours is in it"  # noqa: S105 - a sentence
-AT_REST = {"inactive", "failed"}
+SECRET_REASON = "a secret of ours is in it"  # noqa: S105 - a sentence
+STOPPED_STATES = {"inactive", "failed"}
 
 # A write that was killed leaves its temporary file beside the target, with all that is in it.
-_REMAINS = """remains() { for one in "$1" "$1.new" "$(dirname -- "$1")"/.healthv1.????????; do
+_FIND_REMAINS = """remains() { for one in "$1" "$1.new" "$(dirname -- "$1")"/.healthv1.????????; do
   if [ -e "$one" ] || [ -L "$one" ]; then printf '%s\\n' "$one"; fi; done; }"""
-_REMOVE = f"""set -eu; {_REMAINS}
+_REMOVE = f"""set -eu; {_FIND_REMAINS}
 remains "$1" | while IFS= read -r one; do rm -rf -- "$one"; done
 [ -z "$(remains "$1")" ]"""
 
@@ -27,8 +27,8 @@ remains "$1" | while IFS= read -r one; do rm -rf -- "$one"; done
 @operation()
 def stop_unit(unit: str, effect: str) -> Commands:
     """Have `unit` neither running nor started with the host."""
-    found = host.get_fact(UnitState, unit=unit, restart_on=(), reload_on=())
-    if found.state in AT_REST and not found.enabled:
+    state = host.get_fact(UnitState, unit=unit, restart_on=(), reload_on=())
+    if state.state in STOPPED_STATES and not state.enabled:
         host.noop(f"{unit} is at rest")
         return
     forecast().announce(
@@ -37,7 +37,7 @@ def stop_unit(unit: str, effect: str) -> Commands:
             unit,
             "stop",
             "the host does not play this part any more",
-            was=found.state,
+            was=state.state,
             becomes="inactive",
             effect=effect,
         )
@@ -49,9 +49,9 @@ def stop_unit(unit: str, effect: str) -> Commands:
 
 
 @operation()
-def remove_path(path: str, kind: str = "file", why: str = SECRET) -> Commands:
+def remove_path(path: str, kind: str = "file", why: str = SECRET_REASON) -> Commands:
     """Have nothing at `path`, nor what a killed write left beside it."""
-    if host.get_fact(Succeeds, test=f'{_REMAINS}\ntest -z "$(remains {shlex.quote(path)})"'):
+    if host.get_fact(Succeeds, test=f'{_FIND_REMAINS}\ntest -z "$(remains {shlex.quote(path)})"'):
         host.noop(f"nothing is at {path}")
         return
     forecast().announce(Change(kind, path, "remove", why))

@@ -15,8 +15,8 @@ from pyinfra.api.host import Host
 from pyinfra.connectors.ssh import SSHConnector
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
-_FALLBACK = 5  # seconds
-LOST = (ConnectError, EOFError, OSError, SSHException)
+_FALLBACK_SECONDS = 5  # seconds
+CONNECTION_ERRORS = (ConnectError, EOFError, OSError, SSHException)
 
 
 class RiskyCommand(StringCommand):
@@ -38,30 +38,30 @@ class RiskyCommand(StringCommand):
 
     def execute(self, state: Any, host: Host, connector_arguments: Any) -> tuple[bool, CommandOutput]:
         arguments = {**connector_arguments, **self.connector_arguments}
-        late = TimeoutError("it took too long")
+        timeout_error = TimeoutError("it took too long")
         try:
-            with gevent.Timeout(self._timeout, late), _connector(host, self._reconnect) as chosen:
-                shown = {"print_output": state.print_output, "print_input": state.print_input}
-                succeeded, said = chosen.run_shell_command(self, **shown, **arguments)
-                return bool(succeeded), said
-        except LOST as error:
+            with gevent.Timeout(self._timeout, timeout_error), _connection(host, self._reconnect) as connector:
+                print_arguments = {"print_output": state.print_output, "print_input": state.print_input}
+                succeeded, output = connector.run_shell_command(self, **print_arguments, **arguments)
+                return bool(succeeded), output
+        except CONNECTION_ERRORS as error:
             if self._fallback:
-                with suppress(*LOST), gevent.Timeout(_FALLBACK, TimeoutError()):
+                with suppress(*CONNECTION_ERRORS), gevent.Timeout(_FALLBACK_SECONDS, TimeoutError()):
                     host.connector.run_shell_command(StringCommand(self._fallback), **arguments)
             return False, CommandOutput([OutputLine("stderr", f"{self._complaint} ({str(error).rstrip('.')})")])
 
 
 @contextmanager
-def _connector(host: Host, reconnect: bool) -> Iterator[Any]:
+def _connection(host: Host, reconnect: bool) -> Iterator[Any]:
     """Yield what reaches the host: where that is SSH and it is wanted, a second connection of the same kind."""
     if not reconnect or not isinstance(host.connector, SSHConnector):
         yield host.connector
         return
-    fresh = copy(host.connector)
-    fresh.client = None
+    connector = copy(host.connector)
+    connector.client = None
     try:
-        fresh.connect()
-        yield fresh
+        connector.connect()
+        yield connector
     finally:
-        if fresh.client is not None:
-            fresh.client.close()
+        if connector.client is not None:
+            connector.client.close()

@@ -35,8 +35,10 @@ def ensure(
     """
     plan = forecast()
     needed = not host.get_fact(Succeeds, test=test) or plan.planned(*after)
-    due = [replace(change, was=host.get_fact(Prints, asked=was)) if was else change] if needed else []
-    changes = [] if plan.pending(*settled_by) else plan.reconcile(f"{change.kind} {change.target}: {test}", due)
+    changes_needed = [replace(change, was=host.get_fact(Prints, command=was)) if was else change] if needed else []
+    changes = (
+        [] if plan.pending(*settled_by) else plan.reconcile(f"{change.kind} {change.target}: {test}", changes_needed)
+    )
     if not changes:
         host.noop(f"{change.target} is as it should be")
         return

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pyinfra.api.operation import operation
 from pyinfra.context import host
 
-from deploys.facts.ssh import UnreadBySshd
+from deploys.facts.ssh import UnreadSshdFiles
 from deploys.facts.sshd import SshdFiles
 from deploys.facts.unit import UnitState
 from deploys.faults import Fault, Refused
@@ -41,9 +41,9 @@ def refuse_foreign_reload(unit: str, reload_on: Sequence[str]) -> Commands:
 
     + unit, reload_on: as of the operation that reloads it.
     """
-    found = host.get_fact(UnitState, unit=unit, restart_on=(), reload_on=tuple(reload_on))
-    due = found.stale_definition or found.reload_on or forecast().pending(*reload_on)
-    unread = host.get_fact(UnreadBySshd) if due else []
+    state = host.get_fact(UnitState, unit=unit, restart_on=(), reload_on=tuple(reload_on))
+    will_reload = state.stale_definition or state.reload_on or forecast().pending(*reload_on)
+    unread = host.get_fact(UnreadSshdFiles) if will_reload else []
     Refused.unless(unread_fault(host.name, path) for path in unread)
     host.noop("sshd reads nothing of others' anew")
     yield from ()

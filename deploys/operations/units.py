@@ -21,9 +21,9 @@ from deploys.paths import STAMPS
 
 # systemctl returns 0 for a process that dies right after its start: what counts is that it is still there,
 # not restarted meanwhile, and that its own probe succeeds. Where a step fails, systemctl says no cause.
-_TELL = """tell() { echo "$unit did not become ready; the end of its journal:" >&2
+_TELL_FUNCTION = """tell() { echo "$unit did not become ready; the end of its journal:" >&2
   journalctl --sync 2>/dev/null || true; journalctl -u "$unit" -n 20 --no-pager -o cat >&2; exit 1; }"""
-_SETTLE = """restarts() { systemctl show -p NRestarts --value -- "$unit"; }
+_WAIT_UNTIL_READY = """restarts() { systemctl show -p NRestarts --value -- "$unit"; }
 before=$(restarts)
 ready() { [ "$(systemctl is-active -- "$unit")" = active ] && sh -c "$probe" >/dev/null 2>&1; }
 i=0; until ready; do i=$((i+1))
@@ -61,24 +61,24 @@ def unit(
     + made_by: the target of an earlier change that makes it all anew: then there is nothing to see yet.
     """
     restart_on, reload_on = tuple(restart_on), tuple(reload_on)
-    found = host.get_fact(UnitState, unit=unit, restart_on=restart_on, reload_on=reload_on)
+    state = host.get_fact(UnitState, unit=unit, restart_on=restart_on, reload_on=reload_on)
     plan = forecast()
-    changed = [path for path in restart_on if path in (*found.restart_on, *plan.pending(path))]
-    restart = [path for path in changed if not plan.pending(applied(unit, path))]
-    reload = [path for path in reload_on if path in (*found.reload_on, *plan.pending(path))]
+    changed_paths = [path for path in restart_on if path in (*state.restart_on, *plan.pending(path))]
+    restart = [path for path in changed_paths if not plan.pending(applied_target(unit, path))]
+    reload = [path for path in reload_on if path in (*state.reload_on, *plan.pending(path))]
     if reload and reloadable and not host.get_fact(Succeeds, test=reloadable):
         restart, reload = [*restart, *reload], []
     effects = {"restart": effect, "reload": reload_effect}
-    due = _steps(unit, found, restart, reload, effects, "" if plan.pending(made_by) else unseen)
+    needed_steps = _steps(unit, state, restart, reload, effects, "" if plan.pending(made_by) else unseen)
     # An earlier unit may have had systemd read this one's definition: it still runs with the old one.
-    steps = plan.reconcile(f"unit {unit}", due)
+    steps = plan.reconcile(f"unit {unit}", needed_steps)
     if not steps:
         host.noop(f"{unit} is as it should be")
         return
     for step in _announced(steps):
         plan.announce(step)
     if any(step.action in {"start", "restart"} for step in steps):
-        plan.expect(restarted(unit))
+        plan.expect(restart_target(unit))
     yield StringCommand(
         "sh",
         "-c",
@@ -88,29 +88,29 @@ def unit(
     )
 
 
-def restarted(unit: str) -> str:
+def restart_target(unit: str) -> str:
     """Return what is expected where `unit` is started or restarted."""
     return f"{unit} is restarted"
 
 
-def applied(unit: str, path: str) -> str:
+def applied_target(unit: str, path: str) -> str:
     """Return what is expected where the running `unit` takes `path` up, and need not restart for it."""
     return f"{unit} applies {path}"
 
 
 def _steps(
-    unit: str, found: Unit, restart_on: list[str], reload_on: list[str], effects: dict[str, str], unseen: str
+    unit: str, state: Unit, restart_on: list[str], reload_on: list[str], effects: dict[str, str], unseen: str
 ) -> Iterator[Change]:
-    if found.masked:
+    if state.masked:
         yield Change("unit", unit, "unmask", "nothing could start it", was="masked", becomes="enabled")
-    if not found.active:  # it is enabled with its start
-        short = "it is starting, and does not come up" if found.state == "activating" else "it is not running"
-        why = f"{short}, and {unseen} cannot be seen before it is" if unseen else short
-        yield Change("unit", unit, "start", why, was=found.state, becomes="active")
+    if not state.active:  # it is enabled with its start
+        reason = "it is starting, and does not come up" if state.state == "activating" else "it is not running"
+        why = f"{reason}, and {unseen} cannot be seen before it is" if unseen else reason
+        yield Change("unit", unit, "start", why, was=state.state, becomes="active")
         return
-    if not found.enabled and not found.masked:
+    if not state.enabled and not state.masked:
         yield Change("unit", unit, "enable", "it would not start with the host", was="disabled", becomes="enabled")
-    if restart_on or (found.stale_definition and not found.masked):
+    if restart_on or (state.stale_definition and not state.masked):
         why = _reason(restart_on) or "systemd has not read its definition"
         yield Change("unit", unit, "restart", why, effect=effects["restart"])
     elif reload_on:
@@ -140,7 +140,7 @@ def _script(
     quoted = shlex.quote(unit)
     lines = [
         f"set -eu\nunit={quoted} probe={shlex.quote(probe)} wait={wait}",
-        _TELL,
+        _TELL_FUNCTION,
         f"sh -c {shlex.quote(test)} >&2",
     ]
     lines += ["systemctl unmask -- $unit"] * ("unmask" in steps)
@@ -150,9 +150,9 @@ def _script(
     for effect, paths in (("restart", restart_on), ("reload", reload_on)):
         lines.append(state_script(unit, effect, paths) + f"; {effect}_now=$now {effect}_stamp=$stamp")
     lines += ["systemctl is-enabled --quiet -- $unit || systemctl enable -- $unit"]
-    doing = {step: f"systemctl {step} -- $unit" for step in ("start", "restart", "reload")}
-    doing |= {"reload": f"sh -ec {shlex.quote(reload_with)}"} if reload_with else {}
-    lines += [f"{doing[step]} || tell" for step in steps if step in doing]
-    lines += [_SETTLE, f"install -d -m 0700 {STAMPS}"]
+    commands = {step: f"systemctl {step} -- $unit" for step in ("start", "restart", "reload")}
+    commands |= {"reload": f"sh -ec {shlex.quote(reload_with)}"} if reload_with else {}
+    lines += [f"{commands[step]} || tell" for step in steps if step in commands]
+    lines += [_WAIT_UNTIL_READY, f"install -d -m 0700 {STAMPS}"]
     lines += [f'printf "%s\\n" "${effect}_now" > "${effect}_stamp"' for effect in ("restart", "reload")]
     return "\n".join(lines)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from deploys.component import Check
 from deploys.packaged import PGBOUNCER
-from deploys.pgbouncer.commands import console, query, serving
+from deploys.pgbouncer.commands import console, is_serving, query
 from deploys.pgbouncer.settings import Pgbouncer
 from deploys.pooler import Pooler
-from deploys.recovery import comes_back, undumped
+from deploys.recovery import check_no_core_dump, check_restart
 from deploys.stack import LOOPBACK, Stack, Topology
 
 EXPOSURE = 20
@@ -19,10 +19,10 @@ def checks(
 ) -> list[Check]:
     """Return the claims. `users` are the accepted logins, the active one first."""
     return [
-        *_service(pooler, settings, stack),
-        *([] if pooler.shared else _beside(pooler)),
-        *_admission(pooler, stack, topology, users),
-        *_pooling(pooler, settings, stack, users[0]),
+        *_service_checks(pooler, settings, stack),
+        *([] if pooler.is_packaged else _own_unit_checks(pooler)),
+        *_admission_checks(pooler, stack, topology, users),
+        *_pooling_checks(pooler, settings, stack, users[0]),
     ]
 
 
@@ -30,7 +30,7 @@ def _journal(pooler: Pooler) -> str:
     return f"read: journalctl -u {pooler.unit}"
 
 
-def _service(pooler: Pooler, settings: Pgbouncer, stack: Stack) -> list[Check]:
+def _service_checks(pooler: Pooler, settings: Pgbouncer, stack: Stack) -> list[Check]:
     pid = f"$(systemctl show -p MainPID --value {pooler.unit})"
     sockets = f"ss -Hltn 'sport = :{stack.pooler_port}' | awk '{{print $4}}' | sort -u"
     return [
@@ -50,8 +50,8 @@ def _service(pooler: Pooler, settings: Pgbouncer, stack: Stack) -> list[Check]:
             f"test \"$(awk '/^Max open files/ {{print $4}}' /proc/{pid}/limits)\" -ge {settings.limit_nofile}",
             "run: healthv1 apply ENV",
         ),
-        undumped("The pooler", pooler.unit),
-        comes_back("The pooler", pooler.unit),
+        check_no_core_dump("The pooler", pooler.unit),
+        check_restart("The pooler", pooler.unit),
         Check(
             f"The pooler is exposed to at most {EXPOSURE / 10}",
             f"systemd-analyze security --no-pager --threshold={EXPOSURE} {pooler.unit} >/dev/null",
@@ -60,7 +60,7 @@ def _service(pooler: Pooler, settings: Pgbouncer, stack: Stack) -> list[Check]:
     ]
 
 
-def _beside(pooler: Pooler) -> list[Check]:
+def _own_unit_checks(pooler: Pooler) -> list[Check]:
     running = f"/proc/$(systemctl show -p MainPID --value {pooler.unit})/exe"
     return [
         Check(
@@ -70,15 +70,15 @@ def _beside(pooler: Pooler) -> list[Check]:
         ),
         Check(
             f"{PGBOUNCER.unit} of our package is off",
-            PGBOUNCER.off,
+            PGBOUNCER.is_off,
             f"run: systemctl disable --now {PGBOUNCER.unit}",
         ),
     ]
 
 
-def _admission(pooler: Pooler, stack: Stack, topology: Topology, users: tuple[str, ...]) -> list[Check]:
-    wrong = f"{{ {query(pooler, stack, users[0], 'select 1', told='echo wrong')}; }} 2>&1"
-    listed = " ".join(f'"{user}"' for user in sorted(users))
+def _admission_checks(pooler: Pooler, stack: Stack, topology: Topology, users: tuple[str, ...]) -> list[Check]:
+    wrong_password_query = f"{{ {query(pooler, stack, users[0], 'select 1', print_password='echo wrong')}; }} 2>&1"  # noqa: S106 - a wrong one
+    user_list = " ".join(f'"{user}"' for user in sorted(users))
     encrypted = query(pooler, stack, users[0], "select ssl from pg_stat_ssl where pid = pg_backend_pid()")
     remote = Check(
         "The pooler speaks TLS to PostgreSQL on its other host",
@@ -88,18 +88,18 @@ def _admission(pooler: Pooler, stack: Stack, topology: Topology, users: tuple[st
     return [
         Check(
             f"{' and '.join(users)} {'is' if len(users) == 1 else 'are'} served",
-            serving(pooler, stack, users),
+            is_serving(pooler, stack, users),
             _journal(pooler),
         ),
         Check(
             "The pooler refuses a wrong password",
-            f"{wrong} | grep -q 'authentication failed'",
+            f"{wrong_password_query} | grep -q 'authentication failed'",
             f"read auth_type in {pooler.ini}, then run: healthv1 apply ENV",
         ),
         Check(
             "Only the pooler reads its passwords, and it has no others",
             f'test "$(stat -c "%a %U %G" {pooler.userlist})" = "600 postgres postgres"'
-            f" && test \"$(cut -d' ' -f1 {pooler.userlist} | paste -sd ' ')\" = '{listed}'",
+            f" && test \"$(cut -d' ' -f1 {pooler.userlist} | paste -sd ' ')\" = '{user_list}'",
             "run: healthv1 apply ENV",
         ),
         Check(
@@ -112,7 +112,7 @@ def _admission(pooler: Pooler, stack: Stack, topology: Topology, users: tuple[st
     ]
 
 
-def _pooling(pooler: Pooler, settings: Pgbouncer, stack: Stack, user: str) -> list[Check]:
+def _pooling_checks(pooler: Pooler, settings: Pgbouncer, stack: Stack, user: str) -> list[Check]:
     in_force = {
         "auth_type": "scram-sha-256",
         "pool_mode": "transaction",
@@ -121,9 +121,9 @@ def _pooling(pooler: Pooler, settings: Pgbouncer, stack: Stack, user: str) -> li
         "server_reset_query_always": 1,
     }
     lines = "|".join(f"{name}\\|{value}" for name, value in in_force.items())
-    leave = query(pooler, stack, user, "set search_path = left_behind")
+    set_session = query(pooler, stack, user, "set search_path = left_behind")
     # More often than there are connections: one of them would be the one that was left so.
-    find = f"for i in 1 2 3 4 5; do {query(pooler, stack, user, 'show search_path')}; done"
+    show_session = f"for i in 1 2 3 4 5; do {query(pooler, stack, user, 'show search_path')}; done"
     return [
         Check(
             "The pooler runs with its settings",
@@ -132,7 +132,7 @@ def _pooling(pooler: Pooler, settings: Pgbouncer, stack: Stack, user: str) -> li
         ),
         Check(
             "What one client leaves behind, the next does not find",
-            f'{leave} && found=$({find}) && test -n "$found" && ! echo "$found" | grep -q left_behind',
+            f'{set_session} && found=$({show_session}) && test -n "$found" && ! echo "$found" | grep -q left_behind',
             f"read server_reset_query_always in {pooler.ini}, then run: healthv1 apply ENV",
         ),
     ]

@@ -10,20 +10,20 @@ from deploys.stack import Stack
 PATIENCE = 10  # seconds
 
 
-def query(pooler: Pooler, stack: Stack, user: str, statement: str, told: str = "") -> str:
+def query(pooler: Pooler, stack: Stack, user: str, statement: str, print_password: str = "") -> str:
     """Return shell that asks through the pooler as the API does when it logs in as `user`, and prints the answer.
 
     The password goes from the file to psql through a pipe: it is in no argument, environment or temporary file.
     Without a terminal psql reads what it prompts for from there, to the end of the line, blanks included. While
     PostgreSQL is down, the pooler may let it wait.
 
-    + told: a shell command that prints another password than the right one.
+    + print_password: a shell command that prints another password than the right one.
     """
-    told = told or f"""sed -n 's/^"{user}" "\\(.*\\)"$/\\1/p' {pooler.userlist} | sed 's/""/"/g'"""
-    where = f"host=127.0.0.1 port={stack.pooler_port} dbname={stack.database} user={user} sslmode=disable"
+    print_password = print_password or f"""sed -n 's/^"{user}" "\\(.*\\)"$/\\1/p' {pooler.userlist} | sed 's/""/"/g'"""
+    connection = f"host=127.0.0.1 port={stack.pooler_port} dbname={stack.database} user={user} sslmode=disable"
     psql = f"PGCONNECT_TIMEOUT={PATIENCE} setsid -w timeout {PATIENCE} psql -XAtqW -v ON_ERROR_STOP=1"
-    late = f"{{ test $? -ne 124 || echo 'no answer within {PATIENCE} s' >&2; false; }}"
-    return f"{{ {told}; }} | {psql} -d '{where}' -c {shlex.quote(statement)} || {late}"
+    report_timeout = f"{{ test $? -ne 124 || echo 'no answer within {PATIENCE} s' >&2; false; }}"
+    return f"{{ {print_password}; }} | {psql} -d '{connection}' -c {shlex.quote(statement)} || {report_timeout}"
 
 
 def console(pooler: Pooler, stack: Stack, statement: str) -> str:
@@ -32,12 +32,12 @@ def console(pooler: Pooler, stack: Stack, statement: str) -> str:
     return f"cd /; runuser -u postgres -- {psql} -c {shlex.quote(statement)}"
 
 
-def serving(pooler: Pooler, stack: Stack, users: tuple[str, ...]) -> str:
+def is_serving(pooler: Pooler, stack: Stack, users: tuple[str, ...]) -> str:
     """Return a test that succeeds when each of the API's logins gets an answer from PostgreSQL through the pooler."""
     return " && ".join(f'test "$({query(pooler, stack, user, "select current_user")})" = {user}' for user in users)
 
 
-def valid(file: str) -> str:
+def is_valid_configuration(file: str) -> str:
     """Return a test that runs PgBouncer with `file` for a moment, out of everyone's way: it has no other check."""
     return f"""tmp=$(mktemp -d) && trap 'rm -rf -- "$tmp"' EXIT &&
 sed "s|^listen_addr = .*|listen_addr =|; s|^unix_socket_dir = .*|unix_socket_dir = $tmp|" {file} > "$tmp/ini" &&

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from deploys.beside import beside_pooler
+from deploys.beside import pooler_conflicts
 from deploys.component import template
-from deploys.credentials.logins import accepted, logins
+from deploys.credentials.logins import accepted_names, logins
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
 from deploys.operations.beside import mark_service
@@ -19,8 +19,8 @@ from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.packaged import PGBOUNCER
 from deploys.pgbouncer.checks import checks
-from deploys.pgbouncer.commands import serving, valid
-from deploys.pgbouncer.settings import PACKAGES, PREPARES, Pgbouncer
+from deploys.pgbouncer.commands import is_serving, is_valid_configuration
+from deploys.pgbouncer.settings import HAS_PREPARED_STATEMENTS, PACKAGES, Pgbouncer
 from deploys.pgbouncer.userlist import userlist
 from deploys.pooler import Pooler
 from deploys.stack import LOOPBACK, Stack, Topology
@@ -35,26 +35,26 @@ RESET = (
 @deploy("PgBouncer")
 def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> None:
     machine, remote = host.get_fact(MachineState), topology.database != LOOPBACK
-    users = accepted(stack.database_user, stack.database_password)
-    prepares = PREPARES[machine.os, machine.release] and settings.max_prepared_statements > 0
-    pooler = Pooler.told_by(host.get_fact(Marks))
-    if not pooler.shared:
+    users = accepted_names(stack.database_user, stack.database_password)
+    keeps_prepared = HAS_PREPARED_STATEMENTS[machine.os, machine.release] and settings.max_prepared_statements > 0
+    pooler = Pooler.from_marks(host.get_fact(Marks))
+    if not pooler.is_packaged:
         mark_service(
             name="Take a place for PgBouncer that is nobody's",
             mark="pgbouncer",
             unit=pooler.name,
-            survey=beside_pooler(pooler, stack.pooler_port),
+            survey=pooler_conflicts(pooler, stack.pooler_port),
             setting="stack.pooler_port",
-            claim=PGBOUNCER.claim("pgbouncer", pooler.name),
+            claim=PGBOUNCER.mark_as_ours("pgbouncer", pooler.name),
         )
     packages(name="Install PgBouncer", names=PACKAGES)
-    if not pooler.shared:
+    if not pooler.is_packaged:
         ensure(
             name="Leave the distribution's PgBouncer off",
             change=Change(
                 "unit", PGBOUNCER.unit, "disable", f"ours is {pooler.unit}", was="enabled", becomes="disabled"
             ),
-            test=PGBOUNCER.off,
+            test=PGBOUNCER.is_off,
             command=PGBOUNCER.turn_off,
             after=(PGBOUNCER.name,),
         )
@@ -77,12 +77,12 @@ def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> N
             pooler=pooler,
             database=topology.database,
             remote=remote,
-            prepares=prepares,
-            reset=RESET if prepares else "DISCARD ALL",
+            prepares=keeps_prepared,
+            reset=RESET if keeps_prepared else "DISCARD ALL",
         ),
         mode="0640",
         group="postgres",
-        test=valid('"$1"'),
+        test=is_valid_configuration('"$1"'),
     )
     _run(pooler, settings, stack, users, remote=remote)
     claim("pgbouncer", checks(pooler, settings, stack, topology, users))
@@ -90,7 +90,7 @@ def deploy_pgbouncer(settings: Pgbouncer, stack: Stack, topology: Topology) -> N
 
 def _run(pooler: Pooler, settings: Pgbouncer, stack: Stack, users: tuple[str, ...], *, remote: bool) -> None:
     hardening = f"{pooler.drop_in}/hardening.conf"
-    if not pooler.shared:
+    if not pooler.is_packaged:
         file(
             name="Write the unit",
             path=pooler.unit_file,
@@ -106,8 +106,8 @@ def _run(pooler: Pooler, settings: Pgbouncer, stack: Stack, users: tuple[str, ..
         name="Run the pooler",
         unit=pooler.unit,
         effect="requests wait a moment; one that is at the database just then may be answered 503",
-        restart_on=(pooler.ini, hardening, *([] if pooler.shared else [pooler.unit_file]), *pooler.program),
+        restart_on=(pooler.ini, hardening, *([] if pooler.is_packaged else [pooler.unit_file]), *pooler.program),
         reload_on=(pooler.userlist,),
-        test=valid(pooler.ini),
-        probe=serving(pooler, stack, users),
+        test=is_valid_configuration(pooler.ini),
+        probe=is_serving(pooler, stack, users),
     )

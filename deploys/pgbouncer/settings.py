@@ -8,7 +8,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from deploys.component import Settings
 
-PREPARES = {
+HAS_PREPARED_STATEMENTS = {
     ("debian", "12"): False,
     ("debian", "13"): True,
     ("ubuntu", "22.04"): False,

@@ -4,42 +4,42 @@ from __future__ import annotations
 
 from deploys.cluster import Cluster
 from deploys.component import Check
-from deploys.credentials.logins import accepted
-from deploys.postgresql.commands import certified, enabled, in_force
-from deploys.postgresql.configuration import addresses
+from deploys.credentials.logins import accepted_names
+from deploys.postgresql.commands import has_valid_certificate, in_force_condition, is_enabled
+from deploys.postgresql.configuration import listen_addresses
 from deploys.postgresql.settings import READER, Reading
-from deploys.recovery import comes_back, undumped
+from deploys.recovery import check_no_core_dump, check_restart
 from deploys.stack import Stack, Topology
 
 
 def checks(cluster: Cluster, stack: Stack, topology: Topology, reading: Reading | None = None) -> list[Check]:
     return [
-        *_cluster(cluster, addresses(topology, reading)),
-        *_admission(cluster),
-        *_roles(cluster, stack),
-        *_rights(cluster, stack),
+        *_cluster_checks(cluster, listen_addresses(topology, reading)),
+        *_admission_checks(cluster),
+        *_role_checks(cluster, stack),
+        *_rights_checks(cluster, stack),
     ]
 
 
-def last_checks(cluster: Cluster, stack: Stack, reading: Reading | None = None) -> list[Check]:
+def final_checks(cluster: Cluster, stack: Stack, reading: Reading | None = None) -> list[Check]:
     """Return what holds once nobody uses any more what is taken away: the last logins, the right to read."""
-    return [_members(cluster, stack), _admitted(cluster, stack, READER if reading else stack.database_user)]
+    return [_member_check(cluster, stack), _connect_check(cluster, stack, READER if reading else stack.database_user)]
 
 
-def _cluster(cluster: Cluster, where: tuple[str, ...]) -> list[Check]:
+def _cluster_checks(cluster: Cluster, expected_addresses: tuple[str, ...]) -> list[Check]:
     journal = f"read: journalctl -u {cluster.unit}, and the end of /var/log/postgresql/*.log"
     sockets = f"ss -Hltn 'sport = :{cluster.port}' | awk '{{print $4}}' | sort -u"
-    listening = " ".join(sorted(f"{address}:{cluster.port}" for address in where))
+    listening = " ".join(sorted(f"{address}:{cluster.port}" for address in expected_addresses))
     return [
         Check("The cluster runs", f"systemctl is-active --quiet {cluster.unit}", journal),
         Check(
             "The cluster starts with the host",
-            f"{enabled(cluster)} && grep -qx auto {cluster.configuration}/start.conf",
+            f"{is_enabled(cluster)} && grep -qx auto {cluster.configuration}/start.conf",
             "run: healthv1 apply ENV",
         ),
         Check("PostgreSQL answers", cluster.holds("true"), journal),
-        undumped("PostgreSQL", cluster.unit),
-        comes_back("PostgreSQL", cluster.unit),
+        check_no_core_dump("PostgreSQL", cluster.unit),
+        check_restart("PostgreSQL", cluster.unit),
         Check(
             "PostgreSQL takes writes and checks what it reads",
             cluster.holds("not pg_is_in_recovery() and current_setting('data_checksums')::bool"),
@@ -47,7 +47,7 @@ def _cluster(cluster: Cluster, where: tuple[str, ...]) -> list[Check]:
         ),
         Check(
             "PostgreSQL runs with exactly what its files say",
-            cluster.holds(in_force(cluster)),
+            cluster.holds(in_force_condition(cluster)),
             "read: select * from pg_file_settings where not applied; then run: healthv1 apply ENV",
         ),
         Check(
@@ -63,7 +63,7 @@ def _cluster(cluster: Cluster, where: tuple[str, ...]) -> list[Check]:
     ]
 
 
-def _admission(cluster: Cluster) -> list[Check]:
+def _admission_checks(cluster: Cluster) -> list[Check]:
     weak = "auth_method not in ('scram-sha-256', 'peer', 'reject') or (auth_method = 'peer' and type <> 'local')"
     open_to_all = "address is not null and address <> '127.0.0.1' and type <> 'hostssl'"
     return [
@@ -80,7 +80,9 @@ def _admission(cluster: Cluster) -> list[Check]:
             "give it a new password, or drop it",
         ),
         Check(
-            "The TLS key is the host's own, and its certificate lasts", certified(cluster), "run: healthv1 apply ENV"
+            "The TLS key is the host's own, and its certificate lasts",
+            has_valid_certificate(cluster),
+            "run: healthv1 apply ENV",
         ),
         Check(
             "The log says who did what, and never with which values",
@@ -96,8 +98,8 @@ def _admission(cluster: Cluster) -> list[Check]:
     ]
 
 
-def _roles(cluster: Cluster, stack: Stack) -> list[Check]:
-    logins = accepted(stack.database_user, stack.database_password)
+def _role_checks(cluster: Cluster, stack: Stack) -> list[Check]:
+    logins = accepted_names(stack.database_user, stack.database_password)
     quoted = ", ".join(f"'{name}'" for name in sorted(logins))
     powerful = "rolsuper or rolcreatedb or rolcreaterole or rolreplication or rolbypassrls"
     return [
@@ -117,8 +119,8 @@ def _roles(cluster: Cluster, stack: Stack) -> list[Check]:
     ]
 
 
-def _members(cluster: Cluster, stack: Stack) -> Check:
-    logins = accepted(stack.database_user, stack.database_password)
+def _member_check(cluster: Cluster, stack: Stack) -> Check:
+    logins = accepted_names(stack.database_user, stack.database_password)
     quoted = ", ".join(f"'{name}'" for name in sorted(logins))
     return Check(
         f"Nobody but {' and '.join(logins)} has the rights of {stack.database_user}, which does not log in itself",
@@ -133,7 +135,7 @@ def _members(cluster: Cluster, stack: Stack) -> Check:
     )
 
 
-def _admitted(cluster: Cluster, stack: Stack, reader: str) -> Check:
+def _connect_check(cluster: Cluster, stack: Stack, reader: str) -> Check:
     return Check(
         f"Nobody but its roles may connect to {stack.database}",
         cluster.holds(
@@ -147,7 +149,7 @@ def _admitted(cluster: Cluster, stack: Stack, reader: str) -> Check:
     )
 
 
-def _rights(cluster: Cluster, stack: Stack) -> list[Check]:
+def _rights_checks(cluster: Cluster, stack: Stack) -> list[Check]:
     at = stack.database
     create = "begin; set local role {}; create table public.healthv1_check(); rollback"
     return [

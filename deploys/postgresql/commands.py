@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from deploys.cluster import NAME, Cluster
-from deploys.marks import mark, marked
+from deploys.marks import has_mark, mark
 from deploys.paths import UNFINISHED_CLUSTER
 
 # The owner's defaults for new clusters are not for ours. It is started with the host once it is whole and configured.
@@ -13,7 +13,7 @@ _CREATE = (
 )
 
 
-def made(cluster: Cluster) -> str:
+def is_made(cluster: Cluster) -> str:
     """Return a test that succeeds when the cluster was made whole."""
     return f"test -s {cluster.data}/global/pg_control && test -d {cluster.configuration} && ! {_unfinished(cluster)}"
 
@@ -22,26 +22,26 @@ def _unfinished(cluster: Cluster) -> str:
     return f'test "$(cat {UNFINISHED_CLUSTER} 2>/dev/null)" = {cluster}'
 
 
-def make(cluster: Cluster) -> str:
+def make_cluster(cluster: Cluster) -> str:
     """Return shell that makes the cluster; what a killed run left is thrown away, one that still runs is waited for.
 
     Nothing is thrown away, or made anew, that ever served, for a disk may not be mounted; and nothing that was there
     before our mark: the mark is written by the run that finds the place vacant.
     """
     conf, data = cluster.configuration, cluster.data
-    ours = "true" if cluster.name != NAME else marked("cluster", cluster.name)  # earlier versions left no mark
+    is_ours = "true" if cluster.name != NAME else has_mark("cluster", cluster.name)  # earlier versions left no mark
     create = _CREATE.format(port=cluster.port, version=cluster.version, name=cluster.name)
     return f"""exec 9>{UNFINISHED_CLUSTER}.lock; flock -w 300 9
 refuse() {{ echo "$1" >&2; exit 1; }}
 vacant() {{ [ ! -L "$1" ] && {{ [ ! -e "$1" ] || [ -z "$(ls -A -- "$1")" ]; }}; }}
-if ! {{ {made(cluster)}; }}; then
-if [ -e {cluster.served} ] && {{ {_unfinished(cluster)} || [ ! -s {data}/global/pg_control ]; }}; then
-refuse "{data} served before and is not whole: mount or restore it; to begin anew, remove {cluster.served}"; fi
-if {ours} && {_unfinished(cluster)}; then
+if ! {{ {is_made(cluster)}; }}; then
+if [ -e {cluster.served_marker} ] && {{ {_unfinished(cluster)} || [ ! -s {data}/global/pg_control ]; }}; then
+refuse "{data} served before and is not whole: mount or restore it; to begin anew, remove {cluster.served_marker}"; fi
+if {is_ours} && {_unfinished(cluster)}; then
 [ ! -e {data}/postmaster.opts ] || refuse "{cluster} was started before it was whole: if nothing is in it that anybody \
 needs, stop it and remove {data}/postmaster.opts"
 rm -rf --one-file-system -- {data} {conf}; fi
-if {ours} && [ -s {data}/global/pg_control ] && vacant {conf}; then {_configuration(cluster)}
+if {is_ours} && [ -s {data}/global/pg_control ] && vacant {conf}; then {_configuration(cluster)}
 else
 for at in {data} {conf}; do vacant "$at" || refuse "$at holds what is not ours: move it elsewhere"; done
 echo {cluster} > {UNFINISHED_CLUSTER}; sync -f {UNFINISHED_CLUSTER}
@@ -64,7 +64,7 @@ def _configuration(cluster: Cluster) -> str:
     )
 
 
-def enabled(cluster: Cluster) -> str:
+def is_enabled(cluster: Cluster) -> str:
     """Return a test that succeeds when the cluster starts with the host by itself.
 
     By way of postgresql.service it would as well, but that starts what its owner stopped, and may be off.
@@ -72,31 +72,31 @@ def enabled(cluster: Cluster) -> str:
     return f'test "$(systemctl is-enabled {cluster.unit} 2>/dev/null)" = enabled'
 
 
-def acceptable(cluster: Cluster) -> str:
+def is_acceptable(cluster: Cluster) -> str:
     """Return a test that succeeds when PostgreSQL could start with the files on disk. It touches no running one."""
-    return f"{_parsed(cluster, f'{cluster.configuration}/postgresql.conf')} && {admissible(cluster)}"
+    return f"{_parses(cluster, f'{cluster.configuration}/postgresql.conf')} && {is_valid_hba(cluster)}"
 
 
-def valid(cluster: Cluster) -> str:
+def is_valid_file(cluster: Cluster) -> str:
     """Return a test of one file of parameters at `$1`, alone: other files' faults do not keep it from being mended."""
-    return _parsed(cluster, '"$1"')
+    return _parses(cluster, '"$1"')
 
 
-def _parsed(cluster: Cluster, file: str) -> str:
+def _parses(cluster: Cluster, file: str) -> str:
     # Root may ask so; the file lies where postgres may not go before it is put in its place.
     return (
         f"/usr/lib/postgresql/{cluster.version}/bin/postgres -C port -D {cluster.data} -c config_file={file} >/dev/null"
     )
 
 
-def admissible(cluster: Cluster) -> str:
+def is_valid_hba(cluster: Cluster) -> str:
     """Return a test that succeeds when pg_hba.conf on disk has no fault."""
     wrong = cluster.sql("select count(*) from pg_hba_file_rules where error is not null")
     # A cluster that is down cannot tell; it reads the file when it starts.
     return f'wrong=$({wrong} 2>/dev/null || echo 0) && test "$wrong" = 0'
 
 
-def in_force(cluster: Cluster) -> str:
+def in_force_condition(cluster: Cluster) -> str:
     """Return an SQL condition: the cluster runs with exactly what stands in its files."""
     ours = f"{cluster.configuration}/conf.d/zz-%"
     files = ("postgresql.conf", "conf.d/zz-health-v1-restart.conf", "conf.d/zz-health-v1-reload.conf", "pg_hba.conf")
@@ -107,12 +107,12 @@ def in_force(cluster: Cluster) -> str:
     or (f.sourcefile like '{ours}' and s.sourcefile is distinct from f.sourcefile))"""  # noqa: S608 - our own paths
 
 
-def serving(cluster: Cluster) -> str:
+def is_serving(cluster: Cluster) -> str:
     """Return a test that succeeds when the cluster serves with exactly what stands in its files."""
-    return cluster.holds(in_force(cluster))
+    return cluster.holds(in_force_condition(cluster))
 
 
-def certificate(cluster: Cluster) -> str:
+def make_certificate(cluster: Cluster) -> str:
     """Return shell that makes the host's key and a certificate of its own for it: TLS without a third party."""
     at = cluster.configuration
     return f"""umask 077; tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
@@ -122,7 +122,7 @@ install -o postgres -g postgres -m 0600 "$tmp/key" {at}/server.key
 install -o postgres -g postgres -m 0644 "$tmp/crt" {at}/server.crt"""
 
 
-def certified(cluster: Cluster) -> str:
+def has_valid_certificate(cluster: Cluster) -> str:
     """Return a test that succeeds when key and certificate belong together and last another month."""
     key, crt = f"{cluster.configuration}/server.key", f"{cluster.configuration}/server.crt"
     return (

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from deploys.cluster import Cluster
 from deploys.postgresql.settings import Postgresql, Reading
-from deploys.postgresql.tuning import GIB, MachineShape, Parameters, parallel, tuned
+from deploys.postgresql.tuning import GIB, MachineShape, Parameters, memory_parameters, parallel_parameters
 from deploys.stack import LOOPBACK, Topology
 
 # pg_settings, context "postmaster", PostgreSQL 14 to 17.
-RESTARTING = frozenset(
+RESTART_PARAMETERS = frozenset(
     """archive_mode autovacuum_freeze_max_age autovacuum_max_workers autovacuum_multixact_freeze_max_age bonjour
     bonjour_name cluster_name commit_timestamp_buffers data_sync_retry dynamic_shared_memory_type event_source
     external_pid_file hot_standby huge_page_size huge_pages ident_file ignore_invalid_pages jit_provider
@@ -57,12 +57,12 @@ def parameters(
     memory = int(settings.memory * GIB) if settings.memory else shape.memory
     shape = MachineShape(memory, shape.cores, shape.disk, shape.rotational)
     return {
-        "listen_addresses": ", ".join(addresses(topology, reading)),
+        "listen_addresses": ", ".join(listen_addresses(topology, reading)),
         "port": str(cluster.port),
         "max_connections": str(settings.max_connections),
         "shared_preload_libraries": "pgaudit",
-        **tuned(shape, settings.max_connections),
-        **parallel(shape.cores),
+        **memory_parameters(shape, settings.max_connections),
+        **parallel_parameters(shape.cores),
         "password_encryption": "scram-sha-256",
         "ssl": "on",
         "ssl_cert_file": f"{cluster.configuration}/server.crt",
@@ -74,12 +74,12 @@ def parameters(
     }
 
 
-def restarting(parameters: Mapping[str, str]) -> str:
-    return _file({name: value for name, value in parameters.items() if name in RESTARTING})
+def restart_file(parameters: Mapping[str, str]) -> str:
+    return _file({name: value for name, value in parameters.items() if name in RESTART_PARAMETERS})
 
 
-def reloading(parameters: Mapping[str, str]) -> str:
-    return _file({name: value for name, value in parameters.items() if name not in RESTARTING})
+def reload_file(parameters: Mapping[str, str]) -> str:
+    return _file({name: value for name, value in parameters.items() if name not in RESTART_PARAMETERS})
 
 
 def _file(parameters: Mapping[str, str]) -> str:
@@ -92,17 +92,17 @@ def _quoted(value: str) -> str:
     return f"'{escaped}'"
 
 
-def addresses(topology: Topology, reading: Reading | None = None) -> tuple[str, ...]:
+def listen_addresses(topology: Topology, reading: Reading | None = None) -> tuple[str, ...]:
     """Return where PostgreSQL listens: on the private address only for whom there is elsewhere."""
     return (LOOPBACK, topology.own) if topology.remote(topology.api) or reading else (LOOPBACK,)
 
 
-def sources(reading: Reading | None) -> tuple[str, ...]:
+def vault_networks(reading: Reading | None) -> tuple[str, ...]:
     """Return where Vault connects from, as pg_hba.conf names it."""
     return tuple(_network(address) for address in reading.vault_addresses) if reading else ()
 
 
-def peers(topology: Topology) -> tuple[str, ...]:
+def api_networks(topology: Topology) -> tuple[str, ...]:
     """Return the API hosts on other machines, as pg_hba.conf names them."""
     return tuple(_network(address) for address in topology.remote(topology.api))
 

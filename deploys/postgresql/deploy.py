@@ -22,20 +22,20 @@ from deploys.operations.roles import drop_old_logins, group_role, login_roles, r
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.paths import ALTERED_BY_SYSTEM
-from deploys.postgresql.checks import checks, last_checks
+from deploys.postgresql.checks import checks, final_checks
 from deploys.postgresql.commands import (
-    acceptable,
-    admissible,
-    certificate,
-    certified,
-    enabled,
-    made,
-    make,
-    serving,
-    valid,
+    has_valid_certificate,
+    is_acceptable,
+    is_enabled,
+    is_made,
+    is_serving,
+    is_valid_file,
+    is_valid_hba,
+    make_certificate,
+    make_cluster,
 )
-from deploys.postgresql.configuration import parameters, peers, reloading, restarting, sources
-from deploys.postgresql.reading import readable, reading_checks, unread
+from deploys.postgresql.configuration import api_networks, parameters, reload_file, restart_file, vault_networks
+from deploys.postgresql.reading import allow_reading, reading_checks, remove_reading
 from deploys.postgresql.settings import MAKER, READER, VERSION, Postgresql, Reading
 from deploys.postgresql.tuning import MachineShape
 from deploys.stack import Stack, Topology
@@ -61,16 +61,20 @@ def deploy_postgresql(
     )
     _cluster(cluster)
     shape = MachineShape(machine.memory, machine.cores, machine.disk, machine.rotational)
-    wanted = parameters(settings, topology, cluster, shape, reading)
+    parameter_values = parameters(settings, topology, cluster, shape, reading)
     hba = template(
         "postgresql/pg_hba.conf",
         stack=stack,
-        peers=peers(topology),
-        vault=sources(reading),
+        peers=api_networks(topology),
+        vault=vault_networks(reading),
         maker=MAKER,
         reader=READER,
     )
-    _configuration(cluster, hba, {"restart": lambda: restarting(wanted), "reload": lambda: reloading(wanted)})
+    _configuration(
+        cluster,
+        hba,
+        {"restart": lambda: restart_file(parameter_values), "reload": lambda: reload_file(parameter_values)},
+    )
     _roles(cluster, stack)
     claim("postgresql", checks(cluster, stack, topology, reading))
 
@@ -93,8 +97,8 @@ def deploy_reading(reading: Reading | None, stack: Stack) -> None:
     """Let Vault make logins that read, or take away what once let it. What there is to read, migrations have made."""
     cluster = cluster_here(stack)
     if reading is None:
-        unread(cluster, stack)
-        claim("postgresql", last_checks(cluster, stack))
+        remove_reading(cluster, stack)
+        claim("postgresql", final_checks(cluster, stack))
         return
     group_role(name="Have the role that may read", cluster=cluster, role=READER)
     role(
@@ -103,8 +107,8 @@ def deploy_reading(reading: Reading | None, stack: Stack) -> None:
         role=MAKER,
         password=reading.database_engine_password,
     )
-    readable(cluster, stack, reading)
-    claim("postgresql", [*last_checks(cluster, stack, reading), *reading_checks(cluster, stack, reading)])
+    allow_reading(cluster, stack, reading)
+    claim("postgresql", [*final_checks(cluster, stack, reading), *reading_checks(cluster, stack, reading)])
 
 
 def cluster_here(stack: Stack) -> Cluster:
@@ -130,8 +134,8 @@ def _cluster(cluster: Cluster) -> None:
     ensure(
         name="Make the cluster",
         change=Change("cluster", str(cluster), "create", becomes=f"port {cluster.port}"),
-        test=made(cluster),
-        command=make(cluster),
+        test=is_made(cluster),
+        command=make_cluster(cluster),
     )
 
 
@@ -142,8 +146,8 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None
     ensure(
         name="Make the host's key",
         change=Change("certificate", f"{at}/server.crt", "create", becomes="signed by itself"),
-        test=certified(cluster),
-        command=certificate(cluster),
+        test=has_valid_certificate(cluster),
+        command=make_certificate(cluster),
     )
     for effect, text in host.loop(conf_d.items()):
         file(
@@ -153,7 +157,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None
             mode="0640",
             user="postgres",
             group="postgres",
-            test=valid(cluster),
+            test=is_valid_file(cluster),
             ours=True,
         )
     file(
@@ -169,7 +173,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None
         name="Write pg_hba.conf",
         path=f"{at}/pg_hba.conf",
         content=hba,
-        test_in_place=admissible(cluster),
+        test_in_place=is_valid_hba(cluster),
         mode="0640",
         user="postgres",
         group="postgres",
@@ -193,9 +197,9 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None
     )
     file(
         name="Have it started again when it is killed",  # the packaged unit says no
-        path=recovery.path(cluster.unit),
-        content=recovery.text(),
-        test_in_place=recovery.TAKEN_UP,
+        path=recovery.drop_in_path(cluster.unit),
+        content=recovery.drop_in_text(),
+        test_in_place=recovery.RELOAD_SYSTEMD,
         ours=True,
     )
     reset_alter_system(name="Take back what ALTER SYSTEM set", cluster=cluster, restart=ALTERED_BY_SYSTEM)
@@ -214,10 +218,10 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None
             f"{at}/conf.d/zz-health-v1-reload.conf",
             f"{at}/pg_hba.conf",
             f"{at}/server.crt",
-            cluster.altered,
+            cluster.auto_conf,
         ),
-        test=acceptable(cluster),
-        probe=serving(cluster),
+        test=is_acceptable(cluster),
+        probe=is_serving(cluster),
         wait=300,  # it replays its log after a crash
         unseen="what is due to its roles and databases",
         made_by=str(cluster),
@@ -225,7 +229,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None
     ensure(
         name="Start the cluster with the host",
         change=Change("unit", cluster.unit, "enable", "postgresql.service alone would start it with the host"),
-        test=enabled(cluster),
+        test=is_enabled(cluster),
         command=f"systemctl enable {cluster.unit}",
     )
 

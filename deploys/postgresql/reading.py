@@ -17,7 +17,7 @@ from deploys.stack import Stack
 SCHEMA = "health_reading"
 FUNCTIONS = ("make(text, text, timestamptz)", "finish(text)")
 # What a reader must see and what not, column by column; and that it may change nothing.
-_READABLE = """not exists(select from pg_attribute join pg_class c on c.oid = attrelid
+_READS_ALLOWED = """not exists(select from pg_attribute join pg_class c on c.oid = attrelid
   where relnamespace = 'health'::regnamespace and relkind in ('r', 'p', 'v', 'm') and attnum > 0 and not attisdropped
     and has_column_privilege('{reader}', attrelid, attnum, 'select')
       <> (relname || '.' || attname <> all (array[{withheld}]::text[])))
@@ -25,19 +25,19 @@ _READABLE = """not exists(select from pg_attribute join pg_class c on c.oid = at
     and has_table_privilege('{reader}', oid, 'insert, update, delete, truncate, references, trigger'))
   and has_schema_privilege('{reader}', 'health', 'usage')
   and has_database_privilege('{reader}', current_database(), 'connect')"""
-_MAKES = """obj_description('{schema}'::regnamespace, 'pg_namespace') = '{digest}'
+_FUNCTIONS_CURRENT = """obj_description('{schema}'::regnamespace, 'pg_namespace') = '{digest}'
   and has_schema_privilege('{maker}', '{schema}', 'usage') and {granted}
   and bool_and(prosecdef and proowner = 'postgres'::regrole) and count(*) = {count}
   from pg_proc where pronamespace = '{schema}'::regnamespace"""
-_THERE = """exists(select from pg_roles where rolname in ('{maker}', '{reader}'))
+_READING_EXISTS = """exists(select from pg_roles where rolname in ('{maker}', '{reader}'))
   or exists(select from pg_namespace where nspname = '{schema}')"""
-_PLAIN = """not (rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls)
+_MAKER_HAS_NO_POWERS = """not (rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls)
   and not exists(select from pg_auth_members where member = r.oid)
   from pg_roles r where rolname = '{maker}' and rolcanlogin"""
-_OUTLIVED = """not exists(select from pg_roles where rolname like 'v-%'
+_NO_EXPIRED_LOGINS = """not exists(select from pg_roles where rolname like 'v-%'
   and pg_has_role(oid, '{reader}', 'member') and rolvaliduntil < now() - interval '15 minutes')"""
 # A reader made as Vault makes one, looked at, and never there for anybody else.
-_TRIED = """begin; set local role {maker};
+_TRY_FUNCTIONS = """begin; set local role {maker};
 select {schema}.make('v-check', 'SCRAM-SHA-256$4096:c2FsdA==$c3RvcmVk:c2VydmVy', now() + interval '1 hour'); reset role;
 do $$ begin assert (select rolcanlogin and rolconnlimit > 0 and rolvaliduntil < now() + interval '1 day'
   and not (rolsuper or rolcreaterole or rolcreatedb or rolbypassrls or rolreplication)
@@ -47,14 +47,14 @@ set local role {maker}; select {schema}.finish('v-check'); reset role;
 do $$ begin assert not exists(select from pg_roles where rolname = 'v-check'); end $$; rollback"""
 
 
-def readable(cluster: Cluster, stack: Stack, reading: Reading) -> None:
+def allow_reading(cluster: Cluster, stack: Stack, reading: Reading) -> None:
     """Have the functions, and the right to read."""
     values = {"reading": reading, "maker": MAKER, "reader": READER}
     digest = hashlib.sha256(template("postgresql/reading.sql", digest="", **values)().encode()).hexdigest()
     ensure(
         name="Let Vault make readers, and nothing else",
         change=Change("schema", f"postgres.{SCHEMA}", "update", "how readers are made"),
-        test=cluster.holds(_makes(digest)),
+        test=cluster.holds(_functions_exist(digest)),
         command=f"{cluster.psql} postgres -f -",
         stdin=template("postgresql/reading.sql", digest=digest, **values),
     )
@@ -70,14 +70,14 @@ def readable(cluster: Cluster, stack: Stack, reading: Reading) -> None:
     )
 
 
-def unread(cluster: Cluster, stack: Stack) -> None:
+def remove_reading(cluster: Cluster, stack: Stack) -> None:
     """Have nothing that lets Vault in, nor a login that it made."""
     ensure(
         name="Let Vault make no logins",
         change=Change(
             "role", f"{MAKER}, {READER}", "remove", "group_data has no reading", effect="readers' sessions end"
         ),
-        test=f"! {{ {cluster.holds(_exists())}; }}",
+        test=f"! {{ {cluster.holds(_reading_exists())}; }}",
         command=f"{cluster.psql} postgres -f -",
         stdin=template("postgresql/unread.sql", database=stack.database, maker=MAKER, reader=READER),
     )
@@ -87,12 +87,12 @@ def reading_checks(cluster: Cluster, stack: Stack, reading: Reading) -> list[Che
     return [
         Check(
             "Vault can have a reader made and removed",
-            cluster.sql(_TRIED.format(maker=MAKER, reader=READER, schema=SCHEMA)),
+            cluster.sql(_TRY_FUNCTIONS.format(maker=MAKER, reader=READER, schema=SCHEMA)),
             "run: healthv1 apply ENV",
         ),
         Check(
             f"{MAKER} can do nothing else",
-            cluster.holds(_PLAIN.format(maker=MAKER)),
+            cluster.holds(_MAKER_HAS_NO_POWERS.format(maker=MAKER)),
             "run: healthv1 apply ENV",
         ),
         Check(
@@ -102,23 +102,25 @@ def reading_checks(cluster: Cluster, stack: Stack, reading: Reading) -> list[Che
         ),
         Check(
             "No reader's login has outlived its session",
-            cluster.holds(_OUTLIVED.format(reader=READER)),
+            cluster.holds(_NO_EXPIRED_LOGINS.format(reader=READER)),
             f"let Vault remove it: bao lease revoke -prefix {reading.logins.mount}/creds/{reading.logins.role}",
         ),
     ]
 
 
-def _makes(digest: str) -> str:
-    granted = " and ".join(f"has_function_privilege('{MAKER}', '{SCHEMA}.{one}', 'execute')" for one in FUNCTIONS)
-    return _MAKES.format(maker=MAKER, schema=SCHEMA, digest=digest, granted=granted, count=len(FUNCTIONS))
+def _functions_exist(digest: str) -> str:
+    granted = " and ".join(
+        f"has_function_privilege('{MAKER}', '{SCHEMA}.{function}', 'execute')" for function in FUNCTIONS
+    )
+    return _FUNCTIONS_CURRENT.format(maker=MAKER, schema=SCHEMA, digest=digest, granted=granted, count=len(FUNCTIONS))
 
 
 def _readable(reading: Reading) -> str:
-    return _READABLE.format(reader=READER, withheld=_quoted(reading.withheld))
+    return _READS_ALLOWED.format(reader=READER, withheld=_quoted(reading.withheld))
 
 
-def _exists() -> str:
-    return _THERE.format(maker=MAKER, reader=READER, schema=SCHEMA)
+def _reading_exists() -> str:
+    return _READING_EXISTS.format(maker=MAKER, reader=READER, schema=SCHEMA)
 
 
 def _quoted(names: tuple[str, ...]) -> str:

@@ -17,7 +17,7 @@ VERSION = {
 }
 """The major version that each supported distribution brings."""
 
-OURS = {
+RESERVED_PARAMETERS = {
     "config_file": "the host's layout decides it",
     "data_directory": "the host's layout decides it",
     "hba_file": "pg_hba.conf is managed whole",
@@ -62,8 +62,10 @@ class Postgresql(Settings):
     def _are_free(cls, parameters: dict[str, str]) -> dict[str, str]:
         for name in parameters:
             # debug_* prints whole statements into the log.
-            if name in OURS or name.startswith("debug_"):
-                raise ValueError(f"{name} is not free: {OURS.get(name, 'it is for the developers of PostgreSQL')}")
+            if name in RESERVED_PARAMETERS or name.startswith("debug_"):
+                raise ValueError(
+                    f"{name} is not free: {RESERVED_PARAMETERS.get(name, 'it is for the developers of PostgreSQL')}"
+                )
         return parameters
 
 

@@ -21,11 +21,11 @@ class MachineShape:
     rotational: bool
 
 
-def tuned(shape: MachineShape, max_connections: int) -> Parameters:
+def memory_parameters(shape: MachineShape, max_connections: int) -> Parameters:
     """Return the guide's eleven parameters; a host like the guide's (8 GB, 100 GB SSD) gets the guide's values."""
-    memory = sold_as(shape.memory)
+    memory = nominal_memory(shape.memory)
     shared = memory // 4
-    longest_log = _between(256 * MIB, shape.disk // 20, 4 * GIB, step=256 * MIB)
+    max_wal = _between(256 * MIB, shape.disk // 20, 4 * GIB, step=256 * MIB)
     return {
         "shared_buffers": _size(shared),
         "effective_cache_size": _size(memory * 3 // 4),
@@ -37,12 +37,12 @@ def tuned(shape: MachineShape, max_connections: int) -> Parameters:
         "effective_io_concurrency": "2" if shape.rotational else "200",
         # A query may use it several times over: six times each, for all at once, fits beside the shared buffers.
         "work_mem": _size(_between(4 * MIB, (memory - shared) // (6 * max_connections), GIB)),
-        "min_wal_size": _size(longest_log // 4),
-        "max_wal_size": _size(longest_log),
+        "min_wal_size": _size(max_wal // 4),
+        "max_wal_size": _size(max_wal),
     }
 
 
-def parallel(cores: int) -> Parameters:
+def parallel_parameters(cores: int) -> Parameters:
     """Return how many workers share the cores: the pooler's connections already keep most of them busy."""
     helpers = str(min(4, cores // 2))
     return {
@@ -53,13 +53,13 @@ def parallel(cores: int) -> Parameters:
     }
 
 
-def sold_as(memory: int) -> int:
+def nominal_memory(memory: int) -> int:
     """Return the size a machine is sold as, in bytes: one of 8 GB shows 7.6 to 7.8 GiB."""
     return round(memory / GIB) * GIB or memory
 
 
-def _between(least: int, wanted: int, most: int, step: int = MIB) -> int:
-    return max(least, min(wanted // step * step, most))
+def _between(minimum: int, value: int, maximum: int, step: int = MIB) -> int:
+    return max(minimum, min(value // step * step, maximum))
 
 
 def _size(number: int) -> str:

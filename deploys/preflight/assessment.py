@@ -16,45 +16,49 @@ ARCHITECTURES = ("x86_64", "aarch64")
 RELAX = "give the host more, or lower preflight.{} in group_data"
 
 
-def assess(host: str, machine: Machine, wanted: Preflight) -> Iterator[Fault]:
+def assess(host: str, machine: Machine, settings: Preflight) -> Iterator[Fault]:
     """Yield a fault for each thing that keeps `host` from being deployed to."""
     if (machine.os, machine.release) not in SUPPORTED:
         what = f"{machine.os} {machine.release} is not supported."
         yield Fault(host, what, f"supported: {', '.join(SUPPORTED.values())}")
     if machine.architecture not in ARCHITECTURES:
         yield Fault(host, f"{machine.architecture} is not supported.", f"supported: {', '.join(ARCHITECTURES)}")
-    for setting, found, minimum, unit in (
-        ("minimum_cores", machine.cores, wanted.minimum_cores, "cores"),
-        ("minimum_memory", machine.memory / GIB / 0.9, wanted.minimum_memory, "GiB of memory"),
-        ("minimum_disk", machine.disk / 1e9, wanted.minimum_disk, "GB of disk"),
-        ("minimum_free", machine.free / 1e9, wanted.minimum_free, "GB of free disk"),
+    for setting, value, minimum, unit in (
+        ("minimum_cores", machine.cores, settings.minimum_cores, "cores"),
+        ("minimum_memory", machine.memory / GIB / 0.9, settings.minimum_memory, "GiB of memory"),
+        ("minimum_disk", machine.disk / 1e9, settings.minimum_disk, "GB of disk"),
+        ("minimum_free", machine.free / 1e9, settings.minimum_free, "GB of free disk"),
     ):
-        if found < minimum:
-            yield Fault(host, f"{found:.4g} {unit}, {minimum:.4g} are wanted.", RELAX.format(setting))
+        if value < minimum:
+            yield Fault(host, f"{value:.4g} {unit}, {minimum:.4g} are wanted.", RELAX.format(setting))
 
 
-def misled(host: str, machine: Machine, wanted: Preflight, now: datetime, *, synchronizes: bool) -> Iterator[Fault]:
+def clock_faults(
+    host: str, machine: Machine, settings: Preflight, now: datetime, *, can_synchronize: bool
+) -> Iterator[Fault]:
     """Yield a fault when host and operator do not agree what time it is. Which of them is wrong, neither can know.
 
     + now: the operator's time.
-    + synchronizes: the host has a program that would keep its clock right.
+    + can_synchronize: the host has a program that would keep its clock right.
     """
-    if abs(machine.ahead) <= wanted.clock_tolerance:
+    if abs(machine.clock_offset) <= settings.clock_tolerance:
         return
-    here, there = (_utc(moment) for moment in (now, now + timedelta(seconds=machine.ahead)))
+    operator_time, host_time = (_utc(moment) for moment in (now, now + timedelta(seconds=machine.clock_offset)))
     what = (
-        f"Its clock says {there} UTC, and that of this machine {here}: certificates, leases, logins and the journal"
-        f" would be off by {_span(abs(machine.ahead))}."
+        f"Its clock says {host_time} UTC, and that of this machine {operator_time}: certificates, leases, logins"
+        f" and the journal would be off by {_describe_duration(abs(machine.clock_offset))}."
     )
-    keep = "timedatectl set-ntp true" if synchronizes else "apt-get install -y systemd-timesyncd"
-    yield Fault(host, what, f"if this machine's is right, run there as root: date -u -s '{here}' && {keep}")
+    enable_sync = "timedatectl set-ntp true" if can_synchronize else "apt-get install -y systemd-timesyncd"
+    yield Fault(
+        host, what, f"if this machine's is right, run there as root: date -u -s '{operator_time}' && {enable_sync}"
+    )
 
 
 def _utc(moment: datetime) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _span(seconds: float) -> str:
+def _describe_duration(seconds: float) -> str:
     for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
         if seconds >= 2 * length:
             return f"{seconds / length:.0f} {unit}"

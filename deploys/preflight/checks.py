@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploys.apt import INTERRUPTED
+from deploys.apt import LIST_INTERRUPTED
 from deploys.component import Check
 
 
@@ -15,7 +15,7 @@ def checks() -> list[Check]:
         ),
         Check(
             "No installation of packages is cut short",
-            f"test -z \"$({{ {INTERRUPTED}; }} | grep '|yes$')\"",
+            f"test -z \"$({{ {LIST_INTERRUPTED}; }} | grep '|yes$')\"",
             "run: dpkg --configure -a && apt-get -f install",
         ),
         Check(

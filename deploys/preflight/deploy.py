@@ -19,16 +19,16 @@ from deploys.operations.packages import repair_packages
 from deploys.operations.ports import refuse_taken_ports
 from deploys.operations.secrets import store_secrets
 from deploys.operations.shell import ensure
-from deploys.ports import claimed
-from deploys.preflight.assessment import assess, misled
+from deploys.ports import port_claims
+from deploys.preflight.assessment import assess, clock_faults
 from deploys.preflight.checks import checks
-from deploys.preflight.folder import one_folder
+from deploys.preflight.folder import merge_folders
 from deploys.preflight.settings import Preflight
 from deploys.secret import Backend
 from deploys.stack import Stack, Topology
 
 NAME_RESOLVES = 'getent hosts "$(hostname)"'
-SYNCHRONIZES = 'test "$(timedatectl show -p CanNTP --value)" = yes'
+CAN_SYNCHRONIZE = 'test "$(timedatectl show -p CanNTP --value)" = yes'
 
 
 @deploy("Preflight")
@@ -44,7 +44,7 @@ def deploy_preflight(
 ) -> None:
     """Measure the host. `secrets` are those that this run has to have; the backend is asked on one host only."""
     Refused.unless(_faults(host.get_fact(MachineState), settings))
-    claims = tuple(claimed(stack, topology, parts, status_port))
+    claims = tuple(port_claims(stack, topology, parts, status_port))
     refuse_taken_ports(name="See that our ports are free", claims=claims)
     if backend and secrets:
         Refused.unless(backend.unexported(secrets) if require_escrow else ())
@@ -59,12 +59,12 @@ def deploy_preflight(
     absent(name="Leave apt's configuration to the owner", path="/etc/apt/apt.conf.d/90health-v1")
     absent(name="Leave to the owner what packages start", path="/usr/sbin/policy-rc.d")
     repair_packages(name="Finish interrupted package installations")
-    one_folder()
+    merge_folders()
     claim("preflight", checks())
 
 
 def _faults(machine: Machine, settings: Preflight) -> Iterator[Fault]:
     yield from assess(host.name, machine, settings)
-    off = abs(machine.ahead) > settings.clock_tolerance
-    able = off and host.get_fact(Succeeds, test=SYNCHRONIZES)
-    yield from misled(host.name, machine, settings, datetime.now(timezone.utc), synchronizes=able)
+    clock_is_off = abs(machine.clock_offset) > settings.clock_tolerance
+    can_synchronize = clock_is_off and host.get_fact(Succeeds, test=CAN_SYNCHRONIZE)
+    yield from clock_faults(host.name, machine, settings, datetime.now(timezone.utc), can_synchronize=can_synchronize)

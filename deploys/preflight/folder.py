@@ -10,15 +10,15 @@ from deploys.operations.shell import ensure
 from deploys.paths import FOLDER, LINK
 
 _NEW, _FORMER = f"{LINK}.new", f"{LINK}.former"
-_LEADS = f'test "$(readlink {LINK})" = {FOLDER}'
-_WHOLE = f"test -d {FOLDER} && {_LEADS} && ! test -e {_NEW} && ! test -e {_FORMER}"
+_LINK_IS_SET = f'test "$(readlink {LINK})" = {FOLDER}'
+_IS_DONE = f"test -d {FOLDER} && {_LINK_IS_SET} && ! test -e {_NEW} && ! test -e {_FORMER}"
 
 # Until the new link is there, all that counts lies in the former folder, and what a killed run copied is thrown
 # away; from then on it lies in the one folder, and what is left is to put the link in the former's place. Copied and
 # not moved: nobody moves what is in a folder in one step, and a service that starts meanwhile finds all of it. Where
 # `mv` cannot exchange the two, there is a moment without either: who dies in it is mended by the next.
 _MOVE = f"""umask 077; mkdir -p {FOLDER}
-if ! {_LEADS}; then
+if ! {_LINK_IS_SET}; then
   if [ ! -L {_NEW} ] && [ -d {LINK} ]; then
     cd {FOLDER}; rm -rf applied logins prepared postgresql.* redis-probe* site.leaving; cd /
     for it in $(ls -A {LINK}); do
@@ -28,19 +28,19 @@ if ! {_LEADS}; then
   ln -sfn {FOLDER} {_NEW}; sync -f /var/lib
   if [ -e {LINK} ] && ! mv -T --exchange {_NEW} {LINK} 2>/dev/null; then
     rm -rf -- {_FORMER}; mv -T -- {LINK} {_FORMER}; fi
-  {_LEADS} || mv -T -- {_NEW} {LINK}
+  {_LINK_IS_SET} || mv -T -- {_NEW} {LINK}
   sync -f /var/lib
 fi
 rm -rf -- {_FORMER} {_NEW}"""
 
 
-def one_folder() -> None:
+def merge_folders() -> None:
     """Have `FOLDER`, and `LINK` lead to it. Nothing that runs is told: by its former name all is where it was."""
-    former = host.get_fact(Succeeds, test=f"[ -d {LINK} ] && [ ! -L {LINK} ]")
-    why = f"what lies there moves into {FOLDER}, and is found by both names" if former else ""
+    has_former = host.get_fact(Succeeds, test=f"[ -d {LINK} ] && [ ! -L {LINK} ]")
+    why = f"what lies there moves into {FOLDER}, and is found by both names" if has_former else ""
     ensure(
         name="Keep in one folder what is noted here",
-        change=Change("link", LINK, "update" if former else "create", why, becomes=FOLDER),
-        test=_WHOLE,
+        change=Change("link", LINK, "update" if has_former else "create", why, becomes=FOLDER),
+        test=_IS_DONE,
         command=_MOVE,
     )

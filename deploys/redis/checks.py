@@ -5,7 +5,7 @@ from __future__ import annotations
 from deploys.component import Check
 from deploys.packaged import REDIS
 from deploys.paths import REDIS_ACCEPTED, REDIS_LOGIN
-from deploys.recovery import comes_back, undumped
+from deploys.recovery import check_no_core_dump, check_restart
 from deploys.redis.users import PROBE_KEY
 from deploys.redis_server import RedisServer
 from deploys.stack import Stack
@@ -17,19 +17,19 @@ EXPOSURE = 15
 def works(stack: Stack) -> str:
     """Return a test that succeeds when a key can be set, read and deleted again."""
     commands = rf"SET {PROBE_KEY} works EX 60\nGET {PROBE_KEY}\nDEL {PROBE_KEY}\n"
-    return rf"""test "$({_ask(stack, commands)} | tr '\n' ' ')" = 'OK OK works 1 '"""
+    return rf"""test "$({_ask_redis(stack, commands)} | tr '\n' ' ')" = 'OK OK works 1 '"""
 
 
 def reloadable(stack: Stack) -> str:
     """Return a test that succeeds when the running server lets in who tells it to read its users again."""
-    return _ask(stack, r"PING\n", REDIS_ACCEPTED) + " | grep -qx PONG"
+    return _ask_redis(stack, r"PING\n", REDIS_ACCEPTED) + " | grep -qx PONG"
 
 
-def _ask(stack: Stack, commands: str, login: str = REDIS_LOGIN) -> str:
+def _ask_redis(stack: Stack, commands: str, login: str = REDIS_LOGIN) -> str:
     return f"{{ cat {login}; printf '{commands}'; }} | timeout 10 redis-cli -p {stack.redis_port}"
 
 
-def _refused(stack: Stack, commands: str, answer: str, login: str = "") -> str:
+def _is_refused(stack: Stack, commands: str, answer: str, login: str = "") -> str:
     return f"{{ {login} printf '{commands}'; }} | timeout 10 redis-cli -p {stack.redis_port} | grep -q '^{answer}'"
 
 
@@ -38,23 +38,23 @@ def checks(
 ) -> list[Check]:
     return [
         Check("Redis keeps and gives back a key", works(stack), f"read: journalctl -u {server.unit}, {server.log}"),
-        *_admission(server, stack, addresses),
-        *_holding(server, stack, maxmemory, persist=persist),
-        *_service(server),
+        *_admission_checks(server, stack, addresses),
+        *_memory_checks(server, stack, maxmemory, persist=persist),
+        *_service_checks(server),
     ]
 
 
-def _admission(server: RedisServer, stack: Stack, addresses: tuple[str, ...]) -> list[Check]:
+def _admission_checks(server: RedisServer, stack: Stack, addresses: tuple[str, ...]) -> list[Check]:
     listening = " ".join(sorted(_endpoint(address, stack.redis_port) for address in addresses))
     return [
         Check(
             "Redis answers nobody without a password",
-            _refused(stack, r"PING\n", "NOAUTH"),
+            _is_refused(stack, r"PING\n", "NOAUTH"),
             f"run: healthv1 apply ENV, then: systemctl restart {server.unit}",
         ),
         Check(
             "Who has logged in to Redis cannot change its configuration",
-            _refused(stack, r"CONFIG SET maxmemory 0\n", "NOPERM", f"cat {REDIS_LOGIN};"),
+            _is_refused(stack, r"CONFIG SET maxmemory 0\n", "NOPERM", f"cat {REDIS_LOGIN};"),
             "run: healthv1 apply ENV",
         ),
         Check(
@@ -66,48 +66,50 @@ def _admission(server: RedisServer, stack: Stack, addresses: tuple[str, ...]) ->
     ]
 
 
-def _holding(server: RedisServer, stack: Stack, maxmemory: int, *, persist: bool) -> list[Check]:
+def _memory_checks(server: RedisServer, stack: Stack, maxmemory: int, *, persist: bool) -> list[Check]:
     state = "aof_enabled:1 aof_last_write_status:ok" if persist else "aof_enabled:0 aof_last_write_status:ok"
-    told = r" | tr -d '\r' | grep -E '^aof_(enabled|last_write_status):' | sort | paste -sd ' '"
-    info = _ask(stack, r"INFO persistence\n")
-    kept = "".join(f" && ! test -e {path}" for path in server.kept) * (not persist)
+    select_lines = r" | tr -d '\r' | grep -E '^aof_(enabled|last_write_status):' | sort | paste -sd ' '"
+    info = _ask_redis(stack, r"INFO persistence\n")
+    no_data_left = "".join(f" && ! test -e {path}" for path in server.data_paths) * (not persist)
     return [
         Check(
             f"Redis takes at most {maxmemory} MiB, and a tenth of them is free",
-            _ask(stack, r"INFO memory\n") + " | tr -d '\\r' | awk -F: '$1 == \"used_memory\" {used = $2}"
+            _ask_redis(stack, r"INFO memory\n") + " | tr -d '\\r' | awk -F: '$1 == \"used_memory\" {used = $2}"
             f' $1 == "maxmemory" {{most = $2}} END {{exit !(most == {maxmemory * 2**20} && used < most * 0.9)}}\'',
             "give redis.memory more in group_data, or find what fills it",
         ),
         Check(
             "What Redis holds is on disk" if persist else "Redis keeps nothing on disk",
-            f"test \"$({info}{told})\" = '{state}'{kept}",
+            f"test \"$({info}{select_lines})\" = '{state}'{no_data_left}",
             f"look for space below {server.directory}, then run: healthv1 apply ENV",
         ),
     ]
 
 
-def _service(server: RedisServer) -> list[Check]:
+def _service_checks(server: RedisServer) -> list[Check]:
     running = f"/proc/$(systemctl show -p MainPID --value {server.unit})/exe"
-    renewed = Check(
+    program_check = Check(
         "Redis runs the program that is installed",
         f"! readlink {running} | grep -q '(deleted)$'",
         "run: healthv1 apply ENV: it was renewed, and the running one has its old faults",
     )
-    off = Check(f"{REDIS.unit} of our package is off", REDIS.off, f"run: systemctl disable --now {REDIS.unit}")
+    packaged_unit_check = Check(
+        f"{REDIS.unit} of our package is off", REDIS.is_off, f"run: systemctl disable --now {REDIS.unit}"
+    )
     return [
         Check(
             "Redis starts with the host",
             f"systemctl is-enabled --quiet {server.unit}",
             f"run: systemctl enable {server.unit}",
         ),
-        undumped("Redis", server.unit),
-        comes_back("Redis", server.unit),
+        check_no_core_dump("Redis", server.unit),
+        check_restart("Redis", server.unit),
         Check(
             f"Redis is exposed to at most {EXPOSURE / 10}",
             f"systemd-analyze security --no-pager --threshold={EXPOSURE} {server.unit} >/dev/null",
             f"read: systemd-analyze security {server.unit}",
         ),
-        *([] if server.shared else [renewed, off]),
+        *([] if server.is_packaged else [program_check, packaged_unit_check]),
     ]
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from deploys.beside import beside_redis
+from deploys.beside import redis_conflicts
 from deploys.component import template
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
@@ -30,24 +30,24 @@ from deploys.stack import LOOPBACK, Stack, Topology
 
 @deploy("Redis")
 def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
-    server = RedisServer.told_by(host.get_fact(Marks))
+    server = RedisServer.from_marks(host.get_fact(Marks))
     maxmemory = settings.maxmemory(host.get_fact(MachineState).memory)
     addresses = (LOOPBACK, topology.own) if topology.remote(topology.api) else (LOOPBACK,)
-    if not server.shared:
+    if not server.is_packaged:
         mark_service(
             name="Take a place for Redis that is nobody's",
             mark="redis",
             unit=server.name,
-            survey=beside_redis(server, stack.redis_port),
+            survey=redis_conflicts(server, stack.redis_port),
             setting="stack.redis_port",
-            claim=REDIS.claim("redis", server.name),
+            claim=REDIS.mark_as_ours("redis", server.name),
         )
     packages(name="Install Redis", names=(REDIS.name,))
-    if not server.shared:
+    if not server.is_packaged:
         ensure(
             name="Leave the distribution's Redis off",
             change=Change("unit", REDIS.unit, "disable", f"ours is {server.unit}", was="enabled", becomes="disabled"),
-            test=REDIS.off,
+            test=REDIS.is_off,
             command=REDIS.turn_off,
             after=(REDIS.name,),
         )
@@ -55,8 +55,8 @@ def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
             name="Make a place for what Redis holds", path=server.directory, mode="0750", user="redis", group="redis"
         )
 
-    known = {"server": server, "users": USERS, "addresses": addresses, "maxmemory": maxmemory}
-    conf = partial(template, "redis/redis.conf", stack=stack, **known)
+    values = {"server": server, "users": USERS, "addresses": addresses, "maxmemory": maxmemory}
+    conf = partial(template, "redis/redis.conf", stack=stack, **values)
     file(
         name="Write redis.conf",
         path=server.configuration,
@@ -83,15 +83,15 @@ def deploy_redis(settings: Redis, stack: Stack, topology: Topology) -> None:
         name="Keep on disk what Redis holds" if settings.persist else "Keep nothing of Redis on disk",
         server=server,
         persist=settings.persist,
-        otherwise=conf(settings=settings.model_copy(update={"persist": not settings.persist})),
+        other_configuration=conf(settings=settings.model_copy(update={"persist": not settings.persist})),
     )
     _run(settings, stack, server)
     claim("redis", checks(server, stack, addresses, maxmemory, persist=settings.persist))
 
 
 def _run(settings: Redis, stack: Stack, server: RedisServer) -> None:
-    lost = "it begins empty: who was logged in has to log in again"
-    held = "what it held comes back" if settings.persist else lost
+    empty_note = "it begins empty: who was logged in has to log in again"
+    memory_note = "what it held comes back" if settings.persist else empty_note
     directory(name="Make a place for the unit's hardening", path=server.drop_in)
     file(
         name="Harden the unit",
@@ -103,7 +103,7 @@ def _run(settings: Redis, stack: Stack, server: RedisServer) -> None:
     unit(
         name="Run Redis",
         unit=server.unit,
-        effect=f"a request that asks it just then may be answered 503; {held}",
+        effect=f"a request that asks it just then may be answered 503; {memory_note}",
         restart_on=(server.configuration, f"{server.drop_in}/health-v1.conf", *server.program),
         reload_on=(USERS,),
         reloadable=reloadable(stack),

@@ -26,6 +26,6 @@ class Redis(Settings):
     scripting: bool = False
     """Whether the API may run Lua in Redis: its sandbox has been escaped from more than once (CVE-2025-49844)."""
 
-    def maxmemory(self, of_host: int) -> int:
+    def maxmemory(self, host_memory: int) -> int:
         """Return MiB, for a host of that many bytes."""
-        return self.memory or max(64, of_host // MIB // 16)
+        return self.memory or max(64, host_memory // MIB // 16)

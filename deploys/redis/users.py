@@ -18,21 +18,21 @@ _FORBIDDEN = ("-@admin", "-@dangerous")  # CONFIG, KEYS, FLUSHALL, DEBUG, REPLIC
 def acl_file(settings: Redis, password: Secret) -> str:
     """Return the ACL file: every accepted password opens. Reveals them: call it only to write the secret file."""
     # By number: the file stays as it is when another version becomes the active one.
-    passwords = [one.value for one in sorted(password.versions(), key=lambda version: version.number)]
+    passwords = [version.value for version in sorted(password.versions(), key=lambda version: version.number)]
     commands = ["+@all", *_FORBIDDEN, *([] if settings.scripting else ["-@scripting"])]
-    probing = [f"~{PROBE_KEY}", "-@all", "+ping", "+info", "+set", "+get", "+del", "+acl|load"]
+    probe_rules = [f"~{PROBE_KEY}", "-@all", "+ping", "+info", "+set", "+get", "+del", "+acl|load"]
     return (
         f"user default reset on {_digests(passwords)} ~* {' '.join(commands)}\n"
-        f"user {PROBE} reset on {_digests(map(_derived, passwords))} {' '.join(probing)}\n"
+        f"user {PROBE} reset on {_digests(map(_probe_password, passwords))} {' '.join(probe_rules)}\n"
     )
 
 
 def probe_login(password: Secret) -> str:
     """Return the line that logs the probe in. Reveals its password, from which the API's cannot be told."""
-    return f"AUTH {PROBE} {_derived(password.reveal())}\n"
+    return f"AUTH {PROBE} {_probe_password(password.reveal())}\n"
 
 
-def _derived(password: str) -> str:
+def _probe_password(password: str) -> str:
     return hmac.new(password.encode(), b"health-v1 redis probe", hashlib.sha256).hexdigest()
 
 

@@ -10,12 +10,12 @@ AUTHORITIES = "/etc/ssh/health-v1-authorities"
 CERTIFICATES = "/etc/ssh/sshd_config.d/00-health-v1-certificates.conf"
 
 
-def meant_for(user: str) -> str:
+def show_configuration(user: str) -> str:
     """Return shell that prints what sshd's files mean for `user`, one lower-case keyword and its value per line."""
     return f"PATH=$PATH:/usr/sbin; sshd -T -C user={shlex.quote(user)},host=localhost,addr=127.0.0.1"
 
 
-def unpunished() -> Check:
+def penalties_check() -> Check:
     return Check(
         "sshd itself shuts nobody out: fail2ban does, and spares operators",
         "PATH=$PATH:/usr/sbin; sshd -T | grep -qix 'persourcepenalties no'",
@@ -24,11 +24,11 @@ def unpunished() -> Check:
 
 
 def checks(user: str, keys: str) -> list[Check]:
-    trusted = f"grep -qx 'trustedusercakeys {AUTHORITIES}'"
+    is_trusted = f"grep -qx 'trustedusercakeys {AUTHORITIES}'"
     return [
         Check(
             f"sshd trusts the authority's certificates for {user}",
-            f"{meant_for(user)} | {trusted}",
+            f"{show_configuration(user)} | {is_trusted}",
             f"run: healthv1 apply ENV; a file in /etc/ssh that says otherwise comes before {CERTIFICATES}",
         ),
         Check(
@@ -39,7 +39,7 @@ def checks(user: str, keys: str) -> list[Check]:
         ),
         Check(
             "A certificate opens no other account",
-            f"! {{ {meant_for('root')} | {trusted}; }}" if user != "root" else "true",
+            f"! {{ {show_configuration('root')} | {is_trusted}; }}" if user != "root" else "true",
             f"read: sshd -T -C user=root; {CERTIFICATES} names one account",
         ),
     ]

@@ -12,7 +12,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.facts.machine import MachineState
-from deploys.facts.ssh import UNREAD, TrustedAuthority
+from deploys.facts.ssh import LIST_UNREAD_FILES, TrustedAuthority
 from deploys.facts.sshd import SshdFiles
 from deploys.faults import Fault, Refused
 from deploys.operations.change import Change
@@ -22,44 +22,44 @@ from deploys.operations.shell import ensure
 from deploys.operations.sshd import WAY_OUT, refuse_foreign_reload, refuse_unread_files
 from deploys.operations.units import unit
 from deploys.paths import STAMPS
-from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks, unpunished
+from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks, penalties_check
 from deploys.sshd.settings import PENALIZING, Certificates, Sshd
 
-EFFECT = "sessions go on; nobody can log in for a moment"
-RELOADED = "sshd takes it up: sessions go on"
-IDLE = "! systemctl is-active --quiet ssh.service"
-OURS_ALONE = f"""unread=$({UNREAD})
+RELOAD_EFFECT = "sessions go on; nobody can log in for a moment"
+REMOVAL_EFFECT = "sshd takes it up: sessions go on"
+IS_INACTIVE = "! systemctl is-active --quiet ssh.service"
+REFUSE_UNREAD = f"""unread=$({LIST_UNREAD_FILES})
 [ -z "$unread" ] || {{ echo "sshd has not read $unread: {WAY_OUT}" >&2; exit 1; }}"""
 # Whoever was given its socket by systemd cannot listen again by itself: told to reload, it dies.
 RELOAD = f"""PATH=$PATH:/usr/sbin; sshd -t >&2
 if systemctl is-active --quiet ssh.socket; then systemctl try-restart ssh.service
-else {IDLE} || systemctl reload ssh.service; fi"""
+else {IS_INACTIVE} || systemctl reload ssh.service; fi"""
 PENALTIES = "/etc/ssh/sshd_config.d/00-health-v1-penalties.conf"
 MANAGED = "# Managed by healthv1: change group_data and apply, not this file.\n"
 
 
 @deploy("SSH")
 def deploy_sshd(settings: Sshd) -> None:
-    machine, found = host.get_fact(MachineState), host.get_fact(SshdFiles)
+    machine, sshd = host.get_fact(MachineState), host.get_fact(SshdFiles)
     penalizing = (machine.os, machine.release) in PENALIZING
-    ours = penalizing and not found.penalties
+    ours = penalizing and not sshd.penalties
     if ours or settings.certificates:
         instead = "" if settings.certificates else "say PerSourcePenalties there"
         refuse_unread_files(name="Look what sshd reads", instead=instead)
     if ours:
-        _spared()
+        _disable_penalties()
     elif penalizing:
-        _left_to_the_owner()
+        _remove_penalties()
     if settings.certificates:
-        _trusted(settings.certificates)
+        _trust_certificates(settings.certificates)
     else:
-        _untrusted()
+        _distrust_certificates()
     written = (*((PENALTIES,) if ours else ()), *((CERTIFICATES,) if settings.certificates else ()))
     if written:
-        _taken_up(written, found.socket)
+        _reload_sshd(written, sshd.socket)
 
 
-def _spared() -> None:
+def _disable_penalties() -> None:
     """Leave it to fail2ban to punish: sshd itself would shut out an operator too, whose key was refused a few times."""
     file(
         name="Leave bans to fail2ban",
@@ -67,40 +67,40 @@ def _spared() -> None:
         content=lambda: f"{MANAGED}PerSourcePenalties no\n",
         test_in_place="sshd -t",
     )
-    claim("sshd", [unpunished()])
+    claim("sshd", [penalties_check()])
 
 
-def _left_to_the_owner() -> None:
+def _remove_penalties() -> None:
     """Whoever chose how sshd punishes has his choice: ours would overrule it for everybody."""
     why = "the host's owner chose how sshd punishes"
     ensure(
         name="Leave punishments to the host's owner",
-        change=Change("file", PENALTIES, "remove", why, effect=RELOADED),
+        change=Change("file", PENALTIES, "remove", why, effect=REMOVAL_EFFECT),
         test=f"test ! -e {PENALTIES}",
-        command=f"{OURS_ALONE}\nrm -f {PENALTIES}\n{RELOAD}",
+        command=f"{REFUSE_UNREAD}\nrm -f {PENALTIES}\n{RELOAD}",
     )
 
 
-def _taken_up(files: tuple[str, ...], socket: bool) -> None:
+def _reload_sshd(files: tuple[str, ...], socket: bool) -> None:
     refuse_foreign_reload(name="Look for what sshd has not read", unit="ssh.service", reload_on=files)
     if not socket:
-        unit(name="Run sshd", unit="ssh.service", effect=EFFECT, reload_on=files, test="sshd -t")
+        unit(name="Run sshd", unit="ssh.service", effect=RELOAD_EFFECT, reload_on=files, test="sshd -t")
         return
     # Where systemd listens, sshd is started by it, at times one per connection: started by us it would take the port.
     stamp = f"{STAMPS}/ssh.socket.restart"
     ensure(
         name="Have sshd read its files",
-        change=Change("unit", "ssh.service", "restart", f"to take up {', '.join(files)}", effect=RELOADED),
-        test=f'{IDLE} || {{ test -e {stamp} && test -z "$(find {" ".join(files)} -newer {stamp})"; }}',
+        change=Change("unit", "ssh.service", "restart", f"to take up {', '.join(files)}", effect=REMOVAL_EFFECT),
+        test=f'{IS_INACTIVE} || {{ test -e {stamp} && test -z "$(find {" ".join(files)} -newer {stamp})"; }}',
         after=files,
-        command=f"install -d -m 0700 {STAMPS}; touch {stamp}.new\n{OURS_ALONE}\n{RELOAD}\nmv -f {stamp}.new {stamp}",
+        command=f"install -d -m 0700 {STAMPS}; touch {stamp}.new\n{REFUSE_UNREAD}\n{RELOAD}\nmv -f {stamp}.new {stamp}",
     )
 
 
-def _trusted(certificates: Certificates) -> None:
+def _trust_certificates(certificates: Certificates) -> None:
     user = _user()
     keys = "".join(f"{key}\n" for key in certificates.authorities())
-    _refuse_rival(user)
+    _refuse_other_authority(user)
     file(
         name="Write who signs our keys",
         path=AUTHORITIES,
@@ -120,12 +120,12 @@ def _trusted(certificates: Certificates) -> None:
     claim("sshd", checks(user, keys))
 
 
-def _untrusted() -> None:
+def _distrust_certificates() -> None:
     ensure(
         name="Trust no certificate",
-        change=Change("file", CERTIFICATES, "remove", "no certificate opens a host", effect=RELOADED),
+        change=Change("file", CERTIFICATES, "remove", "no certificate opens a host", effect=REMOVAL_EFFECT),
         test=f"test ! -e {CERTIFICATES}",
-        command=f"{OURS_ALONE}\nrm -f {CERTIFICATES} {AUTHORITIES}\n{RELOAD}",
+        command=f"{REFUSE_UNREAD}\nrm -f {CERTIFICATES} {AUTHORITIES}\n{RELOAD}",
     )
 
 
@@ -137,10 +137,10 @@ def _user() -> str:
     return user
 
 
-def _refuse_rival(user: str) -> None:
+def _refuse_other_authority(user: str) -> None:
     """An authority that the team trusts already would be put out of force by ours."""
-    found = host.get_fact(TrustedAuthority, user=user)
-    if found not in ("", "none", AUTHORITIES):
-        what = f"sshd trusts the certificates of {found} already."
+    authority = host.get_fact(TrustedAuthority, user=user)
+    if authority not in ("", "none", AUTHORITIES):
+        what = f"sshd trusts the certificates of {authority} already."
         hint = f"give its keys to Signed(authorities=…), and remove that TrustedUserCAKeys for {user}"
         raise Refused(Fault(host.name, what, hint))

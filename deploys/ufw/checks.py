@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from deploys.component import Check
 from deploys.rulesets import PROGRAMS, UFW, Family
-from deploys.ufw.rules import Bound, Rule, matches, of_family
+from deploys.ufw.rules import Rule, VisitorLimit, iptables_rule, rules_of_family
 
 # Whatever else loads rules at boot may throw ufw's away.
 _RIVALS = ("nftables.service", "netfilter-persistent.service", "firewalld.service")
@@ -24,7 +24,7 @@ def _in_kernel(rules: Iterable[Rule], family: Family) -> str:
         f"{program} -S INPUT | grep -qx -- '-P INPUT DROP'",
         f"{program} -C INPUT -j {ufw}-before-input",
         f"{program} -C {ufw}-before-input -j {ufw}-user-input",
-        *(f"{program} -C {ufw}-user-input {matches(rule, family)}" for rule in of_family(rules, family)),
+        *(f"{program} -C {ufw}-user-input {iptables_rule(rule, family)}" for rule in rules_of_family(rules, family)),
     ]
     return " && ".join(tests)
 
@@ -32,7 +32,7 @@ def _in_kernel(rules: Iterable[Rule], family: Family) -> str:
 def _lets_in_no_more_than(rules: Iterable[Rule], family: Family) -> str:
     program, ufw = PROGRAMS[family], UFW[family]
     return (
-        f"test $({program} -S {ufw}-user-input | grep -c '^-A') -eq {len(of_family(rules, family))}"
+        f"test $({program} -S {ufw}-user-input | grep -c '^-A') -eq {len(rules_of_family(rules, family))}"
         f" && ! {program} -S INPUT | grep -q -- '-j ACCEPT'"
     )
 
@@ -42,7 +42,7 @@ def _if_ipv6(test: str) -> str:
 
 
 def _claim(rule: Rule) -> str:
-    return f"The kernel refuses {rule}" if isinstance(rule, Bound) else f"The kernel lets in {rule}"
+    return f"The kernel refuses {rule}" if isinstance(rule, VisitorLimit) else f"The kernel lets in {rule}"
 
 
 def checks(rules: tuple[Rule, ...]) -> list[Check]:

@@ -19,7 +19,7 @@ from deploys.operations.packages import packages
 from deploys.operations.rivals import disable_rival_units, remove_rival_packages
 from deploys.operations.units import unit
 from deploys.rulesets import UFW
-from deploys.sites import OURS
+from deploys.sites import OUR_MARK
 from deploys.stack import Stack, Topology
 from deploys.ufw.checks import checks, lets_in
 from deploys.ufw.rules import rules, tuples
@@ -44,9 +44,9 @@ def deploy_ufw(
     """Enforce the rules. `bounds`: what one visitor of the website may have; None: all."""
     ssh, parts = ssh_ports(), frozenset(parts)
     bounds = None if "edge" in parts and _owner_has_sites() else bounds
-    wanted = rules(settings.extra, stack, topology, parts, ssh, vault, bounds)
+    all_rules = rules(settings.extra, stack, topology, parts, ssh, vault, bounds)
     texts = {
-        family: template("ufw/user.rules", ufw=ufw, tuples=tuples(wanted, family), logging=settings.logging)
+        family: template("ufw/user.rules", ufw=ufw, tuples=tuples(all_rules, family), logging=settings.logging)
         for family, ufw in UFW.items()
     }
     remove_rival_packages(name="Make room for ufw")
@@ -81,9 +81,9 @@ def deploy_ufw(
         effect="nothing is filtered for a moment; connections stay",
         probe=lets_in(Allow(port=port) for port in ssh),
     )
-    claim("ufw", checks(wanted))
+    claim("ufw", checks(all_rules))
 
 
 def _owner_has_sites() -> bool:
     """Whether others than us serve visitors at the same ports: they are not ours to count."""
-    return host.get_fact(Marks).get("nginx") != OURS and bool(host.get_fact(NginxState).theirs)
+    return host.get_fact(Marks).get("nginx") != OUR_MARK and bool(host.get_fact(NginxState).owner_files)

@@ -19,19 +19,19 @@ _IPV4 = 32  # bits
 
 
 @dataclass(frozen=True)
-class Bound:
+class VisitorLimit:
     """What one visitor of the website may not exceed. It stands before the rules that let visitors in."""
 
-    beyond: str
+    match: str
     """iptables' match of what exceeds it, with {bits} for how many of an address count."""
     ipv6_network: int
-    what: str
+    amount: str
 
     def __str__(self) -> str:
-        return f"{_WEB_PORTS}/tcp beyond {self.what} of an address, or of a /{self.ipv6_network}"
+        return f"{_WEB_PORTS}/tcp beyond {self.amount} of an address, or of a /{self.ipv6_network}"
 
 
-Rule = Allow | Bound
+Rule = Allow | VisitorLimit
 
 
 def rules(
@@ -45,20 +45,22 @@ def rules(
 ) -> tuple[Rule, ...]:
     """Return all rules of a host that plays `parts`, the ports of SSH first. `vault` makes logins for the database."""
     parts = frozenset(parts)
-    wanted: list[Rule] = [Allow(port=port) for port in ssh]
+    all_rules: list[Rule] = [Allow(port=port) for port in ssh]
     if "edge" in parts:
-        wanted += _bounded(bounds) if bounds else []
-        wanted += [Allow(port=port) for port in _WEB]
+        all_rules += _visitor_limits(bounds) if bounds else []
+        all_rules += [Allow(port=port) for port in _WEB]
     if "database" in parts:
         ports = (stack.postgresql_port, stack.redis_port)
-        wanted += [_from(address, port) for address in topology.remote(topology.api) for port in ports]
-        wanted += [_from(address, stack.postgresql_port) for address in vault]
+        all_rules += [_allow_from(address, port) for address in topology.remote(topology.api) for port in ports]
+        all_rules += [_allow_from(address, stack.postgresql_port) for address in vault]
     if "api" in parts:
-        wanted += [_from(address, port) for address in topology.remote(topology.edge) for port in stack.instances]
-    return tuple(dict.fromkeys([*wanted, *extra]))
+        all_rules += [
+            _allow_from(address, port) for address in topology.remote(topology.edge) for port in stack.instances
+        ]
+    return tuple(dict.fromkeys([*all_rules, *extra]))
 
 
-def _from(address: str, port: int) -> Allow:
+def _allow_from(address: str, port: int) -> Allow:
     try:
         ipaddress.ip_address(address)
     except ValueError:
@@ -67,17 +69,17 @@ def _from(address: str, port: int) -> Allow:
     return Allow(port=port, source=address)
 
 
-def _bounded(bounds: Bounds) -> list[Rule]:
-    at_once, rate, burst = bounds.connections, bounds.rate, bounds.burst
+def _visitor_limits(bounds: Bounds) -> list[Rule]:
+    connections, rate, burst = bounds.connections, bounds.rate, bounds.burst
     # The kernel keeps a table of hashlimit's by its name, with the figures that it was made with.
     return [
         *(Allow(port=port, source=source) for source in bounds.exempt for port in _WEB),
-        Bound(
-            f"-m connlimit --connlimit-above {at_once} --connlimit-mask {{bits}} --connlimit-saddr",
+        VisitorLimit(
+            f"-m connlimit --connlimit-above {connections} --connlimit-mask {{bits}} --connlimit-saddr",
             bounds.ipv6_network,
-            f"{at_once} connections",
+            f"{connections} connections",
         ),
-        Bound(
+        VisitorLimit(
             f"-m hashlimit --hashlimit-above {rate}/sec --hashlimit-burst {burst} --hashlimit-mode srcip"
             f" --hashlimit-name web{rate}-{burst}-{{bits}} --hashlimit-srcmask {{bits}}",
             bounds.ipv6_network,
@@ -86,20 +88,20 @@ def _bounded(bounds: Bounds) -> list[Rule]:
     ]
 
 
-def matches(rule: Rule, family: Family) -> str:
+def iptables_rule(rule: Rule, family: Family) -> str:
     """Return the rule in iptables' words."""
-    if isinstance(rule, Bound):
-        beyond = rule.beyond.format(bits=rule.ipv6_network if family == 6 else _IPV4)
-        return f"-p tcp -m multiport --dports {_WEB_PORTS} --syn {beyond} -j REJECT --reject-with tcp-reset"
+    if isinstance(rule, VisitorLimit):
+        match = rule.match.format(bits=rule.ipv6_network if family == 6 else _IPV4)
+        return f"-p tcp -m multiport --dports {_WEB_PORTS} --syn {match} -j REJECT --reject-with tcp-reset"
     source = f" -s {rule.source}" if rule.source else ""
     return f"-p {rule.protocol} --dport {rule.port}{source} -j ACCEPT"
 
 
-def of_family(rules: Iterable[Rule], family: Family) -> list[Rule]:
-    return [rule for rule in rules if isinstance(rule, Bound) or _is_of(rule, family)]
+def rules_of_family(rules: Iterable[Rule], family: Family) -> list[Rule]:
+    return [rule for rule in rules if isinstance(rule, VisitorLimit) or _belongs_to(rule, family)]
 
 
-def _is_of(rule: Allow, family: Family) -> bool:
+def _belongs_to(rule: Allow, family: Family) -> bool:
     return not rule.source or ipaddress.ip_network(rule.source).version == family
 
 
@@ -108,10 +110,10 @@ def tuples(rules: Iterable[Rule], family: Family) -> list[tuple[str, str]]:
 
     ufw's own words have none for a bound: it leaves that out of its list, and of its file when it writes that anew.
     """
-    return [(_comment(rule, family), matches(rule, family)) for rule in of_family(rules, family)]
+    return [(_comment(rule, family), iptables_rule(rule, family)) for rule in rules_of_family(rules, family)]
 
 
 def _comment(rule: Rule, family: Family) -> str:
-    if isinstance(rule, Bound):
+    if isinstance(rule, VisitorLimit):
         return ""
     return f"allow {rule.protocol} {rule.port} {_ANYWHERE[family]} any {rule.source or _ANYWHERE[family]} in"

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from deploys.facts.lock import Held
+from deploys.facts.lock import LockRecord
 from healthv1.cli.options import as_json, environment
 from healthv1.commands import lock as work
 from healthv1.errors import Fault, LockError
@@ -59,7 +59,7 @@ def release(environment: str, force_holder: str | None, as_json: bool) -> None:
     sys.exit(1 if released.faults else 0)
 
 
-def _asked(held: Held) -> bool:
+def _asked(held: LockRecord) -> bool:
     if not sys.stdin.isatty():
         raise LockError(Fault("lock", "There is nobody to ask.", f"give --force-holder {held.holder}"))
     terminal.say(f"Held by {described(held)}. What runs there stops before its next operation.", err=True)

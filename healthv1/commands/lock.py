@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from deploys.facts.lock import Held
+from deploys.facts.lock import LockRecord
 from healthv1.errors import Fault, LockError
 from healthv1.hosts.scripts import real
 from healthv1.hosts.session import opened
@@ -21,7 +21,7 @@ SCHEMA = 1
 @dataclass(frozen=True)
 class ShownLock:
     environment: str
-    hosts: dict[str, Held | None]
+    hosts: dict[str, LockRecord | None]
     faults: tuple[Fault, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def show(environment: str) -> ShownLock:
     return ShownLock(environment, {place.name: answer.held for place, answer in answers.items()}, faults)
 
 
-def release(environment: str, confirmed: Callable[[Held], bool]) -> ShownLock:
+def release(environment: str, confirmed: Callable[[LockRecord], bool]) -> ShownLock:
     """Release on every host what is held there; return what it was. `confirmed` is asked unless it has expired."""
     with opened(environment, read_site=False) as session:
         places = [OnHost(host) for host in real(session.hosts)]
@@ -56,18 +56,18 @@ def release(environment: str, confirmed: Callable[[Held], bool]) -> ShownLock:
     return ShownLock(environment, {place.name: held for place, held in found.items()}, faults)
 
 
-def state(held: Held | None) -> str:
+def state(held: LockRecord | None) -> str:
     return "free" if held is None else "expired" if held.expired else "held"
 
 
-def line(name: str, held: Held | None) -> str:
+def line(name: str, held: LockRecord | None) -> str:
     if held is None:
         return f"{name}: free"
     left = f"free in {held.lease - held.age} s unless renewed" if not held.expired else "its lease is over: free"
     return f"{name}: held by {described(held)}; {left}"
 
 
-def _told(held: Held | None) -> dict[str, Any]:
+def _told(held: LockRecord | None) -> dict[str, Any]:
     if held is None:
         return {}
     return {name: value for name, value in asdict(held).items() if name != "token"}

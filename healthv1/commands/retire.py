@@ -8,7 +8,7 @@ from typing import Any
 
 from deploys import retirement
 from deploys.facts.marks import Marks
-from deploys.retirement import Leaving
+from deploys.retirement import Retirement
 from healthv1.errors import Fault, HostError, Refused
 from healthv1.hosts.inventory import Stranger
 from healthv1.hosts.pyinfra_names import Host
@@ -174,7 +174,7 @@ def _go_on(session: Session, progress: Progress) -> None:
 
 
 def _planned(session: Session, host: Host, chosen: Chosen, *, data: bool) -> Plan:
-    leaving = Leaving(chosen.leaving, whole=not chosen.named, data=data)
+    leaving = Retirement(chosen.leaving, entire_host=not chosen.named, data=data)
     read_deploys(session, str(retirement.__file__), lambda _: retirement.retire(leaving), [host])
     return replace(planner.plan(session), hosts=(host.name,))
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from pyinfra.connectors.util import CommandOutput, OutputLine
 
-from deploys.facts.each import Each
+from deploys.facts.each import BatchedCommand
 
 WORTH_A_CHANNEL = 8  # commands: another shell and another sudo take about as long
 
@@ -25,13 +25,13 @@ class Question:
     privileges: str
     """The connector's arguments, written down so that they can be compared."""
     arguments: dict[str, Any] = field(default_factory=dict, compare=False)
-    each: Each | None = field(default=None, compare=False)
+    each: BatchedCommand | None = field(default=None, compare=False)
     """It is one of several that can be asked at once."""
 
     @classmethod
     def of(cls, command: Any, arguments: dict[str, Any]) -> Question:
         text = command if isinstance(command, str) else command.get_raw_value()
-        each = command if isinstance(command, Each) else None
+        each = command if isinstance(command, BatchedCommand) else None
         return cls(text, repr(sorted(arguments.items())), arguments, each)
 
 
@@ -44,12 +44,12 @@ class Asked:
     @property
     def command(self) -> str:
         each = [question.each for question in self.questions if question.each]
-        return type(each[0]).together(each) if each else self.questions[0].command
+        return type(each[0]).batch(each) if each else self.questions[0].command
 
     def answered(self, lines: list[str]) -> Iterator[tuple[Question, CommandOutput]]:
         for question in self.questions:
             each = question.each
-            own = [line for line in lines if each is None or line.startswith(f"{each.thing}\t")]
+            own = [line for line in lines if each is None or line.startswith(f"{each.subject}\t")]
             yield question, CommandOutput([OutputLine("stdout", one) for one in own])
 
 
@@ -58,9 +58,9 @@ def together(questions: Iterable[Question]) -> list[Asked]:
     found: dict[object, dict[object, Question]] = {}
     for question in questions:
         each, turn = question.each, 0
-        while each and each.thing in found.get((type(each), turn), ()):
+        while each and each.subject in found.get((type(each), turn), ()):
             turn += 1
-        found.setdefault((type(each), turn) if each else question, {})[each.thing if each else ""] = question
+        found.setdefault((type(each), turn) if each else question, {})[each.subject if each else ""] = question
     return [Asked(tuple(some.values())) for some in found.values()]
 
 

@@ -18,7 +18,7 @@ from pyinfra.context import ContextManager, ctx_config, ctx_host, ctx_inventory,
 from pyinfra_cli.exceptions import UnexpectedExternalError
 from pyinfra_cli.util import exec_file
 
-from deploys.facts.jails import FoundJails
+from deploys.facts.jails import JailsState
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
 from deploys.facts.ssh import SshPorts
@@ -36,7 +36,7 @@ from healthv1.workspace import project
 logging.getLogger("pyinfra").addHandler(logging.NullHandler())  # we report faults ourselves
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
-READ_WITH_THE_SITE = (MachineState, SshPorts, Marks, FoundJails, SshdFiles)
+READ_WITH_THE_SITE = (MachineState, SshPorts, Marks, JailsState, SshdFiles)
 """The facts that deploys ask for while they are read; what operations ask for comes later, and all at once."""
 
 CONTEXTS = (ctx_state, ctx_inventory, ctx_config, ctx_host)

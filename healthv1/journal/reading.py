@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from deploys.facts.lock import Held
+from deploys.facts.lock import LockRecord
 from deploys.paths import FOLDER
 from healthv1.errors import Fault, HostError
 from healthv1.hosts.pyinfra_names import Host
@@ -78,7 +78,7 @@ def journals(environment: str, last: int | None = None, host: str = "") -> Journ
     return Journals(lines if host else {OPERATOR: mine[-last:] if last else mine, **lines}, _alive(held), faults)
 
 
-def _alive(held: Iterable[Held | None]) -> frozenset[str]:
+def _alive(held: Iterable[LockRecord | None]) -> frozenset[str]:
     return frozenset(known_by(one.token) for one in held if one and not one.expired)
 
 

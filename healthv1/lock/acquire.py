@@ -12,7 +12,7 @@ from typing import TypeVar
 
 import gevent
 
-from deploys.facts.lock import Held
+from deploys.facts.lock import LockRecord
 from healthv1.errors import Fault, HostError
 from healthv1.lock.holder import HeldBySomebody, LockClaim
 from healthv1.lock.place import LockAnswer, LockPlace, ask
@@ -22,7 +22,7 @@ P = TypeVar("P")
 R = TypeVar("R")
 
 
-def take(places: Sequence[LockPlace], claim: LockClaim) -> tuple[dict[LockPlace, Held | None], tuple[Fault, ...]]:
+def take(places: Sequence[LockPlace], claim: LockClaim) -> tuple[dict[LockPlace, LockRecord | None], tuple[Fault, ...]]:
     """Return the places with what was found there (an expired record), and why others are left out.
 
     Raises `HeldBySomebody`; `HostError` when a host that is needed cannot be locked.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass, field
 
-from deploys.facts.lock import Held
+from deploys.facts.lock import LockRecord
 from healthv1.errors import Fault, LockError
 from healthv1.output.redaction import redactor
 from healthv1.workspace import provenance
@@ -42,7 +42,7 @@ class LockClaim:
 class HeldBySomebody(LockError):  # noqa: N818 - it reads as what happened
     """The lock was not had, and nothing was changed."""
 
-    def __init__(self, host: str, held: Held) -> None:
+    def __init__(self, host: str, held: LockRecord) -> None:
         self.held = held
         hint = (
             f"wait for it with --lock-wait SECONDS; it is free {held.lease} s after the last sign of life of "
@@ -51,7 +51,7 @@ class HeldBySomebody(LockError):  # noqa: N818 - it reads as what happened
         super().__init__(Fault(host, f"The lock is held by {described(held)}.", hint))
 
 
-def described(held: Held) -> str:
+def described(held: LockRecord) -> str:
     reason = f' "{held.reason}"' if held.reason else ""
     return f"{held.holder}: {held.command} of {held.environment}{reason}, for {held.held} s, heard of {held.age} s ago"
 

@@ -6,7 +6,7 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from deploys.facts.lock import JUDGED, Held
+from deploys.facts.lock import LOCK_FUNCTIONS, LockRecord
 from deploys.paths import FOLDER
 from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import aside
@@ -76,18 +76,18 @@ class OnHost:
 @dataclass(frozen=True)
 class LockAnswer:
     verdict: str
-    held: Held | None
+    held: LockRecord | None
     """The record as it was found."""
 
 
 def ask(place: LockPlace, verb: Verb, token: str = "", claim: str = "", timeout: float = TIMEOUT) -> LockAnswer:
     """Raise `HostError` when the host cannot be asked."""
     lines = place.run(_script(verb, place.kept, token, claim), timeout).splitlines()
-    return LockAnswer(lines[0].removeprefix("verdict="), Held.read(lines[1:]))
+    return LockAnswer(lines[0].removeprefix("verdict="), LockRecord.read(lines[1:]))
 
 
 def _script(verb: Verb, kept: str, token: str = "", claim: str = "") -> str:
     """Return a script for `sh` as root. It prints a verdict, and the record as it was found."""
     given = f"kept={shlex.quote(kept)} token={shlex.quote(token)} claim={shlex.quote(claim)}\n"
     alone = "" if verb == "show" else _HELD_TOGETHER
-    return f"{given}{JUDGED}{alone}{_WRITE}{_VERBS[verb]}\n"
+    return f"{given}{LOCK_FUNCTIONS}{alone}{_WRITE}{_VERBS[verb]}\n"

@@ -7,7 +7,7 @@ import shlex
 from datetime import datetime, timezone
 from typing import Any
 
-from deploys.operations.forecast import renew
+from deploys.operations.forecast import reset_forecast
 from deploys.paths import RECORD
 from healthv1.errors import HostError
 from healthv1.hosts.pyinfra_names import Host, QuoteString, StringCommand
@@ -36,7 +36,7 @@ def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool
     """
     if changed:
         for host in session.hosts:
-            renew(host)
+            reset_forecast(host)
         learn(session, anew=False)
     found = looks(session, digests)
 

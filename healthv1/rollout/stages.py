@@ -12,7 +12,7 @@ from functools import partial
 from itertools import groupby, takewhile
 from typing import TypeVar
 
-from deploys.operations.claims import Claim, claimed
+from deploys.operations.claims import Claim, claims_on
 from deploys.rollout import Rollout
 from healthv1.errors import Refused
 from healthv1.hosts import operations as prepared
@@ -168,7 +168,7 @@ class _Run:
         """Yield what components claim that changed something in this stage, or earlier and have until now to hold."""
         known = list(self._stages)
         until = known[: known.index(stage) + 1]
-        for claim in claimed(host):
+        for claim in claims_on(host):
             here = (host.name, stage, claim.deploy) in self._changed
             before = claim.stage == stage and any((host.name, past, claim.deploy) in self._changed for past in until)
             if before or (here and claim.stage in until):

@@ -48,7 +48,7 @@ def refuse_unusable(secret: Secret, value: str) -> None:
     if is_weak(value, secret):
         what = f"The value cannot hold the entropy of {wanted(secret)} random bytes."
         raise Refused(Fault(where, what, f"let it be generated, or use: openssl rand -base64 {secret.entropy}"))
-    weakness = passwords.weakness(secret, value)
+    weakness = passwords.password_fault(secret, value)
     if weakness:
         raise Refused(Fault(where, f"As a password it {weakness}.", "choose another value"))
 

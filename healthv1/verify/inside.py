@@ -8,7 +8,7 @@ import gevent
 from gevent.pool import Pool
 
 from deploys.component import Check
-from deploys.operations.claims import claims_of
+from deploys.operations.claims import checks_on
 from healthv1.hosts.connector import FastSSH
 from healthv1.hosts.pyinfra_names import Host, QuoteString, StringCommand
 from healthv1.hosts.scripts import looking
@@ -31,7 +31,7 @@ def findings(session: Session) -> list[Finding]:
     found: dict[str, list[Finding]] = {}
 
     def on(host: Host) -> None:
-        found[host.name] = tried(host, claims_of(host))
+        found[host.name] = tried(host, checks_on(host))
 
     session.on_each(on)
     return _signed_in(session) + [finding for host in session.hosts for finding in found[host.name]]

@@ -14,8 +14,8 @@ import gevent
 
 from deploys.facts.marks import Marks
 from deploys.facts.nginx import NginxState
-from deploys.nginx.places import claiming
-from deploys.sites import OURS
+from deploys.nginx.places import sites_by_name
+from deploys.sites import OUR_MARK
 from deploys.stack import Stack
 from healthv1.hosts.connector import FastSSH
 from healthv1.hosts.pyinfra_names import Host
@@ -45,7 +45,7 @@ def _of_host(host: Host) -> Iterator[Claim]:
     for visitor in visitors(host):
         yield from _of_ports(host, visitor)
         if "edge" in host.groups:
-            yield from _of_website(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OURS)
+            yield from _of_website(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OUR_MARK)
             yield from _of_aliases(host, visitor)
 
 
@@ -115,7 +115,7 @@ def _of_website(visitor: Visitor, ours: bool) -> Iterator[Claim]:
 def _of_aliases(host: Host, visitor: Visitor) -> Iterator[Claim]:
     """Yield what holds of further names: in the certificate are all, and at the API those that no other site has."""
     aliases: tuple[str, ...] = host.data.stack.aliases
-    theirs = claiming(host.get_fact(NginxState, _sudo=True).served, aliases) if aliases else {}
+    theirs = sites_by_name(host.get_fact(NginxState, _sudo=True).sites, aliases) if aliases else {}
     for one in (replace(visitor, domain=name) for name in aliases):
         name, at = one.domain, f"at {visitor.address}"
         logs = "read: journalctl -u nginx, and the site's error log"

@@ -19,7 +19,7 @@ from healthv1.workspace import project  # noqa: E402
 
 _, seconds, fate, *arguments = sys.argv
 project.site_file = lambda: Path(__file__).with_name("firewall_site.py")
-sooner = switching.SWITCH.replace(f"--on-active={switching.PATIENCE}", f"--on-active={seconds}")
+sooner = switching.SWITCH.replace(f"--on-active={switching.ROLLBACK_SECONDS}", f"--on-active={seconds}")
 switching.SWITCH = sooner
 if fate == "dies":
     firewall.confirm = lambda _: os.kill(os.getpid(), signal.SIGKILL)

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from deploys.nginx import configuration
-from deploys.nginx.places import alone
+from deploys.nginx.places import own_place
 from deploys.nginx.settings import VERSIONS, Nginx
 from deploys.stack import Stack, Topology
 
@@ -125,11 +125,11 @@ LONGEST = ".".join(["a" * 63, "b" * 63, "c" * 63, "d" * 56, "test"])
 
 
 def test_nginx_takes_names_and_origins_of_253_characters(deployed):
-    stack, settings, place = Stack(domain=LONGEST), Nginx(), alone(ipv6=True)
+    stack, settings, place = Stack(domain=LONGEST), Nginx(), own_place(ipv6=True)
     topology, version = Topology.seen_from("127.0.0.1", {"api": ["127.0.0.1"]}), VERSIONS["debian", "13"]
     origins = tuple(f"https://{name}" for name in (LONGEST, "app.example.com"))
     texts = {"site": configuration.site(settings, stack, topology, version, place, origins)}
-    whole = configuration.whole(settings, stack, place)
+    whole = configuration.main_file(settings, stack, place)
     texts["whole"] = whole.replace("/etc/nginx/sites-enabled/*", "/root/longest/site")
     assert "/root/longest/site" in texts["whole"]
     script = "".join(f"cat > /root/longest/{name} <<'END'\n{text}END\n" for name, text in texts.items())

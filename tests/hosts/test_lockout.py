@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploys.facts.firewall import ROLLBACK
-from deploys.switching import PATIENCE
+from deploys.switching import ROLLBACK_SECONDS
 from healthv1.sandbox import power
 from healthv1.sandbox.reach import on_host
 from healthv1.sandbox.snapshots import reset, snapshot
@@ -84,7 +84,7 @@ def adopting(project):
     return project
 
 
-def _apply(world, project, *, seconds=PATIENCE, fate="lives"):
+def _apply(world, project, *, seconds=ROLLBACK_SECONDS, fate="lives"):
     unlock(world)  # who was killed left it
     driver = Path(__file__).with_name("firewall_driver.py")
     argv = [sys.executable, str(driver), str(seconds), fate, "apply", "sandbox", "--yes"]

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from deploys.accounts import FoundAccount, HomePlace, is_ours, of_account, of_home
-from deploys.facts.account import AccountOwner, PlaceOwner
+from deploys.accounts import AccountEvidence, HomeState, account_conflicts, home_conflicts, is_ours
+from deploys.facts.account import AccountOwner, HomeOwner
 
 US, HOME = "health-v1", "/opt/health-v1"
-BARE = FoundAccount(uid="998", home=HOME, members=())
+BARE = AccountEvidence(uid="998", home=HOME, members=())
 
 
 def _refused(found, *, login="admin", ours=False):
-    return [(one.thing, one.what) for one in of_account(US, HOME, login, found, ours=ours)]
+    return [(one.thing, one.what) for one in account_conflicts(US, HOME, login, found, ours=ours)]
 
 
 def test_whom_we_log_in_as_is_refused_even_where_it_is_ours():
@@ -27,11 +27,11 @@ def test_whom_we_log_in_as_is_refused_even_where_it_is_ours():
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        (FoundAccount("1001", "/home/health-v1", (), frozenset({"person"})), "a person's"),
-        (FoundAccount("998", "/srv/x", (), frozenset({"files"})), "its home holds files, its home is /srv/x"),
-        (FoundAccount("998", HOME, (), frozenset({"keys"})), "keys open it"),
-        (FoundAccount("998", HOME, (), frozenset({"password"})), "it has a password"),
-        (FoundAccount("998", "/nonexistent", ()), "its home is /nonexistent"),
+        (AccountEvidence("1001", "/home/health-v1", (), frozenset({"person"})), "a person's"),
+        (AccountEvidence("998", "/srv/x", (), frozenset({"files"})), "its home holds files, its home is /srv/x"),
+        (AccountEvidence("998", HOME, (), frozenset({"keys"})), "keys open it"),
+        (AccountEvidence("998", HOME, (), frozenset({"password"})), "it has a password"),
+        (AccountEvidence("998", "/nonexistent", ()), "its home is /nonexistent"),
     ],
 )
 def test_somebody_elses_account_is_refused_and_ours_is_drift(found, told):
@@ -43,34 +43,34 @@ def test_somebody_elses_account_is_refused_and_ours_is_drift(found, told):
 
 def test_an_account_as_we_make_it_harms_nobody():
     assert _refused(BARE) == []
-    assert _refused(FoundAccount(uid="998", home=HOME, members=(), traits=frozenset({"files"}))) == [], (
+    assert _refused(AccountEvidence(uid="998", home=HOME, members=(), traits=frozenset({"files"}))) == [], (
         "the home's to tell"
     )
-    assert _refused(FoundAccount()) == []
+    assert _refused(AccountEvidence()) == []
 
 
 def test_a_group_of_that_name_is_refused_if_somebody_is_in_it_or_it_is_peoples():
-    assert _refused(FoundAccount(members=("eve",)))[0] == ("group health-v1", "It is somebody's: eve.")
-    assert _refused(FoundAccount(members=(), traits=frozenset({"people"})))
-    assert _refused(FoundAccount(members=())) == []
-    assert _refused(FoundAccount(members=("eve",)), ours=True) == []
+    assert _refused(AccountEvidence(members=("eve",)))[0] == ("group health-v1", "It is somebody's: eve.")
+    assert _refused(AccountEvidence(members=(), traits=frozenset({"people"})))
+    assert _refused(AccountEvidence(members=())) == []
+    assert _refused(AccountEvidence(members=("eve",)), ours=True) == []
 
 
 def test_an_account_is_ours_by_a_mark_or_where_our_releases_are():
-    assert is_ours(US, HOME, US, FoundAccount(), HomePlace())
-    assert is_ours(US, HOME, "", BARE, HomePlace(ours=True))
-    assert not is_ours(US, HOME, "other", BARE, HomePlace())
-    assert not is_ours(US, HOME, "", FoundAccount("998", "/srv/x"), HomePlace(ours=True))
+    assert is_ours(US, HOME, US, AccountEvidence(), HomeState())
+    assert is_ours(US, HOME, "", BARE, HomeState(ours=True))
+    assert not is_ours(US, HOME, "other", BARE, HomeState())
+    assert not is_ours(US, HOME, "", AccountEvidence("998", "/srv/x"), HomeState(ours=True))
 
 
 def test_a_home_with_somebodys_files_is_refused_unless_it_is_ours():
-    theirs = HomePlace(holds=("data/report", "notes"))
-    (found,) = of_home(HOME, theirs, marked=False)
+    theirs = HomeState(foreign_files=("data/report", "notes"))
+    (found,) = home_conflicts(HOME, theirs, marked=False)
     assert found.thing == "directory /opt/health-v1"
     assert "data/report" in found.what
-    assert list(of_home(HOME, theirs, marked=True)) == []
-    assert list(of_home(HOME, HomePlace(), marked=False)) == []
-    assert "symbolic link" in next(of_home(HOME, HomePlace(kind="symbolic link"), marked=False)).what
+    assert list(home_conflicts(HOME, theirs, marked=True)) == []
+    assert list(home_conflicts(HOME, HomeState(), marked=False)) == []
+    assert "symbolic link" in next(home_conflicts(HOME, HomeState(kind="symbolic link"), marked=False)).what
 
 
 def _asked(fact, argument):
@@ -84,14 +84,14 @@ def test_what_lies_in_a_home_is_told_from_what_we_make_there(tmp_path):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / ".env").touch()
     (tmp_path / "releases/x/half").touch()
-    assert _asked(PlaceOwner(), str(tmp_path)) == HomePlace()
+    assert _asked(HomeOwner(), str(tmp_path)) == HomeState()
     (tmp_path / "data/it's a report").touch()
-    assert _asked(PlaceOwner(), str(tmp_path)) == HomePlace(holds=("data/it's a report",))
+    assert _asked(HomeOwner(), str(tmp_path)) == HomeState(foreign_files=("data/it's a report",))
     (tmp_path / "releases/x/COMPLETE").touch()
-    assert _asked(PlaceOwner(), str(tmp_path)) == HomePlace(ours=True)
+    assert _asked(HomeOwner(), str(tmp_path)) == HomeState(ours=True)
     (tmp_path / "link").symlink_to(tmp_path / "data")
-    assert _asked(PlaceOwner(), str(tmp_path / "link")).kind == "symbolic link"
-    assert _asked(PlaceOwner(), str(tmp_path / "none")) == HomePlace()
+    assert _asked(HomeOwner(), str(tmp_path / "link")).kind == "symbolic link"
+    assert _asked(HomeOwner(), str(tmp_path / "none")) == HomeState()
 
 
 def test_an_account_of_this_machine_is_told():
@@ -101,4 +101,4 @@ def test_an_account_of_this_machine_is_told():
     nobody = _asked(AccountOwner(), "daemon")
     assert (nobody.uid, nobody.home, list(nobody.members)) == ("1", "/usr/sbin", [])
     assert "person" not in nobody.traits
-    assert _asked(AccountOwner(), "nobody-is-called-this") == FoundAccount()
+    assert _asked(AccountOwner(), "nobody-is-called-this") == AccountEvidence()

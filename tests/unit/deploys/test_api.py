@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from deploys.api.commands import ready
+from deploys.api.commands import is_ready
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def instance():
 
 
 def _asked(port):
-    done = subprocess.run(["sh", "-c", ready(port)], capture_output=True, text=True, check=False)
+    done = subprocess.run(["sh", "-c", is_ready(port)], capture_output=True, text=True, check=False)
     return done.returncode, done.stderr
 
 

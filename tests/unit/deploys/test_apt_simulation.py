@@ -1,6 +1,6 @@
 """What apt says that it would do is read as it says it, and judged."""
 
-from deploys.apt_simulation import Installed, Simulation, half_installed, read_simulation, refusals
+from deploys.apt_simulation import Installed, Simulation, half_installed_conflict, install_conflicts, read_simulation
 
 DEBIAN = "Debian:13.8/stable, Debian-Security:13/stable-security"
 SAID = f"""Inst redis-tools (5:8.0.2-3+deb13u3 {DEBIAN} [amd64])
@@ -16,7 +16,7 @@ Hold redis-tools"""
 
 
 def _things(simulation, *names):
-    return {one.thing: one for one in refusals(simulation, names)}
+    return {one.thing: one for one in install_conflicts(simulation, names)}
 
 
 def test_a_simulation_is_read_with_sources_where_they_are_not_the_distributions():
@@ -28,7 +28,7 @@ def test_a_simulation_is_read_with_sources_where_they_are_not_the_distributions(
         Installed("nginx", "1.29", "", "https://packages.example.net/debian trixie/nginx (nginx:stable)"),
         Installed("g++", "1.0", "", "another source (no archive)"),
     )
-    assert (simulation.removed, simulation.lowered) == (("iptables-persistent",), ("libx",))
+    assert (simulation.removed, simulation.downgraded) == (("iptables-persistent",), ("libx",))
     assert simulation.held == ("redis-tools",)
     assert simulation.described("nginx") == "1.29 from https://packages.example.net/debian trixie/nginx (nginx:stable)"
     assert (simulation.version("nginx"), simulation.version("none")) == ("1.29", "")
@@ -43,12 +43,12 @@ def test_removals_holds_and_replaced_packages_are_refused_and_the_distributions_
     refused = _things(read_simulation(SAID.splitlines()), "ufw")
     assert refused.keys() == {"package iptables-persistent", "package redis-tools", "package logrotate"}
     assert "apt-mark unhold redis-tools" in refused["package redis-tools"].way_out
-    assert all("To install ufw, apt would have to" in one.follows for one in refused.values())
+    assert all("To install ufw, apt would have to" in one.consequence for one in refused.values())
     assert not any(one.adoptable for one in refused.values())
 
 
 def test_going_back_to_a_lower_version_is_refused():
-    simulation = Simulation(installed=(Installed("libx", "1", "2"),), lowered=("libx",))
+    simulation = Simulation(installed=(Installed("libx", "1", "2"),), downgraded=("libx",))
     assert _things(simulation, "x").keys() == {"package libx"}
 
 
@@ -71,6 +71,6 @@ def test_on_a_host_without_lists_nothing_is_known_and_nothing_refused():
 
 
 def test_what_was_left_in_halves_is_told_in_dpkgs_words_with_a_way_out_that_removes_nothing_unasked():
-    described = half_installed("vendor-agent", "unpacked").fault("host1")
+    described = half_installed_conflict("vendor-agent", "unpacked").fault("host1")
     assert "It is unpacked" in described.what
     assert "dpkg --configure vendor-agent" in described.hint

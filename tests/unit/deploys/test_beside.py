@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from deploys.beside import beside_pooler, beside_redis, in_the_way
+from deploys.beside import as_foreign, pooler_conflicts, redis_conflicts
 from deploys.marks import MANAGED
 from deploys.packaged import REDIS
 from deploys.paths import MARKS
@@ -55,36 +55,36 @@ def _stock(ask):
 
 @pytest.mark.parametrize("status", ["", "un ", "rc "])
 def test_a_package_that_nobody_has_is_not_foreign(on_a_host, status):
-    assert on_a_host(REDIS.foreign, installed=status)[0] == 1
+    assert on_a_host(REDIS.is_foreign, installed=status)[0] == 1
 
 
 def test_a_service_that_once_ran_or_was_configured_is_its_owners(on_a_host):
     told = {"installed": "ii ", "conffiles": _stock(on_a_host)}
-    assert on_a_host(REDIS.foreign, **told)[0] == 1, "installed where services do not start, and never looked at"
-    assert on_a_host(REDIS.foreign, **told, active=[REDIS.unit])[0] == 0
+    assert on_a_host(REDIS.is_foreign, **told)[0] == 1, "installed where services do not start, and never looked at"
+    assert on_a_host(REDIS.is_foreign, **told, active=[REDIS.unit])[0] == 0
     _put(on_a_host, REDIS.configuration, "port 7000\n")
-    assert on_a_host(REDIS.foreign, **told)[0] == 0
+    assert on_a_host(REDIS.is_foreign, **told)[0] == 0
     _stock(on_a_host)
     _put(on_a_host, REDIS.log, "it ran")
-    assert on_a_host(REDIS.foreign, **told)[0] == 0
-    assert on_a_host(REDIS.foreign, **{**told, "installed": "rc "})[0] == 1
+    assert on_a_host(REDIS.is_foreign, **told)[0] == 0
+    assert on_a_host(REDIS.is_foreign, **{**told, "installed": "rc "})[0] == 1
 
 
 def test_what_came_with_us_is_ours_until_it_is_off_and_then_belongs_to_whoever_uses_it(on_a_host):
     told = {"installed": "ii ", "conffiles": _stock(on_a_host)}
     _put(on_a_host, REDIS.log, "it ran when the host started, ahead of being turned off")
     _put(on_a_host, f"{MARKS}/{REDIS.mark}", "ours")
-    assert on_a_host(REDIS.foreign, **told, active=[REDIS.unit])[0] == 1
+    assert on_a_host(REDIS.is_foreign, **told, active=[REDIS.unit])[0] == 1
     _put(on_a_host, f"{MARKS}/{REDIS.mark}", "off")
-    assert on_a_host(REDIS.off, **told)[0] == 0
-    assert on_a_host(REDIS.off, **told, enabled=[REDIS.unit])[0] == 1, "nobody has used it"
-    assert on_a_host(REDIS.off, **told, enabled=[REDIS.unit], active=[REDIS.unit])[0] == 0
+    assert on_a_host(REDIS.is_off, **told)[0] == 0
+    assert on_a_host(REDIS.is_off, **told, enabled=[REDIS.unit])[0] == 1, "nobody has used it"
+    assert on_a_host(REDIS.is_off, **told, enabled=[REDIS.unit], active=[REDIS.unit])[0] == 0
     _put(on_a_host, REDIS.configuration, "port 7000\n")
-    assert on_a_host(REDIS.off, **told, enabled=[REDIS.unit])[0] == 0
+    assert on_a_host(REDIS.is_off, **told, enabled=[REDIS.unit])[0] == 0
 
 
 def test_what_lies_at_our_places_is_in_the_way_unless_it_is_ours(on_a_host):
-    survey = beside_redis(RedisServer(), 6379)
+    survey = redis_conflicts(RedisServer(), 6379)
     assert on_a_host(survey)[1] == ""
     _put(on_a_host, "/etc/redis/redis-health-v1.conf", "port 6390\n")
     _put(on_a_host, "/var/lib/redis-health-v1/dump.rdb")
@@ -98,7 +98,7 @@ def test_what_lies_at_our_places_is_in_the_way_unless_it_is_ours(on_a_host):
 
 
 def test_a_redis_that_would_take_our_port_at_the_next_start_is_in_the_way(on_a_host):
-    survey = beside_redis(RedisServer(), 6379)
+    survey = redis_conflicts(RedisServer(), 6379)
     _put(on_a_host, REDIS.configuration, "bind 127.0.0.1\n")
     _put(on_a_host, "/etc/redis/redis-shop.conf", "Port 6379\n")
     _put(on_a_host, REDIS.log)
@@ -107,11 +107,11 @@ def test_a_redis_that_would_take_our_port_at_the_next_start_is_in_the_way(on_a_h
     assert told.splitlines() == [f"port\t{unit}\t6379" for unit in units]
     assert on_a_host(survey, installed="ii ")[1] == "", "it does not start with the host"
     assert on_a_host(survey, installed="ii ", enabled=units, active=units)[1] == "", "its port is seen to be taken"
-    assert on_a_host(beside_redis(RedisServer(), 6380), installed="ii ", enabled=units)[1] == ""
+    assert on_a_host(redis_conflicts(RedisServer(), 6380), installed="ii ", enabled=units)[1] == ""
 
 
 def test_a_pooler_that_would_take_our_port_at_the_next_start_is_in_the_way(on_a_host):
-    survey = beside_pooler(Pooler(), 6432)
+    survey = pooler_conflicts(Pooler(), 6432)
     _put(on_a_host, "/etc/pgbouncer/pgbouncer.ini", "[pgbouncer]\n;listen_port = 7000\n")
     told = {"installed": "ii ", "enabled": ["pgbouncer.service"]}
     assert on_a_host(survey, **told)[1] == "port\tpgbouncer.service\t6432\n"
@@ -123,7 +123,7 @@ def test_a_pooler_that_would_take_our_port_at_the_next_start_is_in_the_way(on_a_
 
 def test_what_is_in_the_way_is_named_with_its_way_out():
     lines = ["place\t/etc/redis/redis-health-v1.conf", "port\tredis-server.service\t6379"]
-    place, port = in_the_way(lines, "redis-server@health-v1.service", "stack.redis_port")
+    place, port = as_foreign(lines, "redis-server@health-v1.service", "stack.redis_port")
     assert (place.thing, place.way_out) == (
         "redis-server@health-v1.service",
         "move /etc/redis/redis-health-v1.conf away",

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from deploys.certbot.checks import checks
-from deploys.certbot.commands import fetch, parts
+from deploys.certbot.commands import fetch, lineage_paths
 from deploys.certbot.settings import LETS_ENCRYPT, Certbot
 from deploys.facts.certificate import CertificateState, HostCertificate
 from deploys.faults import Refused
-from deploys.operations.certificates import DAY, due, lost
+from deploys.operations.certificates import DAY, name_conflicts, next_action
 from deploys.paths import BEFORE
 from deploys.sites import Site
 from deploys.stack import Stack
@@ -18,19 +18,19 @@ from deploys.stack import Stack
 STACK = Stack(domain="api.example.com")
 PEM = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
 GOOD = HostCertificate(
-    whole=True,
+    exists=True,
     server=LETS_ENCRYPT,
     authenticator="webroot",
     names=frozenset({STACK.domain}),
-    left=60 * DAY,
-    life=90 * DAY,
-    placed=True,
-    file=True,
+    seconds_left=60 * DAY,
+    lifetime=90 * DAY,
+    is_installed=True,
+    file_exists=True,
 )
 
 
 def _due(**changed):
-    return due(replace(GOOD, **changed), STACK.names, LETS_ENCRYPT, 21)
+    return next_action(replace(GOOD, **changed), STACK.names, LETS_ENCRYPT, 21)
 
 
 def test_a_good_certificate_that_is_served_needs_nothing():
@@ -67,9 +67,9 @@ def test_a_certificate_of_a_short_life_is_not_due_all_the_time(days, left, is_du
 def test_further_names_are_in_the_same_certificate():
     stack = Stack(domain="api.example.com", aliases=("b.example.com", "api.example.com"))
     assert stack.names == ("api.example.com", "b.example.com")
-    assert due(GOOD, stack.names, LETS_ENCRYPT, 21) == ("renew", "it is for api.example.com")
+    assert next_action(GOOD, stack.names, LETS_ENCRYPT, 21) == ("renew", "it is for api.example.com")
     both = replace(GOOD, names=frozenset(stack.names))
-    assert due(both, stack.names, LETS_ENCRYPT, 21) == ("", "")
+    assert next_action(both, stack.names, LETS_ENCRYPT, 21) == ("", "")
     script = fetch(Certbot(), stack, "health-v1")
     assert "--cert-name health-v1 --domain api.example.com --domain b.example.com" in script
     for name in stack.names:
@@ -81,13 +81,13 @@ EXPANDED = replace(
     names=frozenset({STACK.domain, "www.example.com"}),
     webroots=((STACK.domain, "/var/www/acme"), ("www.example.com", "/srv/www")),
 )
-ARCHIVE = parts("health-v1")[1]
+ARCHIVE = lineage_paths("health-v1")[1]
 LIVE = "/etc/letsencrypt/live/api.example.com/fullchain.pem"
 
 
 def _lost(site=None, covered=()):
     sites = [Site("/etc/nginx/conf.d/www.conf", (), ("www.example.com",), (site,))] if site else []
-    return list(lost(EXPANDED, STACK.domain, ["www.example.com"], sites, covered))
+    return list(name_conflicts(EXPANDED, STACK.domain, ["www.example.com"], sites, covered))
 
 
 def test_a_name_that_somebody_added_to_our_certificate_is_refused_with_the_site_that_serves_it():
@@ -116,10 +116,10 @@ def test_a_name_is_refused_until_another_certificate_covers_it_and_nobody_serves
 @pytest.fixture
 def left_behind(tmp_path):
     """What a killed certbot left, and a function that runs our step aside there, then a certbot."""
-    for part in parts("health-v1"):
+    for part in lineage_paths("health-v1"):
         path = tmp_path / part.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
-    live, archive, renewal = (tmp_path / part.lstrip("/") for part in parts("health-v1"))
+    live, archive, renewal = (tmp_path / part.lstrip("/") for part in lineage_paths("health-v1"))
     live.mkdir()
     archive.mkdir()
     renewal.touch()
@@ -183,22 +183,22 @@ placed=abc
 placed_first=MIIA
 served_first=MIIB"""
     assert CertificateState().process(said.splitlines()) == HostCertificate(
-        whole=True,
+        exists=True,
         server="https://a.test/dir",
         authenticator="webroot",
         names=frozenset({"api.example.com", "b.example.com"}),
         webroots=(("b.example.com", "/var/www/acme"),),
-        left=3000,
-        life=4000,
-        placed=True,
-        file=True,
-        stale=True,
+        seconds_left=3000,
+        lifetime=4000,
+        is_installed=True,
+        file_exists=True,
+        other_is_served=True,
     )
 
 
 def test_a_server_that_does_not_answer_is_not_stale():
     found = CertificateState().process(["kept=abc", "placed=abc", "placed_first=MIIA", "served_first="])
-    assert not found.stale
+    assert not found.other_is_served
 
 
 def test_lets_encrypt_is_asked_once_and_never_by_the_nginx_plugin():

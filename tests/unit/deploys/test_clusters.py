@@ -6,18 +6,18 @@ from dataclasses import replace
 import pytest
 
 from deploys.cluster import Cluster
-from deploys.facts.clusters import Clusters, ClustersHere, Standing
+from deploys.facts.clusters import ClusterOnHost, Clusters, ClustersHere
 from deploys.facts.marks import Marks
-from deploys.operations.clusters import in_the_way
+from deploys.operations.clusters import cluster_conflicts
 from deploys.paths import MARKS, STAMPS
 
 CLUSTER = Cluster(17, 5432)
 PLACE = "/var/lib/postgresql/17/health"
-MAIN = Standing("17/main", 5432, "/srv/pg/main")
-SHOP = Standing("17/shop", 5433, "/var/lib/postgresql/17/shop")
-OWN = Standing("17/health", 5432, PLACE, served_us=True)
-SERVING = Clusters(own=OWN, place=PLACE, held=(PLACE,), whole=True, served=True)
-VACANT = Clusters(place=PLACE)
+MAIN = ClusterOnHost("17/main", 5432, "/srv/pg/main")
+SHOP = ClusterOnHost("17/shop", 5433, "/var/lib/postgresql/17/shop")
+OWN = ClusterOnHost("17/health", 5432, PLACE, is_ours=True)
+SERVING = Clusters(own=OWN, data_path=PLACE, occupied_paths=(PLACE,), has_data=True, has_served=True)
+VACANT = Clusters(data_path=PLACE)
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def host(tmp_path):
 
 
 def test_nothing_is_told_of_a_bare_host(host, tmp_path):
-    assert host.told() == Clusters(place=f"{tmp_path}{PLACE}")
+    assert host.told() == Clusters(data_path=f"{tmp_path}{PLACE}")
 
 
 def test_port_and_data_are_those_that_postgresql_would_read_last(host, tmp_path):
@@ -59,7 +59,7 @@ def test_port_and_data_are_those_that_postgresql_would_read_last(host, tmp_path)
     host.write(f"{at}/conf.d/60-other.txt", "port = 1\n")
     host.write(f"{at}/more/last", "port=5438\n")
     (main,) = host.told().others
-    assert main == Standing("17/main", 5438, f"{tmp_path}/srv/pg/it is")
+    assert main == ClusterOnHost("17/main", 5438, f"{tmp_path}/srv/pg/it is")
     host.write("/srv/pg/it is/postgresql.auto.conf", "port = '5440'\n")
     assert host.told().others[0].port == 5440
 
@@ -74,28 +74,28 @@ def test_links_are_followed_and_ours_is_told_from_the_others(host, tmp_path):
     host.write("/srv/pg/health/global/pg_control")
     (tmp_path / PLACE.lstrip("/")).parent.mkdir(parents=True)
     (tmp_path / PLACE.lstrip("/")).symlink_to(tmp_path / "srv/pg/health")
-    host.write(CLUSTER.served)
+    host.write(CLUSTER.served_marker)
     there = host.told()
     real = f"{tmp_path}/srv/pg/health"
-    assert there.own == Standing("17/health", 5432, real, served_us=True)
-    assert (there.place, there.whole, there.served, there.others) == (real, True, True, ())
-    assert there.held == (f"{tmp_path}{PLACE}", f"{tmp_path}{CLUSTER.configuration}")
+    assert there.own == ClusterOnHost("17/health", 5432, real, is_ours=True)
+    assert (there.data_path, there.has_data, there.has_served, there.others) == (real, True, True, ())
+    assert there.occupied_paths == (f"{tmp_path}{PLACE}", f"{tmp_path}{CLUSTER.configuration}")
 
 
 def test_a_cluster_of_another_version_that_served_us_is_told(host):
     host.write("/etc/postgresql/15/main/postgresql.conf", "port = 5432\n")
     host.write(f"{STAMPS}/postgresql@15-main.service.restart")
-    assert host.told(Cluster(17, 5432, "main")).others == (Standing("15/main", 5432, served_us=True),)
+    assert host.told(Cluster(17, 5432, "main")).others == (ClusterOnHost("15/main", 5432, is_ours=True),)
 
 
 def _refused(there, *, ours=False, memory=2.0, cluster=CLUSTER):
-    return {one.thing: one for one in in_the_way(cluster, there, ours=ours, memory=memory)}
+    return {one.thing: one for one in cluster_conflicts(cluster, there, ours=ours, memory=memory)}
 
 
 def test_nothing_is_refused_where_ours_stands_alone_or_nothing_stands():
     assert not _refused(VACANT, memory=None)
     assert not _refused(SERVING, ours=True, memory=None)
-    assert not _refused(replace(SERVING, served=False), ours=True, memory=None), "made, and never started"
+    assert not _refused(replace(SERVING, has_served=False), ours=True, memory=None), "made, and never started"
 
 
 def test_a_port_that_others_are_configured_for_is_refused_with_their_names_and_one_that_is_free():
@@ -108,7 +108,7 @@ def test_a_port_that_others_are_configured_for_is_refused_with_their_names_and_o
 
 
 def test_memory_is_asked_for_beside_others_before_ours_has_served():
-    refused = _refused(replace(VACANT, others=(SHOP, Standing("", data="/opt/pg"))), memory=None)
+    refused = _refused(replace(VACANT, others=(SHOP, ClusterOnHost("", data="/opt/pg"))), memory=None)
     assert refused.keys() == {"memory"}
     assert "Cluster 17/shop and the server in /opt/pg" in refused["memory"].what
     assert not _refused(replace(VACANT, others=(SHOP,)), memory=1)
@@ -116,24 +116,24 @@ def test_memory_is_asked_for_beside_others_before_ours_has_served():
 
 
 def test_what_bears_the_name_of_ours_without_our_mark_is_refused():
-    assert _refused(replace(SERVING, served=False)).keys() == {"cluster 17/health"}
-    assert _refused(replace(VACANT, held=(PLACE,))).keys() == {"cluster 17/health"}
-    assert not _refused(replace(VACANT, held=(PLACE,)), ours=True), "half made"
+    assert _refused(replace(SERVING, has_served=False)).keys() == {"cluster 17/health"}
+    assert _refused(replace(VACANT, occupied_paths=(PLACE,))).keys() == {"cluster 17/health"}
+    assert not _refused(replace(VACANT, occupied_paths=(PLACE,)), ours=True), "half made"
 
 
 @pytest.mark.parametrize("moved", [{"own": replace(OWN, data="/srv/pg")}, {"runs_in": "/srv/pg"}])
 def test_moved_data_are_refused_with_a_link_as_the_way_out(moved):
     refused = _refused(replace(SERVING, **moved), ours=True)["cluster 17/health"]
     assert f"put a link to /srv/pg in the place of {PLACE}" in refused.way_out
-    assert not _refused(replace(SERVING, runs_in=PLACE), ours=True)
+    assert not _refused(replace(SERVING, running_data=PLACE), ours=True)
 
 
 def test_data_that_served_and_are_away_are_not_begun_anew():
-    assert "mount or restore" in _refused(replace(SERVING, whole=False), ours=True)["cluster 17/health"].way_out
+    assert "mount or restore" in _refused(replace(SERVING, has_data=False), ours=True)["cluster 17/health"].way_out
 
 
 def test_a_former_release_of_the_hosts_left_a_cluster_that_is_brought_over():
-    former = Standing("15/main", 5432, "/var/lib/postgresql/15/main", served_us=True)
+    former = ClusterOnHost("15/main", 5432, "/var/lib/postgresql/15/main", is_ours=True)
     main = Cluster(17, 5432, "main")
     assert _refused(replace(VACANT, others=(former,)), ours=True, memory=None, cluster=main).keys() == {
         "cluster 15/main"
@@ -143,7 +143,7 @@ def test_a_former_release_of_the_hosts_left_a_cluster_that_is_brought_over():
 
 
 def test_what_needs_the_cluster_starts_after_what_it_started_after_so_far():
-    assert [Cluster(17, 5432, name).awaited for name in ("health", "main")] == [
+    assert [Cluster(17, 5432, name).start_unit for name in ("health", "main")] == [
         "postgresql@17-health.service",
         "postgresql.service",
     ]

@@ -8,11 +8,11 @@ import pytest
 from deploys.before import keep_aside
 from deploys.cluster import Cluster
 from deploys.credentials import scram
-from deploys.facts.cluster import Answer
+from deploys.facts.cluster import ClusterAnswer
 from deploys.facts.role import RoleState
 from deploys.marks import mark
 from deploys.operations.files import _LINK, _MAKE_DIRECTORY, _WRITE
-from deploys.operations.roles import PLAIN, QUIET, drop_old_logins, group_role, login_roles, role
+from deploys.operations.roles import NO_LOGGING, NO_POWERS, drop_old_logins, group_role, login_roles, role
 from deploys.paths import BEFORE, MARKS
 from deploys.stack import Stack
 from tests.unit.asked import asked
@@ -131,25 +131,25 @@ def _password(*numbers):
 
 def _stood(name, **changed):
     """Return what a cluster says of a role that logs in with another password."""
-    return {"name": name, "login": True, **PLAIN, "salt": "SCRAM-SHA-256$4096:AAAA", "digest": "another", **changed}
+    return {"name": name, "login": True, **NO_POWERS, "salt": "SCRAM-SHA-256$4096:AAAA", "digest": "another", **changed}
 
 
 @pytest.mark.parametrize("found", [[], ["u", "u_a", "u_b"]], ids=["new", "known"])
 def test_no_verifier_is_told_to_a_session_that_may_log_it(found):
-    facts = {RoleState: Answer("up", tuple(_stood(name) for name in found))}
+    facts = {RoleState: ClusterAnswer("up", tuple(_stood(name) for name in found))}
     told = [
         *asked(role, CLUSTER, "u", _password(1), facts=facts).commands,
         *asked(login_roles, CLUSTER, "u", _password(1, 2), facts=facts).commands,
-        *asked(group_role, CLUSTER, "u", facts={RoleState: Answer("up")}).commands,
+        *asked(group_role, CLUSTER, "u", facts={RoleState: ClusterAnswer("up")}).commands,
         *asked(drop_old_logins, CLUSTER, "u", _password(1), "health", "owner", facts=facts).commands,
     ]
     statements = [command.connector_arguments["_stdin"] for command in told]
     secret = [text for text in statements if "SCRAM-SHA-256" in text]
     assert len(secret) == 3
-    assert all(text.startswith(QUIET) for text in secret)
+    assert all(text.startswith(NO_LOGGING) for text in secret)
     assert not any(value("database_password", number) in text for number in (1, 2) for text in statements)
     for setting in ("log_statement = 'none'", "log_min_duration_statement = -1", "log_min_error_statement = 'panic'"):
-        assert f"set {setting}" in QUIET
+        assert f"set {setting}" in NO_LOGGING
 
 
 def test_a_verifier_takes_an_attacker_as_many_rounds_as_postgresql_makes_of_its_own_and_has_a_salt_of_its_own():

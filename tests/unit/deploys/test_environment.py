@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from deploys.component import Secret
 from deploys.environment.checks import checks
-from deploys.environment.passwords import fault, refuse_weak
+from deploys.environment.passwords import _fault, refuse_weak
 from deploys.environment.settings import Environment
-from deploys.environment.variables import _url, env_file, literal, owner_variables, variables
+from deploys.environment.variables import _url, env_file, owner_variables, refuse_placeholders, variables
 from deploys.faults import Refused
 from deploys.secret import Version
 from deploys.stack import Stack, Topology
@@ -82,9 +82,9 @@ def test_a_value_of_more_than_one_line_is_refused_by_name_and_not_shown(value):
 
 def test_what_the_api_takes_for_a_variable_is_refused_by_name_and_not_shown():
     plain = {"DATABASE_URL": "postgresql://a:%24%7Bx@h/d", "JWT_SECRET": "a$b{c"}
-    assert literal(plain) == plain
+    assert refuse_placeholders(plain) == plain
     with pytest.raises(Refused, match=r"JWT_SECRET: Its value has \$\{ in it") as refusal:
-        literal({"JWT_SECRET": "planted${HOME}"})
+        refuse_placeholders({"JWT_SECRET": "planted${HOME}"})
     assert "planted" not in str(refusal.value)
 
 
@@ -179,7 +179,7 @@ def test_every_weak_password_that_the_api_would_be_seeded_with_is_refused_by_nam
     [("elevencharx", "fewer than 12"), (COMMON.upper(), "most common"), ("twelve-chars", None), ("x" * 200, None)],
 )
 def test_a_password_is_what_the_api_lets_people_choose(password, what):
-    found = fault(password, "admin")
+    found = _fault(password, "admin")
     assert (what in found) if what else found is None
 
 

@@ -8,12 +8,27 @@ from dataclasses import replace
 import pytest
 
 from deploys.component import template
-from deploys.facts.jails import Broken, BrokenJails, FoundJails, Jails
-from deploys.fail2ban.checks import DOCUMENTATION, checks, enforced
-from deploys.fail2ban.jails import FORMER, OWN, STARTS, lost, names, stops, taken_up
+from deploys.facts.jails import BrokenJail, BrokenJails, JailsOnHost, JailsState
+from deploys.fail2ban.checks import DOCUMENTATION_ADDRESS, bans_enforced, checks
+from deploys.fail2ban.jails import (
+    FORMER_JAILS,
+    OWN_JAILS,
+    TEST_START,
+    jail_names,
+    restart_jails,
+    stop_jails,
+    unused_jails,
+)
 from deploys.fail2ban.settings import Fail2ban
 from deploys.faults import Refused
-from deploys.operations.jails import ALONE, BESIDE, judge, resting, standing, switches_off
+from deploys.operations.jails import (
+    ALONE,
+    BESIDE,
+    broken_jail_conflicts,
+    disables_sshd_jail,
+    jail_layout,
+    stopped_server_conflicts,
+)
 
 
 def _jails(edge=True, **changed):
@@ -22,7 +37,7 @@ def _jails(edge=True, **changed):
         "never": ("127.0.0.0/8", "10.0.0.2"),
         "spare": "/spare",
         "ssh": [22, 2222],
-        "names": OWN,
+        "names": OWN_JAILS,
         "switched_off": False,
         "spared": False,
         "clinics": (),
@@ -43,7 +58,7 @@ def test_sshd_is_guarded_by_the_journal_on_its_real_ports():
 
 def test_jails_that_are_not_ours_are_told_nothing():
     assert not _jails().defaults()
-    assert not any(name in _jails().sections() for name in FORMER)
+    assert not any(name in _jails().sections() for name in FORMER_JAILS)
 
 
 def test_what_an_owner_gave_all_jails_reaches_none_of_ours():
@@ -51,12 +66,12 @@ def test_what_an_owner_gave_all_jails_reaches_none_of_ours():
     usual = {"bantime", "findtime", "maxretry", "ignoreip", "ignorecommand", "usedns", "enabled", "filter", "backend"}
     usual |= {"action", "port", "bantime.increment", "bantime.factor", "bantime.formula", "bantime.maxtime"}
     usual |= {"bantime.rndtime", "bantime.multipliers", "bantime.overalljails", "ignoreself", "ignorecache"}
-    for name in OWN:
+    for name in OWN_JAILS:
         assert usual <= set(_jails()[name]), name
 
 
 def test_the_operator_is_spared_in_every_jail_and_so_is_whom_the_owner_spares():
-    for name in OWN:
+    for name in OWN_JAILS:
         assert _jails()[name]["ignoreip"] == "127.0.0.0/8 10.0.0.2", name
         assert _jails(spared=True)[name]["ignoreip"] == "127.0.0.0/8 10.0.0.2 %(default/ignoreip)s", name
         assert _jails()[name]["ignorecommand"] == "/spare <ip>", name
@@ -64,59 +79,65 @@ def test_the_operator_is_spared_in_every_jail_and_so_is_whom_the_owner_spares():
 
 def test_a_clinic_is_never_banned_from_the_website_and_may_not_guess_at_ssh():
     jails = _jails(clinics=("192.0.2.0/24",))
-    assert [jails[name]["ignoreip"].endswith(" 192.0.2.0/24") for name in OWN] == [False, True, True]
+    assert [jails[name]["ignoreip"].endswith(" 192.0.2.0/24") for name in OWN_JAILS] == [False, True, True]
 
 
 def test_only_an_edge_host_watches_nginx():
-    assert _jails(edge=False).sections() == [OWN[0]]
-    assert tuple(_jails().sections()) == OWN
-    assert _jails()[OWN[1]]["maxretry"] == "1000"
+    assert _jails(edge=False).sections() == [OWN_JAILS[0]]
+    assert tuple(_jails().sections()) == OWN_JAILS
+    assert _jails()[OWN_JAILS[1]]["maxretry"] == "1000"
 
 
 def test_jails_keep_the_names_that_bans_are_known_by():
-    assert names(former=True, edge=True) == ("sshd", "nginx-limits", "nginx-botsearch")
-    assert tuple(_jails(names=FORMER).sections()) == FORMER
-    assert all(len(name) < 26 for name in OWN), "fail2ban warns of longer names"
+    assert jail_names(former=True, edge=True) == ("sshd", "nginx-limits", "nginx-botsearch")
+    assert tuple(_jails(names=FORMER_JAILS).sections()) == FORMER_JAILS
+    assert all(len(name) < 26 for name in OWN_JAILS), "fail2ban warns of longer names"
 
 
 def test_the_distributions_own_jail_is_put_out_only_where_nobody_has_a_say_in_it():
     assert _jails(switched_off=True)["sshd"]["enabled"] == "false"
-    assert standing("", Jails()) == ALONE
-    assert standing("", Jails(foreign=("/etc/fail2ban/jail.local",))) == BESIDE
-    assert standing(ALONE, Jails(foreign=("/etc/fail2ban/jail.local",))) == ALONE, "the mark counts"
-    assert switches_off(ALONE, Jails())
-    assert not switches_off(ALONE, Jails(sshd=True))
-    assert not switches_off(BESIDE, Jails())
-    assert not switches_off("former", Jails())
+    assert jail_layout("", JailsOnHost()) == ALONE
+    assert jail_layout("", JailsOnHost(foreign_files=("/etc/fail2ban/jail.local",))) == BESIDE
+    assert jail_layout(ALONE, JailsOnHost(foreign_files=("/etc/fail2ban/jail.local",))) == ALONE, "the mark counts"
+    assert disables_sshd_jail(ALONE, JailsOnHost())
+    assert not disables_sshd_jail(ALONE, JailsOnHost(configures_sshd=True))
+    assert not disables_sshd_jail(BESIDE, JailsOnHost())
+    assert not disables_sshd_jail("former", JailsOnHost())
 
 
-MISSING = Broken("webmail", "/etc/fail2ban/jail.d/zz.conf", ("/var/log/webmail.log",), "Have not found any log file")
+MISSING = BrokenJail(
+    "webmail", "/etc/fail2ban/jail.d/zz.conf", ("/var/log/webmail.log",), "Have not found any log file"
+)
 
 
 def test_a_jail_that_keeps_fail2ban_from_starting_is_named_with_its_file_and_its_log():
-    (thing,) = judge([MISSING])
+    (thing,) = broken_jail_conflicts([MISSING])
     assert thing.thing == "jail webmail"
     assert "zz.conf enables it, and /var/log/webmail.log is not there" in thing.what
     assert "create the log" in thing.way_out
-    (wrong,) = judge([Broken("webmail", "/etc/fail2ban/jail.local", (), "Bad value substitution")])
+    (wrong,) = broken_jail_conflicts([BrokenJail("webmail", "/etc/fail2ban/jail.local", (), "Bad value substitution")])
     assert wrong.what == "/etc/fail2ban/jail.local: Bad value substitution."
-    (unread,) = judge([Broken("", "", (), "File contains no section headers: /etc/fail2ban/jail.local")])
+    (unread,) = broken_jail_conflicts(
+        [BrokenJail("", "", (), "File contains no section headers: /etc/fail2ban/jail.local")]
+    )
     assert (unread.thing, unread.adoptable) == ("fail2ban", False)
 
 
 def test_a_server_that_its_owner_does_not_run_is_not_started_unasked():
-    theirs = Jails(foreign=("/etc/fail2ban/jail.local",), installed=True, enabled=True, active="active")
-    assert resting(BESIDE, theirs, []) == []
+    theirs = JailsOnHost(foreign_files=("/etc/fail2ban/jail.local",), installed=True, enabled=True, active="active")
+    assert stopped_server_conflicts(BESIDE, theirs, []) == []
     for changed, said in (
         ({"enabled": False}, "switched off"),
         ({"active": "failed"}, "has failed"),
         ({"installed": False}, "removed"),
     ):
-        (thing,) = resting(BESIDE, replace(theirs, **changed), [])
+        (thing,) = stopped_server_conflicts(BESIDE, replace(theirs, **changed), [])
         assert said in thing.what
         assert thing.adoptable == ("active" not in changed)
-    assert resting(BESIDE, replace(theirs, active="failed"), [MISSING]) == [], "its cause is told already"
-    assert resting(ALONE, Jails(), []) == []
+    assert stopped_server_conflicts(BESIDE, replace(theirs, active="failed"), [MISSING]) == [], (
+        "its cause is told already"
+    )
+    assert stopped_server_conflicts(ALONE, JailsOnHost(), []) == []
 
 
 @pytest.mark.parametrize("network", ["0.0.0.0/0", "::/0", "10.0.0.1/8", "office.example.com", "1.2.3.4 0.0.0.0/0"])
@@ -215,12 +236,14 @@ def test_bans_that_the_kernel_has_lost_are_noticed(tmp_path):
         says("nft", text.replace("addr-set-six", "addr6-set-other"))
 
     def holds():
-        return subprocess.run(["sh", "-c", enforced(("sshd", "other"))], env=environment, check=False).returncode == 0
+        return (
+            subprocess.run(["sh", "-c", bans_enforced(("sshd", "other"))], env=environment, check=False).returncode == 0
+        )
 
     says("fail2ban-client", banned)
     kernel(sshd="192.0.2.1", other="192.0.2.9, 192.0.2.2, 203.0.113.0/24", six="2001:db8::1")
     assert holds()
-    kernel(sshd=DOCUMENTATION)
+    kernel(sshd=DOCUMENTATION_ADDRESS)
     assert not holds()
     whole = {"sshd": "192.0.2.1", "other": "192.0.2.2, 203.0.113.0/24", "six": "2001:db8::1"}
     kernel(**whole)
@@ -241,13 +264,13 @@ def test_bans_that_the_kernel_has_lost_are_noticed(tmp_path):
 
 
 def test_all_that_a_host_is_told_is_shell():
-    scripts = [check.command for check in checks(OWN)]
+    scripts = [check.command for check in checks(OWN_JAILS)]
     scripts += [
-        STARTS,
-        taken_up(OWN),
-        stops(lost(OWN[:1])),
-        FoundJails().command(),
-        BrokenJails().command(ours="[a]\n"),
+        TEST_START,
+        restart_jails(OWN_JAILS),
+        stop_jails(unused_jails(OWN_JAILS[:1])),
+        JailsState().command(),
+        BrokenJails().command(replacement="[a]\n"),
     ]
     for script in scripts:
         assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0, script
@@ -262,11 +285,11 @@ def told(tmp_path):
     def asked(**files):
         for name, text in files.items():
             (tmp_path / name.replace("_", ".", 1).replace("_", "/")).write_text(text)
-        script = FoundJails().command().replace("/etc/fail2ban", str(tmp_path))
+        script = JailsState().command().replace("/etc/fail2ban", str(tmp_path))
         script = script.replace("/var/lib/dpkg/status", str(tmp_path / "status"))
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
-        found = FoundJails().process(done.stdout.replace(str(tmp_path), "").splitlines())
-        return found.foreign, found.sshd, found.spared
+        found = JailsState().process(done.stdout.replace(str(tmp_path), "").splitlines())
+        return found.foreign_files, found.configures_sshd, found.sets_ignoreip
 
     return asked
 

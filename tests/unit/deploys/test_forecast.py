@@ -7,8 +7,8 @@ from pyinfra.context import ctx_host
 
 from deploys.component import Check
 from deploys.operations.change import Change
-from deploys.operations.claims import claim, claimed, due_by
-from deploys.operations.forecast import Forecast, Phase, forecast, forecast_of, renew
+from deploys.operations.claims import claim, claims_on, close_stage
+from deploys.operations.forecast import Forecast, Phase, forecast, forecast_of, reset_forecast
 from tests.unit.asked import Host
 
 CREATE = Change("file", "/a", "create")
@@ -185,8 +185,8 @@ def test_a_fresh_one_knows_of_no_plan_and_claims_stay(host):
     claim("x", [check])
     tell(forecast())
     host.state = SimpleNamespace(is_executing=True)
-    renew(host)
+    reset_forecast(host)
     assert forecast() == Forecast(Phase.EXECUTING)
-    due_by("data")
-    assert [(one.check, one.stage) for one in claimed(host)] == [(check, "data")]
-    assert claimed(Host({})) == []
+    close_stage("data")
+    assert [(one.check, one.stage) for one in claims_on(host)] == [(check, "data")]
+    assert claims_on(Host({})) == []

@@ -7,10 +7,10 @@ from pyinfra.context import ctx_host
 
 from deploys.before import keep_aside
 from deploys.facts.path import Path as Found
-from deploys.facts.whose import OurDirectory, Whose
+from deploys.facts.whose import OurDirectory, PathOwner
 from deploys.foreign import Foreign
-from deploys.marks import mark, marked
-from deploys.operations.files import absent, directory, file, link, opened
+from deploys.marks import has_mark, mark
+from deploys.operations.files import absent, directory, file, link, open_for_others
 from deploys.paths import BEFORE, MARKS
 from deploys.stack import Stack
 
@@ -22,7 +22,7 @@ def shell(script):
 
 
 def whose(path):
-    return shell(Whose().command(path=str(path))).stdout.strip()
+    return shell(PathOwner().command(path=str(path))).stdout.strip()
 
 
 def test_ours_bears_our_name_or_our_first_line(tmp_path):
@@ -149,10 +149,10 @@ def test_a_mark_is_told_from_another(tmp_path):
     def here(script):
         return shell(script.replace(MARKS, str(tmp_path / "ours"))).returncode
 
-    assert here(marked("cluster", "health")) != 0
+    assert here(has_mark("cluster", "health")) != 0
     assert here(mark("cluster", "health")) == 0
-    assert here(marked("cluster", "health")) == 0
-    assert here(marked("cluster", "main")) != 0
+    assert here(has_mark("cluster", "health")) == 0
+    assert here(has_mark("cluster", "main")) != 0
 
 
 def test_the_way_out_says_how_a_thing_is_adopted_only_where_it_can_be():
@@ -201,8 +201,8 @@ def test_a_directory_that_nobody_passes_through_is_opened_and_that_is_planned(co
 
 def test_what_is_added_to_a_foreign_mode_is_the_way_through_alone():
     theirs = Found("directory", "2770", "someone", "team", "")
-    assert opened(theirs, "0755") == Found("directory", "2771", "someone", "team", "")
-    assert opened(theirs, "0700") == theirs
+    assert open_for_others(theirs, "0755") == Found("directory", "2771", "someone", "team", "")
+    assert open_for_others(theirs, "0700") == theirs
 
 
 def test_a_directory_is_ours_when_we_noted_it_or_nothing_else_lies_in_it(tmp_path):

@@ -8,11 +8,11 @@ from pyinfra.context import ctx_host
 from deploys import retirement
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
-from deploys.facts.named import NamedIn
+from deploys.facts.named import ConfiguredPaths
 from deploys.facts.probe import Succeeds
 from deploys.nginx.beside import MOUNT
 from deploys.operations.retirement import remove_path
-from deploys.retirement import OTHERS, Leaving, retire
+from deploys.retirement import HAS_OTHER_SITES, Retirement, retire
 from deploys.stack import Stack
 from tests.unit.asked import Host
 from tests.unit.known import Known
@@ -36,18 +36,18 @@ def leave(monkeypatch):
         monkeypatch.setattr(retirement, "ensure", lambda change, **_: changes.append(change))
         for name in ("stop_other_instances", "barrier"):
             monkeypatch.setattr(retirement, name, lambda *_, **__: None)
-        for name in ("leave_edge", "leave_api", "leave_redis", "leave_database"):
+        for name in ("remove_edge", "remove_api", "remove_redis", "remove_database"):
             deploy = getattr(retirement, name)
             monkeypatch.setattr(retirement, name, getattr(deploy, "_inner", deploy))
         facts = {
             Marks: marks,
             MachineState: MACHINE,
-            Succeeds: lambda test: others and test == OTHERS,
-            NamedIn: lambda word, **_: NAMED[word],
+            Succeeds: lambda test: others and test == HAS_OTHER_SITES,
+            ConfiguredPaths: lambda word, **_: NAMED[word],
         }
         ctx_host.set(Host(facts, {"stack": STACK, "secrets": Known()}))
         try:
-            retire(Leaving(parts, whole=False, data=data))
+            retire(Retirement(parts, entire_host=False, data=data))
         finally:
             ctx_host.reset()
         lost = [path for kind, path in gone if kind == "data"]

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from deploys.cluster import Cluster
-from deploys.postgresql.commands import made, make
+from deploys.postgresql.commands import is_made, make_cluster
 
 CLUSTER = Cluster(17, 5432)
 DATA, CONF, MARK = CLUSTER.data, CLUSTER.configuration, "/var/lib/healthv1/ours/cluster"
@@ -49,10 +49,10 @@ class Host:
         )
 
     def make(self, cluster=CLUSTER):
-        return self.run(make(cluster))
+        return self.run(make_cluster(cluster))
 
     def is_made(self):
-        return self.run(made(CLUSTER)).returncode == 0
+        return self.run(is_made(CLUSTER)).returncode == 0
 
     def killed(self):
         """Kill a run that found the place vacant, once something is there."""
@@ -123,7 +123,7 @@ def test_what_an_earlier_version_was_about_to_make_is_not_thrown_away(host):
 
 def test_what_served_is_neither_thrown_away_nor_begun_anew(host):
     host.killed()
-    host.write(CLUSTER.served)
+    host.write(CLUSTER.served_marker)
     host.write(f"{DATA}/row")
     assert "served before and is not whole" in host.make().stderr
     assert host.at(f"{DATA}/row").exists()
@@ -138,7 +138,7 @@ def test_what_was_started_is_not_thrown_away(host):
 
 def test_a_lost_configuration_is_made_anew_and_the_data_stay(host):
     assert host.make().returncode == 0
-    host.write(CLUSTER.served)
+    host.write(CLUSTER.served_marker)
     host.write(f"{DATA}/row")
     host.run(f"rm -r {CONF}")
     host.write("/bin/pg_createcluster", "#!/bin/sh\nexit 3\n")

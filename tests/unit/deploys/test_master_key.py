@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from deploys.credentials.master_key import fingerprint, fingerprints
-from deploys.facts.master_key import ToldMasters
+from deploys.facts.master_key import ConfiguredMasterKeys
 from deploys.faults import Refused
 from deploys.secret import Secret, Version
 
@@ -41,14 +41,14 @@ def test_a_host_tells_the_fingerprints_of_its_keys_and_no_more(tmp_path_factory,
     env = tmp_path_factory.mktemp("env") / ".env"
     env.write_text(f"A='x=y'\nMASTER_KEY_ALSO_ACCEPTED={_text(other)}\nMASTER_KEY={_text(key)}\n")
     told = subprocess.run(
-        ["sh", "-c", ToldMasters().command(path=str(env))], capture_output=True, text=True, check=True
+        ["sh", "-c", ConfiguredMasterKeys().command(path=str(env))], capture_output=True, text=True, check=True
     )
     assert told.stdout.split() == [fingerprint(key), fingerprint(other)]
     assert told.stderr == ""
 
 
 def test_a_host_without_the_file_tells_nothing(tmp_path):
-    command = ToldMasters().command(path=str(tmp_path / "none"))
+    command = ConfiguredMasterKeys().command(path=str(tmp_path / "none"))
     assert subprocess.run(["sh", "-c", command], capture_output=True, check=True).stdout == b""
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from deploys.faults import Refused
 from deploys.nginx import commands, limits
-from deploys.nginx.checks import checks, of_ours
-from deploys.nginx.configuration import generation, site, upstream, whole
-from deploys.nginx.places import SitePlace, Socket, alone
+from deploys.nginx.checks import checks, own_nginx_checks
+from deploys.nginx.configuration import configuration_digest, main_file, site, upstream
+from deploys.nginx.places import SitePlace, Socket, own_place
 from deploys.nginx.settings import VERSIONS, Nginx
-from deploys.nginx.visitors import networks
+from deploys.nginx.visitors import network_patterns
 from deploys.preflight.settings import SUPPORTED
 from deploys.stack import Stack, Topology
 
@@ -27,7 +27,7 @@ NEW, OLD = (1, 26, 3), (1, 18, 0)
 
 def _site(version=NEW, topology=HERE, place=None, **settings):
     wanted = Nginx(**settings)
-    return site(wanted, STACK, topology, version, place or alone(wanted.ipv6))()
+    return site(wanted, STACK, topology, version, place or own_place(wanted.ipv6))()
 
 
 def _directives(text):
@@ -60,7 +60,7 @@ def test_each_version_hears_only_directives_that_it_knows(version):
 @pytest.mark.parametrize("version", [NEW, OLD], ids=str)
 def test_braces_are_balanced_and_every_directive_ends(version):
     text = "\n".join(
-        _directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + whole(Nginx(), STACK, alone(ipv6=True))())
+        _directives(_site(version, trusted_proxies=("10.0.0.0/8",)) + main_file(Nginx(), STACK, own_place(ipv6=True))())
     )
     code = re.sub(r'"[^"]*"|\'[^\']*\'|#.*', "", text)
     assert code.count("{") == code.count("}")
@@ -96,7 +96,9 @@ def test_a_clinic_has_limits_of_its_own_and_a_preflight_is_no_login():
     assert "zone=health_auth_of_clinics_by_64:10m rate=150r/m;" in text
     assert "limit_req zone=health_auth_of_clinics_by_64 burst=300 nodelay;" in _directives(text)
     assert "of_clinics" not in _site()
-    counted = {limit.zone: re.compile(limit.counts) for limit in limits.limits(Nginx(clinics=("192.0.2.0/24",)))}
+    counted = {
+        limit.zone: re.compile(limit.counted_requests) for limit in limits.limits(Nginx(clinics=("192.0.2.0/24",)))
+    }
 
     def zones(request):
         return {zone.removeprefix("health_") for zone, counts in counted.items() if counts.search(request)}
@@ -111,7 +113,7 @@ def test_a_clinic_has_limits_of_its_own_and_a_preflight_is_no_login():
 
 def _visitor(address, bits):
     """Return whom nginx's map takes an address for: its expressions, read by Python."""
-    for expression, network in networks(bits):
+    for expression, network in network_patterns(bits):
         if groups := re.match(expression.replace("?<", "?P<"), address):
             return re.sub(r"\$(\w+)", lambda name: groups[name[1]], network)
     return address
@@ -144,7 +146,7 @@ def test_a_body_takes_room_that_all_share_only_where_it_says_how_large_it_is_and
 
 def test_pages_of_the_apis_origins_may_read_nginxs_own_answers_and_no_others():
     origins = ("https://app.example.com", "https://b.example.com:8443")
-    text = site(Nginx(), STACK, HERE, NEW, alone(ipv6=True), origins)()
+    text = site(Nginx(), STACK, HERE, NEW, own_place(ipv6=True), origins)()
     lines = re.search(r'map "\$upstream_http_x_request_id\|\$http_origin" .*?\n}', text, re.DOTALL)[0]
     assert 'default "";' in lines
     allowed = re.findall(r'"~(\S+)" \$http_origin;', lines)
@@ -186,7 +188,7 @@ def test_headers_stand_in_one_place_so_that_no_location_drops_them():
 GUEST = SitePlace((Socket("80", shared=True, http2=False),), (Socket("443"),), beside=True)
 
 
-@pytest.mark.parametrize("place", [alone(ipv6=True), GUEST], ids=["alone", "beside"])
+@pytest.mark.parametrize("place", [own_place(ipv6=True), GUEST], ids=["alone", "beside"])
 def test_nothing_outside_our_blocks_touches_another_site(place):
     lines = [line for line in _site(place=place, trusted_proxies=("10.0.0.0/8",)).splitlines() if line[:1].isalpha()]
     zones = {"limit_req_zone", "limit_conn_zone"}
@@ -237,14 +239,14 @@ def test_a_host_without_ipv6_is_not_asked_to_listen_on_it():
 def test_nginx_is_told_once_how_long_a_name_may_be():
     long = Stack(domain=f"{'a' * 60}.example.com")
     room = "server_names_hash_bucket_size"
-    assert f"{room} 128;" in whole(Nginx(), long, alone(ipv6=True))()
-    assert room not in whole(Nginx(), long, replace(alone(ipv6=True), roomy=True))()
-    assert room not in whole(Nginx(), STACK, alone(ipv6=True))()
+    assert f"{room} 128;" in main_file(Nginx(), long, own_place(ipv6=True))()
+    assert room not in main_file(Nginx(), long, replace(own_place(ipv6=True), has_bucket_size=True))()
+    assert room not in main_file(Nginx(), STACK, own_place(ipv6=True))()
 
 
 def test_the_mark_of_the_workers_changes_with_either_file():
     def of(stack=STACK, **settings):
-        return generation(Nginx(**settings), stack, HERE, NEW, alone(ipv6=True))
+        return configuration_digest(Nginx(**settings), stack, HERE, NEW, own_place(ipv6=True))
 
     assert of() == of()
     assert len({of(), of(api_burst=21), of(worker_connections=512), of(Stack(domain="b.example.com"))}) == 4
@@ -282,9 +284,9 @@ def shell(tmp_path):
 
 def test_a_placeholder_is_a_certificate_with_its_key(shell, tmp_path):
     path = tmp_path / "site.pem"
-    assert not shell(commands.usable(path))
+    assert not shell(commands.is_usable(path))
     assert shell(commands.make_placeholder(path))
-    assert shell(commands.usable(path))
+    assert shell(commands.is_usable(path))
     assert path.stat().st_mode & 0o777 == 0o600
     assert list(tmp_path.iterdir()) == [path]
 
@@ -297,16 +299,16 @@ def test_a_certificate_that_cannot_be_used_is_seen(shell, tmp_path, drift):
     certificate, other_key = begin + path.read_text().split(begin)[1], other.read_text().split(begin)[0]
     broken = {"no key": certificate, "another key": other_key + certificate, "garbage": "x\n", "empty": ""}
     path.write_text(broken[drift])
-    assert not shell(commands.usable(path))
+    assert not shell(commands.is_usable(path))
 
 
 def test_claims_are_told_apart():
-    claims = [check.claim for check in [*checks(Nginx(), STACK, "0", "www-data"), *of_ours()]]
+    claims = [check.claim for check in [*checks(Nginx(), STACK, "0", "www-data"), *own_nginx_checks()]]
     assert len(set(claims)) == len(claims)
 
 
 def _limits(place=None, **settings):
-    return list(limits.checks(Nginx(**settings), STACK, place or alone(ipv6=True)))
+    return list(limits.checks(Nginx(**settings), STACK, place or own_place(ipv6=True)))
 
 
 def test_the_limits_that_are_claimed_are_those_of_the_settings():
@@ -326,8 +328,8 @@ def test_of_limits_that_are_lifted_nothing_is_claimed():
 
 @pytest.mark.parametrize("settings", [{}, {"auth_rate": 60, "auth_burst": 60}, {"api_burst": 200}, {"api_rate": 90}])
 def test_more_is_sent_than_a_limit_lets_through_and_never_more_than_a_stated_number(settings):
-    for limit in limits.tried(Nginx(**settings)):
-        assert limit.at_once + 2 * limit.rate / limit.seconds < limit.requests <= limits.MOST
+    for limit in limits.tried_limits(Nginx(**settings)):
+        assert limit.at_once + 2 * limit.rate / limit.seconds < limit.requests <= limits.MAX_REQUESTS
 
 
 @pytest.mark.parametrize("settings", [{"api_burst": 5000}, {"api_rate": 1000}])
@@ -363,7 +365,7 @@ def test_the_configuration_has_the_limit_as_the_site_is_written(settings, shell,
 )
 def test_the_limits_are_tried_where_the_site_listens(sockets, at):
     place = SitePlace((), tuple(map(Socket, sockets)))
-    assert limits.reached_at(place) == at
+    assert limits.local_address(place) == at
     assert all(f"::{at}'" in one.command for one in _limits(place))
 
 
@@ -391,5 +393,5 @@ def test_what_was_let_through_decides_and_not_that_something_was_refused(shell, 
 
 
 def test_claims_of_limits_are_told_apart_from_all_others():
-    claims = [check.claim for check in [*checks(Nginx(), STACK, "0", "www-data"), *of_ours(), *_limits()]]
+    claims = [check.claim for check in [*checks(Nginx(), STACK, "0", "www-data"), *own_nginx_checks(), *_limits()]]
     assert len(set(claims)) == len(claims)

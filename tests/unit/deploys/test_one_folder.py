@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from deploys.paths import FOLDER, LINK
-from deploys.preflight.folder import _MOVE, _WHOLE
+from deploys.preflight.folder import _IS_DONE, _MOVE
 from tests.unit.command import REPOSITORY
 
 NOTED = {
@@ -58,7 +58,7 @@ class Host:
         return subprocess.run(["sh", "-c", f"set -eu\n{script}"], env=environment, capture_output=True, check=False)
 
     def whole(self):
-        return self.run(_WHOLE).returncode == 0
+        return self.run(_IS_DONE).returncode == 0
 
     def told(self, name="redis-probe"):
         """What a service reads by the former name."""

@@ -9,13 +9,13 @@ import pytest
 from deploys import apt
 from deploys.apt_simulation import Installed, Simulation
 from deploys.facts.packages import (
-    Installation,
     InstalledPackages,
-    Interrupted,
+    InstallSimulation,
+    InterruptedPackage,
     InterruptedPackages,
-    RepositoriesRead,
+    RepositoryStates,
 )
-from deploys.repositories import Repositories, Unread, skipped, unavailable
+from deploys.repositories import Repositories, UnreadRepository, describe_unread, missing_package_conflicts
 
 
 @pytest.fixture
@@ -42,12 +42,12 @@ def heard(tmp_path):
 
 def test_lists_that_change_while_they_are_read_are_read_again(heard):
     text = "[ -e $HERE/again ] && echo 'Inst nginx (1.0 Debian:13/stable [all])' && exit; touch $HERE/again"
-    code, simulation = heard(Installation(), "apt-get", f"{text}; echo 'E: Cache is out of sync' >&2; exit 100")
+    code, simulation = heard(InstallSimulation(), "apt-get", f"{text}; echo 'E: Cache is out of sync' >&2; exit 100")
     assert (code, simulation.version("nginx")) == (0, "1.0")
 
 
 def test_lists_that_contradict_each_other_for_good_tell_nothing_and_an_installation_mends_them(heard):
-    code, simulation = heard(Installation(), "apt-get", "echo 'E: The lists are broken' >&2; exit 100")
+    code, simulation = heard(InstallSimulation(), "apt-get", "echo 'E: The lists are broken' >&2; exit 100")
     assert (code, simulation.installed, simulation.removed) == (0, (), ())
 
 
@@ -64,7 +64,7 @@ def test_what_is_in_halves_is_told_in_dpkgs_words_and_whether_it_can_be_had_agai
     text = "printf '%s\\n' 'ii |whole|installed' 'iF |bash|half-configured' 'iU |of-a-vendor|unpacked'"
     code, found = heard(InterruptedPackages(), "dpkg-query", text)
     assert code == 0
-    assert Interrupted("of-a-vendor", "unpacked", had=False) in found
+    assert InterruptedPackage("of-a-vendor", "unpacked", is_available=False) in found
     assert {one.name for one in found} - {"dpkg"} == {"bash", "of-a-vendor"}
 
 
@@ -72,7 +72,7 @@ def test_what_packages_start_their_services_with_starts_none_and_does_the_rest(t
     tools, real = tmp_path / "tools", tmp_path / "real"
     real.write_text('#!/bin/sh\necho "$@"\n')
     real.chmod(0o755)
-    script = apt._QUIET.replace(apt.INSTALLING, str(tools))
+    script = apt._NO_SERVICE_STARTS.replace(apt.INSTALLING, str(tools))
     for program in ("/usr/bin/deb-systemd-invoke", "/usr/sbin/invoke-rc.d"):
         script = script.replace(f"exec {program}", f"exec {real}")
     tried = """
@@ -99,7 +99,7 @@ E: Release file for http://late.example.com/apt/dists/stable/InRelease is expire
 def test_each_repository_that_cannot_be_read_is_told_with_its_reason(tmp_path):
     (tmp_path / "said").write_text(SAID)
     done = subprocess.run(
-        ["sh", "-c", f'{apt._REFUSED}\nrefused < "$1"', "sh", tmp_path / "said"],
+        ["sh", "-c", f'{apt._LIST_REFUSED}\nrefused < "$1"', "sh", tmp_path / "said"],
         capture_output=True,
         text=True,
         check=True,
@@ -114,7 +114,7 @@ def test_each_repository_that_cannot_be_read_is_told_with_its_reason(tmp_path):
 
 
 def test_what_is_only_in_a_repository_that_cannot_be_read_is_refused_and_else_it_is_left_out():
-    gone = Unread("https://gone.example.com/apt stable", "404", "/etc/apt/sources.list.d/gone.list:2")
+    gone = UnreadRepository("https://gone.example.com/apt stable", "404", "/etc/apt/sources.list.d/gone.list:2")
     simulation = Simulation(
         (Installed("nginx", "2"), Installed("redis", "1")),
         sources={
@@ -122,17 +122,17 @@ def test_what_is_only_in_a_repository_that_cannot_be_read_is_refused_and_else_it
             "redis": ("https://gone.example.com/apt stable/main", "http://deb.example.org/debian trixie/main"),
         },
     )
-    (refused,) = unavailable(simulation, ["nginx", "redis"], Repositories((gone,)))
+    (refused,) = missing_package_conflicts(simulation, ["nginx", "redis"], Repositories((gone,)))
     assert refused.thing == "repository https://gone.example.com/apt stable"
-    assert refused.follows == "nginx would come from there alone."
+    assert refused.consequence == "nginx would come from there alone."
     assert refused.way_out.endswith("sed -i '2 s/^/# /' /etc/apt/sources.list.d/gone.list")
-    assert list(unavailable(simulation, ["redis"], Repositories())) == []
-    assert skipped([gone]) == "not asked for packages: https://gone.example.com/apt stable cannot be read (404)"
-    assert skipped([]) == ""
+    assert list(missing_package_conflicts(simulation, ["redis"], Repositories())) == []
+    assert describe_unread([gone]) == "not asked for packages: https://gone.example.com/apt stable cannot be read (404)"
+    assert describe_unread([]) == ""
 
 
 def test_a_list_of_sources_that_cannot_be_read_is_one_refusal():
-    found = RepositoriesRead().process(["now=unlisted\t-\tMalformed entry 1 in list file /etc/apt/x.list (Suite)\t-"])
-    (refused,) = unavailable(Simulation(), ["nginx"], found)
+    found = RepositoryStates().process(["now=unlisted\t-\tMalformed entry 1 in list file /etc/apt/x.list (Suite)\t-"])
+    (refused,) = missing_package_conflicts(Simulation(), ["nginx"], found)
     assert refused.thing == "apt"
     assert "/etc/apt/x.list" in refused.what

@@ -32,13 +32,13 @@ OURS, OTHER = "digest of what is wanted", "digest of the same with the other cho
 )
 def test_what_is_due_follows_from_what_the_process_does(persist, writes, kept, started_with, switch, forget, take_up):
     due = Switch.to(persist, Persistence(writes, kept, started_with), OTHER)
-    assert (due.switch, due.forget, due.take_up) == (switch, forget, take_up)
+    assert (due.switch_process, due.delete_log, due.note_configuration) == (switch, forget, take_up)
 
 
 @pytest.mark.parametrize("persist", [True, False])
 @pytest.mark.parametrize("name", ["redis-server", "redis-server@health-v1"])
 def test_the_script_is_shell_and_switches_before_it_forgets(persist, name):
-    due = Switch(switch=True, forget=not persist, take_up=True, runs=True)
+    due = Switch(switch_process=True, delete_log=not persist, note_configuration=True, is_running=True)
     text = script(RedisServer(name), persist, due)
     subprocess.run(["sh", "-n"], input=text, text=True, check=True)
     steps = [text.index(step) for step in ("\nswitch ", *(["\nrm -rf"] * (not persist)), "$stamp.new")]
@@ -46,7 +46,9 @@ def test_the_script_is_shell_and_switches_before_it_forgets(persist, name):
 
 
 def test_no_argument_holds_the_password_that_the_switch_logs_in_with():
-    text = script(RedisServer(), True, Switch(switch=True, forget=False, take_up=False, runs=True))
+    text = script(
+        RedisServer(), True, Switch(switch_process=True, delete_log=False, note_configuration=False, is_running=True)
+    )
     using = [line.strip() for line in text.splitlines() if "$word" in line]
     assert len(using) == 2
     assert all("printf" in line for line in using)  # which is the shell's own, and no process
@@ -56,8 +58,8 @@ def test_no_argument_holds_the_password_that_the_switch_logs_in_with():
     ("output", "found"),
     [
         ([], Persistence()),
-        (["writes=no", "with=abc"], Persistence(writes=False, started_with="abc")),
-        (["writes=yes", "kept=yes", "kept=yes"], Persistence(writes=True, kept=True)),
+        (["writes=no", "with=abc"], Persistence(is_writing=False, started_with="abc")),
+        (["writes=yes", "kept=yes", "kept=yes"], Persistence(is_writing=True, log_exists=True)),
     ],
 )
 def test_what_the_host_tells_is_read(output, found):

@@ -11,8 +11,8 @@ from deploys.component import template
 from deploys.credentials.logins import DatabaseLogin
 from deploys.faults import Refused
 from deploys.pgbouncer import commands
-from deploys.pgbouncer.commands import query, serving
-from deploys.pgbouncer.settings import PREPARES, Pgbouncer
+from deploys.pgbouncer.commands import is_serving, query
+from deploys.pgbouncer.settings import HAS_PREPARED_STATEMENTS, Pgbouncer
 from deploys.pgbouncer.userlist import userlist
 from deploys.pooler import Pooler
 from deploys.stack import Stack
@@ -51,7 +51,7 @@ def test_a_database_elsewhere_is_spoken_to_over_tls():
 def test_prepared_statements_are_mentioned_only_where_they_are_known():
     assert _ini()["max_prepared_statements"] == "200"
     assert "max_prepared_statements" not in _ini(prepares=False)
-    assert PREPARES["debian", "12"] is False
+    assert HAS_PREPARED_STATEMENTS["debian", "12"] is False
 
 
 def test_every_client_and_connection_may_open_its_file():
@@ -93,7 +93,7 @@ def test_the_list_is_the_same_whichever_login_is_active():
 
 
 def test_every_accepted_login_is_tried():
-    assert serving(POOLER, STACK, ("health_user_b", "health_user_a")).count("select current_user") == 2
+    assert is_serving(POOLER, STACK, ("health_user_b", "health_user_a")).count("select current_user") == 2
 
 
 @pytest.mark.parametrize(("does", "said"), [("sleep 9", "no answer within 0.2 s\n"), ("exit 2", ""), ("exit 0", None)])
@@ -102,7 +102,7 @@ def test_a_pooler_that_lets_one_wait_is_waited_for_a_while(tmp_path, monkeypatch
     (tmp_path / "psql").write_text(f"#!/bin/sh\n{does}\n")
     (tmp_path / "psql").chmod(0o755)
     done = subprocess.run(
-        ["sh", "-c", f"{query(POOLER, STACK, 'someone', 'select 1', told='echo secret')} && echo yes"],
+        ["sh", "-c", f"{query(POOLER, STACK, 'someone', 'select 1', print_password='echo secret')} && echo yes"],
         env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -112,7 +112,7 @@ def test_a_pooler_that_lets_one_wait_is_waited_for_a_while(tmp_path, monkeypatch
 
 
 def test_a_new_host_has_a_pooler_of_ours_beside_the_distributions():
-    pooler = Pooler.told_by({})
+    pooler = Pooler.from_marks({})
     assert (pooler.unit, pooler.ini) == ("health-v1-pgbouncer.service", "/etc/pgbouncer/health-v1.ini")
     assert _ini()["unix_socket_dir"] == "/run/health-v1-pgbouncer"
     unit = template("pgbouncer/health-v1-pgbouncer.service", pooler=pooler)()
@@ -120,7 +120,7 @@ def test_a_new_host_has_a_pooler_of_ours_beside_the_distributions():
 
 
 def test_a_host_that_took_the_distributions_pooler_keeps_it():
-    pooler = Pooler.told_by({"pgbouncer": "pgbouncer"})
+    pooler = Pooler.from_marks({"pgbouncer": "pgbouncer"})
     places = (pooler.unit, pooler.ini, pooler.userlist, pooler.sockets)
     assert places == (
         "pgbouncer.service",

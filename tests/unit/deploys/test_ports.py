@@ -8,25 +8,25 @@ import subprocess
 import pytest
 
 from deploys.facts.listeners import Listeners
-from deploys.ports import Claimed, Listener, claimed, taken
+from deploys.ports import Listener, PortClaim, port_claims, port_conflicts
 from deploys.stack import Stack, Topology
 
 ALONE = Topology.seen_from("10.0.0.1", {part: ["10.0.0.1"] for part in ("database", "api", "edge")})
 PARTS = ("database", "api", "edge")
 STACK = Stack(domain="api.example.com")
-CLAIMS = tuple(claimed(STACK, ALONE, PARTS, 8008))
+CLAIMS = tuple(port_claims(STACK, ALONE, PARTS, 8008))
 APP = "owners-app.service"
 
 
 def _taken(port, address="0.0.0.0", claims=CLAIMS):
-    return list(taken(claims, [Listener(port, address, "python3", APP)]))
+    return list(port_conflicts(claims, [Listener(port, address, "python3", APP)]))
 
 
 def test_every_port_that_our_parts_listen_on_is_claimed_and_no_other():
     ports = {5432, 6379, 6432, 8080, 8081, 9080, 9081, 80, 443, 8008}
     assert {claim.port for claim in CLAIMS} == ports
-    assert {claim.port for claim in claimed(STACK, ALONE, ("edge",), 8009)} == {80, 443, 8009}
-    assert list(claimed(STACK, ALONE, ("monitoring",), 8008)) == []
+    assert {claim.port for claim in port_claims(STACK, ALONE, ("edge",), 8009)} == {80, 443, 8009}
+    assert list(port_claims(STACK, ALONE, ("monitoring",), 8008)) == []
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,13 @@ def test_a_site_is_for_everybody_and_a_database_for_the_other_hosts_too():
 
 def test_a_port_with_several_listeners_is_told_once():
     both = [Listener(80, "0.0.0.0", "apache2", "apache2.service"), Listener(80, "::", "apache2", "apache2.service")]
-    (found,) = taken(CLAIMS, both)
+    (found,) = port_conflicts(CLAIMS, both)
     assert found.what == "apache2 (apache2.service) has it."
 
 
 def test_a_port_that_is_free_is_proposed():
     def proposed(port, busy):
-        (found,) = taken(CLAIMS, [Listener(port, "0.0.0.0", "python3", APP)], busy)
+        (found,) = port_conflicts(CLAIMS, [Listener(port, "0.0.0.0", "python3", APP)], busy)
         return found.fault("host1").hint
 
     assert "set stack.postgresql_port to what is free, such as 5433, in group_data" in proposed(5432, {22, 5432})
@@ -102,7 +102,7 @@ def test_a_program_that_listens_is_found_and_one_that_is_ours_is_not():
             one.bind(("127.0.0.1", 0))
             one.listen()
         ports = [one.getsockname()[1] for one in (own, other)]
-        claims = [Claimed(port, "us", ("127.0.0.1",)) for port in ports[:1]]
+        claims = [PortClaim(port, "us", ("127.0.0.1",)) for port in ports[:1]]
 
         def told(*claims):
             command = Listeners().command(claims, {}).get_raw_value()
@@ -110,9 +110,11 @@ def test_a_program_that_listens_is_found_and_one_that_is_ours_is_not():
             return Listeners().process(done.stdout.splitlines())
 
         (listener,) = told(*claims).rivals
-        assert set(ports) <= told(*claims).busy
+        assert set(ports) <= told(*claims).used_ports
         assert (listener.port, listener.address) == (ports[0], "127.0.0.1")
         assert listener.program.startswith(("python", "pytest"))
-        assert listener.who.endswith(".service") or listener.who == f"process {os.getpid()}"
-        assert told(Claimed(ports[0], "us", ("127.0.0.1",), "*")) == ((), frozenset())
-        assert told(Claimed(ports[0], "us", ("127.0.0.1",), "*", only_if="/nothing/there")).rivals == (listener,)
+        assert listener.owner.endswith(".service") or listener.owner == f"process {os.getpid()}"
+        assert told(PortClaim(ports[0], "us", ("127.0.0.1",), "*")) == ((), frozenset())
+        assert told(PortClaim(ports[0], "us", ("127.0.0.1",), "*", required_files="/nothing/there")).rivals == (
+            listener,
+        )

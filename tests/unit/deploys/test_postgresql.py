@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from deploys.cluster import Cluster
 from deploys.component import template
 from deploys.credentials import scram
-from deploys.facts.cluster import answered
+from deploys.facts.cluster import parse_answer
 from deploys.facts.role import RoleState
 from deploys.faults import Refused
-from deploys.postgresql.configuration import RESTARTING, parameters, peers, reloading, restarting
+from deploys.postgresql.configuration import RESTART_PARAMETERS, api_networks, parameters, reload_file, restart_file
 from deploys.postgresql.settings import Postgresql
-from deploys.postgresql.tuning import GIB, MIB, MachineShape, parallel, sold_as, tuned
+from deploys.postgresql.tuning import GIB, MIB, MachineShape, memory_parameters, nominal_memory, parallel_parameters
 from deploys.stack import Stack, Topology
 
 GUIDE = {
@@ -37,7 +37,7 @@ STACK = Stack(domain="api.example.com")
 
 @pytest.mark.parametrize("memory", [8 * GIB, 8323072000, int(7.57 * GIB)])
 def test_a_host_like_the_guides_gets_exactly_the_guides_values(memory):
-    assert tuned(MachineShape(memory, 4, 100 * 10**9, rotational=False), 100) == GUIDE
+    assert memory_parameters(MachineShape(memory, 4, 100 * 10**9, rotational=False), 100) == GUIDE
 
 
 def _bytes(text):
@@ -54,11 +54,11 @@ def _bytes(text):
 @example(memory=GIB, cores=1, disk=10**10, rotational=True, connections=100)
 @example(memory=256 * GIB, cores=64, disk=10**13, rotational=False, connections=200)
 def test_tuning_is_sane_for_any_host(memory, cores, disk, rotational, connections):
-    found = tuned(MachineShape(memory, cores, disk, rotational), connections)
+    found = memory_parameters(MachineShape(memory, cores, disk, rotational), connections)
     assert set(found) == set(GUIDE)
     size = {name: _bytes(value) for name, value in found.items() if value[-1] == "B"}
     assert min(size.values()) >= MIB
-    sold = sold_as(memory)
+    sold = nominal_memory(memory)
     assert size["shared_buffers"] <= sold // 4
     assert size["shared_buffers"] < size["effective_cache_size"] <= sold
     assert 4 * MIB <= size["work_mem"] <= GIB
@@ -68,7 +68,7 @@ def test_tuning_is_sane_for_any_host(memory, cores, disk, rotational, connection
     # A quarter of a gigabyte of log fits on any disk; more never takes more than a twentieth.
     assert size["min_wal_size"] < size["max_wal_size"] <= max(256 * MIB, disk // 20)
     assert (found["random_page_cost"] == "4") == rotational
-    workers = {name: int(value) for name, value in parallel(cores).items()}
+    workers = {name: int(value) for name, value in parallel_parameters(cores).items()}
     assert workers["max_parallel_workers"] <= workers["max_worker_processes"]
     assert workers["max_parallel_workers_per_gather"] <= max(1, cores)
 
@@ -76,7 +76,7 @@ def test_tuning_is_sane_for_any_host(memory, cores, disk, rotational, connection
 @given(less=st.integers(512 * MIB, 256 * GIB), more=st.integers(0, 256 * GIB))
 def test_more_memory_never_gives_less(less, more):
     def sizes(memory):
-        found = tuned(MachineShape(memory, 4, 10**12, rotational=False), 100)
+        found = memory_parameters(MachineShape(memory, 4, 10**12, rotational=False), 100)
         return [_bytes(found[name]) for name in ("shared_buffers", "work_mem", "maintenance_work_mem", "wal_buffers")]
 
     assert all(small <= large for small, large in zip(sizes(less), sizes(less + more), strict=True))
@@ -86,11 +86,17 @@ def test_every_value_can_be_another_and_each_stands_in_one_file():
     settings = Postgresql(parameters={"work_mem": "32MB", "shared_buffers": "1GB", "search_path": "it's"})
     wanted = parameters(settings, ALONE, CLUSTER, GUIDES_HOST)
     assert (wanted["work_mem"], wanted["shared_buffers"]) == ("32MB", "1GB")
-    assert "shared_buffers = '1GB'\n" in restarting(wanted)
-    assert "work_mem = '32MB'\n" in reloading(wanted)
-    assert "search_path = 'it''s'\n" in reloading(wanted)
-    assert len(restarting(wanted).splitlines()) + len(reloading(wanted).splitlines()) == len(wanted) + 2
-    assert {"port", "listen_addresses", "max_connections", "shared_preload_libraries", "wal_buffers"} <= RESTARTING
+    assert "shared_buffers = '1GB'\n" in restart_file(wanted)
+    assert "work_mem = '32MB'\n" in reload_file(wanted)
+    assert "search_path = 'it''s'\n" in reload_file(wanted)
+    assert len(restart_file(wanted).splitlines()) + len(reload_file(wanted).splitlines()) == len(wanted) + 2
+    assert {
+        "port",
+        "listen_addresses",
+        "max_connections",
+        "shared_preload_libraries",
+        "wal_buffers",
+    } <= RESTART_PARAMETERS
 
 
 def test_memory_can_be_set_and_the_log_says_no_values():
@@ -123,7 +129,7 @@ def test_it_listens_on_loopback_alone_unless_an_api_is_elsewhere():
 def test_other_hosts_are_let_in_by_tls_and_scram_alone():
     rules = [
         line.split()
-        for line in template("postgresql/pg_hba.conf", stack=STACK, peers=peers(APART), vault=())().splitlines()
+        for line in template("postgresql/pg_hba.conf", stack=STACK, peers=api_networks(APART), vault=())().splitlines()
         if not line.startswith("#")
     ]
     assert rules[0] == ["local", "all", "postgres", "peer"]
@@ -190,6 +196,6 @@ def test_the_fact_of_a_role_carries_no_verifier():
 
 
 def test_an_answer_tells_down_from_absent():
-    assert answered(["absent"]).state == "absent"
-    assert answered(["down"]).rows == ()
-    assert answered(["up", '{"owner": "x"}']).rows == ({"owner": "x"},)
+    assert parse_answer(["absent"]).state == "absent"
+    assert parse_answer(["down"]).rows == ()
+    assert parse_answer(["up", '{"owner": "x"}']).rows == ({"owner": "x"},)

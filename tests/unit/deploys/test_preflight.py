@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from deploys.facts.machine import Machine, MachineState
-from deploys.preflight.assessment import assess, misled
+from deploys.preflight.assessment import assess, clock_faults
 from deploys.preflight.checks import checks
 from deploys.preflight.settings import SUPPORTED, Preflight
 from tests.unit.command import REPOSITORY, healthv1
@@ -88,7 +88,7 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 
 @pytest.mark.parametrize("ahead", [0, 300, -300])
 def test_a_clock_within_five_minutes_is_right(ahead):
-    assert list(misled("db1", replace(GUIDES, ahead=ahead), Preflight(), NOON, synchronizes=True)) == []
+    assert list(clock_faults("db1", replace(GUIDES, clock_offset=ahead), Preflight(), NOON, can_synchronize=True)) == []
 
 
 @pytest.mark.parametrize(
@@ -101,21 +101,21 @@ def test_a_clock_within_five_minutes_is_right(ahead):
     ],
 )
 def test_a_clock_that_is_off_is_refused_with_both_times_and_what_sets_it(ahead, there, off):
-    off_by = replace(GUIDES, ahead=ahead)
-    (fault,) = misled("db1", off_by, Preflight(), NOON, synchronizes=True)
+    off_by = replace(GUIDES, clock_offset=ahead)
+    (fault,) = clock_faults("db1", off_by, Preflight(), NOON, can_synchronize=True)
     assert f"Its clock says {there} UTC, and that of this machine 2026-03-01 12:00:00" in fault.what
     assert fault.what.endswith(f"off by {off}.")
     assert fault.hint.endswith("date -u -s '2026-03-01 12:00:00' && timedatectl set-ntp true")
-    (fault,) = misled("db1", off_by, Preflight(), NOON, synchronizes=False)
+    (fault,) = clock_faults("db1", off_by, Preflight(), NOON, can_synchronize=False)
     assert "systemd-timesyncd" in fault.hint
-    assert list(misled("db1", off_by, Preflight(clock_tolerance=86400 * 500), NOON, synchronizes=True)) == []
+    assert list(clock_faults("db1", off_by, Preflight(clock_tolerance=86400 * 500), NOON, can_synchronize=True)) == []
 
 
 def test_a_hosts_clock_is_compared_with_ours_when_it_answers():
     said = subprocess.run(["sh", "-c", MachineState().command()], capture_output=True, text=True, check=True).stdout
-    assert abs(MachineState().process(said.splitlines()).ahead) < 60
+    assert abs(MachineState().process(said.splitlines()).clock_offset) < 60
     late = re.sub(r"^now=.*$", f"now={int(time.time()) - 7200}", said, flags=re.MULTILINE)
-    assert round(MachineState().process(late.splitlines()).ahead / 3600) == -2
+    assert round(MachineState().process(late.splitlines()).clock_offset / 3600) == -2
 
 
 @pytest.mark.parametrize(("package", "holds"), [("bash", False), ("of-a-vendor", True)])

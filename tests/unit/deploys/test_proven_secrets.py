@@ -14,7 +14,7 @@ from deploys.cluster import Cluster
 from deploys.credentials import scram
 from deploys.credentials.master_key import fingerprint
 from deploys.operations.master_key import refuse_wrong_master_key
-from deploys.operations.roles import PLAIN, drop_old_logins, login_roles, role
+from deploys.operations.roles import NO_POWERS, drop_old_logins, login_roles, role
 from deploys.secret import Secret, Version
 
 PASSWORD, OTHER = "the password of now", "another password"
@@ -75,7 +75,7 @@ def stored(name, password, **other):
     return {
         "name": name,
         "login": True,
-        **PLAIN,
+        **NO_POWERS,
         "salt": verifier.rpartition("$")[0] or None,
         "digest": scram.digest(verifier),
         **other,

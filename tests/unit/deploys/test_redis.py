@@ -123,12 +123,12 @@ def test_a_new_host_has_an_instance_of_ours_beside_the_distributions():
         "/run/redis-health-v1/redis-server.pid",
         "/var/log/redis/redis-server-health-v1.log",
     )
-    server = RedisServer.told_by({"cluster": "main"})
+    server = RedisServer.from_marks({"cluster": "main"})
     assert (server.unit, server.configuration) == ("redis-server@health-v1.service", "/etc/redis/redis-health-v1.conf")
 
 
 def test_a_host_that_took_the_distributions_keeps_it_to_the_letter():
-    server = RedisServer.told_by({"redis": "redis-server"})
+    server = RedisServer.from_marks({"redis": "redis-server"})
     conf = _conf(server=server)
     assert (server.unit, server.configuration, conf["dir"]) == (
         "redis-server.service",

@@ -9,13 +9,13 @@ import pytest
 from deploys.cluster import Cluster
 from deploys.credentials.master_key import fingerprint
 from deploys.facts.account import AccountState
-from deploys.facts.beside import InTheWay
-from deploys.facts.cluster import Answer
+from deploys.facts.beside import ServiceConflicts
+from deploys.facts.cluster import ClusterAnswer
 from deploys.facts.clusters import Clusters, ClustersHere
 from deploys.facts.marks import Marks
-from deploys.facts.master_key import StoredMasters, ToldMasters
+from deploys.facts.master_key import ConfiguredMasterKeys, StoredMasterKeys
 from deploys.facts.path import Path, PathState
-from deploys.facts.release import Instances, WholeReleases
+from deploys.facts.release import CompleteReleases, Instances
 from deploys.facts.role import RoleState
 from deploys.faults import Refused
 from deploys.foreign import Foreign
@@ -25,7 +25,7 @@ from deploys.operations.beside import mark_service
 from deploys.operations.clusters import refuse_foreign_clusters
 from deploys.operations.master_key import refuse_lost_master_key, refuse_wrong_master_key
 from deploys.operations.release import prune_releases, stop_other_instances
-from deploys.operations.roles import PLAIN, drop_old_logins
+from deploys.operations.roles import NO_POWERS, drop_old_logins
 from deploys.paths import MARKS
 from deploys.secret import Secret, Version
 from deploys.stack import Stack
@@ -50,9 +50,9 @@ class Held:
 
 
 def _opens(*held, stored):
-    answer = Answer("up", tuple({"master": fingerprint(key)} for key in stored))
+    answer = ClusterAnswer("up", tuple({"master": fingerprint(key)} for key in stored))
     key = Secret("master_key", backend=Held(*held))
-    return asked(refuse_wrong_master_key, CLUSTER, "health", key, facts={StoredMasters: answer}).commands
+    return asked(refuse_wrong_master_key, CLUSTER, "health", key, facts={StoredMasterKeys: answer}).commands
 
 
 def test_a_master_key_that_does_not_open_all_that_is_stored_is_refused():
@@ -66,7 +66,7 @@ def test_a_master_key_that_does_not_open_all_that_is_stored_is_refused():
 def test_no_master_key_is_made_for_a_host_that_has_one():
     def kept(*held, told):
         key = Secret("master_key", backend=Held(*held))
-        return asked(refuse_lost_master_key, "/opt/health-v1/.env", key, facts={ToldMasters: told}).commands
+        return asked(refuse_lost_master_key, "/opt/health-v1/.env", key, facts={ConfiguredMasterKeys: told}).commands
 
     with pytest.raises(Refused, match="holds a master key, and the backend does not"):
         kept(told=[fingerprint(LOST)])
@@ -90,7 +90,7 @@ def test_what_cannot_be_adopted_is_refused_although_group_data_names_it():
 
 
 def test_only_our_own_mark_makes_a_cluster_ours():
-    held = Clusters(place=CLUSTER.data, held=(CLUSTER.data,), whole=True)
+    held = Clusters(data_path=CLUSTER.data, occupied_paths=(CLUSTER.data,), has_data=True)
 
     def here(marks):
         return asked(refuse_foreign_clusters, CLUSTER, 2.0, facts={Marks: marks, ClustersHere: held}).commands
@@ -114,7 +114,7 @@ def _shell(command, folder, **programs):
 
 def test_a_place_that_was_taken_since_the_plan_is_not_marked(tmp_path):
     def claim(survey):
-        facts = {InTheWay: [], Marks: {}}
+        facts = {ServiceConflicts: [], Marks: {}}
         (command,) = asked(
             mark_service,
             "redis",
@@ -147,7 +147,7 @@ def test_an_account_is_marked_before_it_is_made_and_one_that_came_since_the_plan
 def test_of_the_releases_neither_the_one_that_runs_nor_the_new_one_is_removed():
     def left(running, version, keep, whole=("1", "2", "3", "4")):
         link = Path("symbolic link", "0777", "root", "root", f"releases/{running}")
-        facts = {WholeReleases: list(whole), PathState: link}
+        facts = {CompleteReleases: list(whole), PathState: link}
         found = asked(prune_releases, "/releases", "/current", version, keep, facts=facts).commands
         return [word for one in found for word in shlex.split(one.get_raw_value())[3:]]
 
@@ -166,10 +166,10 @@ def test_only_instances_on_other_ports_are_stopped():
 def test_what_a_login_owns_is_given_to_the_owner_before_the_login_is_dropped_with_the_rest():
     password = Stack(domain="api.example.com").bind(Known((1,))).database_password
     rows = tuple(
-        {"name": name, "login": True, **PLAIN, "salt": "SCRAM-SHA-256$4096:AAAA", "digest": "x"}
+        {"name": name, "login": True, **NO_POWERS, "salt": "SCRAM-SHA-256$4096:AAAA", "digest": "x"}
         for name in ("u_a", "u_b")
     )
-    facts = {RoleState: Answer("up", rows)}
+    facts = {RoleState: ClusterAnswer("up", rows)}
     (command,) = asked(drop_old_logins, CLUSTER, "u", password, "health", "owner", facts=facts).commands
     said = command.connector_arguments["_stdin"]
     steps = [

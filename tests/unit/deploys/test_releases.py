@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from deploys.facts.release import COMPLETE, LISTED, intact
+from deploys.facts.release import COMPLETE, LISTING, is_intact
 
 
 def _sh(command, cwd):
@@ -16,12 +16,12 @@ def release(tmp_path):
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib/app.py").write_text("app")
     (tmp_path / "lib/python").symlink_to("/usr/bin/python3")
-    assert _sh(f'listed=$({LISTED}); echo "$listed" > {COMPLETE}', tmp_path) == 0
+    assert _sh(f'listed=$({LISTING}); echo "$listed" > {COMPLETE}', tmp_path) == 0
     return tmp_path
 
 
 def test_a_release_is_whole_as_it_was_installed(release):
-    assert _sh(intact(str(release)), "/") == 0
+    assert _sh(is_intact(str(release)), "/") == 0
 
 
 @pytest.mark.parametrize(
@@ -39,4 +39,4 @@ def test_a_release_is_whole_as_it_was_installed(release):
 )
 def test_a_release_is_not_whole_once_a_file_of_it_is_gone_or_other_than_installed(release, damage):
     assert _sh(damage, release) == 0
-    assert _sh(intact(str(release)), "/") != 0
+    assert _sh(is_intact(str(release)), "/") != 0

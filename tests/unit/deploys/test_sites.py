@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from deploys.facts.nginx import SERVED, NginxOnHost, NginxState
-from deploys.nginx.judging import judge
-from deploys.nginx.places import FILE, LINK, Socket, alone, beside, claiming
-from deploys.sites import STOCK_SITE, THEIRS, Listen, Served, includes, room, served
+from deploys.facts.nginx import LIST_SITES, NginxOnHost, NginxState
+from deploys.nginx.judging import nginx_conflicts
+from deploys.nginx.places import FILE, LINK, Socket, own_place, shared_place, sites_by_name
+from deploys.sites import FIND_OWNER_FILES, HAS_STOCK_SITE, Listen, ServedSites, includes, name_bucket, parse_sites
 
 DOMAIN = "api.example.com"
 CONF = """# configuration file /etc/nginx/nginx.conf:
@@ -30,7 +30,7 @@ server { listen 80 default_server; listen [::]:80; server_name shop.example.net 
 
 
 def _told(text):
-    script = SERVED.replace("nginx -T 2>/dev/null", "cat")
+    script = LIST_SITES.replace("nginx -T 2>/dev/null", "cat")
     done = subprocess.run(["sh", "-c", script], input=text, capture_output=True, text=True, check=True)
     assert "c2VjcmV0" not in done.stdout
     return done.stdout.splitlines()
@@ -38,7 +38,7 @@ def _told(text):
 
 def _served(*servers, main=CONF):
     """Return what is served by an nginx with these files in sites-enabled, or that conf.d."""
-    return served(_told(main + "\n".join(servers)))
+    return parse_sites(_told(main + "\n".join(servers)))
 
 
 def _site(text, path="sites-enabled/a"):
@@ -48,7 +48,7 @@ def _site(text, path="sites-enabled/a"):
 def test_quotes_comments_and_regular_expressions_are_read_as_nginx_reads_them():
     found = _served(SHOP, _site("listen 443 ssl; ssl_certificate /a.pem;"), _site("listen 80;", "stream.d/x"))
     assert found.user == "web"
-    assert found.included == ("/etc/nginx/conf.d/*.conf", "/etc/nginx/sites-enabled/*")
+    assert found.include_patterns == ("/etc/nginx/conf.d/*.conf", "/etc/nginx/sites-enabled/*")
     shop, other = found.sites
     assert shop.file == "/etc/nginx/conf.d/shop.conf"
     assert shop.names == ("shop.example.net", "www.example.net")
@@ -86,37 +86,39 @@ def test_a_pattern_takes_up_no_file_below_its_folder():
 
 
 def test_alone_we_answer_for_unknown_names_everywhere():
-    assert alone(ipv6=True).http == (Socket("80", default=True), Socket("[::]:80", default=True))
-    assert [socket.at for socket in alone(ipv6=False).https] == ["443"]
+    assert own_place(ipv6=True).http == (Socket("80", default=True), Socket("[::]:80", default=True))
+    assert [socket.at for socket in own_place(ipv6=False).https] == ["443"]
 
 
 def test_beside_others_their_sockets_are_shared_and_free_ones_are_ours_without_saying_so():
-    place = beside(_served(SHOP), ipv6=True)
+    place = shared_place(_served(SHOP), ipv6=True)
     assert place.http == (Socket("80", shared=True, http2=False), Socket("[::]:80", shared=True, http2=False))
     assert place.https == (Socket("443"), Socket("[::]:443"))
     assert (place.include, place.user) == (LINK, "web")
 
 
 def test_who_listens_on_one_address_alone_would_hide_us_on_all_others():
-    place = beside(_served(_site("listen 10.0.0.5:80; listen 10.0.0.5:443 ssl http2;")), ipv6=False)
+    place = shared_place(_served(_site("listen 10.0.0.5:80; listen 10.0.0.5:443 ssl http2;")), ipv6=False)
     assert [socket.at for socket in place.http + place.https] == ["10.0.0.5:80", "10.0.0.5:443"]
     assert place.https[0].http2
 
 
 def test_a_socket_for_both_families_is_one():
-    assert [one.at for one in beside(_served(_site("listen [::]:80 ipv6only=off;")), ipv6=True).http] == ["[::]:80"]
+    assert [one.at for one in shared_place(_served(_site("listen [::]:80 ipv6only=off;")), ipv6=True).http] == [
+        "[::]:80"
+    ]
 
 
 def test_our_place_is_where_sites_are_included():
     whole = "# configuration file /etc/nginx/nginx.conf:\nhttp { include %s; }\n"
     for pattern, at in (("/etc/nginx/conf.d/*.conf", FILE), ("sites-enabled/*", LINK), ("sites/*.vhost", "")):
-        assert beside(_served(main=whole % pattern), ipv6=True).include == at
+        assert shared_place(_served(main=whole % pattern), ipv6=True).include == at
 
 
 def test_our_own_site_is_not_another_ones():
     ours = _site(f"listen 80; server_name {DOMAIN};", "sites-enabled/zz-health-v1")
-    assert beside(_served(SHOP, ours), ipv6=True) == beside(_served(SHOP), ipv6=True)
-    assert claiming(_served(SHOP, ours), (DOMAIN, "shop.example.net")).keys() == {"shop.example.net"}
+    assert shared_place(_served(SHOP, ours), ipv6=True) == shared_place(_served(SHOP), ipv6=True)
+    assert sites_by_name(_served(SHOP, ours), (DOMAIN, "shop.example.net")).keys() == {"shop.example.net"}
 
 
 def _judged(*servers, main=CONF, name=DOMAIN, **state):
@@ -124,7 +126,7 @@ def _judged(*servers, main=CONF, name=DOMAIN, **state):
         ("/etc/nginx/conf.d/shop.conf",), (1, 26, 3), "active", "enabled", "", _served(*servers, main=main)
     )
     found = replace(found, **state)
-    return [(one.thing, one) for one in judge(found, beside(found.served, ipv6=True), (name,))]
+    return [(one.thing, one) for one in nginx_conflicts(found, shared_place(found.sites, ipv6=True), (name,))]
 
 
 def test_ordinary_sites_are_no_obstacle():
@@ -181,7 +183,7 @@ def test_a_name_that_the_owners_table_has_no_room_for_is_refused_with_what_makes
     larger = _run(foreign.way_out, "conf.d/his.conf", small, tmp_path)
     assert larger.endswith("server_names_hash_bucket_size 128; # measured\n")
     assert _judged(SHOP, larger, name=long) == []
-    assert [room(["a" * length]) for length in (46, 47, 253)] == [64, 128, 512]
+    assert [name_bucket(["a" * length]) for length in (46, 47, 253)] == [64, 128, 512]
 
 
 def test_a_configuration_without_a_place_for_sites_is_refused():
@@ -204,7 +206,7 @@ def test_a_configuration_without_a_place_for_sites_is_refused():
 def test_an_nginx_that_its_owner_stopped_or_broke_is_refused_once(state, words):
     ((thing, foreign),) = _judged(SHOP, **state)
     assert thing == "nginx"
-    assert words in foreign.what + foreign.follows
+    assert words in foreign.what + foreign.consequence
     assert foreign.way_out
 
 
@@ -219,14 +221,14 @@ def test_a_bare_host_has_none():
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    assert fact.process(done.stdout.splitlines()) == NginxOnHost(served=Served())
+    assert fact.process(done.stdout.splitlines()) == NginxOnHost(sites=ServedSites())
 
 
 def test_what_the_host_says_is_understood():
     said = ["theirs=/etc/nginx/conf.d/a=b.conf", "version=1.22.1", "active=active", "enabled=enabled", *_told(SHOP)]
     found = NginxState().process(said)
-    assert (found.theirs, found.version) == (("/etc/nginx/conf.d/a=b.conf",), (1, 22, 1))
-    assert found.served.sites == (), "no main file includes it"
+    assert (found.owner_files, found.version) == (("/etc/nginx/conf.d/a=b.conf",), (1, 22, 1))
+    assert found.sites.sites == (), "no main file includes it"
 
 
 @pytest.fixture
@@ -253,18 +255,18 @@ def etc(tmp_path):
 
 
 def _theirs(run):
-    return run(f"{THEIRS}\ntheirs")[1]
+    return run(f"{FIND_OWNER_FILES}\ntheirs")[1]
 
 
 def test_an_nginx_as_its_package_brought_it_is_vacant_and_ours_is_nobody_elses(etc):
     at, run = etc
     assert _theirs(run) == []
-    assert run(STOCK_SITE)[0] == 0
+    assert run(HAS_STOCK_SITE)[0] == 0
     (at / "nginx.conf").write_text("# Managed by healthv1: change group_data and apply, not this file.\n")
     (at / "sites-enabled/zz-health-v1").symlink_to(at / "sites-available/health-v1")
     (at / "sites-enabled/default").unlink()
     assert _theirs(run) == []
-    assert run(STOCK_SITE)[0] != 0
+    assert run(HAS_STOCK_SITE)[0] != 0
 
 
 @pytest.mark.parametrize(
@@ -274,7 +276,7 @@ def test_a_file_that_the_owner_wrote_is_his(etc, path):
     at, run = etc
     (at / path).write_text("the owner's\n")
     assert _theirs(run) == [f"/etc/nginx/{path.replace('available', 'enabled')}"]
-    assert (run(STOCK_SITE)[0] == 0) == (path != "sites-available/default")
+    assert (run(HAS_STOCK_SITE)[0] == 0) == (path != "sites-available/default")
 
 
 def test_a_plain_file_in_the_place_of_the_packages_site_is_the_owners(etc):
@@ -282,7 +284,7 @@ def test_a_plain_file_in_the_place_of_the_packages_site_is_the_owners(etc):
     (at / "sites-enabled/default").unlink()
     (at / "sites-enabled/default").write_text("the package's site\n")
     assert _theirs(run) == ["/etc/nginx/sites-enabled/default"]
-    assert run(STOCK_SITE)[0] != 0
+    assert run(HAS_STOCK_SITE)[0] != 0
 
 
 def test_what_the_packages_own_site_serves_may_be_the_owners(etc):

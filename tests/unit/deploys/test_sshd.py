@@ -9,10 +9,10 @@ from deploys.cluster import Cluster
 from deploys.component import template
 from deploys.facts.sshd import SshdFiles, SshdOnHost
 from deploys.faults import Refused
-from deploys.postgresql.configuration import addresses, sources
+from deploys.postgresql.configuration import listen_addresses, vault_networks
 from deploys.postgresql.reading import reading_checks
 from deploys.postgresql.settings import MAKER, READER, Reading
-from deploys.sshd.checks import checks, unpunished
+from deploys.sshd.checks import checks, penalties_check
 from deploys.sshd.settings import Sshd
 from deploys.stack import Stack, Topology
 from deploys.ufw.rules import rules
@@ -29,18 +29,18 @@ READING = Reading(logins=Nobody(), vault_addresses=("10.0.0.9",))
 
 
 def _hba(reading):
-    values = {"stack": STACK, "peers": (), "vault": sources(reading), "maker": MAKER, "reader": READER}
+    values = {"stack": STACK, "peers": (), "vault": vault_networks(reading), "maker": MAKER, "reader": READER}
     return template("postgresql/pg_hba.conf", **values)()
 
 
 def test_nothing_is_trusted_unless_asked_for():
     assert Sshd().certificates is None
     assert "health_reader" not in _hba(None)
-    assert addresses(ALONE) == ("127.0.0.1",)
+    assert listen_addresses(ALONE) == ("127.0.0.1",)
 
 
 def test_only_vault_reaches_postgresql_and_only_over_tls():
-    assert addresses(ALONE, READING) == ("127.0.0.1", "10.0.0.1")
+    assert listen_addresses(ALONE, READING) == ("127.0.0.1", "10.0.0.1")
     added = set(_hba(READING).splitlines()) - set(_hba(None).splitlines())
     assert {" ".join(line.split()) for line in added if not line.startswith("#")} == {
         "local health_v1_prod +health_reader scram-sha-256",
@@ -61,7 +61,11 @@ def test_what_would_not_work_is_refused(wrong):
 
 def test_every_claim_is_shell():
     cluster = Cluster(17, 5432)
-    for check in (unpunished(), *checks("admin", "ssh-ed25519 AAAA it's\n"), *reading_checks(cluster, STACK, READING)):
+    for check in (
+        penalties_check(),
+        *checks("admin", "ssh-ed25519 AAAA it's\n"),
+        *reading_checks(cluster, STACK, READING),
+    ):
         assert subprocess.run(["sh", "-n", "-c", check.command], check=False).returncode == 0, check.claim
         assert shlex.split(check.command)
 

@@ -15,12 +15,12 @@ from pyinfra.connectors.ssh import SSHConnector
 from deploys.facts.firewall import ROLLBACK, FirewallState
 from deploys.facts.marks import Marks
 from deploys.faults import Refused
-from deploys.operations.firewall import SHUT, enforce_rules
-from deploys.operations.rivals import RULES
+from deploys.operations.firewall import SHUT_COMPLAINT, enforce_rules
+from deploys.operations.rivals import RULES_SUBJECT
 from deploys.paths import BEFORE, FIREWALL, MARKS
 from deploys.rulesets import Firewall, Rules
 from deploys.stack import Stack
-from deploys.switching import STATE, TAKE_BACK, confirm
+from deploys.switching import START_ROLLBACK, STATE_DIR, confirm_command
 from tests.unit.asked import asked
 
 BEGUN = ("-P INPUT ACCEPT", "-P FORWARD ACCEPT", "-P OUTPUT ACCEPT")
@@ -96,7 +96,7 @@ class Host:
         path.chmod(0o755)
 
     def run(self, words, stdin=""):
-        places = {STATE: "run", FIREWALL: "kept", MARKS: "ours", BEFORE: "before", "/etc/ufw": "ufw"}
+        places = {STATE_DIR: "run", FIREWALL: "kept", MARKS: "ours", BEFORE: "before", "/etc/ufw": "ufw"}
         for path, name in places.items():
             words = [word.replace(path, f"{self.root}/{name}") for word in words]
         environment = {"PATH": f"{self.root}/bin:/usr/bin:/bin"}
@@ -107,7 +107,7 @@ class Host:
         return self.run(["sh", "-c", command.get_raw_value()], command.connector_arguments["_stdin"])
 
     def confirm(self, ssh="true"):
-        return self.run(confirm(ssh))
+        return self.run(confirm_command(ssh))
 
     @property
     def log(self):
@@ -246,14 +246,14 @@ def test_only_a_new_connection_confirms():
 def test_where_no_new_connection_gets_through_the_old_one_takes_the_rules_back():
     connection = Connection(lets_in=False)
     succeeded, said = _executed(_asked(_found())[-1], connection)
-    assert (succeeded, SHUT in said.stderr) == (False, True)
-    assert connection.noted == [("old", TAKE_BACK)]
+    assert (succeeded, SHUT_COMPLAINT in said.stderr) == (False, True)
+    assert connection.noted == [("old", START_ROLLBACK)]
 
 
 def test_an_owners_rules_are_refused_and_adopted_ones_are_kept_aside_before_they_go():
     with pytest.raises(Refused, match=r"stack\.adopt"):
         _asked(_found(THEIRS), ours=False)
-    script = _asked(_found(THEIRS), ours=False, adopt=(RULES,))[0].get_raw_value()
+    script = _asked(_found(THEIRS), ours=False, adopt=(RULES_SUBJECT,))[0].get_raw_value()
     assert "keep_aside" in script
     assert script.index('sh -c "$3"') < script.index("load && drop")
     assert "keep_aside" not in _asked(_found(THEIRS))[0].get_raw_value(), "ours: they were kept aside when it began"

@@ -13,12 +13,12 @@ from deploys.facts.nginx import NginxOnHost, NginxState
 from deploys.facts.ssh import SshPorts
 from deploys.faults import Refused
 from deploys.operations.change import Change
-from deploys.operations.firewall import LOG_IN, SWITCH, changes_of
-from deploys.operations.rivals import RULES, foreign
-from deploys.rulesets import composed, named
-from deploys.sites import OURS
+from deploys.operations.firewall import CONFIRM_SECONDS, SWITCH_SECONDS, rule_changes
+from deploys.operations.rivals import RULES_SUBJECT, firewall_conflicts
+from deploys.rulesets import compose_table, rule_names
+from deploys.sites import OUR_MARK
 from deploys.stack import Stack, Topology
-from deploys.switching import PATIENCE
+from deploys.switching import ROLLBACK_SECONDS
 from deploys.ufw import deploy
 from deploys.ufw.checks import checks
 from deploys.ufw.rules import rules, tuples
@@ -126,8 +126,8 @@ def test_the_files_say_what_ufw_itself_would_write():
 
 def test_a_rule_stands_in_the_file_of_its_family_alone():
     found = [Allow(port=22), Allow(port=1, source="10.0.0.5"), Allow(port=2, source="fd00::/8")]
-    assert named(_text(found, 4).splitlines()) == {"22/tcp from anywhere", "1/tcp from 10.0.0.5"}
-    assert named(_text(found, 6).splitlines()) == {"22/tcp from anywhere", "2/tcp from fd00::/8"}
+    assert rule_names(_text(found, 4).splitlines()) == {"22/tcp from anywhere", "1/tcp from 10.0.0.5"}
+    assert rule_names(_text(found, 6).splitlines()) == {"22/tcp from anywhere", "2/tcp from fd00::/8"}
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_a_rule_stands_in_the_file_of_its_family_alone():
     ],
 )
 def test_a_rule_has_one_name_in_the_file_and_in_the_kernel(line, name):
-    assert named([line]) == {name}
+    assert rule_names([line]) == {name}
 
 
 BOUNDS = Bounds(connections=256, rate=100, burst=500, ipv6_network=64, exempt=("10.9.0.0/16",))
@@ -165,8 +165,8 @@ def test_what_a_visitor_may_not_exceed_has_one_name_in_the_file_and_in_the_kerne
     lets_in += [f"-s 10.9.0.0/16 -p tcp -m tcp --dport {port} -j ACCEPT" for port in (80, 443) if family == 4]
     ufw = {4: "ufw", 6: "ufw6"}[family]
     kernel = [f"-A {ufw}-user-input {rule}" for rule in [*lets_in, *LISTED[family]]]
-    assert named(_text(wanted, family).splitlines()) == named(kernel)
-    assert not any("-m " in name for name in named(kernel))
+    assert rule_names(_text(wanted, family).splitlines()) == rule_names(kernel)
+    assert not any("-m " in name for name in rule_names(kernel))
 
 
 def test_a_visitor_is_refused_ahead_of_what_lets_everybody_in_and_behind_the_proxies():
@@ -187,11 +187,11 @@ def test_a_visitor_is_refused_ahead_of_what_lets_everybody_in_and_behind_the_pro
 
 @pytest.mark.parametrize(
     ("marks", "theirs", "counted"),
-    [({}, (), True), ({}, ("/etc/nginx/conf.d/shop.conf",), False), ({"nginx": OURS}, ("/etc/nginx/x",), True)],
+    [({}, (), True), ({}, ("/etc/nginx/conf.d/shop.conf",), False), ({"nginx": OUR_MARK}, ("/etc/nginx/x",), True)],
     ids=["fresh", "an owner's sites", "ours by its mark"],
 )
 def test_visitors_of_an_owners_sites_are_not_ours_to_count(monkeypatch, marks, theirs, counted):
-    facts = {Marks: marks, NginxState: NginxOnHost(theirs=theirs)}
+    facts = {Marks: marks, NginxState: NginxOnHost(owner_files=theirs)}
     monkeypatch.setattr(deploy, "host", SimpleNamespace(get_fact=facts.__getitem__))
     assert deploy._owner_has_sites() != counted
 
@@ -202,14 +202,15 @@ def test_other_figures_are_other_rules_and_another_table_of_the_kernels():
     for changed in ({}, {"connections": 300}, {"rate": 50}, {"burst": 400}, {"ipv6_network": 48}):
         topology = Topology.seen_from("10.0.0.4", CLUSTER)
         wanted = rules((), STACK, topology, ["edge"], (22,), bounds=replace(BOUNDS, **changed))
-        texts.add(frozenset(named(_text(wanted, 6).splitlines())))
+        texts.add(frozenset(rule_names(_text(wanted, 6).splitlines())))
         assert f"--hashlimit-name web{changed.get('rate', 100)}-{changed.get('burst', 500)}" in _text(wanted, 6)
     assert len(texts) == 5
 
 
 def test_what_ufw_and_others_keep_for_themselves_is_no_rule():
     assert (
-        named(["-A INPUT -j ufw-before-input", "-A ufw-before-input -i lo -j ACCEPT", "-A FORWARD -j DOCKER"]) == set()
+        rule_names(["-A INPUT -j ufw-before-input", "-A ufw-before-input -i lo -j ACCEPT", "-A FORWARD -j DOCKER"])
+        == set()
     )
 
 
@@ -266,7 +267,7 @@ COMMIT
 def test_changes_name_each_rule_once_and_say_where_it_is_missing():
     lost = _kernel("-p tcp -m tcp --dport 22 -j ACCEPT", "-p tcp -m tcp --dport 9999 -j ACCEPT")
     found = _state(TEXTS[4], TEXTS[6], lost, [line.replace("ufw-", "ufw6-") for line in lost])
-    assert changes_of(found, TEXTS, ours=True) == [
+    assert rule_changes(found, TEXTS, ours=True) == [
         Change("rule", "443/tcp from anywhere", "create", "the kernel does not have it", becomes="let in"),
         Change(
             "rule",
@@ -278,7 +279,7 @@ def test_changes_name_each_rule_once_and_say_where_it_is_missing():
         ),
     ]
     nothing = _state(TEXTS[4], TEXTS[6], OPEN, OPEN)
-    assert changes_of(nothing, TEXTS, ours=True) == [], "the operation that starts it names what is lost"
+    assert rule_changes(nothing, TEXTS, ours=True) == [], "the operation that starts it names what is lost"
 
 
 def test_what_decides_ahead_of_ufw_is_a_change_and_another_programs_chain_is_not():
@@ -286,17 +287,17 @@ def test_what_decides_ahead_of_ufw_is_a_change_and_another_programs_chain_is_not
     rules = ["-p tcp -m tcp --dport 22 -j ACCEPT", "-p tcp -m tcp --dport 443 -j ACCEPT"]
     kernel = [*_kernel(*rules), stray, "-A INPUT -j ts-input", "-A INPUT -j f2b-sshd", "-A FORWARD -i wg0 -j ACCEPT"]
     found = _state(TEXTS[4], TEXTS[6], kernel, ["none"])
-    assert [(one.action, one.target) for one in changes_of(found, TEXTS, ours=True)] == [
+    assert [(one.action, one.target) for one in rule_changes(found, TEXTS, ours=True)] == [
         ("remove", stray.removeprefix("-A "))
     ]
-    loaded = composed(found.families[4], TEXTS[4], 4, ours=True)
+    loaded = compose_table(found.families[4], TEXTS[4], 4, ours=True)
     assert stray not in loaded
     assert {"-A INPUT -j ts-input", "-A INPUT -j f2b-sshd", "-A FORWARD -i wg0 -j ACCEPT"} <= set(loaded.splitlines())
 
 
 def test_the_whole_table_has_others_objects_in_front_and_ufws_as_its_own_start_loads_them():
     found = _state(kernel4=REJECT_ENDED, kernel6=OPEN, before=BEFORE)
-    lines = composed(found.families[4], TEXTS[4], 4, ours=False).splitlines()
+    lines = compose_table(found.families[4], TEXTS[4], 4, ours=False).splitlines()
     assert lines[:4] == ["*filter", ":INPUT DROP [0:0]", ":FORWARD DROP [0:0]", ":OUTPUT ACCEPT [0:0]"]
     assert lines[-1] == "COMMIT"
     assert lines.count("*filter") == lines.count("COMMIT") == 1
@@ -312,7 +313,7 @@ def test_the_whole_table_has_others_objects_in_front_and_ufws_as_its_own_start_l
 
 
 def _refused(**found):
-    return {thing.thing: thing for thing in foreign(_state(**found), TEXTS)}
+    return {thing.thing: thing for thing in firewall_conflicts(_state(**found), TEXTS)}
 
 
 @pytest.mark.parametrize(
@@ -331,7 +332,7 @@ def _refused(**found):
     ],
 )
 def test_what_an_owner_filters_with_is_refused_and_can_be_adopted(found):
-    assert _refused(**found)[RULES].adoptable
+    assert _refused(**found)[RULES_SUBJECT].adoptable
 
 
 @pytest.mark.parametrize(
@@ -359,7 +360,7 @@ def test_firewalld_cannot_be_adopted():
 
 
 def test_the_way_back_waits_for_the_switch_and_the_new_login_and_no_longer_than_a_minute():
-    assert SWITCH + LOG_IN < PATIENCE <= 45
+    assert SWITCH_SECONDS + CONFIRM_SECONDS < ROLLBACK_SECONDS <= 45
 
 
 def test_the_ports_of_ssh_are_each_there_once():

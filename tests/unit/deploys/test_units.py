@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from deploys.facts import unit
-from deploys.facts.unit import OfUnit, UnitState, state_script
+from deploys.facts.unit import UnitCommand, UnitState, state_script
 
 ESCAPED = r"srv-a\x2db.mount"
 
@@ -28,9 +28,9 @@ def taken_up(monkeypatch, tmp_path):
 
 def _found(*asked):
     """Return what is said of each unit, which has to be what is said of it alone."""
-    lines = _sh(OfUnit.together(asked)).splitlines()
+    lines = _sh(UnitCommand.batch(asked)).splitlines()
     found = {one.thing: [line for line in lines if line.startswith(f"{one.thing}\t")] for one in asked}
-    assert found == {one.thing: _sh(OfUnit.together([one])).splitlines() for one in asked}
+    assert found == {one.thing: _sh(UnitCommand.batch([one])).splitlines() for one in asked}
     return {name: UnitState().process(said) for name, said in found.items()}
 
 
@@ -56,11 +56,11 @@ def test_a_unit_is_to_take_up_what_changed_appeared_or_went_since_its_start(tmp_
     link.unlink()
     link.symlink_to(edited)
     found = _found(
-        OfUnit("one.service", [str(path) for path in everything], ()),
-        OfUnit("two.service", (str(same),), (str(edited),)),
-        OfUnit("late.service", tuple(str(path) for path in reversed(everything)), ()),
-        OfUnit("none.service", (str(same),), ()),
-        OfUnit("bare.service", (), ()),
+        UnitCommand("one.service", [str(path) for path in everything], ()),
+        UnitCommand("two.service", (str(same),), (str(edited),)),
+        UnitCommand("late.service", tuple(str(path) for path in reversed(everything)), ()),
+        UnitCommand("none.service", (str(same),), ()),
+        UnitCommand("bare.service", (), ()),
     )
     changed = {str(path) for path in everything if path != same}
     assert set(found["one.service"].restart_on) == changed
@@ -71,7 +71,7 @@ def test_a_unit_is_to_take_up_what_changed_appeared_or_went_since_its_start(tmp_
 
 def test_systemd_is_asked_about_several_units_at_once():
     shown = "LoadState=masked\nActiveState=inactive\n\nLoadState=loaded\nUnitFileState=enabled\nActiveState=active\n"
-    command = OfUnit.together([OfUnit("a.service", (), ()), OfUnit(ESCAPED, (), ())])
+    command = UnitCommand.batch([UnitCommand("a.service", (), ()), UnitCommand(ESCAPED, (), ())])
     lines = _sh(f"systemctl() {{ printf '%s' '{shown}'; }}\n{command}").splitlines()
     first, second = (
         UnitState().process([line for line in lines if line.startswith(f"{name}\t")]) for name in ("a.service", ESCAPED)
@@ -100,9 +100,12 @@ def systemctl(monkeypatch, tmp_path):
 @pytest.mark.parametrize("states", [("activating", "activating", "active"), ("deactivating", "active"), ("reloading",)])
 def test_a_unit_on_its_way_is_waited_for_and_one_that_reloads_serves(systemctl, states):
     systemctl(*states)
-    assert UnitState().process(_sh(OfUnit.together([OfUnit("a.service", (), ())])).splitlines()).active
+    assert UnitState().process(_sh(UnitCommand.batch([UnitCommand("a.service", (), ())])).splitlines()).active
 
 
 def test_a_unit_that_does_not_come_up_is_not_waited_for_without_end(systemctl):
     systemctl("activating")
-    assert UnitState().process(_sh(OfUnit.together([OfUnit("a.service", (), ())])).splitlines()).state == "activating"
+    assert (
+        UnitState().process(_sh(UnitCommand.batch([UnitCommand("a.service", (), ())])).splitlines()).state
+        == "activating"
+    )

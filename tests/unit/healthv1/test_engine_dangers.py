@@ -84,7 +84,7 @@ def text(tmp_path):
 
 
 def _read(host, path):
-    return host.get_fact(Prints, asked=f"cat {path}")
+    return host.get_fact(Prints, command=f"cat {path}")
 
 
 def test_what_was_asked_before_a_write_is_asked_again_after_it(host, text):
