@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from deploys.foreign import Foreign
 
-_TRAITS = {
+_TRAIT_REASONS = {
     "person": "its number is a person's",
     "files": "its home holds files",
     "keys": "keys open it",
@@ -55,28 +55,28 @@ def account_conflicts(
     """
     if account == login:
         what = "You log in to this host with it."
-        follows = "An apply would give it another home, and its keys would open it no longer."
-        yield Foreign(f"account {account}", what, follows, f"{_RENAME_HINT}, or log in with another account")
+        consequence = "An apply would give it another home, and its keys would open it no longer."
+        yield Foreign(f"account {account}", what, consequence, f"{_RENAME_HINT}, or log in with another account")
     elif evidence.uid and not ours:
         yield from _foreign_account_conflict(account, home, evidence)
     elif not ours and evidence.members is not None and (evidence.members or "people" in evidence.traits):
         what = f"It is somebody's{': ' + ', '.join(evidence.members) if evidence.members else ''}."
-        follows = "Its members could read what the API writes."
-        yield Foreign(f"group {account}", what, follows, _RENAME_HINT)
+        consequence = "Its members could read what the API writes."
+        yield Foreign(f"group {account}", what, consequence, _RENAME_HINT)
 
 
 def _foreign_account_conflict(account: str, home: str, evidence: AccountEvidence) -> Iterator[Foreign]:
     lives_elsewhere = evidence.home != home
     reasons = [
         reason
-        for trait, reason in _TRAITS.items()
+        for trait, reason in _TRAIT_REASONS.items()
         if trait in evidence.traits and (lives_elsewhere or trait != "files")
     ]
     reasons += [f"its home is {evidence.home}"] * lives_elsewhere
     if reasons:
         what = f"It is there, and not ours: {', '.join(reasons)}."
-        follows = "An apply would give it another home, group and shell, and lock it: its owner could not log in."
-        yield Foreign(f"account {account}", what, follows, _RENAME_HINT)
+        consequence = "An apply would give it another home, group and shell, and lock it: its owner could not log in."
+        yield Foreign(f"account {account}", what, consequence, _RENAME_HINT)
 
 
 def home_conflicts(home: str, home_state: HomeState, *, marked: bool) -> Iterator[Foreign]:
@@ -88,5 +88,5 @@ def home_conflicts(home: str, home_state: HomeState, *, marked: bool) -> Iterato
         if home_state.kind
         else f"It holds what is not ours: {', '.join(home_state.foreign_files)} …"
     )
-    follows = "An apply would change whose it is, and who may read it."
-    yield Foreign(f"directory {home}", what, follows, "set stack.home to a path that is free, or move it away")
+    consequence = "An apply would change whose it is, and who may read it."
+    yield Foreign(f"directory {home}", what, consequence, "set stack.home to a path that is free, or move it away")

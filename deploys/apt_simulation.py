@@ -45,7 +45,7 @@ class Simulation:
     """Those of the installed that would go back to a lower version."""
     candidates: dict[str, str] = field(default_factory=dict)
     """Name to version, where apt could not say what it would do."""
-    held: tuple[str, ...] = ()
+    held_back: tuple[str, ...] = ()
     """What the owner has told apt to leave as it is."""
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Name to each place that has the version which apt would take: "http://… stable/main"."""
@@ -81,7 +81,7 @@ def read_simulation(lines: Iterable[str]) -> Simulation:
         removed=tuple(match[1] for line in lines_by_kind["Remv"] if (match := _REMV.match(line))),
         downgraded=tuple(line[5:] for line in lines_by_kind["Down"]),
         candidates=dict(line[5:].split(" ", 1) for line in lines_by_kind["Cand"]),
-        held=tuple(line[5:] for line in lines_by_kind["Hold"]),
+        held_back=tuple(line[5:] for line in lines_by_kind["Hold"]),
         sources=sources,
         error="\n".join(line[5:] for line in lines_by_kind["Said"]),
     )
@@ -101,29 +101,29 @@ def install_conflicts(simulation: Simulation, names: Iterable[str]) -> Iterator[
         what, way_out = "It does not go together with what we need.", f"if nobody needs it: apt-get remove {name}"
         yield Foreign(f"package {name}", what, f"{reason} remove it.", way_out)
     for package in simulation.installed:
-        if package.name in simulation.held:
+        if package.name in simulation.held_back:
             yield _hold_conflict(package.name, f"{reason} {'change' if package.old_version else 'install'} it.")
         elif package.old_version and (package.source or package.name in simulation.downgraded):
             what = f"{package.old_version} is installed, and {package.described} is what the host's sources prefer."
             way_out = f"if that is meant: apt-get install {package.name}"
             yield Foreign(f"package {package.name}", what, f"{reason} replace it.", way_out)
-    for name in simulation.held:
+    for name in simulation.held_back:
         if re.search(rf"(?<![\w.+-]){re.escape(name)}(?![\w+-])", simulation.error):
             yield _hold_conflict(name, f"{reason} change it.")
 
 
-def _hold_conflict(name: str, follows: str) -> Foreign:
-    return Foreign(f"package {name}", "Its owner holds it back.", follows, f"let it go: apt-mark unhold {name}")
+def _hold_conflict(name: str, consequence: str) -> Foreign:
+    return Foreign(f"package {name}", "Its owner holds it back.", consequence, f"let it go: apt-mark unhold {name}")
 
 
 def half_installed_conflict(name: str, state: str) -> Foreign:
     what = f"It is {state}, and no source of the host has it: somebody installed it by hand."
-    follows = "Until it is whole, apt installs nothing, or would remove it."
+    consequence = "Until it is whole, apt installs nothing, or would remove it."
     way_out = f"install what it needs, then: dpkg --configure {name}; or remove it: dpkg --remove {name}"
-    return Foreign(f"package {name}", what, follows, way_out)
+    return Foreign(f"package {name}", what, consequence, way_out)
 
 
 def removal_conflict(name: str) -> Foreign:
     description = "An installation on the host was cut short, and it does not go together with what is there."
-    follows = "To finish it, apt would remove it."
-    return Foreign(f"package {name}", description, follows, f"install what it needs, or: apt-get remove {name}")
+    consequence = "To finish it, apt would remove it."
+    return Foreign(f"package {name}", description, consequence, f"install what it needs, or: apt-get remove {name}")

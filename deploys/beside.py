@@ -60,5 +60,5 @@ def as_foreign(lines: Iterable[str], unit: str, setting: str) -> Iterator[Foreig
             )
         else:
             description = f"{subject} of the host's owner is set to listen there when the host starts."
-            follows = "Of it and ours only the first to start would run."
-            yield Foreign(f"port {port[0]}", description, follows, f"give ours another: {setting} in group_data")
+            consequence = "Of it and ours only the first to start would run."
+            yield Foreign(f"port {port[0]}", description, consequence, f"give ours another: {setting} in group_data")

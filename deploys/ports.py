@@ -118,9 +118,9 @@ def _way_out(claim: PortClaim, used_ports: Container[int]) -> str:
     return f"set {claim.setting} to what is free{example} in group_data, or stop it"
 
 
-def _overlap(theirs: str, ours: str) -> bool:
+def _overlap(their_address: str, our_address: str) -> bool:
     """Whether both cannot be listened on at once."""
-    if theirs in {"*", ours}:
+    if their_address in {"*", our_address}:
         return True
-    is_ipv6 = ":" in theirs
-    return is_ipv6 == (":" in ours) and (theirs in ALL_ADDRESSES or ours in ALL_ADDRESSES)
+    is_ipv6 = ":" in their_address
+    return is_ipv6 == (":" in our_address) and (their_address in ALL_ADDRESSES or our_address in ALL_ADDRESSES)

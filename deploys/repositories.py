@@ -64,8 +64,8 @@ def missing_package_conflicts(
             needed.setdefault(min(sources), []).append(name)
     for source, package_names in needed.items():
         what = f"apt cannot read it: {unread_by_name[source].reason}."
-        follows = f"{', '.join(package_names)} would come from there alone."
-        yield Foreign(f"repository {source}", what, follows, unread_by_name[source].way_out)
+        consequence = f"{', '.join(package_names)} would come from there alone."
+        yield Foreign(f"repository {source}", what, consequence, unread_by_name[source].way_out)
 
 
 def _without_component(source: str) -> str:

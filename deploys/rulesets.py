@@ -21,7 +21,9 @@ _PORT = re.compile(r"ufw-user-input(?: -s (\S+))? -p (tcp|udp) --dport ([0-9:]+)
 # What a visitor of the website may not exceed: of an address, or of a network of IPv6.
 _WEB = r"ufw-user-input -p tcp -m multiport --dports (\S+) (?:--syn|--tcp-flags FIN,SYN,RST,ACK SYN)"
 _CONNECTIONS = re.compile(rf"{_WEB} -m connlimit --connlimit-above (\d+) --connlimit-mask (\d+) .*")
-_NEW = re.compile(rf"{_WEB} -m hashlimit --hashlimit-above (\d+)/sec --hashlimit-burst (\d+) .* web\d+-\d+-(\d+)\b.*")
+_NEW_CONNECTIONS = re.compile(
+    rf"{_WEB} -m hashlimit --hashlimit-above (\d+)/sec --hashlimit-burst (\d+) .* web\d+-\d+-(\d+)\b.*"
+)
 _UFW_RULE = re.compile(r"-[AN] ufw6?-.*|-A (?:INPUT|FORWARD|OUTPUT) -j ufw6?-\S+")
 # Objects of their own: Docker's, libvirt's and fail2ban's, which put them there again whenever they like.
 _PROGRAM_RULE = re.compile(
@@ -39,12 +41,12 @@ class Rules:
 
     kernel: tuple[str, ...] = ()
     """As `iptables -S` lists them: policies, chains and rules."""
-    text: str = ""
+    user_rules: str = ""
     """Of ufw's file of rules, which is loaded when the host boots."""
-    before: str = ""
+    before_rules: str = ""
     """Of ufw's before.rules."""
-    after: str = ""
-    absent: bool = False
+    after_rules: str = ""
+    is_unsupported: bool = False
     """The kernel has no such family."""
 
     @property
@@ -58,7 +60,7 @@ class Rules:
             f"-A {ufw}-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
             f"-A {ufw}-before-input -j {ufw}-user-input",
         }
-        return self.absent or needed <= set(self.kernel)
+        return self.is_unsupported or needed <= set(self.kernel)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def rule_name(line: str) -> str:
     if connections := _CONNECTIONS.fullmatch(text):
         ports, number, bits = connections.groups()
         return f"{ports}/tcp beyond {number} connections of {_visitor(bits)}"
-    if new := _NEW.fullmatch(text):
+    if new := _NEW_CONNECTIONS.fullmatch(text):
         ports, rate, burst, bits = new.groups()
         return f"{ports}/tcp beyond {burst} new connections at once, {rate} a second, of {_visitor(bits)}"
     allow = _PORT.fullmatch(text)
@@ -199,7 +201,7 @@ def _ufw_chains_and_rules(rules_now: Rules, text: str, ufw: str) -> tuple[list[s
         f"-A {ufw}-skip-to-policy-{direction} -j {verdict}"
         for direction, verdict in zip(directions, ("DROP", "DROP", "ACCEPT"), strict=True)
     ]
-    for file in (rules_now.before, rules_now.after, text):
+    for file in (rules_now.before_rules, rules_now.after_rules, text):
         more_chains, more_rules = _filter_table(file)
         chains, rules = chains + more_chains, rules + more_rules
     return chains, rules + [f"-A {ufw}-before-{direction} -j {ufw}-user-{direction}" for direction in directions]

@@ -98,7 +98,7 @@ class Topology:
     database: str
     api: tuple[str, ...]
     edge: tuple[str, ...]
-    everyone: tuple[str, ...]
+    other_hosts: tuple[str, ...]
     """All other hosts' private addresses."""
 
     @classmethod
@@ -113,7 +113,7 @@ class Topology:
             database=database[0] if database else LOOPBACK,
             api=as_loopback(parts.get("api", ())),
             edge=as_loopback(parts.get("edge", ())),
-            everyone=tuple(sorted(other_addresses)),
+            other_hosts=tuple(sorted(other_addresses)),
         )
 
     def remote(self, part: tuple[str, ...]) -> tuple[str, ...]:

@@ -106,8 +106,8 @@ def _trust(authority: str, ours: bool) -> None:
 def refuse_foreign_certbot() -> Commands:
     """Refuse a certbot that the package's would replace: one of snap's or pip's, in its place."""
     if host.get_fact(Succeeds, test=f"test -e {CERTBOT} && ! grep -qx {CERTBOT} /var/lib/dpkg/info/certbot.list"):
-        what, follows = "It is not the package's.", "An apply would install the package over it."
+        what, consequence = "It is not the package's.", "An apply would install the package over it."
         way_out = f"run: mv {CERTBOT} /usr/local/bin/"
-        refuse_foreign([Foreign(f"file {CERTBOT}", what, follows, way_out)])
+        refuse_foreign([Foreign(f"file {CERTBOT}", what, consequence, way_out)])
     host.noop("certbot is the package's, or there is none")
     yield from ()

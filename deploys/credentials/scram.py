@@ -20,8 +20,8 @@ def verifier(password: str, salt: str = "") -> str:
     head = salt or f"SCRAM-SHA-256${ITERATIONS}:{_base64(os.urandom(16))}"
     iterations, _, encoded = head.partition("$")[2].partition(":")
     salted = hashlib.pbkdf2_hmac("sha256", saslprep(password).encode(), base64.b64decode(encoded), int(iterations))
-    stored = hashlib.sha256(_keyed(salted, b"Client Key")).digest()
-    return f"{head}${_base64(stored)}:{_base64(_keyed(salted, b'Server Key'))}"
+    stored = hashlib.sha256(_hmac(salted, b"Client Key")).digest()
+    return f"{head}${_base64(stored)}:{_base64(_hmac(salted, b'Server Key'))}"
 
 
 def digest(verifier: str) -> str:
@@ -29,7 +29,7 @@ def digest(verifier: str) -> str:
     return hashlib.sha256(verifier.encode()).hexdigest()
 
 
-def _keyed(key: bytes, message: bytes) -> bytes:
+def _hmac(key: bytes, message: bytes) -> bytes:
     return hmac.digest(key, message, "sha256")
 
 
@@ -58,10 +58,10 @@ def saslprep(password: str) -> str:
     spaced = (" " if stringprep.in_table_c12(c) else c for c in password if not stringprep.in_table_b1(c))
     prepared = unicodedata.normalize("NFKC", "".join(spaced))
     forbidden = any(test(c) for c in prepared for test in _PROHIBITED)
-    return password if forbidden or not prepared or not _reads_one_way(prepared) else prepared
+    return password if forbidden or not prepared or not _has_one_direction(prepared) else prepared
 
 
-def _reads_one_way(text: str) -> bool:
+def _has_one_direction(text: str) -> bool:
     """Whether right-to-left characters (RFC 3454, section 6) are not mixed with others."""
     if not any(stringprep.in_table_d1(c) for c in text):
         return True

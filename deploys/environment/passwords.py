@@ -32,7 +32,7 @@ The API has the list itself, from zxcvbn; its tests hold the two together.
 """
 
 
-SEEDED = {"admin_password": "admin", "verification_password": "verification"}
+SEEDED_USERS = {"admin_password": "admin", "verification_password": "verification"}
 """By the names of the stack's secrets, whose they are."""
 
 
@@ -47,7 +47,7 @@ def refuse_weak(stack: Stack) -> None:
 
 def password_fault(secret: Secret, value: str) -> str | None:
     """Return what is wrong with a value for this secret, when it is somebody's password."""
-    return _fault(value, SEEDED[secret.key]) if secret.key in SEEDED else None
+    return _fault(value, SEEDED_USERS[secret.key]) if secret.key in SEEDED_USERS else None
 
 
 def _fault(password: str, username: str) -> str | None:

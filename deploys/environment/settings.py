@@ -59,7 +59,7 @@ class Environment(Settings):
     enable_hl7_integration: bool = False
     enable_fhir_api: bool = False
 
-    def outlives(self, key: str) -> timedelta:
+    def validity(self, key: str) -> timedelta:
         """Return how long what was made with a secret is good for: so long its old version is accepted."""
         return {
             self.jwt_secret.key: timedelta(hours=self.jwt_expiration_hours) + SKEW,

@@ -99,10 +99,10 @@ def owner_variables(stack: Stack, topology: Topology) -> dict[str, str]:
     The API cannot read it. The first admin's password is not among it: seeding gets that once, and nobody keeps it.
     """
     password = stack.database_owner_password.reveal()
-    at = _url("postgresql", stack.database_owner, password, topology.database, stack.postgresql_port)
+    url = _url("postgresql", stack.database_owner, password, topology.database, stack.postgresql_port)
     tls = "" if topology.database == LOOPBACK else "?sslmode=require"
     return {
-        "MIGRATION_DATABASE_URL": f"{at}/{stack.database}{tls}",
+        "MIGRATION_DATABASE_URL": f"{url}/{stack.database}{tls}",
         "APPLICATION_ROLE": stack.database_user,
         "VERIFICATION_PASSWORD": stack.verification_password.reveal(),
     }

@@ -89,8 +89,8 @@ class OtherCertificateNames(FactBase[frozenset[str]]):
 
     default = frozenset
 
-    def command(self, ours: str) -> str:
-        return f"ours={shlex.quote(ours)}\n({_OTHER_LINEAGES}) 2>/dev/null || true"
+    def command(self, lineage: str) -> str:
+        return f"ours={shlex.quote(lineage)}\n({_OTHER_LINEAGES}) 2>/dev/null || true"
 
     def process(self, output: list[str]) -> frozenset[str]:
         return frozenset(output)

@@ -62,10 +62,10 @@ def _rules(parts: dict[str, list[str]], family: str) -> Rules:
     kernel = tuple(parts[f"kernel{family}"])
     return Rules(
         kernel=() if kernel == ("none",) else kernel,
-        text=files["user"],
-        before=files["before"],
-        after=files["after"],
-        absent=family == "6" and kernel == ("none",),
+        user_rules=files["user"],
+        before_rules=files["before"],
+        after_rules=files["after"],
+        is_unsupported=family == "6" and kernel == ("none",),
     )
 
 

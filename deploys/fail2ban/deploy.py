@@ -102,7 +102,7 @@ def _nginx() -> None:
 
 
 def _jails(settings: Fail2ban, topology: Topology, edge: bool, **values: object) -> None:
-    never = ("127.0.0.0/8", "::1", *topology.everyone, *settings.never_ban)
+    never = ("127.0.0.0/8", "::1", *topology.other_hosts, *settings.never_ban)
     file(
         name="Write what spares operators",
         path=SPARE_COMMAND,

@@ -26,23 +26,27 @@ def _state_conflicts(nginx: NginxOnHost) -> Iterator[Foreign]:
     description = f"It serves what its owner has in {', '.join(nginx.owner_files)}."
     if not nginx.version:
         what = f"It is not installed, but sites of its owner's are there: {', '.join(nginx.owner_files)}."
-        follows = "An apply would install it and serve them."
-        yield Foreign("nginx", what, follows, "install it, or move those files out of /etc/nginx")
+        consequence = "An apply would install it and serve them."
+        yield Foreign("nginx", what, consequence, "install it, or move those files out of /etc/nginx")
     elif nginx.config_error:
-        follows = "An apply could not reload it, and its next start fails."
-        yield Foreign("nginx", f"It does not accept its configuration: {nginx.config_error}.", follows, "run: nginx -t")
+        consequence = "An apply could not reload it, and its next start fails."
+        yield Foreign(
+            "nginx", f"It does not accept its configuration: {nginx.config_error}.", consequence, "run: nginx -t"
+        )
     elif nginx.active != "active" or not nginx.enabled.startswith("enabled"):
         state = nginx.enabled if nginx.active == "active" else f"{nginx.active}, {nginx.enabled}"
-        follows = f"Its unit is {state}: an apply would have it run and start with the host, and those sites with it."
+        consequence = (
+            f"Its unit is {state}: an apply would have it run and start with the host, and those sites with it."
+        )
         way_out = "run: systemctl unmask nginx && systemctl enable --now nginx"
-        yield Foreign("nginx", description, follows, way_out)
+        yield Foreign("nginx", description, consequence, way_out)
 
 
 def _name_conflicts(nginx: NginxOnHost, domain: str) -> Iterator[Foreign]:
     for site in sites_by_name(nginx.sites, (domain,)).values():
-        follows = "Of two sites with one name nginx hears one."
+        consequence = "Of two sites with one name nginx hears one."
         way_out = "take the name out of its server_name, or choose another stack.domain"
-        yield Foreign(f"site {domain}", f"{site.file} answers for {domain}.", follows, way_out)
+        yield Foreign(f"site {domain}", f"{site.file} answers for {domain}.", consequence, way_out)
 
 
 def bucket_conflicts(nginx: NginxOnHost, names: tuple[str, ...]) -> Iterator[Foreign]:
@@ -103,9 +107,9 @@ def _default_site_conflicts(nginx: NginxOnHost, place: SitePlace) -> Iterator[Fo
             flags = {flag for _, listen in listeners for flag in listen.flags}
             first = listeners[0][0].file
             if not flags & {"default_server", "default"} and not _precedes(nginx, first, place):
-                follows = f"Our site may be read before it, and then it answers for unknown names on {socket}."
+                consequence = f"Our site may be read before it, and then it answers for unknown names on {socket}."
                 way_out = f"write in it: listen {socket} default_server"
-                yield Foreign(f"site {first}", "It answers for unknown names without saying so.", follows, way_out)
+                yield Foreign(f"site {first}", "It answers for unknown names without saying so.", consequence, way_out)
 
 
 def _precedes(nginx: NginxOnHost, file: str, place: SitePlace) -> bool:

@@ -43,7 +43,7 @@ class SitePlace:
 
 def own_place(ipv6: bool, elsewhere: tuple[str, ...] = ()) -> SitePlace:
     def sockets_on(port: int) -> tuple[Socket, ...]:
-        return tuple(Socket(at, default=True) for at in (f"{port}", *((f"[::]:{port}",) if ipv6 else ())))
+        return tuple(Socket(address, default=True) for address in (f"{port}", *((f"[::]:{port}",) if ipv6 else ())))
 
     return SitePlace(sockets_on(HTTP), sockets_on(HTTPS), names_elsewhere=elsewhere)
 

@@ -102,13 +102,13 @@ def _renewal_reason(state: HostCertificate, names: tuple[str, ...], server: str,
     return "" if state.authenticator == "webroot" else f"it is renewed by {state.authenticator or 'nothing'}"
 
 
-def _names_at_risk(state: HostCertificate, lineage: str, ours: Collection[str]) -> tuple[Foreign, ...]:
+def _names_at_risk(state: HostCertificate, lineage: str, own_names: Collection[str]) -> tuple[Foreign, ...]:
     """Return the names in our certificate that somebody else needs. The host is asked only where there are some."""
-    foreign_names = sorted(state.names - set(ours)) if state.exists else []
+    foreign_names = sorted(state.names - set(own_names)) if state.exists else []
     if not foreign_names:
         return ()
     sites = host.get_fact(NginxState).sites.sites
-    covered = host.get_fact(OtherCertificateNames, ours=lineage)
+    covered = host.get_fact(OtherCertificateNames, lineage=lineage)
     return tuple(name_conflicts(state, lineage, foreign_names, sites, covered))
 
 
@@ -119,10 +119,10 @@ def name_conflicts(
 
     + covered: names that another certificate covers, too: only who serves ours for them would miss them.
     """
-    ours = f"/etc/letsencrypt/live/{lineage}/"
+    own_folder = f"/etc/letsencrypt/live/{lineage}/"
     for name in names:
         serving = [site for site in sites if name in site.names]
-        with_ours = [site.file for site in serving if any(path.startswith(ours) for path in site.certificates)]
+        with_ours = [site.file for site in serving if any(path.startswith(own_folder) for path in site.certificates)]
         if with_ours or name not in covered:
             yield _name_conflict(state, lineage, name, sorted({site.file for site in serving}), sorted(set(with_ours)))
 
@@ -135,9 +135,9 @@ def _name_conflict(
         f"{' and '.join(serving)} serves that name" if serving else "no site of Nginx's serves that name"
     )
     what = f"The certificate {lineage} covers it as well as ours, and {served_by}."
-    follows = "An apply would renew the certificate without it, and whoever asks for that name would be warned."
+    consequence = "An apply would renew the certificate without it, and whoever asks for that name would be warned."
     alternative = f"; or give it a certificate of its own: {_own_certificate_command(state, lineage, name, with_ours)}"
-    return Foreign(f"name {name}", what, follows, f"add it to stack.aliases{alternative}", adoptable=True)
+    return Foreign(f"name {name}", what, consequence, f"add it to stack.aliases{alternative}", adoptable=True)
 
 
 def _own_certificate_command(state: HostCertificate, lineage: str, name: str, files: list[str]) -> str:

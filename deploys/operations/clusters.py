@@ -80,9 +80,9 @@ def _name_conflicts(cluster: Cluster, clusters: Clusters) -> Iterator[Foreign]:
         )
 
 
-def _port_conflicts(cluster: Cluster, others: tuple[ClusterOnHost, ...]) -> Iterator[Foreign]:
-    used_ports = {other.port for other in others}
-    names = [other.name for other in others if other.port == cluster.port and not other.is_ours]
+def _port_conflicts(cluster: Cluster, clusters: tuple[ClusterOnHost, ...]) -> Iterator[Foreign]:
+    used_ports = {other.port for other in clusters}
+    names = [other.name for other in clusters if other.port == cluster.port and not other.is_ours]
     if names:
         free = next(port for port in range(cluster.port + 1, 65536) if port not in used_ports)
         yield Foreign(
@@ -93,8 +93,8 @@ def _port_conflicts(cluster: Cluster, others: tuple[ClusterOnHost, ...]) -> Iter
         )
 
 
-def _memory_conflicts(others: tuple[ClusterOnHost, ...]) -> Iterator[Foreign]:
-    names = [other.name or f"the server in {other.data}" for other in others if not other.is_ours]
+def _memory_conflicts(clusters: tuple[ClusterOnHost, ...]) -> Iterator[Foreign]:
+    names = [other.name or f"the server in {other.data}" for other in clusters if not other.is_ours]
     if names:
         yield Foreign(
             "memory",

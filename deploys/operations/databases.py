@@ -12,7 +12,7 @@ from deploys.cluster import Cluster
 from deploys.facts.cluster import ClusterAnswer
 from deploys.facts.database import DatabaseState
 from deploys.operations.change import Change, Commands
-from deploys.operations.roles import announce_in, is_unknown
+from deploys.operations.roles import announce_in, is_cluster_down
 
 _STATEMENTS = """\\set VERBOSITY terse
 select 'create database "{database}" owner "{owner}" template template0 encoding ''UTF8'''
@@ -36,7 +36,7 @@ commit;
 def database(cluster: Cluster, database: str, owner: str, user: str) -> Commands:
     """Have a database in which `owner` may create and `user` may work with what it was granted."""
     answer = host.get_fact(DatabaseState, cluster=cluster, database=database, user=user)
-    if is_unknown(answer, cluster):
+    if is_cluster_down(answer, cluster):
         host.noop(f"{database} cannot be seen while {cluster.unit} is down")
         return
     changes = list(_changes(answer, database, owner, user))

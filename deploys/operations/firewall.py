@@ -65,10 +65,10 @@ def rule_changes(firewall: Firewall, texts: Mapping[Family, str], ours: bool) ->
 def _family_changes(rules_now: Rules, text: str, ours: bool) -> Iterator[Change]:
     target, written, loaded = (
         rule_names(text.splitlines()),
-        rule_names(rules_now.text.splitlines()),
+        rule_names(rules_now.user_rules.splitlines()),
         rule_names(rules_now.kernel),
     )
-    present = loaded if rules_now.in_force and not rules_now.absent else written
+    present = loaded if rules_now.in_force and not rules_now.is_unsupported else written
     for rule in sorted(target - present):
         why = "the kernel does not have it" if rule in written else ""
         yield Change("rule", rule, "create", why, becomes=_state_of(rule))

@@ -93,10 +93,12 @@ class Forecast:
         An earlier operation may have brought some of that about: an account that is made anew may get the number that
         its files have. The plan tells of the host before and after, so it counts as made, and is made sure of.
         """
-        due = list(changes)
-        planned = self.recall(operation, lambda: due)
+        changes_due = list(changes)
+        planned = self.recall(operation, lambda: changes_due)
         return planned + [
-            change for change in due if all(change.action != planned_change.action for planned_change in planned)
+            change
+            for change in changes_due
+            if all(change.action != planned_change.action for planned_change in planned)
         ]
 
     def reserve(self, target: str, operation: str) -> bool:

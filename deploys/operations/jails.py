@@ -91,5 +91,5 @@ def stopped_server_conflicts(layout: str, jails: JailsOnHost, broken: Sequence[B
     state = "It has failed" if failed else "It is switched off" if jails.installed else "Its package was removed"
     what = f"{state}, and its owner's files lie there: {', '.join(jails.foreign_files)}."
     way_out = "read: journalctl -u fail2ban" if failed else "start it yourself, or move these files elsewhere"
-    follows = "An apply would start it, and with it the owner's jails."
-    return [Foreign("unit fail2ban.service", what, follows, way_out, adoptable=not failed)]
+    consequence = "An apply would start it, and with it the owner's jails."
+    return [Foreign("unit fail2ban.service", what, consequence, way_out, adoptable=not failed)]

@@ -14,7 +14,7 @@ from deploys.facts.packages import InstalledPackages
 from deploys.foreign import Foreign
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
-from deploys.operations.foreign import adopted
+from deploys.operations.foreign import adopted_things
 from deploys.rulesets import PROGRAMS, Family, Firewall, restricting_rules, rule_names
 
 RULES_SUBJECT = "firewall rules"
@@ -27,15 +27,15 @@ _WAY_OUT = "take them away, and list in ufw.extra what has to stay open"
 def firewall_conflicts(firewall: Firewall, texts: Mapping[Family, str]) -> Iterator[Foreign]:
     """Yield what the owner of a host filters with, where the firewall is not ours."""
     if "firewalld.service" in firewall.rivals:
-        what, follows = "firewalld rules this host.", "It would rewrite the firewall whenever it reloads."
+        what, consequence = "firewalld rules this host.", "It would rewrite the firewall whenever it reloads."
         way_out = "list what it lets in in ufw.extra, then: systemctl disable --now firewalld"
-        yield Foreign("firewalld.service", what, follows, way_out)
+        yield Foreign("firewalld.service", what, consequence, way_out)
     rules = _owner_rules(firewall, texts)
     if rules:
         listed_rules = "; ".join(rules[:6]) + (f"; and {len(rules) - 6} more" if len(rules) > 6 else "")
-        follows = "An apply would put ufw's rules in their place: nobody else is let in or refused any more."
+        consequence = "An apply would put ufw's rules in their place: nobody else is let in or refused any more."
         yield Foreign(
-            RULES_SUBJECT, f"The owner's own rules are there: {listed_rules}.", follows, _WAY_OUT, adoptable=True
+            RULES_SUBJECT, f"The owner's own rules are there: {listed_rules}.", consequence, _WAY_OUT, adoptable=True
         )
 
 
@@ -43,7 +43,9 @@ def _owner_rules(firewall: Firewall, texts: Mapping[Family, str]) -> list[str]:
     descriptions = []
     for family, rules in firewall.families.items():
         descriptions += [f"{PROGRAMS[family]} {line}" for line in restricting_rules(rules.kernel)]
-        owner_rules = rule_names([*rules.kernel, *rules.text.splitlines()]) - rule_names(texts[family].splitlines())
+        owner_rules = rule_names([*rules.kernel, *rules.user_rules.splitlines()]) - rule_names(
+            texts[family].splitlines()
+        )
         descriptions += [f"ufw's {rule}" for rule in sorted(owner_rules)]
     descriptions += [f"nftables table {table}" for table in firewall.blocking_tables]
     descriptions += [f"{unit}, which loads rules at boot" for unit in firewall.rivals if unit != "firewalld.service"]
@@ -53,7 +55,7 @@ def _owner_rules(firewall: Firewall, texts: Mapping[Family, str]) -> list[str]:
 @operation()
 def remove_rival_packages() -> Commands:
     """Remove, where the owner's rules were adopted, the package that ufw's cannot stand beside."""
-    installed = host.get_fact(InstalledPackages, packages=BROKEN_PACKAGES) if RULES_SUBJECT in adopted() else {}
+    installed = host.get_fact(InstalledPackages, packages=BROKEN_PACKAGES) if RULES_SUBJECT in adopted_things() else {}
     if not installed:
         host.noop("nothing is in ufw's way")
         return
@@ -81,4 +83,4 @@ def disable_rival_units() -> Commands:
 
 
 def _adopted_rivals() -> tuple[str, ...]:
-    return host.get_fact(FirewallState).rivals if RULES_SUBJECT in adopted() else ()
+    return host.get_fact(FirewallState).rivals if RULES_SUBJECT in adopted_things() else ()

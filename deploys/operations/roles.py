@@ -144,13 +144,13 @@ def drop_old_logins(cluster: Cluster, role: str, password: Secret, database: str
 def _existing_roles(cluster: Cluster, roles: tuple[str, ...]) -> dict[str, dict[str, Any]] | None:
     """Return the roles that exist by name, or None while it cannot be told."""
     answer = host.get_fact(RoleState, cluster=cluster, roles=roles)
-    if is_unknown(answer, cluster):
+    if is_cluster_down(answer, cluster):
         host.noop(f"{', '.join(roles)} cannot be seen while {cluster.unit} is down")
         return None
     return {row["name"]: row for row in answer.rows}
 
 
-def is_unknown(answer: ClusterAnswer, cluster: Cluster) -> bool:
+def is_cluster_down(answer: ClusterAnswer, cluster: Cluster) -> bool:
     """Whether the plan has to leave open what the cluster holds, for it is down. Raises `Refused` while executing."""
     plan = forecast()
     if plan.phase is not Phase.EXECUTING:
@@ -187,11 +187,13 @@ def _login_changes(
     differing = _differences(current, target) if current else []
     if same_password and not differing:
         return
-    more = f'alter role "{login.role}" login;\n' + "".join(
+    extra_statements = f'alter role "{login.role}" login;\n' + "".join(
         f'grant "{group}" to "{login.role}";\n' for group in member_of
     )
-    more += "" if same_password else f"alter role \"{login.role}\" password '{scram.verifier(login.password)}';\n"
-    alter = _ALTER.format(role=login.role, more=more)
+    extra_statements += (
+        "" if same_password else f"alter role \"{login.role}\" password '{scram.verifier(login.password)}';\n"
+    )
+    alter = _ALTER.format(role=login.role, more=extra_statements)
     description = f"logs in, member of {_describe(member_of)}"
     yield (
         _change(login.role, current, target, differing, description, rotated=not same_password),

@@ -28,9 +28,9 @@ def refuse_unread_files(instead: str) -> Commands:
     """
     if not host.get_fact(SshdFiles).includes:
         what = f"It does not say {INCLUDE}."
-        follows = "What an apply would tell sshd would lie there unread."
+        consequence = "What an apply would tell sshd would lie there unread."
         way_out = " or ".join(part for part in (f"put that line at its top{',' * bool(instead)}", instead) if part)
-        refuse_foreign([Foreign("file /etc/ssh/sshd_config", what, follows, way_out)])
+        refuse_foreign([Foreign("file /etc/ssh/sshd_config", what, consequence, way_out)])
     host.noop("sshd reads what we tell it")
     yield from ()
 

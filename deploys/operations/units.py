@@ -75,7 +75,7 @@ def unit(
     if not steps:
         host.noop(f"{unit} is as it should be")
         return
-    for step in _announced(steps):
+    for step in _steps_to_announce(steps):
         plan.announce(step)
     if any(step.action in {"start", "restart"} for step in steps):
         plan.expect(restart_target(unit))
@@ -117,7 +117,7 @@ def _steps(
         yield Change("unit", unit, "reload", _reason(reload_on), effect=effects["reload"])
 
 
-def _announced(steps: list[Change]) -> list[Change]:
+def _steps_to_announce(steps: list[Change]) -> list[Change]:
     """Leave out what goes without saying: what started by itself since the plan was made may have to be restarted."""
     starts = any(step.action == "start" for step in steps)
     return [step for step in steps if not starts or step.action in {"unmask", "start"}]

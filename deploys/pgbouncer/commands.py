@@ -7,7 +7,7 @@ import shlex
 from deploys.pooler import Pooler
 from deploys.stack import Stack
 
-PATIENCE = 10  # seconds
+TIMEOUT_SECONDS = 10  # seconds
 
 
 def query(pooler: Pooler, stack: Stack, user: str, statement: str, print_password: str = "") -> str:
@@ -21,8 +21,8 @@ def query(pooler: Pooler, stack: Stack, user: str, statement: str, print_passwor
     """
     print_password = print_password or f"""sed -n 's/^"{user}" "\\(.*\\)"$/\\1/p' {pooler.userlist} | sed 's/""/"/g'"""
     connection = f"host=127.0.0.1 port={stack.pooler_port} dbname={stack.database} user={user} sslmode=disable"
-    psql = f"PGCONNECT_TIMEOUT={PATIENCE} setsid -w timeout {PATIENCE} psql -XAtqW -v ON_ERROR_STOP=1"
-    report_timeout = f"{{ test $? -ne 124 || echo 'no answer within {PATIENCE} s' >&2; false; }}"
+    psql = f"PGCONNECT_TIMEOUT={TIMEOUT_SECONDS} setsid -w timeout {TIMEOUT_SECONDS} psql -XAtqW -v ON_ERROR_STOP=1"
+    report_timeout = f"{{ test $? -ne 124 || echo 'no answer within {TIMEOUT_SECONDS} s' >&2; false; }}"
     return f"{{ {print_password}; }} | {psql} -d '{connection}' -c {shlex.quote(statement)} || {report_timeout}"
 
 

@@ -16,8 +16,8 @@ def userlist(logins: Iterable[DatabaseLogin]) -> str:
 def _line(login: DatabaseLogin) -> str:
     if any(character in login.password for character in "\n\r\0"):
         raise Refused(Fault(f"The password of {login.role}", "It has more than one line.", "keep it as one line"))
-    return f'"{login.role}" "{_doubled(login.password)}"\n'
+    return f'"{login.role}" "{_double_quotes(login.password)}"\n'
 
 
-def _doubled(text: str) -> str:
+def _double_quotes(text: str) -> str:
     return text.replace('"', '""')

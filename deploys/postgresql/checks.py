@@ -150,17 +150,17 @@ def _connect_check(cluster: Cluster, stack: Stack, reader: str) -> Check:
 
 
 def _rights_checks(cluster: Cluster, stack: Stack) -> list[Check]:
-    at = stack.database
+    database = stack.database
     create = "begin; set local role {}; create table public.healthv1_check(); rollback"
     return [
         Check(
             f"{stack.database_owner} can create tables",
-            cluster.sql(create.format(stack.database_owner), at),
+            cluster.sql(create.format(stack.database_owner), database),
             "run: healthv1 apply ENV",
         ),
         Check(
             f"{stack.database_user} cannot create tables",
-            f"{cluster.sql('select 1', at)} && ! {{ {cluster.sql(create.format(stack.database_user), at)}; }}",
+            f"{cluster.sql('select 1', database)} && ! {{ {cluster.sql(create.format(stack.database_user), database)}; }}",
             "run: healthv1 apply ENV",
         ),
     ]

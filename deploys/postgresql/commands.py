@@ -15,10 +15,10 @@ _CREATE = (
 
 def is_made(cluster: Cluster) -> str:
     """Return a test that succeeds when the cluster was made whole."""
-    return f"test -s {cluster.data}/global/pg_control && test -d {cluster.configuration} && ! {_unfinished(cluster)}"
+    return f"test -s {cluster.data}/global/pg_control && test -d {cluster.configuration} && ! {_is_unfinished(cluster)}"
 
 
-def _unfinished(cluster: Cluster) -> str:
+def _is_unfinished(cluster: Cluster) -> str:
     return f'test "$(cat {UNFINISHED_CLUSTER} 2>/dev/null)" = {cluster}'
 
 
@@ -35,9 +35,9 @@ def make_cluster(cluster: Cluster) -> str:
 refuse() {{ echo "$1" >&2; exit 1; }}
 vacant() {{ [ ! -L "$1" ] && {{ [ ! -e "$1" ] || [ -z "$(ls -A -- "$1")" ]; }}; }}
 if ! {{ {is_made(cluster)}; }}; then
-if [ -e {cluster.served_marker} ] && {{ {_unfinished(cluster)} || [ ! -s {data}/global/pg_control ]; }}; then
+if [ -e {cluster.served_marker} ] && {{ {_is_unfinished(cluster)} || [ ! -s {data}/global/pg_control ]; }}; then
 refuse "{data} served before and is not whole: mount or restore it; to begin anew, remove {cluster.served_marker}"; fi
-if {is_ours} && {_unfinished(cluster)}; then
+if {is_ours} && {_is_unfinished(cluster)}; then
 [ ! -e {data}/postmaster.opts ] || refuse "{cluster} was started before it was whole: if nothing is in it that anybody \
 needs, stop it and remove {data}/postmaster.opts"
 rm -rf --one-file-system -- {data} {conf}; fi
@@ -57,10 +57,10 @@ def _configuration(cluster: Cluster) -> str:
 
     pg_createcluster would remove both when it fails.
     """
-    at = cluster.configuration
+    folder = cluster.configuration
     return (
-        f"install -d -o postgres -g postgres {at} {at}/conf.d;"
-        f" install -o postgres -g postgres -m 0640 /dev/null {at}/pg_ident.conf"
+        f"install -d -o postgres -g postgres {folder} {folder}/conf.d;"
+        f" install -o postgres -g postgres -m 0640 /dev/null {folder}/pg_ident.conf"
     )
 
 
@@ -91,20 +91,20 @@ def _parses(cluster: Cluster, file: str) -> str:
 
 def is_valid_hba(cluster: Cluster) -> str:
     """Return a test that succeeds when pg_hba.conf on disk has no fault."""
-    wrong = cluster.sql("select count(*) from pg_hba_file_rules where error is not null")
+    count_faults = cluster.sql("select count(*) from pg_hba_file_rules where error is not null")
     # A cluster that is down cannot tell; it reads the file when it starts.
-    return f'wrong=$({wrong} 2>/dev/null || echo 0) && test "$wrong" = 0'
+    return f'wrong=$({count_faults} 2>/dev/null || echo 0) && test "$wrong" = 0'
 
 
 def in_force_condition(cluster: Cluster) -> str:
     """Return an SQL condition: the cluster runs with exactly what stands in its files."""
-    ours = f"{cluster.configuration}/conf.d/zz-%"
+    our_files = f"{cluster.configuration}/conf.d/zz-%"
     files = ("postgresql.conf", "conf.d/zz-health-v1-restart.conf", "conf.d/zz-health-v1-reload.conf", "pg_hba.conf")
     written = ", ".join(f"(pg_stat_file('{cluster.configuration}/{file}')).modification" for file in files)
     return f"""pg_conf_load_time() >= greatest({written})
   and not exists(select from pg_settings where pending_restart)
   and not exists(select from pg_file_settings f left join pg_settings s on s.name = f.name where f.error is not null
-    or (f.sourcefile like '{ours}' and s.sourcefile is distinct from f.sourcefile))"""  # noqa: S608 - our own paths
+    or (f.sourcefile like '{our_files}' and s.sourcefile is distinct from f.sourcefile))"""  # noqa: S608 - our own paths
 
 
 def is_serving(cluster: Cluster) -> str:
@@ -114,12 +114,12 @@ def is_serving(cluster: Cluster) -> str:
 
 def make_certificate(cluster: Cluster) -> str:
     """Return shell that makes the host's key and a certificate of its own for it: TLS without a third party."""
-    at = cluster.configuration
+    folder = cluster.configuration
     return f"""umask 077; tmp=$(mktemp -d); trap 'rm -rf "$tmp"' EXIT
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650 -subj "/CN=$(hostname)" \
   -keyout "$tmp/key" -out "$tmp/crt" 2>/dev/null
-install -o postgres -g postgres -m 0600 "$tmp/key" {at}/server.key
-install -o postgres -g postgres -m 0644 "$tmp/crt" {at}/server.crt"""
+install -o postgres -g postgres -m 0600 "$tmp/key" {folder}/server.key
+install -o postgres -g postgres -m 0644 "$tmp/crt" {folder}/server.crt"""
 
 
 def has_valid_certificate(cluster: Cluster) -> str:

@@ -140,19 +140,19 @@ def _cluster(cluster: Cluster) -> None:
 
 
 def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None:
-    at = cluster.configuration
+    folder = cluster.configuration
     drop_in = f"/etc/systemd/system/{cluster.unit}.d"
     network, hardening = f"{drop_in}/network.conf", f"{drop_in}/hardening.conf"
     ensure(
         name="Make the host's key",
-        change=Change("certificate", f"{at}/server.crt", "create", becomes="signed by itself"),
+        change=Change("certificate", f"{folder}/server.crt", "create", becomes="signed by itself"),
         test=has_valid_certificate(cluster),
         command=make_certificate(cluster),
     )
     for effect, text in host.loop(conf_d.items()):
         file(
             name=f"Write what takes a {effect}",
-            path=f"{at}/conf.d/zz-health-v1-{effect}.conf",
+            path=f"{folder}/conf.d/zz-health-v1-{effect}.conf",
             content=text,
             mode="0640",
             user="postgres",
@@ -162,7 +162,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None
         )
     file(
         name="Write postgresql.conf",
-        path=f"{at}/postgresql.conf",
+        path=f"{folder}/postgresql.conf",
         content=template("postgresql/postgresql.conf", cluster=cluster),
         mode="0640",
         user="postgres",
@@ -171,7 +171,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None
     )
     file(
         name="Write pg_hba.conf",
-        path=f"{at}/pg_hba.conf",
+        path=f"{folder}/pg_hba.conf",
         content=hba,
         test_in_place=is_valid_hba(cluster),
         mode="0640",
@@ -181,7 +181,7 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None
     )
     file(
         name="Have it start again after an upgrade of its package",  # and whenever postgresql.service does
-        path=f"{at}/start.conf",
+        path=f"{folder}/start.conf",
         content=template("postgresql/start.conf"),
         user="postgres",
         group="postgres",
@@ -208,16 +208,16 @@ def _configuration(cluster: Cluster, hba: Text, conf_d: dict[str, Text]) -> None
         unit=cluster.unit,
         effect=EFFECT,
         restart_on=(
-            f"{at}/postgresql.conf",
-            f"{at}/conf.d/zz-health-v1-restart.conf",
+            f"{folder}/postgresql.conf",
+            f"{folder}/conf.d/zz-health-v1-restart.conf",
             network,
             hardening,
             ALTERED_BY_SYSTEM,
         ),
         reload_on=(
-            f"{at}/conf.d/zz-health-v1-reload.conf",
-            f"{at}/pg_hba.conf",
-            f"{at}/server.crt",
+            f"{folder}/conf.d/zz-health-v1-reload.conf",
+            f"{folder}/pg_hba.conf",
+            f"{folder}/server.crt",
             cluster.auto_conf,
         ),
         test=is_acceptable(cluster),

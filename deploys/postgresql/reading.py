@@ -54,14 +54,14 @@ def allow_reading(cluster: Cluster, stack: Stack, reading: Reading) -> None:
     ensure(
         name="Let Vault make readers, and nothing else",
         change=Change("schema", f"postgres.{SCHEMA}", "update", "how readers are made"),
-        test=cluster.holds(_functions_exist(digest)),
+        test=cluster.holds(_functions_condition(digest)),
         command=f"{cluster.psql} postgres -f -",
         stdin=template("postgresql/reading.sql", digest=digest, **values),
     )
     ensure(
         name="Let readers read",
         change=Change("role", READER, "update", "what it may read"),
-        test=cluster.holds(_readable(reading), stack.database),
+        test=cluster.holds(_reads_condition(reading), stack.database),
         command=f"{cluster.psql} {stack.database} -f -",
         after=(stack.current,),  # a release may bring tables
         stdin=template(
@@ -77,7 +77,7 @@ def remove_reading(cluster: Cluster, stack: Stack) -> None:
         change=Change(
             "role", f"{MAKER}, {READER}", "remove", "group_data has no reading", effect="readers' sessions end"
         ),
-        test=f"! {{ {cluster.holds(_reading_exists())}; }}",
+        test=f"! {{ {cluster.holds(_reading_condition())}; }}",
         command=f"{cluster.psql} postgres -f -",
         stdin=template("postgresql/unread.sql", database=stack.database, maker=MAKER, reader=READER),
     )
@@ -97,7 +97,7 @@ def reading_checks(cluster: Cluster, stack: Stack, reading: Reading) -> list[Che
         ),
         Check(
             f"{READER} reads all but {', '.join(reading.withheld) or 'nothing'}, and changes nothing",
-            cluster.holds(_readable(reading), stack.database),
+            cluster.holds(_reads_condition(reading), stack.database),
             "run: healthv1 apply ENV",
         ),
         Check(
@@ -108,18 +108,18 @@ def reading_checks(cluster: Cluster, stack: Stack, reading: Reading) -> list[Che
     ]
 
 
-def _functions_exist(digest: str) -> str:
+def _functions_condition(digest: str) -> str:
     granted = " and ".join(
         f"has_function_privilege('{MAKER}', '{SCHEMA}.{function}', 'execute')" for function in FUNCTIONS
     )
     return _FUNCTIONS_CURRENT.format(maker=MAKER, schema=SCHEMA, digest=digest, granted=granted, count=len(FUNCTIONS))
 
 
-def _readable(reading: Reading) -> str:
+def _reads_condition(reading: Reading) -> str:
     return _READS_ALLOWED.format(reader=READER, withheld=_quoted(reading.withheld))
 
 
-def _reading_exists() -> str:
+def _reading_condition() -> str:
     return _READING_EXISTS.format(maker=MAKER, reader=READER, schema=SCHEMA)
 
 

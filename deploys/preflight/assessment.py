@@ -34,16 +34,18 @@ def assess(host: str, machine: Machine, settings: Preflight) -> Iterator[Fault]:
 
 
 def clock_faults(
-    host: str, machine: Machine, settings: Preflight, now: datetime, *, can_synchronize: bool
+    host: str, machine: Machine, settings: Preflight, operator_now: datetime, *, can_synchronize: bool
 ) -> Iterator[Fault]:
     """Yield a fault when host and operator do not agree what time it is. Which of them is wrong, neither can know.
 
-    + now: the operator's time.
+    + operator_now: the operator's time.
     + can_synchronize: the host has a program that would keep its clock right.
     """
     if abs(machine.clock_offset) <= settings.clock_tolerance:
         return
-    operator_time, host_time = (_utc(moment) for moment in (now, now + timedelta(seconds=machine.clock_offset)))
+    operator_time, host_time = (
+        _utc(moment) for moment in (operator_now, operator_now + timedelta(seconds=machine.clock_offset))
+    )
     what = (
         f"Its clock says {host_time} UTC, and that of this machine {operator_time}: certificates, leases, logins"
         f" and the journal would be off by {_describe_duration(abs(machine.clock_offset))}."

@@ -14,13 +14,13 @@ EXPOSURE = 15
 """Tenths: what `systemd-analyze security` may say of the unit at most."""
 
 
-def works(stack: Stack) -> str:
+def is_working(stack: Stack) -> str:
     """Return a test that succeeds when a key can be set, read and deleted again."""
     commands = rf"SET {PROBE_KEY} works EX 60\nGET {PROBE_KEY}\nDEL {PROBE_KEY}\n"
     return rf"""test "$({_ask_redis(stack, commands)} | tr '\n' ' ')" = 'OK OK works 1 '"""
 
 
-def reloadable(stack: Stack) -> str:
+def can_reload_users(stack: Stack) -> str:
     """Return a test that succeeds when the running server lets in who tells it to read its users again."""
     return _ask_redis(stack, r"PING\n", REDIS_ACCEPTED) + " | grep -qx PONG"
 
@@ -37,7 +37,9 @@ def checks(
     server: RedisServer, stack: Stack, addresses: tuple[str, ...], maxmemory: int, *, persist: bool
 ) -> list[Check]:
     return [
-        Check("Redis keeps and gives back a key", works(stack), f"read: journalctl -u {server.unit}, {server.log}"),
+        Check(
+            "Redis keeps and gives back a key", is_working(stack), f"read: journalctl -u {server.unit}, {server.log}"
+        ),
         *_admission_checks(server, stack, addresses),
         *_memory_checks(server, stack, maxmemory, persist=persist),
         *_service_checks(server),

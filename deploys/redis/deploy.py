@@ -21,7 +21,7 @@ from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.packaged import REDIS
 from deploys.paths import REDIS_ACCEPTED, REDIS_LOGIN
-from deploys.redis.checks import checks, reloadable, works
+from deploys.redis.checks import can_reload_users, checks, is_working
 from deploys.redis.settings import Redis
 from deploys.redis.users import acl_file, probe_login
 from deploys.redis_server import USERS, RedisServer
@@ -106,6 +106,6 @@ def _run(settings: Redis, stack: Stack, server: RedisServer) -> None:
         effect=f"a request that asks it just then may be answered 503; {memory_note}",
         restart_on=(server.configuration, f"{server.drop_in}/health-v1.conf", *server.program),
         reload_on=(USERS,),
-        reloadable=reloadable(stack),
-        probe=works(stack),
+        reloadable=can_reload_users(stack),
+        probe=is_working(stack),
     )

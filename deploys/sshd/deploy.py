@@ -23,7 +23,7 @@ from deploys.operations.sshd import WAY_OUT, refuse_foreign_reload, refuse_unrea
 from deploys.operations.units import unit
 from deploys.paths import STAMPS
 from deploys.sshd.checks import AUTHORITIES, CERTIFICATES, checks, penalties_check
-from deploys.sshd.settings import PENALIZING, Certificates, Sshd
+from deploys.sshd.settings import PENALIZING_RELEASES, Certificates, Sshd
 
 RELOAD_EFFECT = "sessions go on; nobody can log in for a moment"
 REMOVAL_EFFECT = "sshd takes it up: sessions go on"
@@ -41,7 +41,7 @@ MANAGED = "# Managed by healthv1: change group_data and apply, not this file.\n"
 @deploy("SSH")
 def deploy_sshd(settings: Sshd) -> None:
     machine, sshd = host.get_fact(MachineState), host.get_fact(SshdFiles)
-    penalizing = (machine.os, machine.release) in PENALIZING
+    penalizing = (machine.os, machine.release) in PENALIZING_RELEASES
     ours = penalizing and not sshd.penalties
     if ours or settings.certificates:
         instead = "" if settings.certificates else "say PerSourcePenalties there"

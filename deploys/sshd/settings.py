@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from deploys.component import Settings
 
-PENALIZING = {("debian", "13")}
+PENALIZING_RELEASES = {("debian", "13")}
 """Where sshd, from 9.8 on, shuts out by itself who fails to log in."""
 
 

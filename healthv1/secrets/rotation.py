@@ -51,7 +51,7 @@ class Turn:
     def due(self) -> datetime | None:
         """When the old version may be retired; None unless that is what it waits for."""
         entry = self.entry
-        return entry.since + self.outlives if entry.step == "promoted" and entry.since else None
+        return entry.since + self.validity if entry.step == "promoted" and entry.since else None
 
 
 def refuse(turns: list[Turn], value: str | None) -> None:
@@ -116,7 +116,7 @@ def _advanced(turn: Turn, found: Entry | None, *, at_once: bool) -> Entry:
     match entry.step:
         case "staged" if is_exported(turn):
             return entry.promoted()
-        case "promoted" if at_once or _is_over(entry, turn.outlives):
+        case "promoted" if at_once or _is_over(entry, turn.validity):
             return entry.retired(keep=turn.secret.irreplaceable)
         case "retired":
             return entry.settled()

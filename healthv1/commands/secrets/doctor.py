@@ -47,7 +47,7 @@ def _of(secret: Secret, entry: Entry | None, bound: SecretsInUse, backend: Backe
         yield finding(f"It can hold the entropy of {wanted(secret)} random bytes", not weak, rotate)
     yield finding("No rotation of it was left half done", entry.step in {"settled", "promoted"}, rotate)
     if entry.step == "promoted" and entry.since:
-        over = now() >= entry.since + bound.environment.outlives(secret.key)
+        over = now() >= entry.since + bound.environment.validity(secret.key)
         yield finding("No old version is accepted for longer than it must be", not over, rotate)
     if secret.irreplaceable and bound.environment.require_escrow:
         exported = all(kept.escrowed for kept in entry.accepted)

@@ -86,7 +86,7 @@ def renew_data_keys(environment: str, terms: Terms = Terms()) -> str:  # noqa: B
 
 def _turn(secret: Secret, found: SecretsInUse) -> Turn:
     escrowed = secret.irreplaceable and found.environment.require_escrow
-    return Turn(secret, found.environment.outlives(secret.key), escrowed)
+    return Turn(secret, found.environment.validity(secret.key), escrowed)
 
 
 def _refuse_pending_changes(environment: str) -> None:

@@ -29,7 +29,7 @@ def test_a_simulation_is_read_with_sources_where_they_are_not_the_distributions(
         Installed("g++", "1.0", "", "another source (no archive)"),
     )
     assert (simulation.removed, simulation.downgraded) == (("iptables-persistent",), ("libx",))
-    assert simulation.held == ("redis-tools",)
+    assert simulation.held_back == ("redis-tools",)
     assert simulation.described("nginx") == "1.29 from https://packages.example.net/debian trixie/nginx (nginx:stable)"
     assert (simulation.version("nginx"), simulation.version("none")) == ("1.29", "")
 

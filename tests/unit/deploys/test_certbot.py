@@ -40,17 +40,17 @@ def test_a_good_certificate_that_is_served_needs_nothing():
 @pytest.mark.parametrize(
     ("changed", "action", "why"),
     [
-        ({"whole": False}, "create", "there is none"),
+        ({"exists": False}, "create", "there is none"),
         ({"server": "https://staging.test/dir"}, "renew", "https://staging.test/dir"),
         ({"names": frozenset({"b.test"})}, "renew", "b.test"),
         ({"names": frozenset({"b.test", "api.example.com"})}, "renew", "api.example.com, b.test"),
-        ({"left": 20 * DAY}, "renew", "in 20 days"),
-        ({"left": -5}, "renew", "has ended"),
+        ({"seconds_left": 20 * DAY}, "renew", "in 20 days"),
+        ({"seconds_left": -5}, "renew", "has ended"),
         ({"authenticator": "nginx"}, "renew", "renewed by nginx"),
-        ({"placed": False}, "install", "another one"),
-        ({"placed": False, "file": False}, "install", "not in its place"),
-        ({"stale": True}, "reload", "another one is served"),
-        ({"stale": True, "placed": False}, "install", "another one"),
+        ({"is_installed": False}, "install", "another one"),
+        ({"is_installed": False, "file_exists": False}, "install", "not in its place"),
+        ({"other_is_served": True}, "reload", "another one is served"),
+        ({"other_is_served": True, "is_installed": False}, "install", "another one"),
     ],
 )
 def test_what_is_wrong_says_what_is_done(changed, action, why):
@@ -61,7 +61,7 @@ def test_what_is_wrong_says_what_is_done(changed, action, why):
 
 @pytest.mark.parametrize(("days", "left", "is_due"), [(6, 3, False), (6, 1, True), (45, 16, False), (45, 14, True)])
 def test_a_certificate_of_a_short_life_is_not_due_all_the_time(days, left, is_due):
-    assert (_due(life=days * DAY, left=left * DAY)[0] == "renew") == is_due
+    assert (_due(lifetime=days * DAY, seconds_left=left * DAY)[0] == "renew") == is_due
 
 
 def test_further_names_are_in_the_same_certificate():

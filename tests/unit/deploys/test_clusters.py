@@ -121,7 +121,7 @@ def test_what_bears_the_name_of_ours_without_our_mark_is_refused():
     assert not _refused(replace(VACANT, occupied_paths=(PLACE,)), ours=True), "half made"
 
 
-@pytest.mark.parametrize("moved", [{"own": replace(OWN, data="/srv/pg")}, {"runs_in": "/srv/pg"}])
+@pytest.mark.parametrize("moved", [{"own": replace(OWN, data="/srv/pg")}, {"running_data": "/srv/pg"}])
 def test_moved_data_are_refused_with_a_link_as_the_way_out(moved):
     refused = _refused(replace(SERVING, **moved), ours=True)["cluster 17/health"]
     assert f"put a link to /srv/pg in the place of {PLACE}" in refused.way_out

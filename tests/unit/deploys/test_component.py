@@ -80,6 +80,6 @@ def test_a_part_on_the_same_host_is_on_loopback_and_elsewhere_at_its_address():
     parts = {"database": ["10.0.0.1"], "api": ["10.0.0.2", "10.0.0.3"], "edge": ["10.0.0.2"]}
     seen = Topology.seen_from("10.0.0.2", parts)
     assert (seen.database, seen.api, seen.edge) == ("10.0.0.1", ("127.0.0.1", "10.0.0.3"), ("127.0.0.1",))
-    assert seen.everyone == ("10.0.0.1", "10.0.0.3")
+    assert seen.other_hosts == ("10.0.0.1", "10.0.0.3")
     alone = Topology.seen_from("10.0.0.1", {part: ["10.0.0.1"] for part in parts})
-    assert (alone.database, alone.remote(alone.api), alone.everyone) == ("127.0.0.1", (), ())
+    assert (alone.database, alone.remote(alone.api), alone.other_hosts) == ("127.0.0.1", (), ())

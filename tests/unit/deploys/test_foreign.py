@@ -91,7 +91,7 @@ def test_what_is_adopted_is_kept_aside_and_then_replaced(converge, tmp_path, mon
     monkeypatch.setattr(
         "deploys.operations.files.keep_aside", lambda *given: keep_aside(*given).replace(BEFORE, str(before))
     )
-    monkeypatch.setattr("deploys.operations.foreign.adopted", lambda: (f"file {path}",))
+    monkeypatch.setattr("deploys.operations.foreign.adopted_things", lambda: (f"file {path}",))
     monkeypatch.setattr(
         "deploys.operations.files._WRITE", vars(file)["_inner"].__globals__["_WRITE"].replace(MARKS, str(tmp_path))
     )
@@ -162,14 +162,14 @@ def test_the_way_out_says_how_a_thing_is_adopted_only_where_it_can_be():
 
 
 def test_only_the_stack_of_a_host_says_what_is_adopted(converge):
-    from deploys.operations.foreign import adopted
+    from deploys.operations.foreign import adopted_things
 
     found = []
 
     def body():
-        found.append(adopted())
+        found.append(adopted_things())
         ctx_host.get().data.stack = Stack(domain="api.example.com", adopt=("a b",))
-        found.append(adopted())
+        found.append(adopted_things())
 
     converge(body)
     assert found == [(), ("a b",)]

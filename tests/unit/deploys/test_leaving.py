@@ -43,7 +43,7 @@ def leave(monkeypatch):
             Marks: marks,
             MachineState: MACHINE,
             Succeeds: lambda test: others and test == HAS_OTHER_SITES,
-            ConfiguredPaths: lambda word, **_: NAMED[word],
+            ConfiguredPaths: lambda option, **_: NAMED[option],
         }
         ctx_host.set(Host(facts, {"stack": STACK, "secrets": Known()}))
         try:

@@ -98,7 +98,7 @@ def test_every_accepted_login_is_tried():
 
 @pytest.mark.parametrize(("does", "said"), [("sleep 9", "no answer within 0.2 s\n"), ("exit 2", ""), ("exit 0", None)])
 def test_a_pooler_that_lets_one_wait_is_waited_for_a_while(tmp_path, monkeypatch, does, said):
-    monkeypatch.setattr(commands, "PATIENCE", 0.2)
+    monkeypatch.setattr(commands, "TIMEOUT_SECONDS", 0.2)
     (tmp_path / "psql").write_text(f"#!/bin/sh\n{does}\n")
     (tmp_path / "psql").chmod(0o755)
     done = subprocess.run(

@@ -196,7 +196,7 @@ def test_a_configuration_without_a_place_for_sites_is_refused():
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ({"refuses": '[emerg] unknown directive "x" in /etc/nginx/conf.d/shop.conf:1'}, "shop.conf:1"),
+        ({"config_error": '[emerg] unknown directive "x" in /etc/nginx/conf.d/shop.conf:1'}, "shop.conf:1"),
         ({"active": "inactive"}, "inactive"),
         ({"enabled": "disabled"}, "disabled"),
         ({"enabled": "masked", "active": "inactive"}, "masked"),

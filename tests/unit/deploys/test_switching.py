@@ -53,7 +53,10 @@ TEXTS = _texts(22)
 
 
 def _found(kernel=BEGUN, **changed):
-    families = {4: Rules(kernel=kernel, before=_before("ufw")), 6: Rules(kernel=kernel, before=_before("ufw6"))}
+    families = {
+        4: Rules(kernel=kernel, before_rules=_before("ufw")),
+        6: Rules(kernel=kernel, before_rules=_before("ufw6")),
+    }
     return Firewall(families, **changed)
 
 

@@ -29,8 +29,8 @@ def taken_up(monkeypatch, tmp_path):
 def _found(*asked):
     """Return what is said of each unit, which has to be what is said of it alone."""
     lines = _sh(UnitCommand.batch(asked)).splitlines()
-    found = {one.thing: [line for line in lines if line.startswith(f"{one.thing}\t")] for one in asked}
-    assert found == {one.thing: _sh(UnitCommand.batch([one])).splitlines() for one in asked}
+    found = {one.subject: [line for line in lines if line.startswith(f"{one.subject}\t")] for one in asked}
+    assert found == {one.subject: _sh(UnitCommand.batch([one])).splitlines() for one in asked}
     return {name: UnitState().process(said) for name, said in found.items()}
 
 
