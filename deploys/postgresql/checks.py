@@ -160,7 +160,8 @@ def _rights_checks(cluster: Cluster, stack: Stack) -> list[Check]:
         ),
         Check(
             f"{stack.database_user} cannot create tables",
-            f"{cluster.sql('select 1', database)} && ! {{ {cluster.sql(create.format(stack.database_user), database)}; }}",
+            f"{cluster.sql('select 1', database)}"
+            f" && ! {{ {cluster.sql(create.format(stack.database_user), database)}; }}",
             "run: healthv1 apply ENV",
         ),
     ]
