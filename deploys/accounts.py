@@ -1,4 +1,4 @@
-"""Whose an account, its group and its home are: nobody else's is given another home or shell, or locked."""
+"""Who owns an account, its group and its home. Another owner's account gets no new home or shell, and no lock."""
 
 from __future__ import annotations
 
@@ -18,40 +18,40 @@ _RENAME_HINT = "set stack.user to a name that is free"
 
 @dataclass(frozen=True)
 class AccountEvidence:
-    """An account, and the group of its name, as far as they tell of their owner."""
+    """What an account, and the group of the same name, show of their owner."""
 
     uid: str = ""
     """Empty where there is no such account."""
     home: str = ""
     members: Sequence[str] | None = None
-    """Of the group: accounts besides the one of its name. None where there is no such group."""
+    """The other accounts in the group. None without such a group."""
     traits: frozenset[str] = frozenset()
-    """person, files, keys, password: of the account. people: the group's number is one of people's."""
+    """Of the account: person, files, keys, password. Of the group: people (its GID is in the range for people)."""
 
 
 @dataclass(frozen=True)
 class HomeState:
-    """What lies where the home is to be."""
+    """What is at the path of the home."""
 
     ours: bool = False
-    """A whole release of ours is in it."""
+    """It holds a complete release of ours."""
     kind: str = ""
-    """What it is, if it is no directory: "symbolic link"."""
+    """Its file type, unless it is a directory: "symbolic link"."""
     foreign_files: tuple[str, ...] = ()
-    """A few of the files in it that we never wrote."""
+    """The first few files in it that are not ours."""
 
 
 def is_ours(account: str, home: str, marked: str, evidence: AccountEvidence, home_state: HomeState) -> bool:
-    """Whether the account is: a mark says so, or it lives where our releases are."""
+    """Whether the account is ours: it is marked, or our releases lie in its home."""
     return marked == account or (evidence.home == home and home_state.ours)
 
 
 def account_conflicts(
     account: str, home: str, login: str, evidence: AccountEvidence, *, ours: bool
 ) -> Iterator[Foreign]:
-    """Yield why we must not have the account `account`.
+    """Yield the reasons against taking over `account`.
 
-    + login: whom we log in as.
+    + login: the account of our SSH connection.
     """
     if account == login:
         what = "You log in to this host with it."
@@ -80,7 +80,7 @@ def _foreign_account_conflict(account: str, home: str, evidence: AccountEvidence
 
 
 def home_conflicts(home: str, home_state: HomeState, *, marked: bool) -> Iterator[Foreign]:
-    """Yield why we must not have the directory `home`."""
+    """Yield the reason against taking over the directory `home`."""
     if home_state.ours or marked or not (home_state.kind or home_state.foreign_files):
         return
     what = (

@@ -1,6 +1,6 @@
-"""How apt is told and asked: what it would do is asked with the options that it is then told to do it with.
+"""The apt commands. The simulation and the installation take the same options.
 
-The owner's own apt is left as it is: what ours has to know stands on its command line and in its environment alone.
+The owner's apt configuration stays as it is: our options are on the command line and in the environment only.
 """
 
 from __future__ import annotations
@@ -8,15 +8,15 @@ from __future__ import annotations
 from deploys.paths import INSTALLING, LISTS_RENEWED, MARKS
 
 _SIMULATE_COMMAND = "apt-get -sqy -o Debug::NoLocking=true -o APT::Get::AutomaticRemove=false --no-install-recommends"
-# Asked without a lock, and what would be removed is told, not refused. While somebody renews the lists, apt fails
-# halfway through them ("Cache is out of sync"): that is no answer. "Unable to" is apt's last word on it.
+# The simulation takes no lock, and reports removals instead of refusing them. During another `apt update` apt can fail
+# ("Cache is out of sync"): then try again. "Unable to" is final.
 SIMULATE = f"""export LC_ALL=C
 simulate() {{ for i in 1 2 3 4; do
   said=$({_SIMULATE_COMMAND} --allow-change-held-packages --allow-downgrades "$@" 2>&1) && return 0
   case $said in *"Unable to "* | *"installation candidate"* | *"nmet dependencies"*) return 1;; esac; sleep 0.5
 done; return 1; }}"""
 
-# Of what `apt-get update` says, on stdin: each repository that it could not read, and why.
+# Reads the output of `apt-get update`. Prints each repository that failed, and the reason.
 _LIST_REFUSED = r"""refused() { awk '
 function say() { if (name != "" && !(name in said)) { said[name]; print name "\t" reason } name = "" }
 /^Err:[0-9]+ / { say(); name = $2 " " $3; reason = "no reason is given"; first = 1; next }
@@ -27,9 +27,9 @@ function say() { if (name != "" && !(name in said)) { said[name]; print name "\t
   reason = substr($0, 4); say() }
 END { say() }' | sed -E 's#//[^/@ ]*@#//#g; s/Sub-process .* error message is: //'; }"""
 
-# Which repositories cannot be read, without a trace on the host: their signed summaries are fetched into a folder of
-# its own, and none of the lists, for the owner's stay as they are. Nothing of his is run after it. Below /var/lib/apt,
-# for apt makes what it needs only there.
+# Lists unreadable repositories, without a trace on the host. It fetches the Release files into a temporary folder, and
+# no package lists: the owner's lists stay as they are, and his hooks do not run. The folder is below /var/lib/apt: apt
+# creates its subfolders only there.
 LIST_UNREAD = rf"""export LC_ALL=C
 {_LIST_REFUSED}
 at=$(mktemp -d /var/lib/apt/health-v1.XXXXXX) || exit 0; trap 'rm -rf "$at"' EXIT; trap 'exit 1' HUP INT TERM
@@ -50,7 +50,7 @@ refused < "$at/said" | while IFS="$(printf '\t')" read -r name reason; do
   printf 'now=unread\t%s\t%s\t%s\n' "$name" "$reason" "$entry"
 done"""
 
-# What dpkg has in halves: the package, its state, and whether a source has it, so that it can be had again.
+# Lists half-installed packages: name, state, and whether a repository has the package.
 LIST_INTERRUPTED = """{ form='${db:Status-Abbrev}|${Package}|${db:Status-Status}\\n'
 dpkg-query -W -f "$form" | grep -v '^[ihrup][inc] ' | while IFS='|' read -r _ name state; do
   sources=$(LC_ALL=C apt-cache policy -- "$name" | grep -E '^ +-?[0-9]+ [^ ]*/' | grep -vF /var/lib/dpkg/status)
@@ -58,8 +58,8 @@ dpkg-query -W -f "$form" | grep -v '^[ihrup][inc] ' | while IFS='|' read -r _ na
   echo "$name|$state|$had"; done
 ls /var/lib/dpkg/updates | grep -q . && echo "dpkg|interrupted|yes"; } 2>/dev/null || true"""
 
-# Services are started once they are configured, and nobody else's is restarted: what packages start them with is found
-# here first. Nothing of that is left on the host, where the owner may have a policy-rc.d of his own.
+# Installing starts no service (ours start once configured) and restarts none of the owner's: PATH finds these stubs of
+# the packages' start commands first. They are removed afterwards; a policy-rc.d would stay, or replace the owner's.
 _NO_SERVICE_STARTS = f"""(umask 077; rm -rf {INSTALLING}; mkdir -p {INSTALLING})
 trap 'rm -rf {INSTALLING}' EXIT; trap 'exit 1' HUP INT TERM
 cat > {INSTALLING}/deb-systemd-invoke <<'END'
@@ -73,7 +73,7 @@ END
 chmod 0700 {INSTALLING}/*
 export PATH={INSTALLING}:/usr/sbin:/usr/bin:/sbin:/bin NEEDRESTART_SUSPEND=yes"""
 
-# DPkg::Lock::Timeout covers the frontend lock alone: whoever still holds the lists is waited for here.
+# DPkg::Lock::Timeout covers the frontend lock only. The update function waits for the lock of the lists.
 _PRELUDE = f"""set -eu; export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 {_NO_SERVICE_STARTS}
 ask() {{ {_SIMULATE_COMMAND} "$@" 2>&1; }}
@@ -91,9 +91,9 @@ names() {{ sed -nE "s/^$1 ([^ ]+) .*/\\1/p"; }}
 note() {{ (umask 077; mkdir -p {MARKS}; echo "$@" > {MARKS}/packages.new
   mv -fT {MARKS}/packages.new {MARKS}/packages; sync -f {MARKS}); }}
 """
-# $1: packages that the plan said would be upgraded, a line for each. The others: what to install, as name=version where
-# the plan knew the version. Lists are refreshed only when something is to be installed: a converged host is never
-# "changed" by their age. What the plan said is what is installed, or nothing is.
+# $1: the packages to upgrade, as planned, one per line. The rest: the packages to install, as name=version where the
+# plan knew the version. Old lists alone are no change: they are refreshed only before an installation. It installs what
+# the plan announced, or nothing.
 INSTALL = (
     _PRELUDE
     + f"""upgraded=$1; shift
@@ -118,8 +118,8 @@ fresh && attempt "$@" || {{ renew "$@"; attempt "$@"; }} || {{ gone
   rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin; renew "$@"; attempt "$@"; }}
 rm -f {MARKS}/packages"""
 )
-# $1: packages that the plan said would be removed: what of ours lies there in halves. In this order, twice at most:
-# configuring may need a package that was being unpacked, and the other way round.
+# $1: the packages to remove, as planned: half-installed ones of ours. Configure, fix, configure: a package may need one
+# that was only unpacked, and the other way round.
 REPAIR = (
     _PRELUDE
     + f"""configure() {{ dpkg --configure -a --force-confdef --force-confold; }}

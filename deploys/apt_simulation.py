@@ -1,4 +1,4 @@
-"""What apt says that it would do, and what of it is nobody's to do but the host's owner."""
+"""The result of apt's simulation, and the changes in it that only the host's owner may make."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deploys.foreign import Foreign
 DISTRIBUTION = frozenset({"Debian", "Debian-Security", "Debian Backports", "Ubuntu", "UbuntuESM", "UbuntuESMApps"})
 """Labels of the distributions' own archives."""
 
-# A package, its version now in brackets if it is installed, and in parentheses the new one, its archives and its kind.
+# Name, [installed version], (new version, archives, [architecture]).
 _INST = re.compile(r"Inst (\S+)(?: \[([^\]]*)\])? \((\S+)(?: (.*?))? \[[^\]]*\]\)")
 _REMV = re.compile(r"Remv (\S+)")
 
@@ -23,9 +23,9 @@ class Installed:
     name: str
     version: str
     old_version: str = ""
-    """Its version now, if it is installed."""
+    """The installed version; empty if it is not installed."""
     source: str = ""
-    """Where it comes from, if that is not the distribution: "https://… stable/main (Vendor:1/stable)"."""
+    """Its repository, unless that is the distribution's: "https://… stable/main (Vendor:1/stable)"."""
 
     def __str__(self) -> str:
         if not (self.old_version or self.source):
@@ -42,18 +42,18 @@ class Simulation:
     installed: tuple[Installed, ...] = ()
     removed: tuple[str, ...] = ()
     downgraded: tuple[str, ...] = ()
-    """Those of the installed that would go back to a lower version."""
+    """Packages that would get a lower version."""
     candidates: dict[str, str] = field(default_factory=dict)
-    """Name to version, where apt could not say what it would do."""
+    """Name to candidate version, where the simulation failed."""
     held_back: tuple[str, ...] = ()
-    """What the owner has told apt to leave as it is."""
+    """Packages on hold (apt-mark hold)."""
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Name to each place that has the version which apt would take: "http://… stable/main"."""
+    """Name to the repositories with the candidate version: "http://… stable/main"."""
     error: str = ""
-    """Why apt could not say."""
+    """apt's error output."""
 
     def version(self, name: str) -> str:
-        """Return the version that would be installed; empty where that is not known."""
+        """Return the version to be installed; empty if unknown."""
         return next(
             (package.version for package in self.installed if package.name == name), self.candidates.get(name, "")
         )
@@ -65,7 +65,7 @@ class Simulation:
 
 
 def read_simulation(lines: Iterable[str]) -> Simulation:
-    """Return what apt's simulation, `apt-cache policy` and `apt-mark showhold` said."""
+    """Parse the output of apt's simulation, `apt-cache policy` and `apt-mark showhold`."""
     lines_by_kind: dict[str, list[str]] = {
         kind: [] for kind in ("Inst", "Remv", "Down", "Cand", "From", "Hold", "Said")
     }
@@ -95,7 +95,7 @@ def _parse_installed(match: re.Match[str], sources: dict[str, tuple[str, ...]]) 
 
 
 def install_conflicts(simulation: Simulation, names: Iterable[str]) -> Iterator[Foreign]:
-    """Yield what apt must not do to install `names`."""
+    """Yield each change to the owner's packages that installing `names` would need."""
     reason = f"To install {', '.join(names)}, apt would have to"
     for name in simulation.removed:
         what, way_out = "It does not go together with what we need.", f"if nobody needs it: apt-get remove {name}"

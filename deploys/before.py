@@ -1,7 +1,7 @@
-"""What a host had before us is copied aside before it is replaced or removed: `healthv1 before` lists it.
+"""Back up the owner's files before they are replaced or removed. `healthv1 before` lists the backups.
 
-An entry is a folder of root's alone: `entry` (what it is, when, which paths), `files/` with the paths below it as they
-were, and `put-back`, shell that is run once the files lie in their places again.
+A backup is a folder only root can read: `entry` (subject, time, paths), `files/` with copies of the paths, and
+`put-back`, shell that runs after the files are restored.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Iterable
 
 from deploys.paths import BEFORE
 
-# $1 the thing, $2 shell that puts back what is no file, then the paths that are there. What lies there already is not
-# copied again: a run that died after the copy is repeated. The copy is on the disk before anything is replaced.
+# $1 the subject, $2 shell that restores everything but files, then the existing paths. An identical backup is kept as
+# it is: a killed run is repeated. The backup is synced to disk before the original is replaced.
 _KEEP_ASIDE = f"""keep_aside() (
 set -eu; umask 077; thing=$1 after=$2; shift 2; mkdir -p {BEFORE}
 digest=$({{ printf '%s\\n' "$thing" "$after" "$@"; tar -cPf - -- "$@"; }} | sha256sum | cut -c1-12)
@@ -30,10 +30,10 @@ sync -f "$new"; mv -T -- "$new" {BEFORE}/"$(date -u +%Y%m%dT%H%M%SZ)-$digest"; s
 
 
 def keep_aside(thing: str, paths: Iterable[str], put_back: str = ":") -> str:
-    """Return shell that copies `paths`, those of them that are there, aside. It fails where the copy is not whole.
+    """Return shell that backs up those of `paths` that exist. It fails if the copy is incomplete.
 
-    + thing: as a `Foreign` names it.
-    + put_back: shell that is run, as root, after the files were put back: a service that has to take them up.
+    + thing: the name in `Foreign.thing`.
+    + put_back: shell that root runs after the files are restored, such as a reload of the service.
     """
     quoted_paths = " ".join(shlex.quote(path) for path in paths)
     return (

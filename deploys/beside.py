@@ -1,4 +1,4 @@
-"""What somebody else's service of the same program has that ours would run into, and that a port does not show."""
+"""Conflicts with the owner's service of the same program that no open port shows: taken paths, ports at boot."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from deploys.paths import MARKS
 from deploys.pooler import Pooler
 from deploys.redis_server import RedisServer
 
-# A unit that listens already is found with whatever else does: here it is about the next start of the host.
+# Ports in use are checked elsewhere. This finds enabled units that are not running: they would take the port at boot.
 _PORT_AT_BOOT = r"""waits() { systemctl is-enabled --quiet -- "$1" && ! systemctl is-active --quiet -- "$1"; }
 set_to() { waits "$1" && [ "$2" = "$3" ] && printf 'port\t%s\t%s\n' "$1" "$3"; }"""
 
 
 def redis_conflicts(server: RedisServer, port: int) -> str:
-    """Return shell that prints what stands in the way of our Redis, a line each."""
+    """Return shell that prints the conflicts with our Redis, one per line."""
     unit_ports = rf"""for conf in /etc/redis/redis.conf /etc/redis/redis-*.conf; do
 case $conf in */redis.conf) unit={REDIS.unit};;
 *) unit=${{conf##*/redis-}}; unit=redis-server@${{unit%.conf}}.service;; esac
@@ -31,7 +31,7 @@ done"""
 
 
 def pooler_conflicts(pooler: Pooler, port: int) -> str:
-    """Return shell that prints what stands in the way of our PgBouncer, a line each."""
+    """Return shell that prints the conflicts with our PgBouncer, one per line."""
     read_port = rf"sed -n 's/^ *listen_port *= *\([0-9]*\).*/\1/p' {PGBOUNCER.configuration} 2>/dev/null | tail -n 1"
     unit_port = (
         rf"""{PGBOUNCER.is_foreign} && {{ said=$({read_port}); set_to {PGBOUNCER.unit} "${{said:-6432}}" {port}; }}"""
@@ -41,16 +41,16 @@ def pooler_conflicts(pooler: Pooler, port: int) -> str:
 
 
 def _taken_paths(mark: str, configuration: str, *other_paths: str) -> str:
-    """Return shell that prints which of our places somebody has taken, where nothing marks them as ours."""
+    """Return shell that prints those of our paths that exist, unless they are marked as ours."""
     is_ours = f"[ -e {MARKS}/{mark} ] || head -n 2 -- {configuration} 2>/dev/null | grep -qF '{MANAGED}'"
     return rf"""{is_ours} || for place in {shlex.join((configuration, *other_paths))}; do
 [ ! -e "$place" ] || printf 'place\t%s\n' "$place"; done"""
 
 
 def as_foreign(lines: Iterable[str], unit: str, setting: str) -> Iterator[Foreign]:
-    """Judge what was printed. Neither can be adopted: what is there is wanted by its owner under that very name.
+    """Turn the printed lines into conflicts. None is adoptable: the owner needs the path, or the port, himself.
 
-    + setting: the one that gives ours another port.
+    + setting: the setting for our port.
     """
     for kind, subject, *port in (line.split("\t") for line in lines):
         if kind == "place":

@@ -1,6 +1,6 @@
-"""How many connections to the website one visitor may have: what the edge is told, and the firewall enforces.
+"""How many connections to the website one visitor may have. The firewall enforces it.
 
-Nginx counts connections only once it has read a request. Whoever never sends one whole would not be counted.
+Nginx counts a connection only after a complete request: a visitor who never completes one would not be counted.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Bounds:
     connections: int
-    """At once, of one IPv4 address or one IPv6 network."""
+    """Concurrent connections of one IPv4 address or one IPv6 network."""
     rate: int
-    """New ones per second."""
+    """New connections per second."""
     burst: int
-    """So many more at once."""
+    """Additional new connections at once."""
     ipv6_network: int
-    """Bits."""
+    """Prefix length in bits."""
     exempt: tuple[str, ...] = ()
-    """Networks of proxies, each of which comes for many visitors."""
+    """Networks of proxies: each proxy connects for many visitors."""

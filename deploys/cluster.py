@@ -1,4 +1,4 @@
-"""One PostgreSQL cluster of Debian's kind: where its parts are, and how the host's root asks it."""
+"""A PostgreSQL cluster as Debian manages it: its paths, its units, and how root queries it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from deploys.paths import STAMPS
 
 NAME = "health"
-"""A name of our own: the distribution's `main` is the owner's. With a hyphen the unit would look for another folder."""
+"""Our own name: the distribution's `main` belongs to the owner. A hyphen would be read as a slash by the unit."""
 
 
 @dataclass(frozen=True)
@@ -16,21 +16,21 @@ class Cluster:
     version: int
     port: int
     name: str = NAME
-    """`main` on hosts that were deployed while ours was the distribution's."""
+    """`main` on hosts deployed by earlier versions, which used the distribution's cluster."""
 
     def __str__(self) -> str:
         return f"{self.version}/{self.name}"
 
     @property
     def unit(self) -> str:
-        """The unit that is acted on and watched: `postgresql.service` says active while this one is down."""
+        """The cluster's own unit: `postgresql.service` is active even while the cluster is down."""
         return f"postgresql@{self.version}-{self.name}.service"
 
     @property
     def start_unit(self) -> str:
-        """The unit that starts ahead of what needs the cluster. Its owner may have `postgresql.service` off.
+        """The unit for After= in dependent units. The owner may have disabled `postgresql.service`.
 
-        Where ours is the distribution's, it is what it was, so that nothing there has to restart.
+        Where ours is the distribution's cluster the unit stays as it was: nothing there has to restart.
         """
         return self.unit if self.name == NAME else "postgresql.service"
 
@@ -44,33 +44,33 @@ class Cluster:
 
     @property
     def served_marker(self) -> str:
-        """A file that is there once the cluster has run for us."""
+        """A file that exists once the cluster has run for us."""
         return f"{STAMPS}/{self.unit}.restart"
 
     @property
     def auto_conf(self) -> str:
-        """Where ALTER SYSTEM keeps what it sets: it beats every other file."""
+        """The file that ALTER SYSTEM writes: it overrides every other file."""
         return f"{self.data}/postgresql.auto.conf"
 
     @property
     def psql(self) -> str:
-        """The start of a shell command that is followed by a database and more of psql's options.
+        """The start of a psql command; a database and further options follow.
 
-        It fails where another cluster listens on the port: nothing of ours is asked, or made, in the owner's.
+        It fails if another cluster listens on the port: the owner's cluster is neither queried nor changed.
         """
         is_ours = f'[ "$(sed -n 2p /var/run/postgresql/.s.PGSQL.{self.port}.lock 2>/dev/null)" -ef {self.data} ]'
-        # "Permission denied" for root's home would be psql's first line. In the path there is only Debian's wrapper,
-        # whose start takes twice as long as psql's own.
+        # cd: else psql prints "Permission denied" for root's home. The psql in PATH is Debian's wrapper, which takes
+        # twice as long to start.
         psql = f"/usr/lib/postgresql/{self.version}/bin/psql -XAtqw -v ON_ERROR_STOP=1"
         return f"cd /; {is_ours} && {self.as_postgres} {psql} -p {self.port} -d"
 
     @property
     def as_postgres(self) -> str:
-        """The start of a command that PostgreSQL's account runs: no session is opened for it, as runuser would."""
+        """The start of a command run as postgres. Unlike runuser, setpriv opens no session."""
         return "setpriv --reuid=postgres --regid=postgres --init-groups"
 
     def sql(self, statement: str, database: str = "postgres") -> str:
-        """Return a shell command that runs a statement. Never one with a secret: it is seen in the process list."""
+        """Return a shell command that runs a statement. It is visible in the process list: never pass a secret."""
         return f"{self.psql} {shlex.quote(database)} -c {shlex.quote(statement)}"
 
     def holds(self, condition: str, database: str = "postgres") -> str:

@@ -1,4 +1,4 @@
-"""The vocabulary that every component is written in: Settings, Secret, Check, Text, template()."""
+"""What every component is made of: Settings, Secret, Check, Text, template()."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _collected: list[Fault] | None = None
 
 @contextmanager
 def collecting_faults() -> Iterator[list[Fault]]:
-    """Let wrong settings be reported all at once: in this context they are listed instead of raised."""
+    """Collect the faults of settings in a list instead of raising, to report them all at once."""
     global _collected  # noqa: PLW0603 - settings are constructed by files that nobody can hand a list to
     _collected = []
     try:
@@ -45,7 +45,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="wrap")
     @classmethod
     def _refuse_sets(cls, value: object, handler: ValidatorFunctionWrapHandler) -> object:
-        """Refuse a set where an order is meant: its own is another in each process, and so would be what is planned."""
+        """Refuse a set for an ordered field: its order differs from process to process, and so would the plan."""
         parsed = handler(value)
         if isinstance(value, set | frozenset) and isinstance(parsed, list | tuple):
             raise ValueError("a set has no order: write a tuple")  # noqa: TRY004 - pydantic reports no other
@@ -64,7 +64,7 @@ class Settings(BaseModel):
             _collected.extend(faults)
 
     def bind(self, backend: Backend) -> Self:
-        """Return the same settings, their secrets bound to `backend`."""
+        """Return a copy with the secrets bound to `backend`."""
         return self.model_copy(
             update={
                 name: value.bind(backend)
@@ -97,7 +97,7 @@ def _fault(model: type[Settings], error: Any) -> Fault:
 
 
 def _caller_outside_pydantic() -> str:
-    """Name the file and line that constructed the settings: what the user has to edit."""
+    """Return the file and line that constructed the settings: the place for the user to edit."""
     frame = sys._getframe(1)  # noqa: SLF001 - the only way to learn who called a constructor
     while frame.f_back and frame.f_globals.get("__name__", "").startswith(("deploys.component", "pydantic")):
         frame = frame.f_back
@@ -110,15 +110,15 @@ class Check:
     """One claim about a running host: true after a deploy, and false when the thing is broken."""
 
     claim: str
-    """A statement, as it reads when it holds: "Nginx accepts its configuration"."""
+    """A statement that is true on a healthy host: "Nginx accepts its configuration"."""
     command: str
     """A POSIX shell command, run as root on the host. Exit 0 means that the claim holds."""
     hint: str
-    """What a person does when it does not hold."""
+    """What to do when the claim does not hold."""
 
 
 def _refuse_reference(value: object) -> object:
-    """Keep a template from deploying the text of a reference where the secret itself was meant."""
+    """Refuse to render a `Secret`: that would deploy the reference instead of the value."""
     if isinstance(value, Secret):
         raise Refused(Fault(str(value), "A template prints the reference.", "write {{ secret.reveal() }}"))
     return value
@@ -135,12 +135,12 @@ _templates = jinja2.Environment(  # noqa: S701 - configuration files, not HTML
 
 
 def refuse_single_text(value: object) -> object:
-    """Refuse one text where several may be given. Raises `Wrong`."""
+    """Refuse a single string for a tuple of strings. Raises `Wrong`."""
     if isinstance(value, str):
         raise Wrong("it is one text", f'write a comma after it: ("{value}",)')
     return value
 
 
 def template(name: str, **values: object) -> Text:
-    """Return the text of `templates/<name>`, rendered when it is called."""
+    """Return a function that renders `templates/<name>`."""
     return lambda: _templates.get_template(name).render(**values)

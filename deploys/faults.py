@@ -1,4 +1,4 @@
-"""A fault is what a user hears when something they gave us is wrong: where, what, and one action."""
+"""A fault tells the user what is wrong with their input: where, what, and one action."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Fault:
 
 
 class Wrong(ValueError):  # noqa: N818 - it reads as what is said of a value
-    """A setting's value that cannot be, with one action."""
+    """An invalid value of a setting, with one action."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
@@ -29,10 +29,10 @@ class Wrong(ValueError):  # noqa: N818 - it reads as what is said of a value
 
 
 class Refused(Exception):  # noqa: N818 - it reads as what happened
-    """Something was refused before it could do harm. Carries every fault that was found, not the first alone."""
+    """Something was refused before it could do harm. Carries every fault, not only the first."""
 
     def __init__(self, *faults: Fault) -> None:
-        self.faults = tuple(dict.fromkeys(faults))  # what several hosts meet alike is told once
+        self.faults = tuple(dict.fromkeys(faults))  # the same fault on several hosts is reported once
         super().__init__("\n".join(str(fault) for fault in self.faults))
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What is on a host and is not ours: named in a plan, and refused unless `stack.adopt` names it."""
+"""Things on a host that are not ours. A plan names them, and refuses unless `stack.adopt` lists them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Foreign:
     thing: str
     """How `stack.adopt` names it: "file /etc/nginx/nginx.conf", "cluster 17/main", "port 5432"."""
     what: str
-    """One sentence: what is there, and whose it is as far as the host tells."""
+    """One sentence: what is there, and who owns it as far as the host shows."""
     consequence: str
     """One sentence: what an apply would do to it, and what that means for its owner."""
     way_out: str = ""
-    """One action, when it is not to be adopted, or cannot be."""
+    """One action, for a thing that is not adopted or not adoptable."""
     adoptable: bool = False
 
     def fault(self, host: str) -> Fault:

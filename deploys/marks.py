@@ -1,7 +1,7 @@
-"""Marks: what stands on a host is ours where a mark says so, vacant where nothing is, and else foreign.
+"""Marks record what is ours on a host. An existing thing without a mark is foreign.
 
-A mark is written before the thing, by the script that found its place vacant: a killed first apply knows its own
-half-made thing again. Files that we write whole are marked by `MANAGED` in their first two lines.
+The script that finds a place vacant writes the mark first and the thing second: after a killed apply the next one
+recognizes the half-made thing. Files that we write as a whole carry `MANAGED` in their first two lines instead.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def mark(name: str, value: str) -> str:
 
 
 def has_mark(name: str, value: str) -> str:
-    """Return a test that succeeds where that mark stands."""
+    """Return a test that succeeds if the mark has this value."""
     return f'test "$(cat {shlex.quote(f"{MARKS}/{name}")} 2>/dev/null)" = {shlex.quote(value)}'
 
 
 def note_written(path: str) -> str:
-    """Return shell that notes that what will lie at `path`, a word of the shell, is ours: its text may not say so."""
+    """Return shell that records `path` (a shell word) as ours, for files without the `MANAGED` line."""
     is_noted = f"grep -qxF -- {path} {MARKS}/files 2>/dev/null"
     return f"(umask 077; mkdir -p {MARKS}; {is_noted} || printf '%s\\n' {path} >> {MARKS}/files)"

@@ -1,4 +1,4 @@
-"""Names that people give: of the site, as a certificate can bear it, and of the API's folder. What is wrong is told."""
+"""Validation of the site's domain names, which go into a certificate, and of the API's folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _SYSTEM_FOLDERS = (
 
 
 def home(text: str) -> str:
-    """Return `text` if scripts and units can name it, and all of it can be ours. Raises `Wrong`."""
+    """Return `text` if it is safe in scripts and units, and outside the system's folders. Raises `Wrong`."""
     example_hint = "give a folder like /opt/health-v1"
     if not text.startswith("/"):
         raise Wrong("it is no absolute path", example_hint)
@@ -41,7 +41,7 @@ def home(text: str) -> str:
 
 
 def domain(text: str) -> str:
-    """Return `text` if it is such a name. Raises `Wrong` with the one that was meant, as far as that can be told."""
+    """Return `text` if it is a domain name. Raises `Wrong`, with the intended name if that can be derived."""
     if _is_address(text):
         raise Wrong("that is an IP address", "certificates need a name: give a domain that points to it")
     intended = _intended_name(text)
@@ -56,7 +56,7 @@ def domain(text: str) -> str:
 
 
 def _misspelling(text: str) -> str:
-    """Say what makes it another spelling of a name; empty when nothing does."""
+    """Return what is misspelt, empty if nothing is."""
     if {"/", "?", "#", "@"} & set(text):
         return "that is the address of a page, not the name of a host"
     if any(character.isspace() for character in text):
@@ -71,7 +71,7 @@ def _misspelling(text: str) -> str:
 
 
 def _intended_name(text: str) -> str:
-    """Return the name alone, in small letters and in ASCII."""
+    """Return the bare host name, in lower-case ASCII."""
     name = "".join(text.split())
     name = re.split(r"[/?#]", re.sub(r"^[^/]*//", "", name))[0].rpartition("@")[2]
     name = re.sub(r":\d*$", "", name).rstrip(".").lower()
@@ -82,7 +82,7 @@ def _intended_name(text: str) -> str:
 
 
 def _name_fault(name: str) -> str:
-    """Say why no certificate can bear it; empty when one can."""
+    """Return why no certificate can contain the name, empty if one can."""
     labels = name.split(".")
     faults = {
         "it is empty": not name.strip("."),

@@ -1,4 +1,4 @@
-"""A service as a package of the distribution brings it. Ours has a unit of its own; this one is the owner's, or off."""
+"""A service as the distribution's package installs it. Ours has its own unit; the packaged one is the owner's, or off."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from deploys.marks import mark
 from deploys.paths import MARKS
 
-# $1 package, $2 unit, $3 configuration, $4 log, $5 mark. Without a mark: somebody may have installed it where services
-# are not started, as we do; whatever ran has left a log. "ours": it came with us, and would start with the host until
-# it is turned off. "off": since then whoever runs it, or writes what it is to do, is its owner.
+# $1 package, $2 unit, $3 configuration, $4 log, $5 mark. No mark: it may have been installed without being started, as
+# we do; a log shows that it ran. "ours": we installed the package; its unit is enabled until turned off. "off": we
+# turned it off; if it runs, or its configuration changed since, it belongs to the owner.
 _FOREIGN_FUNCTION = r"""foreign() ( mark=$(cat -- "$5" 2>/dev/null || true)
 [ "$mark" != ours ] || exit 1
 case $(dpkg-query -W -f '${db:Status-Abbrev}' -- "$1" 2>/dev/null) in ''|?[nc]*) exit 1;; esac
@@ -22,10 +22,10 @@ case $(dpkg-query -W -f '${db:Status-Abbrev}' -- "$1" 2>/dev/null) in ''|?[nc]*)
 @dataclass(frozen=True)
 class Packaged:
     name: str
-    """What it and its unit are called."""
+    """The name of the package and its unit."""
     configuration: str
     log: str
-    """Where it writes with the configuration that the package brings."""
+    """The log path of the packaged configuration."""
 
     @property
     def unit(self) -> str:
@@ -33,27 +33,27 @@ class Packaged:
 
     @property
     def mark(self) -> str:
-        """The mark that says that the package came with us."""
+        """The mark of a package that we installed."""
         return f"package-{self.name}"
 
     @property
     def is_foreign(self) -> str:
-        """A test that succeeds where it is somebody's: who had it before us, or took it when it had come with us."""
+        """A test that succeeds if the service is the owner's: he had it before us, or uses it since we installed it."""
         arguments = (self.name, self.unit, self.configuration, self.log, f"{MARKS}/{self.mark}")
         return f"{{ {_FOREIGN_FUNCTION}\nforeign {shlex.join(arguments)}; }}"
 
     @property
     def is_off(self) -> str:
-        """A test that succeeds where it neither runs nor starts with the host, or that is the owner's affair."""
+        """A test that succeeds if the unit is inactive and disabled, or the owner's."""
         return f"{self.is_foreign} || ! {{ {self._is_started}; }}"
 
     @property
     def turn_off(self) -> str:
-        """Shell after which it is off, unless it is somebody's, and whoever starts it is its owner."""
+        """Shell that disables the unit unless it is the owner's. From then on a running one counts as his."""
         return f"{self.is_foreign} || {{ systemctl disable --now {self.unit} && {mark(self.mark, 'off')}; }}"
 
     def mark_as_ours(self, name: str, unit: str) -> str:
-        """Return shell that marks `unit` as ours by `name`, and the package where nobody has it."""
+        """Return shell that sets the mark `name` to `unit`, and the package's unless the service is the owner's."""
         is_off = f"systemctl cat {self.unit} >/dev/null 2>&1 && ! {{ {self._is_started}; }}"
         mark_package = f"if {is_off}; then {mark(self.mark, 'off')}; else {mark(self.mark, 'ours')}; fi"
         return f"{self.is_foreign} || {mark_package}\n{mark(name, unit)}"

@@ -1,4 +1,4 @@
-"""How a running Redis begins to write what it holds to disk, or ceases to, while it serves: it forgets nothing."""
+"""Switch the append-only file of a running Redis on or off, without a restart and without losing data."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from deploys.facts.unit import state_script
 from deploys.paths import REDIS_ACCEPTED, REDIS_LOGIN
 from deploys.redis_server import USERS, RedisServer
 
-# Nobody may change Redis's configuration. For this one word a user may, whose password is made here and told to
-# nobody, and whom the server forgets again whatever happens. A run that is killed ahead of that leaves the file of the
-# users changed: the next apply writes it anew and has it read.
-# What is said goes through pipes, for arguments are seen. The port is asked of the process: it may be about to change.
+# No ACL user may run CONFIG. This adds a temporary user with a random password who may run CONFIG SET only, and removes
+# him on exit. After a kill the ACL file still has him: the next apply writes and reloads it.
+# Commands and passwords go through pipes: arguments are visible. The port comes from the running process: the
+# configured one may be about to change.
 _ACL_FUNCTIONS = r"""set -eu; umask 077
 port=$(ss -Hltnp | sed -n "s/^[A-Z]* *[0-9]* *[0-9]* *[^ ]*:\([0-9]*\) .*pid=$(systemctl show -p MainPID --value \
   -- "$unit"),.*/\1/p" | head -n 1)
@@ -34,7 +34,7 @@ switch() ( kept=/run/health-v1-switch; rm -rf -- "$kept"; mkdir -- "$kept"
   case $said in "OK
 OK") ;; *) printf '%s\n' "$said" | grep -vx OK >&2; exit 1;; esac )"""
 
-# What it holds is written whole by a child of the process; what comes meanwhile is written behind that.
+# A child process rewrites the whole data set; new writes are appended meanwhile.
 _AWAIT_REWRITE = r"""asked() { probe 'INFO persistence' | sort | sed -n -e 's/^aof_last_bgrewrite_status:/rewrite=/p' \
   -e 's/^aof_rewrite_\(in_progress\|scheduled\):/\1=/p' | paste -sd ' '; }
 i=0; until state=$(asked); [ "$state" = 'rewrite=ok in_progress=0 scheduled=0' ] && writes; do i=$((i+1)); sleep 0.5
@@ -45,22 +45,22 @@ i=0; until state=$(asked); [ "$state" = 'rewrite=ok in_progress=0 scheduled=0' ]
 
 @dataclass(frozen=True)
 class Switch:
-    """What has to be done for a Redis that is to keep what it holds, or is not to."""
+    """The steps from the current persistence to the wanted one."""
 
     switch_process: bool
-    """The process does otherwise."""
+    """The running process has to be switched."""
     delete_log: bool
-    """A log lies on disk that nothing is added to any more: what ended since would live again."""
+    """An unused append-only file is on disk: reloading it would bring back expired keys."""
     note_configuration: bool
-    """The process runs with a configuration that differs from ours in that alone."""
+    """The configuration it started with differs from ours only in persistence: record ours in the stamp."""
 
     is_running: bool
 
     @classmethod
     def to(cls, persist: bool, state: Persistence, other_digest: str) -> Switch:
-        """Decide.
+        """Return the due steps.
 
-        + other_digest: the SHA-256 of our configuration, but for what it says of this.
+        + other_digest: the SHA-256 of our configuration with the other choice of persistence.
         """
         runs = state.is_writing is not None
         switch_process, note_configuration = (
@@ -71,7 +71,7 @@ class Switch:
 
 
 def script(server: RedisServer, persist: bool, steps: Switch) -> str:
-    """Return shell that does it. Killed anywhere, it is finished by being run again."""
+    """Return shell for these steps. If it is killed, running it again completes it."""
     variables = {"unit": server.unit, "users": USERS, "login": REDIS_LOGIN, "accepted": REDIS_ACCEPTED}
     lines = [*(f"{name}={shlex.quote(value)}" for name, value in variables.items()), _ACL_FUNCTIONS]
     if steps.switch_process:
@@ -83,7 +83,7 @@ def script(server: RedisServer, persist: bool, steps: Switch) -> str:
 
 
 def _note_configuration(server: RedisServer) -> str:
-    """Return shell that notes the file as it is now among what the unit runs with."""
+    """Return shell that records the current configuration file in the unit's stamp."""
     path = server.configuration
     other_lines = f"""awk -F '\\t' '$1 != "{path}"' "$stamp\""""
     return (

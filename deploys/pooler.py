@@ -1,4 +1,4 @@
-"""The PgBouncer that is ours: where its parts are, on new hosts and where it took the distribution's place."""
+"""Our PgBouncer: its paths, on new hosts and on old ones that use the packaged unit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from deploys.packaged import PGBOUNCER
 @dataclass(frozen=True)
 class Pooler:
     name: str = "health-v1-pgbouncer"
-    """The mark `pgbouncer`: a unit of ours, or "pgbouncer" on hosts that were deployed with the packaged one."""
+    """The mark `pgbouncer`: our own unit, or "pgbouncer" on hosts deployed with the packaged unit."""
 
     @classmethod
     def from_marks(cls, marks: dict[str, str]) -> Pooler:
@@ -22,7 +22,7 @@ class Pooler:
 
     @property
     def unit_file(self) -> str:
-        """Where the definition lies that we write; the packaged one stays the package's."""
+        """Our unit file; the packaged one stays as it is."""
         return f"/etc/systemd/system/{self.unit}"
 
     @property
@@ -31,7 +31,7 @@ class Pooler:
 
     @property
     def is_packaged(self) -> bool:
-        """Whether it took the place of the distribution's."""
+        """Whether it uses the packaged unit."""
         return self.name == PGBOUNCER.name
 
     @property
@@ -44,7 +44,7 @@ class Pooler:
 
     @property
     def run(self) -> str:
-        """The folder of its socket, below /run."""
+        """The folder of its socket, relative to /run."""
         return self.name
 
     @property
@@ -53,5 +53,5 @@ class Pooler:
 
     @property
     def program(self) -> tuple[str, ...]:
-        """What it has to take up when the package is renewed, which restarts the distribution's unit alone."""
+        """Binaries to restart on: a package upgrade restarts only the packaged unit."""
         return () if self.is_packaged else ("/usr/sbin/pgbouncer",)

@@ -1,4 +1,4 @@
-"""Which TCP ports our parts listen on, under which units, and whose they are on a host."""
+"""The TCP ports of our parts and their units, and conflicts with other listeners on a host."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ _NGINX = "nginx.service"
 
 @dataclass(frozen=True)
 class PortClaim:
-    """A port that a part of ours listens on."""
+    """A port for one of our parts."""
 
     port: int
     part: str
-    """As a user would name the part."""
+    """The part's name, for messages."""
     addresses: tuple[str, ...]
     unit: str = ""
-    """A pattern of the units that may have it, by their name: ours, or such as serve us beside their owner's things."""
+    """A glob for the units that may listen on it: our own, or shared ones such as nginx."""
     setting: str = ""
-    """What names the port; empty where nothing does."""
+    """The setting for the port; empty if it is fixed."""
     mark: str = ""
-    """A mark that names the unit where it is called as the distribution's."""
+    """The mark with the unit's name, for units with a packaged name."""
     mark_pattern: str = "{}.service"
-    """A pattern of that unit, with the mark's value in braces."""
+    """A glob for that unit; {} stands for the mark's value."""
     required_files: str = ""
-    """Files that are there once the unit serves us; empty where its name says enough."""
+    """Files that exist once a shared unit serves us; empty for units of our own name."""
 
     def units(self, marks: Mapping[str, str]) -> tuple[str, ...]:
-        """Return patterns of the units that may have it on a host with these marks."""
+        """Return globs for the units that may listen on it, on a host with these marks."""
         named = self.mark_pattern.format(marks[self.mark]) if self.mark in marks else ""
         return tuple(unit for unit in (self.unit, named) if unit)
 
 
 @dataclass(frozen=True)
 class Listener:
-    """A program that has a port, in a unit that is none of ours."""
+    """A listening program whose unit is not ours."""
 
     port: int
     address: str
-    """As `ss` has it: * is every address of both families, 0.0.0.0 and :: those of one."""
+    """As `ss` prints it: * is every address of both families, 0.0.0.0 and :: of one family."""
     program: str
     owner: str
-    """Its unit, or else its process."""
+    """Its unit, else its process ID."""
 
 
 def port_claims(stack: Stack, topology: Topology, parts: Iterable[str], status_port: int) -> Iterator[PortClaim]:
@@ -82,9 +82,9 @@ def _application_claims(stack: Stack, addresses: tuple[str, ...]) -> Iterator[Po
 def port_conflicts(
     claims: Iterable[PortClaim], listeners: Iterable[Listener], busy: Iterable[int] = ()
 ) -> Iterator[Foreign]:
-    """Yield each port that somebody else has on an address of ours, once.
+    """Yield each claimed port that somebody else listens on, once.
 
-    + busy: all ports that anybody listens on, which a hint does not propose.
+    + busy: all ports in use. A hint proposes none of them.
     """
     claims, by_port = tuple(claims), dict[int, list[Listener]]()
     for listener in listeners:
@@ -119,7 +119,7 @@ def _way_out(claim: PortClaim, used_ports: Container[int]) -> str:
 
 
 def _overlap(their_address: str, our_address: str) -> bool:
-    """Whether both cannot be listened on at once."""
+    """Whether the addresses exclude each other on one port."""
     if their_address in {"*", our_address}:
         return True
     is_ipv6 = ":" in their_address

@@ -1,6 +1,6 @@
-"""When a unit's process is gone, systemd starts it again, however often that happens; no disk keeps its memory.
+"""systemd restarts a unit whose process died, without a limit. No core dump of it reaches a disk.
 
-A unit that was stopped stays so.
+A stopped unit stays stopped.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from __future__ import annotations
 from deploys.component import Check, Text, template
 
 RELOAD_SYSTEMD = "systemctl daemon-reload"
-"""Nothing has to restart for it: systemd alone reads it."""
+"""The drop-in needs no restart: only systemd reads it."""
 
 
 def drop_in_path(unit: str) -> str:
-    """Return where the drop-in lies: a file of its own, so that hosts that serve already get it without a restart."""
+    """Return the drop-in's path: a separate file, so that running hosts get it without a restart."""
     return f"/etc/systemd/system/{unit}.d/restart.conf"
 
 
@@ -21,7 +21,7 @@ def drop_in_text() -> Text:
 
 
 def check_restart(name: str, unit: str) -> Check:
-    """Claim that a killed process is not the end of the service, nor five of them within ten seconds."""
+    """Claim that the unit restarts after a crash, and even after five crashes within ten seconds."""
     show_command = f"systemctl show -p Restart -p StartLimitIntervalUSec {unit}"
     return Check(
         f"{name} is started again when its process is gone",
@@ -32,7 +32,7 @@ def check_restart(name: str, unit: str) -> Check:
 
 
 def check_no_core_dump(name: str, unit: str) -> Check:
-    """Claim that a crash of the unit writes none of its memory to a disk."""
+    """Claim that a crash of the unit writes no core dump."""
     limits = f"/proc/$(systemctl show -p MainPID --value {unit})/limits"
     return Check(
         f"{name} leaves no core dump",

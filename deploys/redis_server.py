@@ -1,4 +1,4 @@
-"""The Redis that is ours: where its parts are, on new hosts and where it took the distribution's place."""
+"""Our Redis: its paths, on new hosts and on old ones that use the packaged unit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ USERS = "/etc/redis/health-v1.acl"
 @dataclass(frozen=True)
 class RedisServer:
     name: str = "redis-server@health-v1"
-    """The mark `redis`: an instance of the packaged template, or "redis-server" on hosts that were deployed with it."""
+    """The mark `redis`: an instance of the packaged template unit, or "redis-server" on hosts deployed with that."""
 
     @classmethod
     def from_marks(cls, marks: dict[str, str]) -> RedisServer:
@@ -28,7 +28,7 @@ class RedisServer:
 
     @property
     def is_packaged(self) -> bool:
-        """Whether it took the place of the distribution's."""
+        """Whether it uses the packaged unit."""
         return self.name == REDIS.name
 
     @property
@@ -37,7 +37,7 @@ class RedisServer:
 
     @property
     def directory(self) -> str:
-        """Where the log of its keys is: beside the package's folder, which goes when that is purged."""
+        """The data folder: not the package's, which a purge deletes."""
         return f"/var/lib/{self._path('redis')}"
 
     @property
@@ -46,17 +46,17 @@ class RedisServer:
 
     @property
     def log(self) -> str:
-        """The packaged logrotate knows this name."""
+        """The packaged logrotate configuration matches this name."""
         return f"/var/log/redis/{self._path('redis-server')}.log"
 
     @property
     def program(self) -> tuple[str, ...]:
-        """What it has to take up when the package is renewed, which restarts the distribution's unit alone."""
+        """Binaries to restart on: a package upgrade restarts only the packaged unit."""
         return () if self.is_packaged else ("/usr/bin/redis-server", "/usr/bin/redis-check-rdb")
 
     @property
     def data_paths(self) -> tuple[str, ...]:
-        """Where what it holds lies on disk: since Redis 7, and up to 6."""
+        """The append-only files: of Redis 7 and later, and of Redis 6."""
         return f"{self.directory}/appendonlydir", f"{self.directory}/appendonly.aof"
 
     def _path(self, packaged: str) -> str:

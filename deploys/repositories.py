@@ -1,4 +1,4 @@
-"""Repositories that a host's apt cannot read: left out, and named; what would come from there alone is refused."""
+"""Unreadable apt repositories: skipped and reported. A package that is only in such a repository is refused."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from deploys.foreign import Foreign
 
 @dataclass(frozen=True)
 class UnreadRepository:
-    """A repository that apt cannot read now: it is gone, or its key is."""
+    """A repository that apt cannot read: it is gone, or its key is missing."""
 
     name: str
     """Its address and suite, as apt writes them: "https://packages.example.com/apt stable"."""
     reason: str
-    """In apt's words, without their last full stop."""
+    """apt's message, without the final full stop."""
     entry: str = ""
-    """Where it is listed: a file and, after a colon, which line or stanza of it."""
+    """The file that lists it, a colon, and the line or stanza number."""
 
     def __str__(self) -> str:
         return f"{self.name} cannot be read ({self.reason})"
@@ -37,11 +37,11 @@ class UnreadRepository:
 class Repositories:
     unread: tuple[UnreadRepository, ...] = ()
     unlisted: str = ""
-    """Why apt knows no repository at all: a file that lists some is not as it has to be."""
+    """Why apt can read no repository at all: a syntax error in a sources file."""
 
 
 def describe_unread(unread: Iterable[UnreadRepository]) -> str:
-    """Return what a plan says of them; empty when there are none."""
+    """Return the note for the plan, empty without such repositories."""
     names = "; ".join(map(str, unread))
     return f"not asked for packages: {names}" if names else ""
 
@@ -49,7 +49,7 @@ def describe_unread(unread: Iterable[UnreadRepository]) -> str:
 def missing_package_conflicts(
     simulation: Simulation, names: Iterable[str], repositories: Repositories
 ) -> Iterator[Foreign]:
-    """Yield what keeps `names` from being installed: no other repository that can be read has what apt would take."""
+    """Yield the packages that are only in unreadable repositories, by repository."""
     if repositories.unlisted:
         yield Foreign(
             "apt", f"It says: {repositories.unlisted}.", "It installs nothing until that is mended.", "mend that file"

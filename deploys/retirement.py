@@ -1,8 +1,7 @@
-"""What is taken down on a host that leaves the environment, or a part of it: `healthv1 retire` carries it out.
+"""Remove our parts from a host that leaves the environment, or a part of it. `healthv1 retire` runs this.
 
-Only what is ours goes: services by their marks, secrets from our places. Data stays unless it is to go as well. Nothing
-that the host's owner has is stopped, and SSH is let in all along. Every step finds out by itself whether it is due, so
-that a second run ends what was killed.
+It removes only our own: services by their marks, secrets from our paths. Data stays unless its removal is requested.
+The owner's services go on, and SSH stays open. Every step tests whether it is due: a second run completes a killed one.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ from deploys.ufw.settings import Ufw
 
 SITES = "find /etc/nginx/sites-enabled /etc/nginx/conf.d -mindepth 1 2>/dev/null"
 OUR_SITES = f"{SITES} -name '*health-v1*'"
-# A default site of the package serves nobody.
+# The packaged default site does not count.
 HAS_OTHER_SITES = f"""{SITES} ! -name '*health-v1*' ! -path /etc/nginx/sites-enabled/default | grep -q ."""
 RENEWALS = "/etc/letsencrypt/renewal"
 
@@ -45,9 +44,9 @@ RENEWALS = "/etc/letsencrypt/renewal"
 class Retirement:
     parts: Collection[str]
     entire_host: bool
-    """The host leaves the environment: what every host has goes as well."""
+    """The host leaves the environment: remove also what every host has."""
     data: bool = False
-    """What patients' data is in goes as well."""
+    """Remove patients' data as well."""
 
 
 def retire(retirement: Retirement) -> None:
@@ -62,7 +61,7 @@ def retire(retirement: Retirement) -> None:
             cluster = replace(cluster_here(stack), name=marks["cluster"])
             remove_database(cluster=cluster, data=retirement.data)
     if retirement.entire_host:
-        if "firewall" in marks:  # nobody but SSH is let in, and nothing else of it changes
+        if "firewall" in marks:  # only SSH stays open
             ssh_only = this_host.settings(Ufw).model_copy(update={"extra": ()})
             deploy_ufw(settings=ssh_only, stack=stack, topology=Topology(LOOPBACK, LOOPBACK, (), (), ()), parts=())
         remove_host_settings()
@@ -71,7 +70,7 @@ def retire(retirement: Retirement) -> None:
 
 @deploy("Edge")
 def remove_edge(stack: Stack, marks: Mapping[str, str]) -> None:
-    """The site first, then what it was served with."""
+    """Remove the site first, then its certificate and keys."""
     x = host.get_fact(Succeeds, test=HAS_OTHER_SITES)
     ensure(
         name="Disable the site",
@@ -91,7 +90,7 @@ def remove_edge(stack: Stack, marks: Mapping[str, str]) -> None:
 
 
 def _remove_certificate(lineage: str) -> None:
-    """Nobody renews it, nobody serves it, and its keys are gone. Other certificates are renewed as before."""
+    """Remove our certificate, its keys and its renewal. Other certificates are renewed as before."""
     our_file = f"{lineage}.conf"
     has_others = f"ls -A {RENEWALS} 2>/dev/null | grep -qxvF '{our_file}'"
     is_last = not host.get_fact(Succeeds, test=has_others)
@@ -102,10 +101,10 @@ def _remove_certificate(lineage: str) -> None:
     absent(name="Remove what renewals began with", path=ACCOUNT_DROP_IN)
     absent(name="Remove how an account was made anew", path=ACCOUNT)
     paths = [f"{RENEWALS}/{our_file}", f"/etc/letsencrypt/live/{lineage}", f"/etc/letsencrypt/archive/{lineage}"]
-    # The account's key lets its holder revoke the certificate, and get another for as long as the authority remembers.
+    # With the account's key anybody could revoke the certificate, or get another while the authorization lasts.
     for path in host.loop([*paths, *(["/etc/letsencrypt/accounts"] if is_last else [])]):
         remove_path(name=f"Remove {path}", path=path, kind="certificate", why="a private key is, or was, kept with it")
-    # On hosts of earlier versions it alone tells which lineage is ours: it goes last.
+    # On hosts of earlier versions only the hook names our lineage: it goes last.
     absent(name="Remove the hook of renewals", path=HOOK)
 
 
@@ -165,5 +164,5 @@ def remove_database(cluster: Cluster, data: bool) -> None:
 
 @deploy("Host")
 def remove_host_settings() -> None:
-    """What is installed later starts as its package says."""
+    """Packages installed later start their services again."""
     absent(name="Let services start when they are installed", path="/usr/sbin/policy-rc.d")

@@ -1,6 +1,6 @@
-"""Rule sets of iptables and nftables as values: whose a rule is, and the whole filter table as it is to be.
+"""Rule sets of iptables and nftables as values: the owner of each rule, and the complete filter table to load.
 
-A table is loaded in one transaction of the kernel: there is no moment in which half of it holds.
+The kernel loads a table in one transaction: it is never half in force.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ BUILT_IN = ("INPUT", "FORWARD", "OUTPUT")
 
 _RULE = re.compile(r"-A ufw6?-user-(?:input|output|forward) .*")
 _PORT = re.compile(r"ufw-user-input(?: -s (\S+))? -p (tcp|udp) --dport ([0-9:]+)(?: -s (\S+))? -j ACCEPT")
-# What a visitor of the website may not exceed: of an address, or of a network of IPv6.
+# The limits per visitor of the website: an IPv4 address, or an IPv6 network.
 _WEB = r"ufw-user-input -p tcp -m multiport --dports (\S+) (?:--syn|--tcp-flags FIN,SYN,RST,ACK SYN)"
 _CONNECTIONS = re.compile(rf"{_WEB} -m connlimit --connlimit-above (\d+) --connlimit-mask (\d+) .*")
 _NEW_CONNECTIONS = re.compile(
     rf"{_WEB} -m hashlimit --hashlimit-above (\d+)/sec --hashlimit-burst (\d+) .* web\d+-\d+-(\d+)\b.*"
 )
 _UFW_RULE = re.compile(r"-[AN] ufw6?-.*|-A (?:INPUT|FORWARD|OUTPUT) -j ufw6?-\S+")
-# Objects of their own: Docker's, libvirt's and fail2ban's, which put them there again whenever they like.
+# Rules of Docker, libvirt and fail2ban, which add them again at any time.
 _PROGRAM_RULE = re.compile(
     r".* -[jg] (?:DOCKER|LIBVIRT_|f2b-|fail2ban-).*|.* --match-set f2b-.*|.* -[io] (?:docker|virbr).*"
 )
@@ -37,21 +37,21 @@ _REFUSES = re.compile(r"\b(?:drop|reject)\b")
 
 @dataclass(frozen=True)
 class Rules:
-    """One family's."""
+    """The rules of one address family."""
 
     kernel: tuple[str, ...] = ()
-    """As `iptables -S` lists them: policies, chains and rules."""
+    """The output of `iptables -S`: policies, chains and rules."""
     user_rules: str = ""
-    """Of ufw's file of rules, which is loaded when the host boots."""
+    """The text of ufw's user.rules, which is loaded at boot."""
     before_rules: str = ""
-    """Of ufw's before.rules."""
+    """The text of ufw's before.rules."""
     after_rules: str = ""
     is_unsupported: bool = False
-    """The kernel has no such family."""
+    """The kernel lacks this family."""
 
     @property
     def in_force(self) -> bool:
-        """The kernel drops what no rule lets in, and asks ufw's rules."""
+        """Whether the kernel drops by default and evaluates ufw's chains."""
         ufw = "ufw6" if any("ufw6-" in line for line in self.kernel) else "ufw"
         needed = {
             "-P INPUT DROP",
@@ -65,7 +65,7 @@ class Rules:
 
 @dataclass(frozen=True)
 class Table:
-    """One of nftables', other than those that iptables, Docker, libvirt and fail2ban manage."""
+    """A table of nftables, other than those of iptables, Docker, libvirt and fail2ban."""
 
     family: str
     name: str
@@ -76,7 +76,7 @@ class Table:
 
     @property
     def blocks_incoming(self) -> bool:
-        """It refuses what comes in, and not by its source alone, as a list of bad addresses would."""
+        """Whether it refuses incoming packets by more than their source address, unlike a block list."""
         hooks = [line for line in self.lines if _HOOK.fullmatch(line)]
         refusing = (line for line in self.lines if _REFUSES.search(line) and "hook" not in line)
         return any("policy drop" in line for line in hooks) or (
@@ -89,9 +89,9 @@ class Firewall:
     families: dict[Family, Rules] = field(default_factory=lambda: {4: Rules(), 6: Rules()})
     tables: tuple[Table, ...] = ()
     rivals: tuple[str, ...] = ()
-    """Units, of those that load rules when the host boots, that are enabled or active."""
+    """Enabled or active units that load other rules at boot."""
     unconfirmed: bool = False
-    """It was switched by a run that did not live to see that SSH still gets through."""
+    """A run switched the rules and died before it confirmed that SSH still works."""
 
     @property
     def in_force(self) -> bool:
@@ -103,7 +103,7 @@ class Firewall:
 
 
 def rule_names(lines: Iterable[str]) -> set[str]:
-    """Return how people call ufw's rules among `lines`: "443/tcp from anywhere"; what is unusual, as it stands."""
+    """Return readable names of ufw's rules in `lines`: "443/tcp from anywhere". An unusual rule stays as it is."""
     return {rule_name(line) for line in lines if _RULE.fullmatch(line)}
 
 
@@ -134,11 +134,10 @@ def _source(text: str | None) -> str:
 
 
 def unmanaged_rules(kernel: Iterable[str], ours: bool) -> list[str]:
-    """Return the rules that have no place in the table.
+    """Return the rules that a switch to our table removes.
 
-    Where the firewall is ours these are what somebody added to INPUT that decides by itself: a jump to another
-    program's chain is that program's. Else it is all that the owner has in INPUT and OUTPUT. What is forwarded is
-    never ours.
+    If the firewall is ours: rules added to INPUT with a verdict of their own; a jump to another program's chain stays.
+    Else: all of the owner's rules in INPUT and OUTPUT. FORWARD is never ours.
     """
     chains = ("-A INPUT ",) if ours else ("-A INPUT ", "-A OUTPUT ")
     rules = [line for line in kernel if line.startswith(chains) and not _is_managed(line)]
@@ -150,13 +149,13 @@ def _is_managed(line: str) -> bool:
 
 
 def restricting_rules(kernel: tuple[str, ...]) -> list[str]:
-    """Return what of an owner's INPUT and OUTPUT is lost when ufw's rules take its place. A set that accepts all: none.
+    """Return the owner's rules and policies in INPUT and OUTPUT that ufw's would replace. None if they accept all.
 
-    + kernel: of a host whose firewall is not ours.
+    + kernel: the rules of a host whose firewall is not ours.
     """
     restricting = []
     for chain in ("INPUT", "OUTPUT"):
-        # Where ufw is in the kernel the policy is its.
+        # With ufw in the kernel the policy is ufw's.
         policy = [f"-P {chain} DROP"] if not any(f"-A {chain} -j ufw" in line for line in kernel) else []
         policy = [line for line in policy if line in kernel]
         rules = [line for line in unmanaged_rules(kernel, ours=False) if line.startswith(f"-A {chain} ")]
@@ -166,9 +165,9 @@ def restricting_rules(kernel: tuple[str, ...]) -> list[str]:
 
 
 def compose_table(rules_now: Rules, text: str, family: Family, ours: bool) -> str:
-    """Return the whole filter table as `iptables-restore` reads it: as ufw loads its files, beside the others' chains.
+    """Return the complete filter table for `iptables-restore`: ufw's files, and the chains of other programs.
 
-    + text: ufw's file of rules as it is to be.
+    + text: the wanted user.rules of ufw.
     """
     removed = set(unmanaged_rules(rules_now.kernel, ours))
     rules = [
@@ -184,7 +183,7 @@ def compose_table(rules_now: Rules, text: str, family: Family, ours: bool) -> st
 
 
 def _ufw_chains_and_rules(rules_now: Rules, text: str, ufw: str) -> tuple[list[str], list[str]]:
-    """Return ufw's chains and rules in the order in which its own start (ufw-init) loads them."""
+    """Return ufw's chains and rules in the order of ufw-init."""
     kinds = ("before-logging", "before", "after", "after-logging", "reject", "track")
     directions = tuple(chain.lower() for chain in BUILT_IN)
     chains = [f"{ufw}-{kind}-{direction}" for kind in kinds for direction in directions]
@@ -208,7 +207,7 @@ def _ufw_chains_and_rules(rules_now: Rules, text: str, ufw: str) -> tuple[list[s
 
 
 def _filter_table(text: str) -> tuple[list[str], list[str]]:
-    """Return the chains and rules of the filter table in one of ufw's files; what else it has is loaded at boot."""
+    """Return the chains and rules of the filter table in one of ufw's files. Its other tables are loaded at boot."""
     table, chains, rules = "", [], []
     for line in (line.strip() for line in text.splitlines()):
         table = line if line.startswith("*") else table

@@ -1,4 +1,4 @@
-"""A secret is a reference until the one moment an operation made for secrets reveals it."""
+"""A secret is a reference. Only operations made for secrets reveal its value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from deploys.faults import Fault, Refused
 
 @dataclass(frozen=True)
 class Version:
-    """One value that a secret has, or had: version 1 is the first."""
+    """One value of a secret; version 1 is the first."""
 
     number: int
     value: str = field(repr=False)
@@ -22,16 +22,16 @@ class Backend(Protocol):
     """Where secrets are kept, on the operator's side."""
 
     def versions(self, secret: Secret) -> tuple[Version, ...]:
-        """Return the active version, then those that are accepted besides. Reads once per run. Raises `Refused`."""
+        """Return the active version, then the others that are still accepted. Reads once per run. Raises `Refused`."""
 
     def missing(self, secrets: tuple[Secret, ...]) -> tuple[Secret, ...]:
-        """Return those that the backend does not hold yet. Raises `Refused`."""
+        """Return the secrets that the backend lacks. Raises `Refused`."""
 
     def store(self, secrets: tuple[Secret, ...]) -> None:
-        """Generate and keep those that are missing; never overwrite. Raises `Refused`."""
+        """Generate and store the missing ones; never overwrite. Raises `Refused`."""
 
     def unexported(self, secrets: tuple[Secret, ...]) -> tuple[Fault, ...]:
-        """Return a fault for each that data are lost with, and that was never exported for escrow. Raises `Refused`."""
+        """Return a fault for each irreplaceable secret that was never exported for escrow. Raises `Refused`."""
 
 
 Rotation = Literal["overlapping", "replacing", "by hand"]
@@ -45,18 +45,18 @@ class Secret:
     entropy: int = 0
     """Random bytes to generate (base64-encoded) when it is missing; 0 when only a person can supply it."""
     used_by: tuple[str, ...] = ()
-    """The components that are told it."""
+    """The components that get its value."""
     rotation: Rotation = "replacing"
-    """Overlapping: for a while the old and the new value are both accepted, so that nobody is refused meanwhile."""
+    """Overlapping: the old and the new value are both accepted during a rotation."""
     irreplaceable: bool = False
-    """Whether data are lost with it: it is not used before it was exported for escrow, and its versions are kept."""
+    """Whether its loss loses data: it is exported for escrow before use, and all versions are kept."""
     backend: Backend | None = None
 
     def bind(self, backend: Backend) -> Secret:
         return replace(self, backend=backend)
 
     def versions(self) -> tuple[Version, ...]:
-        """Return what servers accept: the active version first, then at most one other while it is being rotated.
+        """Return the accepted versions: the active one first, then at most one other during a rotation.
 
         Only operations made for secrets call this. Raises `Refused`.
         """
@@ -65,11 +65,11 @@ class Secret:
         return self.backend.versions(self)
 
     def numbers(self) -> tuple[int, ...]:
-        """Return the numbers of the accepted versions, the active one first: no secret. Raises `Refused`."""
+        """Return the numbers of the accepted versions, the active one first. They are not secret. Raises `Refused`."""
         return tuple(version.number for version in self.versions())
 
     def is_missing(self) -> bool:
-        """Whether the backend does not hold it, so that it would be generated. Raises `Refused`."""
+        """Whether the backend lacks it and would generate it. Raises `Refused`."""
         return self.backend is not None and bool(self.backend.missing((self,)))
 
     def reveal(self) -> str:
@@ -78,7 +78,7 @@ class Secret:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
-        """A reference is taken as it is; without this pydantic would look into it as into any dataclass."""
+        """Validate by type only: pydantic would otherwise validate the fields, as of any dataclass."""
         return core_schema.is_instance_schema(cls)
 
     def __str__(self) -> str:

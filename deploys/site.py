@@ -68,7 +68,7 @@ deploy_fail2ban(
 deploy_sshd(settings=this_host.settings(Sshd))
 barrier("base")
 
-# Where the data lives.
+# Database hosts.
 if this_host.plays("database"):
     deploy_postgresql(
         settings=this_host.settings(Postgresql),
@@ -80,7 +80,7 @@ if this_host.plays("database"):
     deploy_redis(settings=this_host.settings(Redis), stack=stack, topology=topology)
 barrier("data")
 
-# What works on it.
+# API hosts.
 if this_host.plays("api"):
     deploy_user(settings=this_host.settings(User), stack=stack)
     deploy_environment(settings=environment, stack=stack, topology=topology)
@@ -94,14 +94,14 @@ if this_host.plays("api"):
     )
 barrier("application")
 
-# What nobody uses any more, and what reads what there is: every API host has moved on by now.
+# Every API host runs the new release by now: remove old logins and keys, and grant readers the migrated tables.
 if this_host.is_first("api"):
     rewrap_data_keys(settings=this_host.settings(Api), stack=stack, master_key=environment.master_key)
 if this_host.plays("database"):
     retire_logins(stack=stack)
     deploy_reading(reading=reading, stack=stack)
 
-# What the world sees.
+# Edge hosts.
 if this_host.plays("edge"):
     deploy_nginx(
         settings=this_host.settings(Nginx), stack=stack, topology=topology, origins=environment.cors_allowed_origins

@@ -1,4 +1,4 @@
-"""What an Nginx is configured to serve, in the order in which it reads it: the sites of a host's owner."""
+"""The sites in an Nginx configuration, in the order in which nginx reads them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from dataclasses import dataclass, field
 from deploys.marks import MANAGED
 
 OUR_MARK = "nginx"
-"""The mark of an Nginx that is ours."""
+"""The value of the mark `nginx` for an Nginx of ours."""
 ETC = "/etc/nginx/"
 MAIN_FILE = f"{ETC}nginx.conf"
 DEFAULT_NAME_BUCKET = 64
-"""Bytes that nginx has for a name where nobody says otherwise."""
+"""The default of server_names_hash_bucket_size, in bytes."""
 _BUCKET_DIRECTIVE = "server_names_hash_bucket_size"
 Tokens = tuple[str, ...]
 
-# An Nginx is vacant where its files are as the package brought them and nothing is served but the package's own page.
-# The owner's may be served by the stock site as well. Ours bears our name, or our first line.
+# Nginx is vacant if its files are as packaged and it serves only the packaged page. An owner may also use the stock
+# site. Our files have our name or our first line.
 FIND_OWNER_FILES = f"""stock() {{ awk -v path="$1" -v digest="$(md5sum < "$1" | cut -c1-32)" \\
   '$1 == path && $2 == digest {{ found = 1 }} END {{ exit !found }}' /var/lib/dpkg/status; }}
 stock_site() {{ [ "$(readlink /etc/nginx/sites-enabled/default)" = /etc/nginx/sites-available/default ] &&
@@ -31,7 +31,7 @@ for file in /etc/nginx/conf.d/*.conf /etc/nginx/sites-enabled/*; do
   echo "$file"; done
 if stock_site; then find /var/www/html -mindepth 1 -maxdepth 1 ! -name index.nginx-debian.html | head -n 1; fi; }}"""
 HAS_STOCK_SITE = f"{{ {FIND_OWNER_FILES}\nstock_site; }}"
-"""A test that succeeds where the package's own site is enabled, as the package brought it."""
+"""A test that succeeds if the packaged site is enabled and unchanged."""
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,13 @@ class Listen:
 
     @property
     def socket(self) -> str:
-        """As a directive names it."""
+        """The value for a `listen` directive."""
         return f"{self.port}" if self.address == "*" else f"{self.address}:{self.port}"
 
 
 @dataclass(frozen=True)
 class Site:
-    """One `server` of HTTP's."""
+    """One `server` block in `http`."""
 
     file: str
     listens: tuple[Listen, ...]
@@ -70,19 +70,19 @@ class _Block:
 @dataclass(frozen=True)
 class ServedSites:
     sites: tuple[Site, ...] = ()
-    """In the order in which nginx reads them: the first on a socket answers for unknown names there."""
+    """In nginx's reading order: the first site on a socket answers for unknown names."""
     include_patterns: Tokens = ()
-    """The patterns of files that are included among the sites."""
+    """The patterns of `include` directives in `http`."""
     user: str = "www-data"
-    """Whom the workers run as."""
+    """The account of the workers."""
     name_bucket: int = DEFAULT_NAME_BUCKET
-    """Bytes that its table of names has for one of them."""
+    """The value of server_names_hash_bucket_size, in bytes."""
     name_bucket_file: str = ""
-    """The file that says so; empty where none does. A second one that did would stop nginx."""
+    """The file that sets it, empty if none does. nginx refuses a second such directive."""
 
 
 def parse_sites(lines: Sequence[str]) -> ServedSites:
-    """Understand what `SERVED` of `deploys/facts/nginx.py` prints: blocks and a few directives, by file."""
+    """Parse the output of `LIST_SITES` in `deploys/facts/nginx.py`: blocks and a few directives, by file."""
     files = _files(lines)
     main = files.get(MAIN_FILE, _Block(MAIN_FILE))
     values = {part[0]: part[1] for block in files.values() for part in _all_directives(block)}
@@ -101,12 +101,12 @@ def parse_sites(lines: Sequence[str]) -> ServedSites:
 
 
 def name_bucket(names: Sequence[str]) -> int:
-    """Return how many bytes nginx's table of names needs for the longest: a name, its length, and two addresses."""
+    """Return the bucket size for the longest name: nginx stores a name, its length, and two pointers."""
     return next(size for size in (64, 128, 256, 512) if (max(map(len, names)) + 17) // 8 * 8 + 8 <= size)
 
 
 def includes(pattern: str, path: str) -> bool:
-    """Whether an `include` of `pattern` takes up the file."""
+    """Whether `include pattern` includes the file."""
     return fnmatch.fnmatchcase(path, _absolute(pattern)) and path.count("/") == _absolute(pattern).count("/")
 
 
@@ -137,7 +137,7 @@ def _all_directives(block: _Block) -> Iterator[Tokens]:
 
 
 def _find_sites(block: _Block, file: str, context: str, files: dict[str, _Block]) -> Iterator[Site | str]:
-    """Yield the sites, and the patterns of what is included beside them."""
+    """Yield the sites, and the patterns of included files."""
     for part in block.parts:
         if isinstance(part, tuple):
             if part[0] == "include":
@@ -156,7 +156,7 @@ def _included_sites(pattern: str, context: str, files: dict[str, _Block]) -> Ite
 
 
 def _directives(block: _Block, files: dict[str, _Block]) -> Iterator[Tokens]:
-    """Yield a server's own, those of files that it includes among them; a location's are not asked for."""
+    """Yield the directives of a server block and of the files it includes, but not those of its locations."""
     for part in block.parts:
         if not isinstance(part, tuple):
             continue

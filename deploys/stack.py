@@ -1,4 +1,4 @@
-"""What several components share: the values once, and the addresses of the hosts that play each part."""
+"""Settings that several components share, and the addresses of the hosts by part."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ Domains = Annotated[tuple[Domain, ...], BeforeValidator(refuse_single_text)]
 
 
 class Stack(Settings):
-    """The one place of a value that more than one component needs (rows G3, G6, G24 of the guide)."""
+    """Values that more than one component needs (rows G3, G6, G24 of the guide)."""
 
     domain: Domain
-    """Where visitors reach the API."""
+    """The API's public domain name."""
     aliases: Domains = ()
-    """Further names of it: in the same certificate, and answered by the same site."""
+    """Further domain names: in the same certificate, and served by the same site."""
     environment: Literal["production", "staging", "sandbox", "development"] = "production"
     user: Annotated[str, Field(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")] = "health-v1"
     """The system account that owns the files and runs the API."""
     home: Home = "/opt/health-v1"
-    """Where the API lies: a folder of its own, in which nothing is anybody else's."""
+    """The API's folder. It holds nothing else."""
     database: Identifier = "health_v1_prod"
     database_owner: Identifier = "health_owner"
     """Owns the schema and runs migrations; the API never logs in with it."""
@@ -45,37 +45,37 @@ class Stack(Settings):
     )
     redis_password: Secret = Secret("redis_password", entropy=32, used_by=("Redis", "API"), rotation="overlapping")
     admin_password: Secret = Secret("admin_password", entropy=24, used_by=("seed",), rotation="by hand")
-    """Of the API's user `admin` when first made. Whoever that is may change it, and the API keeps their choice."""
+    """The initial password of the API's user `admin`, who may change it: the API keeps the changed one."""
     verification_password: Secret = Secret("verification_password", entropy=24, used_by=("seed", "verify"))
-    """Of the API's user `verification`, who sees synthetic patients only; `healthv1 verify` logs in with it."""
+    """The password of the API's user `verification`, for `healthv1 verify`. That user sees synthetic patients only."""
     postgresql_port: Port = 5432
     pooler_port: Port = 6432
     redis_port: Port = 6379
     instances: tuple[Port, ...] = (8080, 8081)
-    """One API process per port; ports, metrics and the upstream follow."""
+    """One API process per port; the metrics ports and Nginx's upstream derive from it."""
     metrics_offset: Annotated[int, Field(ge=1, le=10000)] = 1000
-    """An instance on port P gives its metrics on the loopback port P + offset."""
+    """An instance on port P serves its metrics on loopback port P + offset."""
     adopt: tuple[str, ...] = ()
-    """What was on the hosts before us and may be taken over, as a plan names it: "file /etc/nginx/nginx.conf"."""
+    """Foreign things that an apply may take over, as a plan names them: "file /etc/nginx/nginx.conf"."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What visitors may call the API."""
+        """The domain and its aliases."""
         return tuple(dict.fromkeys((self.domain, *self.aliases)))
 
     @property
     def current(self) -> str:
-        """The link that leads to the release that runs."""
+        """The symlink to the running release."""
         return f"{self.home}/current"
 
     @property
     def certificate(self) -> str:
-        """What the edge serves: the chain and its private key in one file, so that one rename switches both."""
+        """The edge's certificate chain and private key, in one file: one rename switches both."""
         return "/etc/nginx/tls/health-v1.pem"
 
     @property
     def challenges(self) -> str:
-        """Where the answers to an ACME server's challenges lie; the edge serves them on port 80."""
+        """The webroot for ACME HTTP-01 challenges; the edge serves it on port 80."""
         return "/var/www/acme"
 
     def metrics_port(self, instance: int) -> int:
@@ -91,10 +91,10 @@ class Stack(Settings):
 
 @dataclass(frozen=True)
 class Topology:
-    """Which address plays which part, seen from one host: a part on the same host is on loopback."""
+    """The addresses of each part, seen from one host: a part on the same host is on loopback."""
 
     own: str
-    """This host's private address, which the other hosts reach it at."""
+    """This host's private address, for connections from the other hosts."""
     database: str
     api: tuple[str, ...]
     edge: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""The switch from one rule set to another, in shell: one step whose way back is armed before it.
+"""Shell for the switch from one rule set to another: one step, with a rollback timer armed before it.
 
-Not by ufw's own commands: they empty the chains before they fill them again, and whoever is killed between is locked
-out. Nothing of it is on the disk before a new connection has confirmed it: a host that boots meanwhile boots as before.
+ufw's own commands flush the chains before they fill them: a kill in between would lock everybody out. Nothing is
+written to disk before a new connection confirms the switch: a reboot meanwhile loads the old rules.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from deploys.rulesets import Table
 
 MARK = ("firewall", "ufw")
 ROLLBACK_SECONDS = 45
-"""Seconds after which the rules that were there before come back."""
+"""Seconds until the rollback restores the old rules."""
 STATE_DIR = "/run/health-v1-ufw"
 _NFT = f"{FIREWALL}/nftables"
 _OWNER_PATHS = ("/etc/ufw", "/etc/default/ufw", "/etc/nftables.conf", "/etc/nftables.d", "/etc/iptables")
@@ -26,8 +26,8 @@ ROLLBACK_NOTE = f"the rules that were there before come back by themselves withi
 
 START_ROLLBACK = f"systemctl start --no-block {ROLLBACK}.service"
 
-# The functions of all scripts below. Tables are saved without counters and times: what is saved twice is the same. An
-# empty table of iptables' is saved as nothing.
+# Functions for all scripts below. Tables are saved without counters and timestamps, so that equal tables have equal
+# text. iptables-save prints nothing for an empty table: save its policies.
 _FUNCTIONS = f"""set -eu; umask 077; PATH=$PATH:/usr/sbin:/sbin
 saved() {{ "$1"-save -t filter 2>/dev/null | sed '/^#/d; /^:/s/ \\[.*/ [0:0]/' > "$2"
   [ -s "$2" ] || printf '%s\\n' '*filter' ':INPUT ACCEPT [0:0]' ':FORWARD ACCEPT [0:0]' ':OUTPUT ACCEPT [0:0]' \\
@@ -38,7 +38,7 @@ pending() {{ systemctl -q is-active {ROLLBACK}.timer {ROLLBACK}.service 2>/dev/n
 settled() {{ while systemctl -q is-active {ROLLBACK}.service 2>/dev/null; do sleep 0.1; done; }}
 """
 
-# Where even the old rules cannot be had again all is let in: a host that nobody can reach helps nobody.
+# If the old rules cannot be restored, accept everything: an unreachable host helps nobody.
 _ROLLBACK = f"""PATH=$PATH:/usr/sbin:/sbin; cd {STATE_DIR} || exit 0
 for family in '' 6; do [ ! -e old$family ] || ip${{family}}tables-restore -w 5 < old$family ||
   printf '%s\\n' '*filter' ':INPUT ACCEPT' ':FORWARD ACCEPT' ':OUTPUT ACCEPT' COMMIT | ip${{family}}tables-restore -w 5
@@ -47,8 +47,8 @@ done
 [ ! -e unmarked ] || rm -f {MARKS}/{MARK[0]}
 cd /; rm -rf {STATE_DIR}"""
 
-# $1 a test that SSH is let in, $2 nftables' tables that go, as family:name, $3 shell that copies aside, $4 whether a
-# table of iptables' name is among $2, $5 shell that marks. On stdin both families' tables, each to be loaded whole.
+# $1 a test that SSH is let in, $2 the nftables tables to remove, as family:name, $3 shell for the backup, $4 non-empty
+# if a table in $2 has iptables' name, $5 shell that sets the mark. stdin: the complete tables of both families.
 SWITCH = f"""{_FUNCTIONS}
 if pending; then systemctl start {ROLLBACK}.service 2>/dev/null || true; settled; fi
 systemctl stop {ROLLBACK}.timer 2>/dev/null || true; rm -rf {STATE_DIR}; mkdir {STATE_DIR}; cd {STATE_DIR}
@@ -76,8 +76,8 @@ if [ -n "$4" ]; then drop && load; else load && drop; fi >&2 && sh -c "$1" >&2 |
   systemctl start {ROLLBACK}.service; settled; systemctl stop {ROLLBACK}.timer
   echo "the kernel would not have let SSH in: the rules that were there before are back" >&2; exit 1; }}"""
 
-# It arrives over a new connection only if the kernel lets that in. A way back that has begun is let end, not met
-# half-way.
+# This runs over a new connection, so it arrives only if the kernel lets SSH in. A rollback that has begun is allowed to
+# finish.
 CONFIRM = f"""{_FUNCTIONS}
 there() {{ [ -e {STATE_DIR}/back ] || {{
   echo "the rules that were there before came back before this arrived: apply once more" >&2; exit 1; }}; }}
@@ -87,7 +87,7 @@ systemctl stop {ROLLBACK}.timer 2>/dev/null || true; settled; there
 rm -rf {STATE_DIR}
 [ ! -s /etc/ufw/sysctl.conf ] || sysctl -e -q -p /etc/ufw/sysctl.conf >&2 || true"""
 
-# Run once the files lie in their places again.
+# Runs after the owner's files are restored.
 _RESTORE_OWNER = f"""{_FUNCTIONS}
 systemctl disable ufw.service >&2; sed -i s/^ENABLED=.*/ENABLED=no/ /etc/ufw/ufw.conf; rm -f {MARKS}/{MARK[0]}
 iptables-restore -w 5 < {FIREWALL}/iptables
@@ -97,17 +97,17 @@ iptables-restore -w 5 < {FIREWALL}/iptables
 
 
 def back_up_firewall(thing: str, rivals: Iterable[str]) -> str:
-    """Return shell that copies aside what the owner filters with, as the kernel has it and as it is loaded at boot."""
+    """Return shell that backs up the owner's rules: those in the kernel, and the files loaded at boot."""
     put_back = _RESTORE_OWNER + "\n".join(f"systemctl enable {unit} >&2 || true" for unit in rivals)
     return keep_aside(thing, [f"{FIREWALL}/iptables", f"{FIREWALL}/ip6tables", _NFT, *_OWNER_PATHS], put_back)
 
 
 def switch_command(ssh: str, tables: Iterable[Table], backup: str) -> tuple[str, ...]:
-    """Return the words of a command that loads both families' tables, which it reads.
+    """Return the words of a command that loads both families' tables from stdin.
 
     + ssh: a test that the kernel lets SSH in.
-    + tables: those of nftables that go.
-    + backup: shell that copies aside what goes, if it is not ours.
+    + tables: the nftables tables to remove.
+    + backup: shell that backs up foreign rules; empty if there are none.
     """
     tables = tuple(tables)
     remove_first = any(table.name == "filter" and table.family in {"ip", "ip6"} for table in tables)
@@ -116,5 +116,5 @@ def switch_command(ssh: str, tables: Iterable[Table], backup: str) -> tuple[str,
 
 
 def confirm_command(ssh: str) -> tuple[str, ...]:
-    """Return the words of a command that has the way back stand down, and fails if it has gone already."""
+    """Return the words of a command that cancels the rollback. It fails if the rollback already ran."""
     return ("sh", "-c", CONFIRM, "confirm", ssh)

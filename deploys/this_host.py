@@ -1,4 +1,4 @@
-"""What the inventory and group_data say of the host that is being prepared."""
+"""The inventory and group_data of the current host."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from deploys.stack import Stack, Topology
 Model = TypeVar("Model", bound=Settings)
 PARTS = ("database", "api", "edge", "monitoring")
 KEYS = ("secrets", "private_address", "address6")
-"""What is read of a host besides settings and what pyinfra reads. Whoever reads another key names it here."""
+"""Host data keys that we read besides settings and pyinfra's own. Add every further key here."""
 
 
 def settings(model: type[Model]) -> Model:
-    """Return this host's settings of one component, secrets bound. They stand in group_data under the model's name."""
+    """Return this host's settings of one component, secrets bound. group_data has them under the model's name."""
     host = ctx_host.get()
     name = model.__name__.lower()
     value = host.data.get(name)
@@ -30,12 +30,12 @@ def settings(model: type[Model]) -> Model:
 
 
 def optional_settings(model: type[Model]) -> Model | None:
-    """Return this host's settings of what is off until group_data has them, or None."""
+    """Return this host's settings of an optional component, or None."""
     return None if ctx_host.get().data.get(model.__name__.lower()) is None else settings(model)
 
 
 def backend() -> Backend:
-    """Return the secrets backend that the inventory's group_data chose."""
+    """Return the secrets backend from group_data."""
     host = ctx_host.get()
     value = host.data.get("secrets")
     if value is None:
@@ -46,7 +46,7 @@ def backend() -> Backend:
 def required_secrets(
     stack: Stack, environment: Settings, rollout: Settings, reading: Settings | None = None
 ) -> tuple[Secret, ...]:
-    """Return the secrets that the hosts of this run use: the others need neither be there, nor be readable."""
+    """Return the secrets that the hosts of this run use. All others may be missing or unreadable."""
     parts = {part for host in _chosen_hosts() for part in host.groups}
     data_secrets = (stack.database_password, stack.database_owner_password, stack.redis_password)
     host_secrets = (
@@ -56,12 +56,12 @@ def required_secrets(
 
 
 def plays(part: str) -> bool:
-    """Whether this host is in the inventory's group of that name."""
+    """Whether this host is in the inventory group `part`."""
     return part in ctx_host.get().groups
 
 
 def parts() -> frozenset[str]:
-    """Return the parts that this host plays."""
+    """Return this host's parts."""
     return frozenset(part for part in PARTS if plays(part))
 
 
@@ -74,16 +74,16 @@ def topology() -> Topology:
 
 
 def is_first(part: str) -> bool:
-    """Whether this host is the one that does what is done once among `part` (or "all"): migrations, say.
+    """Whether this host is the first of `part` (or "all"), which does the tasks that run once, such as migrations.
 
-    A fault of that host moves it to no other: only whoever leaves the host out with --limit does.
+    If that host fails, no other takes over. Only --limit chooses another.
     """
     hosts = [host for host in _chosen_hosts() if part == "all" or part in host.groups]
     return bool(hosts) and ctx_host.get() is hosts[0]
 
 
 def _chosen_hosts() -> list[Host]:
-    """Return the hosts that this run was asked for, in the inventory's order, also those that have a fault."""
+    """Return the hosts within --limit, in inventory order, failed ones included."""
     inventory = ctx_inventory.get()
     return [host for host in inventory if inventory.state.is_host_in_limit(host)]
 

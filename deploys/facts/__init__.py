@@ -1,1 +1,1 @@
-"""Our few own facts: each asks everything in one command and answers before its program is installed."""
+"""Our own facts: each runs one command, and has a default before its program is installed."""

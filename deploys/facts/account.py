@@ -1,4 +1,4 @@
-"""A system account, as the password database has it, and whose it is."""
+"""A system account in the password database, and the evidence of its owner."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _STATE = (
     'getent passwd "$1" | cut -d: -f1,3-7; id -gn "$1"; id -Gn "$1";'
     ' case "$(getent shadow "$1" | cut -d: -f2)" in "!"*|"*"*) echo locked;; *) echo open;; esac'
 )
-# Of an account of a person, or of somebody's program. A "!" before a password only keeps it for later.
+# Evidence that an account belongs to a person or to a program. A "!" before a hash only locks the password.
 _OWNER_EVIDENCE = """low() { limit=$(sed -n "s/^$1[ \t]*//p" /etc/login.defs)
   [ "$2" != 0 ] && [ "$2" -lt "${limit:-1000}" ]; }
 who=$1; entry=$(getent passwd "$who") && {
@@ -30,7 +30,7 @@ getent group "$who" | { IFS=: read -r _ _ gid members && {
 low GID_MIN "$gid" || echo people
 others=$(getent passwd | awk -F: -v gid="$gid" -v who="$who" '$4 == gid && $1 != who { print $1 }')
 echo "members=$(echo "$members" $others)"; }; }"""
-# A release that is whole is ours; what stands in our folders before the first one is whole is known by its name.
+# A complete release is ours. Before the first one is complete, our folders are recognized by name.
 _HOME_STATE = f"""home=$1; ls "$home"/releases/*/{COMPLETE} >/dev/null && {{ echo ours; exit; }}
 if [ -e "$home" ] || [ -L "$home" ]; then [ -d "$home" ] && [ ! -L "$home" ] || echo "kind=$(stat -c %F -- "$home")"; fi
 cd "$home" && find . -mindepth 1 ! -type d ! -path ./.env ! -path ./.env.owner ! -path './releases/*' -printf '%P\\n' \
@@ -44,7 +44,7 @@ class Account:
     group: str
     groups: frozenset[str]
     locked: bool
-    """No password opens it."""
+    """The password is locked."""
 
 
 class AccountState(FactBase[Account | None]):
@@ -61,7 +61,7 @@ class AccountState(FactBase[Account | None]):
 
 
 class AccountOwner(FactBase[AccountEvidence]):
-    """What of an account, and of the group of its name, tells that somebody has it."""
+    """Evidence that an account, or the group of its name, belongs to somebody else."""
 
     default = AccountEvidence
 
@@ -79,7 +79,7 @@ class AccountOwner(FactBase[AccountEvidence]):
 
 
 class HomeOwner(FactBase[HomeState]):
-    """What of a home tells that it is ours, or somebody else's."""
+    """Evidence that a home is ours, or somebody else's."""
 
     default = HomeState
 
@@ -92,7 +92,7 @@ class HomeOwner(FactBase[HomeState]):
 
 
 class LoginName(FactBase[str]):
-    """Whom we log in as, before sudo."""
+    """The account of our SSH connection, before sudo."""
 
     default = str
 

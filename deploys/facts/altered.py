@@ -1,4 +1,4 @@
-"""What ALTER SYSTEM has set, past all files that are reviewed."""
+"""Parameters set by ALTER SYSTEM, which bypasses our reviewed files."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pyinfra.api.facts import FactBase
 from deploys.cluster import Cluster
 
 REPLICATION = "primary_|recovery_target"
-"""PostgreSQL's own tools write there which server a replica follows; that is no drift."""
+"""PostgreSQL's tools write a replica's primary server there; that is no drift."""
 
 
 @dataclass(frozen=True)
 class AlterSystemState:
     names: tuple[str, ...] = ()
     need_restart: tuple[str, ...] = ()
-    """Those in force that only a restart takes back."""
+    """Active ones that only a restart resets."""
 
 
 class AlteredSettings(FactBase[AlterSystemState]):
-    """The file is read, not the server: it may be down because of what stands there. No values, they may be secret."""
+    """Reads the file: its content may be why the server is down. Reads no values: they may be secret."""
 
     default = AlterSystemState
 

@@ -1,4 +1,4 @@
-"""What stands in the way of a service of ours."""
+"""Conflicts with a service of ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pyinfra.api.facts import FactBase
 
 
 class ServiceConflicts(FactBase[list[str]]):
-    """What a survey of deploys/beside.py prints, a line for each thing; empty where nothing is in the way."""
+    """The output of a survey from deploys/beside.py, one line per conflict."""
 
     default = list
 

@@ -1,4 +1,4 @@
-"""What certbot keeps under a name, what is in the file that is served, and what is served."""
+"""certbot's certificate of a lineage, the certificate in Nginx's file, and the one that Nginx serves."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
-# A renewal's configuration counts only together with a certificate and its key: certbot, when killed, leaves one
-# without the other. What is served is compared by its base64: each start of openssl costs.
+# The renewal configuration counts only with a certificate and its key: a killed certbot leaves one without the other.
+# The served certificate is compared in base64, to start openssl less often.
 _STATE = r"""at=/etc/letsencrypt/live/$name renewal=/etc/letsencrypt/renewal/$name.conf
 command -v openssl >/dev/null || exit 0
 told=$(openssl x509 -in "$at/fullchain.pem" -noout -pubkey -ext subjectAltName -dates)
@@ -31,26 +31,26 @@ echo "served_first=$(timeout 5 openssl s_client -connect 127.0.0.1:443 -serverna
 @dataclass(frozen=True)
 class HostCertificate:
     exists: bool = False
-    """Certbot has it, with its key and the configuration of its renewal. The rest says nothing if not."""
+    """certbot has the certificate, its key and its renewal configuration. If not, the fields below are empty."""
     server: str = ""
     authenticator: str = ""
     names: frozenset[str] = frozenset()
     webroots: tuple[tuple[str, str], ...] = ()
-    """Names, and where an answer to a challenge for each is laid."""
+    """Pairs of a name and the webroot for its challenges."""
     seconds_left: int = 0
-    """Seconds until it ends."""
+    """Seconds until it expires."""
     lifetime: int = 0
-    """Seconds from its beginning to its end."""
+    """Seconds of its validity."""
     is_installed: bool = False
-    """It is in the file that is to be served."""
+    """Nginx's file holds the same certificate."""
     file_exists: bool = False
-    """There is such a file."""
+    """Nginx's file exists."""
     other_is_served: bool = False
-    """Something answers on port 443, with another certificate than the file's."""
+    """Port 443 serves another certificate than the file's."""
 
 
 class CertificateState(FactBase[HostCertificate]):
-    """A `HostCertificate`; the default on a host where nothing is installed."""
+    """A `HostCertificate`; the default if nothing is installed."""
 
     default = HostCertificate
 
@@ -85,7 +85,7 @@ _OTHER_LINEAGES = r"""for conf in /etc/letsencrypt/renewal/*.conf; do name=${con
 
 
 class OtherCertificateNames(FactBase[frozenset[str]]):
-    """The names that certbot keeps certificates for in other lineages than ours."""
+    """The names in certbot's other certificates, besides our lineage."""
 
     default = frozenset
 

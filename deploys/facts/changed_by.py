@@ -1,4 +1,4 @@
-"""The environments that changed a host, as its journals tell: a plan alone has no line that says `started`."""
+"""The environments that changed a host, from its journals. A plan alone writes no `started` event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a PostgreSQL cluster answers, whether it is there or not."""
+"""Queries to a PostgreSQL cluster that may be absent or down."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from deploys.cluster import Cluster
 
 @dataclass(frozen=True)
 class ClusterAnswer:
-    """What a cluster said."""
+    """A cluster's state and the rows of its answers."""
 
     state: Literal["absent", "down", "up"] = "absent"
-    """Of a cluster that is down nothing is known; one that never ran for us counts as absent."""
+    """A cluster that never ran for us counts as absent. Down: its content is unknown."""
     rows: tuple[dict[str, Any], ...] = ()
 
 
 def query_script(cluster: Cluster, *queries: str) -> str:
-    """Return shell that prints the state, then each answer. A question is a shell command that prints JSON lines."""
+    """Return shell that prints the state, then the answers. A query is a shell command that prints JSON lines."""
     first, *other_queries = queries
     query_lines = "\n".join(f"{{ {query}; }} 2>/dev/null || true" for query in other_queries)
     return f"""first=$({{ {first}; }} 2>/dev/null)

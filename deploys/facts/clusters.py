@@ -1,4 +1,4 @@
-"""Which PostgreSQL clusters stand on a host, ours and others, and what lies where ours is to be."""
+"""The PostgreSQL clusters on a host, and the paths for ours."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pyinfra.api.facts import FactBase
 from deploys.cluster import Cluster
 from deploys.paths import STAMPS
 
-# What is configured counts, whether it runs or not, the last one as PostgreSQL reads its files. A postmaster without a
-# configuration of Debian's kind (a container's, one built by hand) is known by the folder it works in, its data.
+# A configured cluster counts even if it is down; the last value of a parameter counts, as for PostgreSQL. A postmaster
+# without Debian's configuration (a container's, a manual build) is identified by its working directory, its data.
 _STATE = r"""settings() { [ "$2" -lt 10 ] && [ -f "$1" ] || return 0
 sed -nE "s/^\s*(port|data_directory|include|include_dir|include_if_exists)\s*(=|\s)\s*'?([^'#]*).*/\L\1\E \3/Ip" "$1" |
 while read -r key value; do
@@ -51,29 +51,29 @@ holds "$conf" && printf 'holds\t%s\n' "$conf"
 @dataclass(frozen=True)
 class ClusterOnHost:
     name: str
-    """"17/main"; empty for a server that Debian's tools do not know."""
+    """"17/main"; empty for a server unknown to Debian's tools."""
     port: int = 0
     data: str = ""
-    """Where its data lie, links followed; empty when its configuration does not say."""
+    """Its data directory, symlinks resolved; empty if not configured."""
     is_ours: bool = False
 
 
 @dataclass(frozen=True)
 class Clusters:
     others: tuple[ClusterOnHost, ...] = ()
-    """All but the one that bears the name of ours."""
+    """All clusters but the one with our name."""
     own: ClusterOnHost | None = None
-    """The one that does, whoever made it."""
+    """The cluster with our name, whoever created it."""
     running_data: str = ""
-    """Where the data of the latter lie while it runs; its configuration may have been changed since it was started."""
+    """Its data directory while it runs: the configuration may have changed since its start."""
     data_path: str = ""
-    """Where ours is to keep its data, links followed."""
+    """The data directory for ours, symlinks resolved."""
     occupied_paths: tuple[str, ...] = ()
-    """Those of its two folders that are not empty."""
+    """Its data and configuration directories, if not empty."""
     has_data: bool = False
-    """There are a cluster's data in that place."""
+    """The data directory holds a cluster."""
     has_served: bool = False
-    """Ours has run before."""
+    """Our cluster has run before."""
 
 
 class ClustersHere(FactBase[Clusters]):

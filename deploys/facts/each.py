@@ -1,4 +1,4 @@
-"""Questions about one thing of many: whoever has several to ask may ask them at once."""
+"""Fact commands about one subject each, which can be batched into one command."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pyinfra.api.command import StringCommand
 
 
 class BatchedCommand(StringCommand, ABC):
-    """A shell command about one thing.
+    """A shell command about one subject.
 
-    Every line that it prints begins with the thing and a tab: so it can tell of several, and be taken apart again.
+    Every output line begins with the subject and a tab, so that the output of a batch can be split again.
     """
 
     def __init__(self, thing: str) -> None:
@@ -22,4 +22,4 @@ class BatchedCommand(StringCommand, ABC):
     @classmethod
     @abstractmethod
     def batch(cls, commands: Sequence[Any]) -> str:
-        """Return shell that tells of all of these, which are of this class."""
+        """Return one shell command for all `commands`, which are of this class."""

@@ -1,4 +1,4 @@
-"""What ufw has written down, and what the kernel does: the two can differ, and the kernel's is what counts."""
+"""ufw's rule files and the kernel's rules. They can differ; the kernel's count."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pyinfra.api.facts import FactBase
 from deploys.rulesets import Family, Firewall, Rules, Table
 
 ROLLBACK = "health-v1-ufw-rollback"
-"""The timer that brings back the rules that were there before, unless a new SSH connection stops it."""
+"""The timer that restores the old rules unless a new SSH connection cancels it."""
 RULE_LOADERS = ("nftables.service", "netfilter-persistent.service", "firewalld.service")
-"""Whatever else loads rules at boot may throw ufw's away."""
+"""Other units that load rules at boot, and may replace ufw's."""
 
-# Of nftables' tables those that are not iptables' or other programs', without the elements of sets, which may be many.
-# A table with the name of iptables' is not its where a hook has another name than iptables' have.
+# nftables' tables but those of iptables and other programs, without set elements, which may be many. A table with
+# iptables' name is not iptables' if a hooked chain has another name than INPUT, FORWARD or OUTPUT.
 _STATE = f"""PATH=$PATH:/usr/sbin:/sbin
 for family in '' 6; do
   for file in user before after; do echo "== $file$family"; cat /etc/ufw/$file$family.rules 2>/dev/null; done
@@ -35,7 +35,7 @@ echo "== pending"; systemctl is-active {ROLLBACK}.timer 2>/dev/null | grep -x ac
 
 
 class FirewallState(FactBase[Firewall]):
-    """A `Firewall`; without ufw, one without rules."""
+    """A `Firewall`; without rules if ufw is not installed."""
 
     default = Firewall
 

@@ -1,4 +1,4 @@
-"""What fail2ban was told by others: whose files it reads, and which jails keep it from starting."""
+"""fail2ban's foreign configuration files, and the jails that keep it from starting."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pyinfra.api.facts import FactBase
 
 from deploys.marks import MANAGED
 
-# Foreign is what fail2ban reads and what neither is ours nor lies there as a package brought it.
+# Foreign: a file that fail2ban reads, that is not ours and not as packaged.
 _STATE = rf"""dir=/etc/fail2ban status=/var/lib/dpkg/status
 case $(dpkg-query -W -f '${{db:Status-Abbrev}}' fail2ban) in ii*) echo installed; esac
 echo enabled=$(systemctl is-enabled fail2ban.service); echo active=$(systemctl is-active fail2ban.service)
@@ -30,15 +30,15 @@ done"""
 @dataclass(frozen=True)
 class JailsOnHost:
     foreign_files: tuple[str, ...] = ()
-    """Files of the host's owner that fail2ban reads."""
+    """The owner's configuration files."""
     configures_sshd: bool = False
-    """One of them says something of the jail sshd."""
+    """One of them configures the jail sshd."""
     sets_ignoreip: bool = False
-    """One of them says whom all of its jails spare."""
+    """One of them sets ignoreip for all jails."""
     installed: bool = False
     enabled: bool = False
     active: str = ""
-    """As systemd names it."""
+    """systemd's ActiveState."""
 
 
 class JailsState(FactBase[JailsOnHost]):
@@ -62,9 +62,8 @@ class JailsState(FactBase[JailsOnHost]):
         )
 
 
-# fail2ban itself reads the files, in the way in which its server does when it starts: the client's own --dp overlooks
-# logs that are not there, and --test refuses jails that the server leaves out. Ours are written anew, and not judged.
-# $1 what stands in their place.
+# Runs fail2ban's own parser as the server does at its start: the client's --dp misses absent logs, and --test refuses
+# jails that the server skips. Our jails are about to be rewritten: $1 replaces them.
 _FIND_BROKEN = r"""
 import glob, logging, os, shutil, sys, tempfile
 logging.disable(logging.CRITICAL)
@@ -106,19 +105,19 @@ with tempfile.TemporaryDirectory(dir="/run") as copy:
 @dataclass(frozen=True)
 class BrokenJail:
     jail: str
-    """Empty where a file cannot be read at all."""
+    """Empty if a file cannot be parsed."""
     file: str
-    """Which says so of the jail, the last to be read."""
+    """The last file that configures the jail."""
     logs: tuple[str, ...]
-    """None of which is there."""
+    """Its missing log files."""
     why: str
-    """In fail2ban's words."""
+    """fail2ban's message."""
 
 
 class BrokenJails(FactBase[list[BrokenJail]]):
-    """The jails with which fail2ban does not start, ours aside; none where it is not installed.
+    """The jails, except ours, that keep fail2ban from starting; empty if it is not installed.
 
-    + ours: what is to be read in place of our jails.
+    + replacement: the text to parse in place of our jails.
     """
 
     default = list

@@ -1,4 +1,4 @@
-"""What the lines of a secret file are called, and a keyed digest of each: the lines stay on the host."""
+"""The names of the lines of a secret file, and a keyed digest of each line. The lines stay on the host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import shlex
 from pyinfra.api.facts import FactBase
 
 NAMES = r'[A-Z][A-Z0-9_]*=|"[a-z_][a-z0-9_]*" |user [a-z0-9_-]+ |AUTH [a-z]+ '
-"""What a line begins with that says what it is about: in an environment file, in PgBouncer's, in Redis's."""
+"""The start of a line that names it: in an environment file, PgBouncer's userlist, Redis's ACL file."""
 
 _DIGEST = """[ -f "$1" ] && [ ! -L "$1" ] || exit 0
 while IFS= read -r line || [ -n "$line" ]; do
@@ -18,7 +18,7 @@ done < "$1"
 
 
 class LineDigests(FactBase[list[tuple[str, str]]]):
-    """Pairs of a line's name, empty if it has none that we know, and a digest that only our key makes."""
+    """Pairs of a line's name (empty if unknown) and its keyed digest."""
 
     default = list
 

@@ -1,4 +1,4 @@
-"""Who listens on TCP ports, of those that are neither ours nor serve us."""
+"""Foreign programs that listen on TCP ports."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pyinfra.api.facts import FactBase
 
 from deploys.ports import Listener, PortClaim
 
-# Of ss: port, process, address, program. A unit tells who it is, and stays the same when it is restarted; in a session
-# of somebody's, or where systemd itself listens for a socket unit, the process does.
+# From ss: port, process, address, program. The unit identifies the owner, since it survives restarts; the process does
+# in a user's session, or where systemd listens for a socket unit.
 _LISTENERS = r"""awk -v ports=" $ports " '{ n = split($4, part, ":"); port = part[n]
   address = substr($4, 1, length($4) - length(port) - 1); gsub(/\[|\]|%.*/, "", address)
   if (!index(ports, " " port " ")) next
@@ -23,19 +23,19 @@ _LISTENERS = r"""awk -v ports=" $ports " '{ n = split($4, part, ":"); port = par
   unit=$(sed -nE 's#^(0:|[0-9]+:name=systemd):.*/([^/]+\.service)(/.*)?$#\2#p' "/proc/$process/cgroup" | tail -n 1)
   ! ours "$port:$unit" || continue
   echo "$port|$address|$program|${unit:-process $process}"; done"""
-# Only where somebody is in the way: what else is listened on comes and goes, and would make saved plans stale.
+# Only on a conflict: other listeners come and go, and would make saved plans stale.
 _USED_PORTS = "ss -Hltn | awk '{ n = split($4, part, \":\"); print part[n] }'"
 
 
 class ListenersOnHost(NamedTuple):
     rivals: tuple[Listener, ...] = ()
-    """Those on a port that is claimed and which no unit of the claim's has."""
+    """Listeners on a claimed port that are not of the claim's units."""
     used_ports: frozenset[int] = frozenset()
-    """All ports that anybody listens on; none where nobody is in the way."""
+    """All ports in use; empty without a conflict."""
 
 
 class Listeners(FactBase[ListenersOnHost]):
-    """Who listens on the ports that are claimed, and which other ports are in use."""
+    """Foreign listeners on claimed ports and, if there are any, all ports in use."""
 
     default = ListenersOnHost
 

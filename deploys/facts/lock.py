@@ -1,4 +1,4 @@
-"""Who holds the deploy lock of a host, judged by the host's own clock: operators' clocks differ."""
+"""The deploy lock of a host. Its age is measured by the host's clock: operators' clocks differ."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pyinfra.api.facts import FactBase
 
 from deploys.paths import FOLDER
 
-# Shell: `record`, `field`, and `tell` with the record's age. Within one boot the kernel's clock counts, which nobody
-# sets; after a reboot the time of day has to do. What cannot be read as a number is as old as can be.
+# Shell functions: `read_record`, `field`, and `tell`, which prints the record and its age. Within one boot the age
+# comes from the uptime, which nobody sets; after a reboot from the wall clock. An unreadable number counts as 0:
+# expired.
 LOCK_FUNCTIONS = """set -u
 now=$(date +%s)
 boot=$(cat /proc/sys/kernel/random/boot_id)
@@ -30,7 +31,7 @@ tell() {
 
 @dataclass(frozen=True)
 class LockRecord:
-    """What the record of a lock says."""
+    """The record of a held lock."""
 
     holder: str
     """user@machine."""
@@ -38,11 +39,11 @@ class LockRecord:
     reason: str
     environment: str
     token: str
-    """Random: whose lock it is, whatever the names are."""
+    """Random: identifies the holder."""
     lease: int
     """Seconds."""
     age: int
-    """Seconds since the holder was last heard of."""
+    """Seconds since the holder last renewed it."""
     held: int
     """Seconds since it was taken."""
 
@@ -52,7 +53,7 @@ class LockRecord:
 
     @classmethod
     def read(cls, lines: Iterable[str]) -> LockRecord | None:
-        """Return what the host told; None when there is no record, or none that can be read."""
+        """Parse the host's output; None without a readable record."""
         values = dict(line.split("=", 1) for line in lines if "=" in line)
         try:
             texts = {name: values[name] for name in ("holder", "command", "reason", "environment", "token")}

@@ -1,4 +1,4 @@
-"""What a host is made of, and which distribution it runs."""
+"""A host's hardware, distribution and clock."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Machine:
     free: int
     """Bytes that are free on it."""
     python: str
-    """"3.13", or empty when there is none."""
+    """"3.13", or empty without Python."""
     rotational: bool
-    """The disk spins: random reads are dear."""
+    """A spinning disk: random reads are slow."""
     ipv6: bool = True
-    """The kernel has IPv6. Switched off by sysctl it is there all the same: sockets open, and nobody comes."""
+    """The kernel supports IPv6. If sysctl disables it this is still true: sockets open, but nobody can connect."""
     clock_offset: float = 0
-    """Seconds that its clock was ahead of the operator's when it answered; less than none: behind."""
+    """Seconds that its clock was ahead of the operator's; negative: behind."""
 
 
 class MachineState(FactBase[Machine]):

@@ -1,4 +1,4 @@
-"""The marks of ours that stand on a host, those of earlier versions among them."""
+"""The marks on a host, including those derived from earlier versions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from pyinfra.api.facts import FactBase
 from deploys.marks import MANAGED
 from deploys.paths import MARKS, STAMPS
 
-# Up to revision df5e1d9 things had the distribution's names and no marks: stamps and first lines tell that they are
-# ours. A mark that stands is the last to be printed, and counts. Of what has a name of ours the first line tells as
-# well, should the marks be lost.
+# Up to revision df5e1d9 our things had the distribution's names and no marks: stamps and first lines identify them. If
+# marks get lost, first lines identify things with our name as well. Existing marks are printed last, and override.
 _STATE = rf"""managed() {{ head -n 2 -- "$1" 2>/dev/null | grep -qF '{MANAGED}'; }}
 for file in /etc/postgresql/*/*/conf.d/zz-health-v1-restart.conf; do name=${{file%/conf.d/*}}
   ! managed "$file" || echo "cluster=${{name##*/}}"; done
@@ -31,7 +30,7 @@ for mark in *; do case $mark in \*|*.new|files) ;; *) printf '%s=%s\n' "$mark" "
 
 
 class Marks(FactBase[dict[str, str]]):
-    """A mark's name to the name of what is ours: `{"cluster": "health"}`; empty on a host that is new to us."""
+    """Mark to value: `{"cluster": "health"}`; empty on a new host."""
 
     default = dict
 

@@ -1,4 +1,4 @@
-"""Which master keys a host knows of, by their fingerprints: nothing of a key leaves the host."""
+"""The fingerprints of the master keys on a host. No key leaves the host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deploys.cluster import Cluster
 from deploys.facts.cluster import ClusterAnswer, parse_answer, query_script
 
 _STORED_QUERY = """select json_build_object('master', master) from health.data_keys group by master order by master"""
-# HKDF-SHA256 (RFC 5869) without salt, as the API derives what it notes beside what it wrapped.
+# HKDF-SHA256 (RFC 5869) without salt, as the API derives the fingerprint that it stores with each wrapped key.
 _FINGERPRINT_SCRIPT = """import base64, binascii, hmac, sys
 known = dict(line.rstrip("\\n").split("=", 1) for line in open(sys.argv[1]) if "=" in line)
 for name in ("MASTER_KEY", "MASTER_KEY_ALSO_ACCEPTED"):
@@ -24,7 +24,7 @@ for name in ("MASTER_KEY", "MASTER_KEY_ALSO_ACCEPTED"):
 
 
 class StoredMasterKeys(FactBase[ClusterAnswer]):
-    """One row for each master key that a stored data key is wrapped under."""
+    """One row per master key that wraps a stored data key."""
 
     default = ClusterAnswer
 
@@ -36,7 +36,7 @@ class StoredMasterKeys(FactBase[ClusterAnswer]):
 
 
 class ConfiguredMasterKeys(FactBase[list[str]]):
-    """The fingerprints of the keys in an environment file, the active one first; none when there is no file."""
+    """The fingerprints of the keys in an environment file, the active one first; empty without the file."""
 
     default = list
 

@@ -1,4 +1,4 @@
-"""Which files the configuration of a unit names: where a service keeps who may log in, or its data."""
+"""Paths in the configuration of a unit: its password file, its data directory."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import shlex
 
 from pyinfra.api.facts import FactBase
 
-# What systemd starts it with names the configuration: a pooler or a Redis of our own has another file than the
-# distribution's single one.
+# ExecStart names the configuration file: our PgBouncer and Redis have another one than the packaged unit.
 _FIND_PATHS = r"""systemctl show -p ExecStart --value -- "$1" 2>/dev/null | tr ' ;' '\n\n' |
 grep -E '^/.*\.(ini|conf)$' | sort -u | while read -r file; do
   sed -n "s/^$2[ =][ =]*\(\/[^ ]*\).*/\1/p" "$file"; done"""
 
 
 class ConfiguredPaths(FactBase[list[str]]):
-    """The paths that stand behind `word` in the files that `unit` is started with."""
+    """The paths of `option` in the configuration files of `unit`."""
 
     default = list
 

@@ -1,4 +1,4 @@
-"""Whose the Nginx of a host is, and which sites of its owner's it serves."""
+"""The owner of a host's Nginx, and the sites it serves."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pyinfra.api.facts import FactBase
 
 from deploys.sites import FIND_OWNER_FILES, ServedSites, parse_sites
 
-# Of what nginx reads, blocks and the directives that tell who is served where: no value of another one leaves the host.
+# Prints the blocks of nginx's configuration, and only those directives that say which sites it serves where.
 LIST_SITES = r"""nginx -T 2>/dev/null | awk '
 function emit(  line, k) { line = "d"; for (k = 1; k <= count; k++) line = line "\t" word[k]; print line }
 BEGIN { split("include listen server_name ssl_certificate user server_names_hash_bucket_size", known)
@@ -41,20 +41,20 @@ said=$(nginx -t 2>&1) || echo "refuses=$(printf '%s\\n' "$said" | sed -n 's/.*\\
 @dataclass(frozen=True)
 class NginxOnHost:
     owner_files: tuple[str, ...] = ()
-    """The files that are its owner's; none where it is vacant, or ours."""
+    """The owner's files; empty if Nginx is vacant, or ours."""
     version: tuple[int, ...] = ()
-    """Empty where there is none."""
+    """Empty without nginx."""
     active: str = ""
-    """As systemd names it."""
+    """systemd's ActiveState."""
     enabled: str = ""
-    """As systemd names it: enabled, disabled, masked."""
+    """systemd's UnitFileState: enabled, disabled, masked."""
     config_error: str = ""
-    """Its own words when it does not accept its configuration."""
+    """The error of `nginx -t`, empty if it succeeds."""
     sites: ServedSites = field(default_factory=ServedSites)
 
 
 class NginxState(FactBase[NginxOnHost]):
-    """A `NginxOnHost`; the default on a host that has none."""
+    """A `NginxOnHost`; the default without nginx."""
 
     default = NginxOnHost
 

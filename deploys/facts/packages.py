@@ -1,4 +1,4 @@
-"""Which packages are installed, what apt would do to install others, and what an earlier installation left."""
+"""Installed packages, the simulation of an installation, and packages left half-installed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from deploys.apt import LIST_INTERRUPTED, LIST_UNREAD, SIMULATE
 from deploys.apt_simulation import Simulation, read_simulation
 from deploys.repositories import Repositories, parse_repositories
 
-# Of each package the version that apt would take, and each place that has it: "Cand nginx 1.26.3", "From nginx http://…
-# stable/main".
+# Each package's candidate version, and the repositories that have it: "Cand nginx 1.26.3",
+# "From nginx http://… stable/main".
 _POLICY = """policy() { [ $# = 0 ] || LC_ALL=C apt-cache policy -- "$@" 2>/dev/null | awk '
 /^[^ ]/ { name = $1; sub(/:$/, "", name) }
 $1 == "Candidate:" { version = $2; if (version != "(none)") print "Cand", name, version }
@@ -22,7 +22,7 @@ $1 ~ /^-?[0-9]+$/ && $2 ~ "/" { if (at == version && $2 != "/var/lib/dpkg/status
 
 
 class InstalledPackages(FactBase[dict[str, str]]):
-    """Package name to version, of those that are wholly installed."""
+    """Name to version of the completely installed packages."""
 
     default = dict
 
@@ -38,7 +38,7 @@ class InstalledPackages(FactBase[dict[str, str]]):
 
 
 class InstallSimulation(FactBase[Simulation]):
-    """What apt would do to install these packages, by the lists that the host has now."""
+    """apt's simulation of installing these packages, with the host's current lists."""
 
     default = Simulation
 
@@ -57,7 +57,7 @@ apt-mark showhold | sed 's/^/Hold /'; true"""
 
 
 class RepositoryStates(FactBase[Repositories]):
-    """Which repositories apt cannot read now. It asks them, and takes as long as they do: a minute at most."""
+    """The repositories that apt cannot read. It connects to each, and takes up to a minute."""
 
     default = Repositories
 
@@ -69,7 +69,7 @@ class RepositoryStates(FactBase[Repositories]):
 
 
 class PackagesToRemove(FactBase[tuple[str, ...]]):
-    """What apt would remove to have every dependency of what is installed."""
+    """The packages that `apt-get -f install` would remove."""
 
     default = tuple
 
@@ -85,13 +85,13 @@ class PackagesToRemove(FactBase[tuple[str, ...]]):
 class InterruptedPackage:
     name: str
     state: str
-    """As dpkg says it: unpacked, half-configured, half-installed …"""
+    """dpkg's status: unpacked, half-configured, half-installed …"""
     is_available: bool
-    """A source of the host has it."""
+    """A repository has it."""
 
 
 class InterruptedPackages(FactBase[tuple[InterruptedPackage, ...]]):
-    """What dpkg has in halves, or still in its journal; empty when all is well."""
+    """Half-installed packages, and dpkg's unfinished journal."""
 
     default = tuple
 

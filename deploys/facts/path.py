@@ -1,4 +1,4 @@
-"""What is at a path: its kind, owner, mode and digest."""
+"""The file type, owner, mode and digest of a path."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ DESCRIBE_PATHS = r"""seen() { form=$1; shift; stat --printf "%n\t$form\n" -- "$@
 for p; do shift; if [ -L "$p" ]; then printf "%s\t%s\n" "$p" "$(readlink -- "$p")"
 elif [ -f "$p" ]; then set -- "$@" "$p"; fi; done
 [ $# = 0 ] || sha256sum -z -- "$@" | tr "\0" "\n" | sed -E "s/^([0-9a-f]+)  (.*)/\2\t\1/"; }"""
-"""Shell that tells of paths: each line begins with one and a tab. First what stat prints of those that are there, in
-its format; then the SHA-256 of files, and where links lead. Each program is started once for all paths. With -z,
-sha256sum leaves names as they are: systemd's hold backslashes."""
+"""A shell function that describes paths: each output line begins with the path and a tab. First stat's output for
+existing paths, in the given format; then the SHA-256 of files and the targets of symlinks. Each program starts once for
+all paths. -z keeps sha256sum from escaping names: systemd's contain backslashes."""
 
 
 @dataclass(frozen=True)
 class Path:
     kind: str
-    """As stat names it: regular file, directory, symbolic link …"""
+    """stat's file type: regular file, directory, symbolic link …"""
     mode: str
     """Four octal digits."""
     user: str
     group: str
     content: str
-    """The SHA-256 of a file, the target of a link, else empty."""
+    """The SHA-256 of a file, the target of a symlink, else empty."""
 
 
 class PathCommand(BatchedCommand):
@@ -40,7 +40,7 @@ class PathCommand(BatchedCommand):
 
 
 class PathState(FactBase[Path | None]):
-    """A `Path`, or None when nothing is there."""
+    """A `Path`, or None if it does not exist."""
 
     def command(self, path: str) -> StringCommand:
         return PathCommand(path)
@@ -54,9 +54,9 @@ class PathState(FactBase[Path | None]):
 
 
 class FileText(FactBase[str]):
-    """The text of a file that holds no secret; empty when it is missing. What is no UTF-8 in it is spelled out.
+    """The text of a file without secrets; empty if it is missing. Bytes that are not UTF-8 become backslash escapes.
 
-    It travels in base64: of output that is no text, the rest would be lost on the way.
+    It is transferred in base64: pyinfra loses output after bytes that are not text.
     """
 
     default = str

@@ -1,4 +1,4 @@
-"""Whether a running Redis writes what it holds to disk, as its process tells: nobody has to log in for it."""
+"""Whether a running Redis writes an append-only file. Read from its process: no login is needed."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from deploys.redis_server import RedisServer
 @dataclass(frozen=True)
 class Persistence:
     is_writing: bool | None = None
-    """Whether the process has a complete log open; None while there is no process."""
+    """Whether the process has a complete append-only file open; None without a process."""
     log_exists: bool = False
-    """A log lies on disk, in use or not."""
+    """An append-only file is on disk, in use or not."""
     started_with: str = ""
-    """The SHA-256 of the configuration that it was last started with, or that it took up since."""
+    """The SHA-256 of the configuration it was last started with, or has taken up since."""
 
 
 def is_writing(server: RedisServer) -> str:
-    """Return a test that succeeds while the process has a log open that is complete: till then it has another name."""
+    """Return a test that succeeds while the process has a complete append-only file open: an incomplete one is named temp-."""
     opened = f"readlink /proc/$(systemctl show -p MainPID --value -- {server.unit})/fd/* 2>/dev/null"
     return rf"""{opened} | grep -vF temp- | grep -q '^{server.directory}/.*\.aof$'"""
 

@@ -1,4 +1,4 @@
-"""Whether a shell command succeeds, and what one says."""
+"""The success, or the output, of a shell command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Succeeds(FactBase[bool]):
 
 
 class Prints(FactBase[str]):
-    """The first line that a shell command prints; empty if it prints none."""
+    """The first output line of a shell command; empty if there is none."""
 
     default = str
 

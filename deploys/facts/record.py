@@ -1,4 +1,4 @@
-"""What a host keeps of the last apply: which plans were applied, and keyed digests of what it was made."""
+"""A host's record of the last apply: the applied plans, and keyed digests of the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from deploys.paths import RECORD
 
 
 class Record(FactBase[dict[str, Any]]):
-    """The document; empty when there is none, or none that can be read."""
+    """The document; empty if it is missing or unreadable."""
 
     default = dict
 

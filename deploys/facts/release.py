@@ -1,4 +1,4 @@
-"""Which releases are on a host, and which of them is whole."""
+"""The releases on a host, and whether each is complete."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from pyinfra.api.facts import FactBase
 COMPLETE = "COMPLETE"
 """The file written last: a digest of what `LISTING` prints. A release with another digest is installed again."""
 
-# Names, sizes and times, not contents: a plan would take seconds to read them all.
+# Names, sizes and times, not contents: reading them all would take a plan seconds.
 LISTING = f"find . ! -type d ! -path ./{COMPLETE} -printf '%P %y %s %T@ %m %l\\n' | LC_ALL=C sort | sha256sum"
 
-# Of the same instance, the second line counts.
+# An instance may be on two lines: the second counts.
 _INSTANCES = """{ systemctl list-unit-files --no-legend 'health-v1-api@*.service' | awk '{print $1, "inactive"}'
 systemctl list-units --no-legend --plain 'health-v1-api@*.service' | awk '{print $1, ($3 == "failed" ? $3 : "active")}'
 } 2>/dev/null | sed -nE 's/^health-v1-api@([0-9]+)[.]service /\\1 /p' || true"""
 
 
 def is_intact(release: str) -> str:
-    """Return a test that succeeds when the files in the folder are those that were installed."""
+    """Return a test that succeeds if the files in the folder are as installed."""
     return f'cd {shlex.quote(release)} && test "$({LISTING})" = "$(cat {COMPLETE})"'
 
 
@@ -37,9 +37,9 @@ class CompleteReleases(FactBase[list[str]]):
 
 
 class Instances(FactBase[dict[int, str]]):
-    """Port to "active", "failed" or "inactive", of the API's instances that are enabled or not at rest.
+    """Port to "active", "failed" or "inactive", of the API's instances that are enabled, active or failed.
 
-    One that is on its way up or down is active: where it is on its way changes from moment to moment.
+    A starting or stopping instance counts as active: those states change from moment to moment.
     """
 
     default = dict

@@ -1,4 +1,4 @@
-"""What PostgreSQL roles are and may do."""
+"""The attributes and memberships of PostgreSQL roles."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pyinfra.api.facts import FactBase
 from deploys.cluster import Cluster
 from deploys.facts.cluster import ClusterAnswer, parse_answer, query_script
 
-# Of the password only what tells whether it is ours: the salt, and a digest of the verifier instead of the verifier.
-# Since PostgreSQL 16 it is each membership that says whether it is inherited.
+# To compare the password: the salt, and a digest of the SCRAM verifier instead of the verifier. Since PostgreSQL 16
+# each membership has its own inherit option.
 _QUERY = """select json_build_object('name', rolname,
   'login', rolcanlogin, 'superuser', rolsuper, 'createdb', rolcreatedb, 'createrole', rolcreaterole,
   'replication', rolreplication, 'bypassrls', rolbypassrls, 'inherit', rolinherit, 'connection limit', rolconnlimit,

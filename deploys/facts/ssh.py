@@ -1,4 +1,4 @@
-"""How SSH reaches a host."""
+"""SSH on a host: its ports, trusted authorities and unread files."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import shlex
 from pyinfra.api.facts import FactBase
 from pyinfra.context import host
 
-# sshd's own word, and the port of the connection in use, which sudo forgets and the processes around it know:
-# a socket of systemd's may listen elsewhere than sshd would.
+# sshd's configured ports, and the port of the current connection: a systemd socket may listen elsewhere. sudo drops
+# SSH_CONNECTION, so it is read from the parent processes.
 _PORTS = """sshd=$(command -v sshd || echo /usr/sbin/sshd); "$sshd" -T 2>/dev/null | sed -n 's/^port //p'
 p=$$; while [ "${p:-1}" -gt 1 ]; do
   port=$(tr '\\0' '\\n' 2>/dev/null < "/proc/$p/environ" | sed -n 's/^SSH_CONNECTION=.* //p')
@@ -18,7 +18,7 @@ done"""
 
 
 class SshPorts(FactBase[list[int]]):
-    """The ports that SSH comes in by, in order."""
+    """The ports of SSH, sorted."""
 
     default = list
 
@@ -30,12 +30,12 @@ class SshPorts(FactBase[list[int]]):
 
 
 def ssh_ports() -> list[int]:
-    """Return the current host's, or where nothing says so, the inventory's."""
+    """Return the current host's SSH ports, else the inventory's."""
     return host.get_fact(SshPorts) or [int(host.data.get("ssh_port") or 22)]
 
 
 class TrustedAuthority(FactBase[str]):
-    """The file of the authorities whose certificates open the account `user`: a path, "none", or empty."""
+    """TrustedUserCAKeys for the account `user`: a path, "none", or empty."""
 
     default = str
 
@@ -51,11 +51,11 @@ LIST_UNREAD_FILES = (
     "[ ! -e /run/sshd.pid ] || find /etc/ssh/sshd_config /etc/ssh/sshd_config.d -type f -cnewer /run/sshd.pid"
     " ! -name '*health-v1*' 2>/dev/null"
 )
-"""Shell that lists what others wrote since sshd last read its files: it writes its number whenever it does."""
+"""Shell that lists foreign files newer than sshd's last read: it writes its PID file whenever it reads them."""
 
 
 class UnreadSshdFiles(FactBase[list[str]]):
-    """The files of others' in which sshd would find news at a reload."""
+    """Foreign configuration files that a reload of sshd would read for the first time."""
 
     default = list
 

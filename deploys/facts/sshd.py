@@ -1,4 +1,4 @@
-"""What sshd reads besides our files: whether it includes ours, and what its owner chose."""
+"""Whether sshd includes our files, and the owner's choices in its configuration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pyinfra.api.facts import FactBase
 
-# An Include counts ahead of the first Match: after it, it belongs to that block. Names without a slash lie in /etc/ssh.
+# Only an Include before the first Match counts: after it, it belongs to that block. Relative names are below /etc/ssh.
 _STATE = r"""main=/etc/ssh/sshd_config; [ -r "$main" ] || exit 0
 patterns=$(awk 'tolower($1) == "match" { exit } tolower($1) == "include" { $1 = ""; gsub(/"/, ""); print }' "$main")
 said='not included'; read_too=
@@ -27,11 +27,11 @@ done"""
 @dataclass(frozen=True)
 class SshdOnHost:
     includes: bool = True
-    """It reads /etc/ssh/sshd_config.d, for all accounts. So it is where nothing is there to say otherwise."""
+    """sshd includes /etc/ssh/sshd_config.d for all accounts. Also true without sshd_config."""
     penalties: tuple[str, ...] = ()
-    """Files in which the host's owner chose how sshd itself punishes failed logins."""
+    """The owner's files that set PerSourcePenalties."""
     socket: bool = False
-    """systemd listens in its place."""
+    """systemd listens for it (ssh.socket)."""
 
 
 class SshdFiles(FactBase[SshdOnHost]):

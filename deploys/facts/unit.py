@@ -1,4 +1,4 @@
-"""The state of a systemd unit, and whether it runs with the configuration that is on disk."""
+"""The state of a systemd unit, and whether it runs with the configuration on disk."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from deploys.facts.each import BatchedCommand
 from deploys.facts.path import DESCRIBE_PATHS
 from deploys.paths import STAMPS
 
-# The time of the last modification counts: a file that was edited, taken up by hand and then put back is not what
-# the unit runs with, though its content is what it was at the last apply.
+# The modification time counts too: after an edit, a manual reload and a revert, the file has its old content, but the
+# unit runs with the edit.
 _STATE = rf"""{DESCRIBE_PATHS}
 state() {{ for p; do [ -e "$p" ] || [ -L "$p" ] || printf "%s\tabsent\n" "$p"; done; seen %.Y "$@"; }}"""
 _PROPERTIES = ("LoadState", "UnitFileState", "ActiveState", "NeedDaemonReload")
-# What starts or stops just now is waited for, 5 s at most: after a reboot it would be told as not running.
+# Waits up to 5 s for units that are starting or stopping: after a reboot they would be reported as not running.
 _SETTLE = r"""settled() { i=0; while told=$(systemctl show "$@" 2>/dev/null); [ $i -lt 25 ]; do i=$((i+1))
   case $told in *ActiveState=activating* | *ActiveState=deactivating*) sleep 0.2;; *) break;; esac; done
 printf '%s\n' "$told"; }"""
-# systemctl shows units in the order in which they were asked for, with an empty line between them.
+# systemctl prints units in the given order, with an empty line in between.
 _PREFIX_NAMES = r"""units="$*" awk 'BEGIN { split(ENVIRON["units"], unit, " "); i = 1 }
 $0 == "" { i++; next } { print unit[i] "\t" $0 }'"""
-# Reads what is watched (unit, effect, stamp, path), an empty line, and what is there; prints what is not in the stamp.
+# Reads the watched paths (unit, effect, stamp, path), an empty line, and their current state. Prints changes to the
+# stamp.
 _CHANGED = r"""awk -F '\t' '!there && $0 == "" { there = 1; next }
 !there { watched[$4] = watched[$4] $1 "\t" $2 "\t" $3 "\n"
   if (!($3 in stamps)) { stamps[$3]; while ((getline line < $3) > 0) kept[$3, line] }
@@ -38,24 +39,24 @@ _CHANGED = r"""awk -F '\t' '!there && $0 == "" { there = 1; next }
 @dataclass(frozen=True)
 class Unit:
     state: str = "inactive"
-    """As systemd names it: active, inactive, failed, activating …"""
+    """systemd's ActiveState: active, inactive, failed, activating …"""
     enabled: bool = False
     masked: bool = False
-    """It was hidden from systemd by hand: nothing can start it."""
+    """Masked by hand: nothing can start it."""
     stale_definition: bool = False
-    """The unit file changed since systemd last read it."""
+    """The unit file changed since the last daemon-reload."""
     restart_on: tuple[str, ...] = ()
-    """What is on disk otherwise than when the unit was last started."""
+    """Paths that changed on disk since the unit was last started."""
     reload_on: tuple[str, ...] = ()
 
     @property
     def active(self) -> bool:
-        """It serves: also while it takes up its configuration."""
+        """Whether it is up, also during a reload."""
         return self.state in {"active", "reloading", "refreshing"}
 
 
 def state_script(unit: str, effect: str, paths: Sequence[str]) -> str:
-    """Return shell that sets `stamp` to the file that keeps what the unit runs with, and `now` to what is on disk."""
+    """Return shell that sets `stamp` to the unit's stamp file, and `now` to the current state of `paths`."""
     return f"{_STATE}\nstamp={shlex.quote(_stamp(unit, effect))} now=$(state {_quoted(paths)})"
 
 
@@ -86,13 +87,13 @@ class UnitCommand(BatchedCommand):
             return show_units
         paths = sorted(
             {path for command in commands for _, path in command.watched_paths}
-        )  # told in one order, whoever is asked beside
+        )  # a fixed order, whatever the batch
         print_watched = f"printf '%s\\n' {_quoted(watched)} ''"
         return f"{show_units}\n{_STATE}\n{{ {print_watched}; state {_quoted(paths)}; }} | {_CHANGED}"
 
 
 class UnitState(FactBase[Unit]):
-    """A `Unit`; of one that does not exist, the default."""
+    """A `Unit`; the default if it does not exist."""
 
     default = Unit
 

@@ -1,4 +1,4 @@
-"""Whose the thing at a path is: ours, as its package brought it, or foreign."""
+"""The owner of a path: ours, stock (as packaged), or foreign."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from deploys.marks import MANAGED
 from deploys.paths import MARKS, STAMPS
 
 HARMLESS = ("ours", "stock")
-"""Of whom nothing is lost when it is replaced. The third answer is "foreign"."""
+"""Owners of paths that may be replaced. The third owner is "foreign"."""
 
-# Ours is what bears our name or our first line, what we noted when we wrote it, and what a stamp of ours watches.
-# A configuration file that is as its package brought it holds nothing of anybody's: dpkg keeps its digest, and so does
-# ucf for the files that it lays there.
+# Ours: it has our name or our first line, was recorded when we wrote it, or is in one of our stamps. Stock: an
+# unchanged configuration file, by the digest that dpkg or ucf keeps.
 _STATE = f"""case $path in *health-v1* | *healthv1*) echo ours; exit;; esac
 if grep -qxF -- "$path" {MARKS}/files || cut -f1 {STAMPS}/*.re* | grep -qxF -- "$path"; then echo ours; exit; fi
 [ -e "$path" ] || [ -L "$path" ] || {{ echo stock; exit; }}
@@ -28,7 +27,7 @@ if [ -f "$path" ]; then
 fi
 echo foreign"""
 
-# Earlier versions noted no directory that they made.
+# Earlier versions did not record the directories they created.
 _DIRECTORY = rf"""case $path in *health-v1* | *healthv1*) echo yes; exit;; esac
 if grep -qxF -- "$path" {MARKS}/files; then echo yes; exit; fi
 [ -n "$(ls -A -- "$path")" ] || exit 0
@@ -38,9 +37,9 @@ find "$path" -mindepth 1 -maxdepth 1 ! -name '*health-v1*' ! -name '*healthv1*' 
 
 
 class PathOwner(FactBase[str]):
-    """ours, stock or foreign; empty when it cannot be told.
+    """ours, stock or foreign; empty if unknown.
 
-    Stock is a file as its package brought it, an empty directory, and what is not there.
+    Stock: an unchanged file of a package, an empty directory, or nothing at all.
     """
 
     default = str
@@ -53,7 +52,7 @@ class PathOwner(FactBase[str]):
 
 
 class OurDirectory(FactBase[bool]):
-    """Whether we noted that we made the directory, or nothing lies in it but what is ours."""
+    """Whether we recorded the directory as ours, or it holds only our files."""
 
     default = bool
 
