@@ -13,7 +13,7 @@ from healthv1.cli.main import cli
 from healthv1.errors import Fault
 from tests.unit.command import REPOSITORY
 
-NO_COMMAND = "made it|saved |escrow 1|fingerprint|secrets,"
+NO_COMMAND = "was written|made it|saved |escrow 1|fingerprint|secrets,"
 """What comes behind our name where a format or a version is meant."""
 # A command ends where the sentence goes on.
 COMMAND = re.compile(rf"\bhealthv1 (?!{NO_COMMAND})(?=[a-z-])([^,;`\n()]*?)(?=[,;`\n()]|: | -->|$)")

@@ -7,7 +7,6 @@ import json
 import logging
 import pkgutil
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -355,7 +354,9 @@ def reached(project):
         (project / "inventories/waiting.py").write_text(
             f"_hosts = [('web1', {data})]\ndatabase = api = edge = _hosts\n"
         )
-        shutil.copy(project / "group_data/recorded.py", project / "group_data/waiting.py")
+        settings = (project / "group_data/recorded.py").read_text()
+        patience = "from deploys.rollout import Rollout\n\nrollout = Rollout(connect_timeout=1)\n"
+        (project / "group_data/waiting.py").write_text(f"{settings}\n{patience}")
 
         def came():
             try:
