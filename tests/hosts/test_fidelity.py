@@ -40,7 +40,7 @@ def test_several_drifts_at_once_are_mended_as_planned(mended, driver, drifts):
 
 @pytest.mark.long(100)
 def test_other_settings_are_taken_up_as_planned_also_after_a_killed_apply(mended, driver, project):
-    takes_up(mended, driver, upgraded(project), random.Random(0), kills=2)
+    takes_up(mended, driver, upgraded(project), random.Random(0), kills=1)
 
 
 def test_what_no_plan_could_see_is_not_changed_before_one_does(mended, driver):
