@@ -95,7 +95,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.long
+@pytest.mark.long(380)  # with the deployed host, which it is the first to need
 def test_five_secrets_are_replaced_under_load_and_no_request_fails(busy):
     world, names, old = busy.world, list(ENTROPY), dict(busy.world.kept)
     old_token, counts, changes = Clinic(world).token, {}, {}
@@ -116,7 +116,7 @@ def test_five_secrets_are_replaced_under_load_and_no_request_fails(busy):
     _the_old_ones_open_nothing(world, old, old_token)
 
 
-@pytest.mark.long
+@pytest.mark.long(180)
 def test_a_rotation_that_is_killed_at_each_step_is_finished_by_the_same_command_once(busy):
     world, old = busy.world, dict(busy.world.kept)
     rotate = ("secrets", "rotate", "sandbox", "database_password", "redis_password", "--yes")
@@ -165,7 +165,7 @@ def test_what_holds_of_secrets_is_found_not_to_hold_when_it_does_not(deployed):
         assert broken == {"redis_password", "database_password", "verification_password"}
 
 
-@pytest.mark.long
+@pytest.mark.long(60)
 def test_data_keys_are_renewed_while_visitors_are_served(deployed):
     clinic = Clinic(deployed)
     with clinic.patient() as row:

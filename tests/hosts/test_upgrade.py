@@ -85,7 +85,7 @@ def _applied_until(world, changes):
     unlock(world)
 
 
-@pytest.mark.long
+@pytest.mark.long(240)
 def test_an_upgrade_that_is_killed_amid_keeps_every_row_session_and_release(earlier_host):
     clinic = Clinic(earlier_host)
     patients = [clinic.patient() for _ in range(3)]
