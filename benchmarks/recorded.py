@@ -1,4 +1,4 @@
-"""What the sandbox's host answers to a plan, by question as a script words it: python -m benchmarks.recorded."""
+"""Record the answers of the sandbox's host to a plan, by question: python -m benchmarks.recorded."""
 
 # ruff: noqa: E402 - as in healthv1/__main__.py
 from healthv1 import cooperation
