@@ -16,7 +16,7 @@ def _quiet() -> None:
 
 
 @contextmanager
-def held(descriptor: int, patience: float = math.inf, wait: Callable[[], None] = _quiet) -> Iterator[None]:
+def locked(descriptor: int, patience: float = math.inf, wait: Callable[[], None] = _quiet) -> Iterator[None]:
     """Hold the lock on an open file or folder. Other greenlets go on while this one waits: one of them may hold it.
 
     + patience: seconds that another process may take.
@@ -26,7 +26,7 @@ def held(descriptor: int, patience: float = math.inf, wait: Callable[[], None] =
     """
     given_up = time.monotonic() + patience
     waited = False
-    while not _taken(descriptor):
+    while not _try_lock(descriptor):
         if not waited:
             wait()
         waited = True
@@ -39,7 +39,7 @@ def held(descriptor: int, patience: float = math.inf, wait: Callable[[], None] =
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-def _taken(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -33,14 +33,14 @@ class NothingChanged(KeyboardInterrupt):
 
 
 @contextmanager
-def cancelled_as_interrupted() -> Iterator[None]:
+def sigterm_as_interrupt() -> Iterator[None]:
     """Have SIGTERM raise `KeyboardInterrupt`, as Ctrl-C does."""
-    with _handling((signal.SIGTERM,), _interrupt):
+    with _signal_handlers((signal.SIGTERM,), _interrupt):
         yield
 
 
 @contextmanager
-def postponed(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+def interrupts_deferred(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     """Yield what tells whether somebody wants it to stop, which calls `say` too. Twice raises `KeyboardInterrupt`."""
     asked = False
 
@@ -51,7 +51,7 @@ def postponed(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         asked = True
         gevent.spawn(say)  # a signal may come while something is being printed
 
-    with _handling(SIGNALS, ask):
+    with _signal_handlers(SIGNALS, ask):
         yield lambda: asked
 
 
@@ -60,7 +60,7 @@ def _interrupt() -> None:
 
 
 @contextmanager
-def _handling(signals: tuple[signal.Signals, ...], react: Callable[[], None]) -> Iterator[None]:
+def _signal_handlers(signals: tuple[signal.Signals, ...], react: Callable[[], None]) -> Iterator[None]:
     def handler(_number: int, _frame: FrameType | None) -> None:
         react()
 

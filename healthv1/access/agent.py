@@ -54,7 +54,7 @@ def agent(credential: Credential) -> Iterator[Path]:
 def _add(at: Path, credential: Credential) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
-        _reach(connection, at)
+        _await_socket(connection, at)
         request = addition(credential)
         connection.sendall(len(request).to_bytes(4, "big") + request)
         answer = connection.recv(5)
@@ -62,7 +62,7 @@ def _add(at: Path, credential: Credential) -> None:
         raise HostError(Fault("ssh-agent", "It did not take the signed key.", "check that OpenSSH is 8.2 or newer"))
 
 
-def _reach(connection: socket.socket, at: Path) -> None:
+def _await_socket(connection: socket.socket, at: Path) -> None:
     end = time.monotonic() + PATIENCE
     while connection.connect_ex(os.fspath(at)):
         if time.monotonic() > end:

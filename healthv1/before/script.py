@@ -42,12 +42,12 @@ _PUT = """put() {
   mv -fT -- "$beside/new" "$2"; sync -f "$place"; rm -rf -- "$beside"; }"""
 
 
-def listed() -> str:
+def list_entries() -> str:
     """Return a script that tells of all entries, and sweeps what is half made and old."""
     return _LIST
 
 
-def looked_at(name: str) -> str:
+def inspect_entry(name: str) -> str:
     """Return a script that tells of one entry, and what lies in its places now."""
     return f"""cd {BEFORE} || exit 1
 entry={shlex.quote(name)}

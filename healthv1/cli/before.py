@@ -51,7 +51,7 @@ def put_back(environment: str, entry: str, host: str, yes: bool, as_json: bool, 
 
     What lies there now is kept aside first: a put-back can be put back.
     """
-    agree = _agreed(show=not as_json, ask=not yes)
+    agree = _ask_consent(show=not as_json, ask=not yes)
     done = work.put_back(environment, entry, host, agree, Terms(reason, lock_wait))
     if as_json:
         terminal.show_document(done.as_json())
@@ -66,10 +66,10 @@ def put_back(environment: str, entry: str, host: str, yes: bool, as_json: bool, 
     sys.exit(1 if done.declined else 0)
 
 
-def _agreed(*, show: bool, ask: bool) -> Callable[[str, KeptAside], bool]:
+def _ask_consent(*, show: bool, ask: bool) -> Callable[[str, KeptAside], bool]:
     def agreed(host: str, entry: KeptAside) -> bool:
         if show:
-            for line in entries.told(host, entry):
+            for line in entries.preview(host, entry):
                 terminal.say(line)
         return not ask or terminal.consent("before put-back", "Put this back?")
 

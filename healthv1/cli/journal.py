@@ -60,13 +60,13 @@ def verify(environment: str, as_json: bool) -> None:
 def lines(run: Run, state: str) -> Iterator[str]:
     """Yield what people read: who, when, what, how it ended and how long it took; below it what was changed."""
     mark = {"ended": " ", "still running": "…"}.get(state, "✗")
-    if run.told.get("result", "").startswith(("stopped", "failed")):
+    if run.details.get("result", "").startswith(("stopped", "failed")):
         mark = "✗"
     at = (run.started or run.ended)[:19].replace("T", " ")
-    result = run.told["result"] if state == "ended" else state
-    took = f"  {run.told['seconds']} s" if state == "ended" else ""
+    result = run.details["result"] if state == "ended" else state
+    took = f"  {run.details['seconds']} s" if state == "ended" else ""
     changes = f"  {counted(run.count, 'change')}{'' if state == 'ended' else ' planned'}" if run.count else ""
-    yield f"{mark} {at} UTC  {run.told['by']}  {run.told['command']}  {result}{changes}{took}  ({run.run})"
+    yield f"{mark} {at} UTC  {run.details['by']}  {run.details['command']}  {result}{changes}{took}  ({run.run})"
     if run.started:
         for change in run.changes[:SHOWN]:
             host = f"{change['host']}  " if "host" in change else ""

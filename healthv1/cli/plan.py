@@ -24,7 +24,7 @@ def plan(environment: str, limit: tuple[str, ...], form: Form, out: Path | None)
     try:
         made = work.plan(environment, limit, out)
     except Refused as refusal:
-        form.say_why(environment, refusal)
+        form.show_refusal(environment, refusal)
         raise
     form.show(made)
     terminal.show_faults(made.faults if form.name != "json" else ())

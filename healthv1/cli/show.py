@@ -51,7 +51,7 @@ class Form:
         else:
             results.show_plan(plan, full=self.full)
 
-    def say_why(self, environment: str, refusal: Refused) -> None:
+    def show_refusal(self, environment: str, refusal: Refused) -> None:
         """Have a comment or a page that says why there is no plan; a JSON document is printed for every refusal."""
         if self.name in {"markdown", "html"}:
             self.show(Plan(environment, (), 0, (), refusal.faults))

@@ -19,8 +19,8 @@ from healthv1.plan.saved import Saved
 from healthv1.rollout import approval, last_apply, losses, membership, planner, saved_plans, stages
 from healthv1.rollout.approval import Agreement
 from healthv1.rollout.progress import Progress
-from healthv1.rollout.snapshots import refuse_formless_arguments, unmoved
-from healthv1.signals import NothingChanged, cancelled_as_interrupted, postponed
+from healthv1.rollout.snapshots import hosts_unchanged, refuse_formless_arguments
+from healthv1.signals import NothingChanged, interrupts_deferred, sigterm_as_interrupt
 
 WAITING = "Stopping as soon as the running operation has ended. Once more stops at once."
 
@@ -81,28 +81,28 @@ def apply(
     + resume: go on with what was agreed to and did not end; `agree` is only shown what is left of it.
     """
     progress = progress or Progress()
-    left = approval.to_resume(environment, limit) if resume else approval.left(environment)
+    left = approval.agreement_to_resume(environment, limit) if resume else approval.read_agreement(environment)
     limit = left.limit if resume and left else limit
     progress.note(f"Planning {environment}")
-    with cancelled_as_interrupted(), opened(environment, limit) as session:
+    with sigterm_as_interrupt(), opened(environment, limit) as session:
         losses.refuse(session)
         refuse_formless_arguments(session)
         wait_until_free(session, terms, progress.note)
         made = planner.plan(session, besides=(Lock, Record))
         _refuse_faults(session)
-        made = membership.told(session, made)
+        made = membership.with_left_members(session, made)
         if saved:
             saved_plans.refuse_stale(session, made, saved)
-        left = left if left and (resume or left.is_about(session.addresses)) else None
-        agreement = _agreement(Agreement.on(made, limit, session.addresses), made, left, resume=resume)
-        if not made.steps and not agreement.due_on(made.hosts):
+        left = left if left and (resume or left.covers_hosts(session.addresses)) else None
+        agreement = _agreement(Agreement.of_plan(made, limit, session.addresses), made, left, resume=resume)
+        if not made.steps and not agreement.unproven_on(made.hosts):
             for one in made.left:
                 progress.note(f"{one.what} To take it down: {one.way_out}")
-            (left or agreement).settle(made.hosts)
-            _keep(session, saved, progress, changed=False)
+            (left or agreement).mark_done(made.hosts)
+            _record_apply(session, saved, progress, changed=False)
             record(session, "apply", progress.note, "nothing to do", progress.seconds())
             return Applied(environment, made.hosts, progress.seconds())
-        if not _agreed(session, made, agree, progress):
+        if not _ask_consent(session, made, agree, progress):
             record(session, "apply", progress.note, "declined", progress.seconds())
             return Applied(environment, made.hosts, progress.seconds(), declined=True)
         with (
@@ -111,20 +111,20 @@ def apply(
         ):
             if saved:
                 saved_plans.refuse_expired(saved)
-            last_apply.remember(session)
-            with unmoved(session):
-                planner.learn(session, anew=True)
-            outcome = _carried_out(session, made, agreement, progress)
+            last_apply.record_members(session)
+            with hosts_unchanged(session):
+                planner.refresh_facts(session, anew=True)
+            outcome = _carry_out(session, made, agreement, progress)
             if outcome.ended_well:
-                (left or agreement).settle(made.hosts)
-            run.made(outcome.steps, outcome.faults)
+                (left or agreement).mark_done(made.hosts)
+            run.end_with(outcome.steps, outcome.faults)
             run.result = "interrupted" if outcome.interrupted else run.result
             if outcome.ended_well:
-                _keep(session, saved, progress, changed=True)
+                _record_apply(session, saved, progress, changed=True)
     return Applied.of(made, outcome, progress.seconds())
 
 
-def _agreed(session: Session, made: Plan, agree: Callable[[Plan], bool], progress: Progress) -> bool:
+def _ask_consent(session: Session, made: Plan, agree: Callable[[Plan], bool], progress: Progress) -> bool:
     """Ask. Raises `NothingChanged` when it is interrupted there."""
     try:
         return agree(made)
@@ -133,9 +133,9 @@ def _agreed(session: Session, made: Plan, agree: Callable[[Plan], bool], progres
         raise NothingChanged from None
 
 
-def _keep(session: Session, saved: Saved | None, progress: Progress, *, changed: bool) -> None:
+def _record_apply(session: Session, saved: Saved | None, progress: Progress, *, changed: bool) -> None:
     """Have the hosts remember it. What was applied is applied, whether or not one can."""
-    last_apply.keep(session, saved_plans.digests(session), saved.id if saved else "", changed=changed)
+    last_apply.record_apply(session, saved_plans.digests(session), saved.id if saved else "", changed=changed)
     for fault in (fault for some in session.faults.values() for fault in some):
         progress.note(f"{fault.where} does not remember this apply, so drift will not know it: {fault.what}")
 
@@ -152,7 +152,7 @@ def _refuse_faults(session: Session) -> None:
     faults = [fault for some in session.faults.values() for fault in some]
     whole = [host.name for host in session.hosts]
     if faults and whole:
-        them = approval.options(whole)
+        them = approval.limit_options(whole)
         hint = f"to go on without {', '.join(session.faults)}: healthv1 apply {session.environment} {them}"
         faults.append(Fault(f"apply {session.environment}", "Nothing was changed on any host.", hint))
     if faults:
@@ -162,15 +162,15 @@ def _refuse_faults(session: Session) -> None:
 def _agreement(new: Agreement, made: Plan, left: Agreement | None, *, resume: bool) -> Agreement:
     """Return what is agreed to; what an apply that stopped left unproven is proven by the next on those hosts."""
     if left and resume:
-        left.refuse_more(new, made)
+        left.refuse_unagreed(new, made)
         return left
     if left:
         new.unproven |= left.unproven
     return new
 
 
-def _carried_out(session: Session, made: Plan, agreement: Agreement, progress: Progress) -> Outcome:
-    unproven = agreement.due_on(made.hosts)
-    with progress, postponed(lambda: progress.note(WAITING)) as stopping:
+def _carry_out(session: Session, made: Plan, agreement: Agreement, progress: Progress) -> Outcome:
+    unproven = agreement.unproven_on(made.hosts)
+    with progress, interrupts_deferred(lambda: progress.note(WAITING)) as stopping:
         agreement.write()
         return stages.apply(session, made, progress, agreement, stopping, unproven)

@@ -11,15 +11,15 @@ from healthv1.before import entries, script
 from healthv1.before.entries import KeptAside
 from healthv1.errors import Fault, HostError
 from healthv1.hosts.pyinfra_names import Host
-from healthv1.hosts.scripts import aside, real
+from healthv1.hosts.scripts import run_script, ssh_hosts
 from healthv1.hosts.session import Session, opened
 from healthv1.journal.recording import recorded
-from healthv1.lock.acquire import at_once
+from healthv1.lock.acquire import run_concurrently
 from healthv1.lock.holder import Terms
 from healthv1.lock.locking import locked, wait_until_free
 from healthv1.plan import Step
 from healthv1.rollout.progress import Progress
-from healthv1.signals import cancelled_as_interrupted
+from healthv1.signals import sigterm_as_interrupt
 
 SCHEMA = 1
 TIMEOUT = 60.0  # seconds
@@ -53,7 +53,7 @@ class PutBack:
 
 def list_(environment: str, limit: tuple[str, ...]) -> BeforeList:
     with opened(environment, limit, read_site=False) as session:
-        found = _listed(session)
+        found = _read_entries(session)
         faults = tuple(fault for faults in session.faults.values() for fault in faults)
     return BeforeList(environment, found, faults)
 
@@ -61,14 +61,14 @@ def list_(environment: str, limit: tuple[str, ...]) -> BeforeList:
 def put_back(environment: str, name: str, host: str, agree: Callable[[str, KeptAside], bool], terms: Terms) -> PutBack:
     """Put one entry back. Raises `Refused`, with nothing changed; `HostError` when it did not end."""
     progress = Progress()
-    with cancelled_as_interrupted(), opened(environment, (host,) if host else (), read_site=False) as session:
-        found = _listed(session)
+    with sigterm_as_interrupt(), opened(environment, (host,) if host else (), read_site=False) as session:
+        found = _read_entries(session)
         if not found:
             session.refuse_faults()
         at, entry = entries.choose(environment, name, "", found)
         where = session.host(at)
         wait_until_free(session, terms, progress.note)
-        entry = _looked_at(where, entry)
+        entry = _inspect(where, entry)
         if entry.nothing_due:
             return PutBack(environment, at, entry)
         if not agree(at, entry):
@@ -77,27 +77,27 @@ def put_back(environment: str, name: str, host: str, agree: Callable[[str, KeptA
             locked(session, "before put-back", terms, progress.note),
             recorded(session, f"before put-back {entry.id}", progress.note, [_step(at, entry)]) as run,
         ):
-            aside(where, script.put_back(_looked_at(where, entry)), COPYING)
-            run.made([_step(at, entry)], ())
+            run_script(where, script.put_back(_inspect(where, entry)), COPYING)
+            run.end_with([_step(at, entry)], ())
     return PutBack(environment, at, entry, done=True)
 
 
-def _listed(session: Session) -> dict[str, list[KeptAside]]:
+def _read_entries(session: Session) -> dict[str, list[KeptAside]]:
     def ask(host: Host) -> list[KeptAside] | HostError:
         try:
-            return entries.read(aside(host, script.listed(), TIMEOUT).splitlines())
+            return entries.read(run_script(host, script.list_entries(), TIMEOUT).splitlines())
         except HostError as error:
             return error
 
-    found = at_once(real(session.hosts), ask)
+    found = run_concurrently(ssh_hosts(session.hosts), ask)
     for host, answer in found.items():
         if isinstance(answer, HostError):
             session.fail(host, *answer.faults)
     return {host.name: answer for host, answer in found.items() if not isinstance(answer, HostError)}
 
 
-def _looked_at(host: Host, entry: KeptAside) -> KeptAside:
-    (found,) = entries.read(aside(host, script.looked_at(entry.id), COPYING).splitlines())
+def _inspect(host: Host, entry: KeptAside) -> KeptAside:
+    (found,) = entries.read(run_script(host, script.inspect_entry(entry.id), COPYING).splitlines())
     return found
 
 

@@ -23,7 +23,12 @@ class ShownRuns:
 
     def as_json(self) -> dict[str, Any]:
         told = [run.as_json(self.locks) for run, _ in self.runs]
-        return {"schema": reading.SCHEMA, "environment": self.environment, "runs": told, "faults": _told(self.faults)}
+        return {
+            "schema": reading.SCHEMA,
+            "environment": self.environment,
+            "runs": told,
+            "faults": _as_dicts(self.faults),
+        }
 
 
 @dataclass(frozen=True)
@@ -36,23 +41,28 @@ class Verified:
 
     def as_json(self) -> dict[str, Any]:
         broken = [asdict(one) for one in self.broken]
-        told = {"environment": self.environment, "lines": self.lines, "broken": broken, "faults": _told(self.faults)}
+        told = {
+            "environment": self.environment,
+            "lines": self.lines,
+            "broken": broken,
+            "faults": _as_dicts(self.faults),
+        }
         return {"schema": reading.SCHEMA, **told}
 
 
 def show(environment: str, last: int, host: str) -> ShownRuns:
     """Return the last runs. `host`: what this host's journal tells, and no other's."""
-    found = reading.journals(environment, last * LINES, host)
+    found = reading.read_journals(environment, last * LINES, host)
     runs = [(run, run.state(found.locks)) for run in reading.runs(found)[-last:]]
     return ShownRuns(environment, runs, list(found.faults), set(found.locks))
 
 
 def verify(environment: str) -> Verified:
     """Look whether a line was edited, deleted, moved or cut off."""
-    found = reading.journals(environment)
+    found = reading.read_journals(environment)
     lines = {where: len(lines) for where, lines in found.lines.items()}
-    return Verified(environment, lines, verifying.broken(found), list(found.faults))
+    return Verified(environment, lines, verifying.broken_lines(found), list(found.faults))
 
 
-def _told(faults: list[Fault]) -> list[dict[str, Any]]:
+def _as_dicts(faults: list[Fault]) -> list[dict[str, Any]]:
     return [asdict(fault) for fault in faults]

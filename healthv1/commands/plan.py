@@ -23,9 +23,9 @@ def plan(environment: str, limit: tuple[str, ...], out: Path | None = None) -> P
     with opened(environment, limit) as session:
         losses.refuse(session)
         refuse_formless_arguments(session)
-        made = membership.told(session, planner.plan(session, besides=(Lock, Record)))
+        made = membership.with_left_members(session, planner.plan(session, besides=(Lock, Record)))
         if out and not made.faults:
-            atomic_files.write(out, saved_plans.saved(session, made, limit).text())
+            atomic_files.write(out, saved_plans.sealed_plan(session, made, limit).text())
         elif out:
             progress.note(f"A plan with faults is not saved: {out} was not written")
         note_deploys(session, progress.note)

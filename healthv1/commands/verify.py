@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from healthv1.errors import Fault
-from healthv1.hints import named
+from healthv1.hints import with_environment
 from healthv1.hosts.session import opened
 from healthv1.journal.recording import record
 from healthv1.plan import finding
@@ -39,7 +39,7 @@ def verify(environment: str, limit: tuple[str, ...]) -> Report:
     with opened(environment, limit) as session:
         losses.refuse(session)
         kinds = (inside, end_to_end, outside)
-        found = [named(one, environment) for kind in kinds for one in kind.findings(session)]
+        found = [with_environment(one, environment) for kind in kinds for one in kind.findings(session)]
         faults = [fault for faults in session.faults.values() for fault in faults]
         report = Report(environment, found, faults)
         result = "every claim holds" if report.holds else "not every claim holds"

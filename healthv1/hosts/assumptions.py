@@ -22,7 +22,7 @@ class Assumption(ABC):
         except (ImportError, AttributeError):
             return f"{self.name} is missing"
         try:
-            otherwise = self.otherwise(found)
+            otherwise = self.difference(found)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not as assumed
             otherwise = f"fails ({type(error).__name__}: {error})"
         return f"{self.name} {otherwise}" if otherwise else ""
@@ -32,56 +32,56 @@ class Assumption(ABC):
         return self.path.replace(":", ".")
 
     @abstractmethod
-    def otherwise(self, found: Any) -> str:
+    def difference(self, found: Any) -> str:
         """Return what is otherwise with what was found there."""
 
 
 @dataclass(frozen=True)
-class There(Assumption):
+class Exists(Assumption):
     """It exists."""
 
     path: str
 
-    def otherwise(self, found: Any) -> str:  # noqa: ARG002
+    def difference(self, found: Any) -> str:  # noqa: ARG002
         return ""
 
 
 @dataclass(frozen=True)
-class Takes(Assumption):
+class HasSignature(Assumption):
     """It is called with these arguments."""
 
     path: str
     arguments: str
     """Their names, as they are declared."""
 
-    def otherwise(self, found: Any) -> str:
+    def difference(self, found: Any) -> str:
         taken = inspect.signature(found).parameters.values()
         said = ", ".join(f"{_STARS.get(one.kind, '')}{one.name}" for one in taken)
         return "" if said == self.arguments else f"takes ({said}) instead of ({self.arguments})"
 
 
 @dataclass(frozen=True)
-class Uses(Assumption):
+class UsesNames(Assumption):
     """Its code, or that of a function in it, has these names: what is replaced under one of them has an effect."""
 
     path: str
     names: str
 
-    def otherwise(self, found: Any) -> str:
+    def difference(self, found: Any) -> str:
         used = {name for code in codes(_code(found)) for name in (*code.co_names, *code.co_freevars)}
         lacking = [name for name in self.names.split() if name not in used]
         return f"does not use {', '.join(lacking)}" if lacking else ""
 
 
 @dataclass(frozen=True)
-class Closes(Assumption):
+class ClosesOver(Assumption):
     """A function within it closes over these variables."""
 
     path: str
     function: str
     variables: str
 
-    def otherwise(self, found: Any) -> str:
+    def difference(self, found: Any) -> str:
         inner = next((code for code in codes(_code(found)) if code.co_name == self.function), None)
         if inner is None:
             return f"makes no {self.function}"
@@ -90,16 +90,16 @@ class Closes(Assumption):
 
 
 @dataclass(frozen=True)
-class Is(Assumption):
+class Behaves(Assumption):
     """It behaves in a certain way."""
 
     path: str
     how: str
     """As a sentence about it ends: that it does not "keep its sources in datas"."""
-    tried: Callable[[Any], bool]
+    probe: Callable[[Any], bool]
 
-    def otherwise(self, found: Any) -> str:
-        return "" if self.tried(found) else f"does not {self.how}"
+    def difference(self, found: Any) -> str:
+        return "" if self.probe(found) else f"does not {self.how}"
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:

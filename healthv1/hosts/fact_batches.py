@@ -14,7 +14,7 @@ from pyinfra.connectors.util import CommandOutput, OutputLine
 
 from deploys.facts.each import Each
 
-WORTH_A_CHANNEL = 8  # commands: another shell and another sudo take about as long
+QUERIES_PER_CHANNEL = 8  # commands: another shell and another sudo take about as long
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Query:
     """What is asked with one command: a question, or several that are one for the host."""
 
     questions: tuple[Question, ...]
@@ -46,14 +46,14 @@ class Asked:
         each = [question.each for question in self.questions if question.each]
         return type(each[0]).together(each) if each else self.questions[0].command
 
-    def answered(self, lines: list[str]) -> Iterator[tuple[Question, CommandOutput]]:
+    def answers_in(self, lines: list[str]) -> Iterator[tuple[Question, CommandOutput]]:
         for question in self.questions:
             each = question.each
             own = [line for line in lines if each is None or line.startswith(f"{each.thing}\t")]
             yield question, CommandOutput([OutputLine("stdout", one) for one in own])
 
 
-def together(questions: Iterable[Question]) -> list[Asked]:
+def merged_queries(questions: Iterable[Question]) -> list[Query]:
     """Return as few to ask as there can be. What is asked twice about one thing is asked apart."""
     found: dict[object, dict[object, Question]] = {}
     for question in questions:
@@ -61,37 +61,37 @@ def together(questions: Iterable[Question]) -> list[Asked]:
         while each and each.thing in found.get((type(each), turn), ()):
             turn += 1
         found.setdefault((type(each), turn) if each else question, {})[each.thing if each else ""] = question
-    return [Asked(tuple(some.values())) for some in found.values()]
+    return [Query(tuple(some.values())) for some in found.values()]
 
 
-def alike(questions: Iterable[Question]) -> Iterator[list[Question]]:
+def grouped_by_privileges(questions: Iterable[Question]) -> Iterator[list[Question]]:
     """Yield those that can share a script: asked with the same privileges."""
     once = sorted(dict.fromkeys(questions), key=lambda question: question.privileges)
     for _, group in groupby(once, key=lambda question: question.privileges):
         yield list(group)
 
 
-def shares(asked: list[Asked], ways: int) -> list[list[Asked]]:
+def balanced_parts(asked: list[Query], ways: int) -> list[list[Query]]:
     """Return them in at most so many shares that take about as long: what is longer to say takes longer to do."""
-    parts: list[list[Asked]] = [[] for _ in range(min(ways, math.ceil(len(asked) / WORTH_A_CHANNEL)))]
+    parts: list[list[Query]] = [[] for _ in range(min(ways, math.ceil(len(asked) / QUERIES_PER_CHANNEL)))]
     for one in sorted(asked, key=lambda one: -len(one.command)):
         min(parts, key=lambda part: sum(len(one.command) for one in part)).append(one)
     return parts
 
 
-def script(asked: list[Asked]) -> tuple[str, str]:
+def script(asked: list[Query]) -> tuple[str, str]:
     """Return a script for `sh`, and the mark that nothing on the host can know beforehand."""
     mark = secrets.token_hex(16)
     ends = f"2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?"
-    return "\n".join(f"{apart(one.command)} {ends}" for one in asked), mark
+    return "\n".join(f"{in_subshell(one.command)} {ends}" for one in asked), mark
 
 
-def apart(command: str) -> str:
+def in_subshell(command: str) -> str:
     """Return the command as it harms no other. A shell of its own would do that as well, but its start costs."""
     return f"( eval {shlex.quote(command)} )"
 
 
-def answers(asked: list[Asked], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
+def answers(asked: list[Query], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
     """Yield what was printed for each question whose command succeeded."""
     said: list[str] = []
     waiting = iter(asked)
@@ -103,5 +103,5 @@ def answers(asked: list[Asked], lines: Iterable[str], mark: str) -> Iterator[tup
             said.pop()
         one = next(waiting)
         if line == f"{mark} 0":
-            yield from one.answered(said)
+            yield from one.answers_in(said)
         said = []

@@ -9,7 +9,7 @@ from pyinfra.api.inventory import Inventory
 from deploys.component import Settings
 from healthv1.errors import Fault
 from healthv1.hosts.known_names import own_names, sources
-from healthv1.plan.digests import Formless, named
+from healthv1.plan.digests import Formless, canonical_unrevealed
 
 
 def formless_settings(inventory: Inventory, environment: str) -> Iterator[Fault]:
@@ -24,6 +24,6 @@ def formless_settings(inventory: Inventory, environment: str) -> Iterator[Fault]
 
 def _formless(where: str, name: str, value: object) -> Iterator[Fault]:
     try:
-        named(value)
+        canonical_unrevealed(value)
     except Formless as error:
         yield Fault(where, f"{'.'.join([name, *error.path])} holds {error.what}.", error.hint)

@@ -23,7 +23,7 @@ from healthv1.workspace import project
 
 
 @dataclass(frozen=True)
-class Stranger:
+class UnlistedHost:
     """A host that the inventory does not name, and that one command is about all the same."""
 
     name: str
@@ -31,7 +31,7 @@ class Stranger:
     """As an inventory would have it. How the other hosts are reached counts where this says nothing."""
 
 
-def load(environment: str, strangers: Iterable[Stranger] = ()) -> Inventory:
+def load(environment: str, strangers: Iterable[UnlistedHost] = ()) -> Inventory:
     """Return the hosts of `environment`, each with our connector. Nothing has been connected yet."""
     path = project.inventory_file(environment)
     with collecting_faults() as faults, explained(str(path), faults):
@@ -41,16 +41,16 @@ def load(environment: str, strangers: Iterable[Stranger] = ()) -> Inventory:
         raise Refused(Fault(f"inventories/{path.name}", "It names no host.", "add one to a group"))
     Refused.unless([*unknown_names(inventory, environment), *formless_settings(inventory, environment)])
     for stranger in strangers:
-        _add(inventory, environment, stranger)
+        _add_unlisted(inventory, environment, stranger)
     for host in inventory:
-        pyinfra_patches.adopt(host, FastSSH)
+        pyinfra_patches.prepare_host(host, FastSSH)
         backend = host.data.get("secrets")
         if isinstance(backend, Backend):
             backend.environment = environment
     return inventory
 
 
-def _add(inventory: Inventory, environment: str, stranger: Stranger) -> None:
+def _add_unlisted(inventory: Inventory, environment: str, stranger: UnlistedHost) -> None:
     """Have a host with the environment's group_data, that plays no part."""
     first = next(iter(inventory))
     ways = {name: value for name, value in first.host_data.items() if name.startswith("ssh_")}

@@ -21,27 +21,27 @@ _RECEIVE = (
 
 
 @dataclass
-class ToldCommand:
+class ShellCommand:
     command: str
     """For `sh`."""
     mark: str = field(default_factory=lambda: secrets.token_hex(8))
     noise: list[str] = field(default_factory=list)
     """What the login shell said by itself."""
-    begun: bool = False
+    started: bool = False
     """`sh` was there: what is said from now on is the command's."""
 
     @property
     def line(self) -> str:
         """Return what the login shell is told."""
-        words = {"mark": self.mark, "length": len(self.ahead), "otherwise": CUT_SHORT}
+        words = {"mark": self.mark, "length": len(self.stdin_prefix), "otherwise": CUT_SHORT}
         return f"sh -c '{_RECEIVE % words}'"
 
     @property
-    def ahead(self) -> bytes:
+    def stdin_prefix(self) -> bytes:
         """Return what goes ahead of the command's own stdin."""
         return f"#{self.mark}\n{self.command}\n#{self.mark}".encode()
 
-    def said(self, lines: Iterable[bytes]) -> Iterator[str]:
+    def command_output(self, lines: Iterable[bytes]) -> Iterator[str]:
         """Yield what the command said, of one of its two streams."""
         ours = False
         for line in lines:
@@ -49,6 +49,6 @@ class ToldCommand:
             if ours:
                 yield text
             elif text.rstrip("\n").endswith(self.mark):  # noise may end without a line break
-                ours = self.begun = True
+                ours = self.started = True
             else:
                 self.noise.append(text.rstrip("\n"))

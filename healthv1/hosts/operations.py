@@ -17,12 +17,12 @@ Evaluation = Callable[[], Iterator[Any]]
 """What pyinfra made of an operation: until its first command it asks for facts, and changes nothing."""
 
 
-def of(session: Session, host: Host) -> KeysView[str]:
+def operation_hashes(session: Session, host: Host) -> KeysView[str]:
     """Return those of one host, as they were read."""
     return session.state.ops[host].keys()
 
 
-def in_order(session: Session) -> list[str]:
+def hashes_in_order(session: Session) -> list[str]:
     """Return those of all hosts, in the order in which they run."""
     return list(session.state.get_op_order())
 
@@ -47,13 +47,13 @@ def arguments(evaluate: Evaluation) -> dict[str, Any]:
     return given
 
 
-def watch(session: Session, host: Host, watched: Callable[[str, Evaluation], Evaluation]) -> None:
+def wrap_evaluations(session: Session, host: Host, watched: Callable[[str, Evaluation], Evaluation]) -> None:
     """Have each of a host's operations be what `watched` makes of it: pyinfra runs that instead."""
     for operation, data in session.state.ops[host].items():
         data.command_generator = watched(operation, data.command_generator)
 
 
-def begin(session: Session) -> None:
+def start_execution(session: Session) -> None:
     """From now on operations run."""
     session.state.set_stage(StateStage.Execute)
     session.state.is_executing = True
@@ -69,18 +69,18 @@ def succeeded(session: Session, host: Host, operation: str) -> bool:
     return bool(meta.is_complete() and meta.did_succeed())
 
 
-def said(session: Session, host: Host, operation: str) -> list[str]:
+def output_lines(session: Session, host: Host, operation: str) -> list[str]:
     """Return what the host said to it. Of one that did not come to its end nothing is known."""
     meta = session.state.ops[host][operation].operation_meta
     return (meta.stderr_lines or meta.stdout_lines) if meta.is_complete() else []
 
 
-def calling(function: Callable[[], None]) -> FunctionCommand:
+def function_command(function: Callable[[], None]) -> FunctionCommand:
     """Return the command that calls a function of ours."""
     return FunctionCommand(function, (), {})
 
 
-def explain(command: Any, explained: Callable[[Callable[..., None]], Callable[..., None]]) -> None:
+def wrap_function(command: Any, explained: Callable[[Callable[..., None]], Callable[..., None]]) -> None:
     """Have a command that calls a function call what `explained` makes of it."""
     if isinstance(command, FunctionCommand):
         command.function = explained(command.function)

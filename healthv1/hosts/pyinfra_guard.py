@@ -11,7 +11,7 @@ from healthv1.errors import Fault, Refused
 from healthv1.hosts.pyinfra_reached import WRITTEN_FOR, assumptions
 
 
-def refuse_another(also: Iterable[str] = ()) -> None:
+def refuse_other_version(also: Iterable[str] = ()) -> None:
     """Raise `Refused`, naming all that is otherwise, unless each assumption holds of the pyinfra that is installed.
 
     + also: what else is known to be otherwise.

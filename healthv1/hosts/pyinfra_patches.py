@@ -19,28 +19,28 @@ from pyinfra.api.host import Host, HostData
 from pyinfra.connectors.base import BaseConnector
 from pyinfra.connectors.ssh import SSHConnector
 
-from healthv1.hosts.pyinfra_guard import refuse_another
+from healthv1.hosts.pyinfra_guard import refuse_other_version
 from healthv1.hosts.team_files import group_data
 
 
 @cache
-def practise() -> None:
+def apply_patches() -> None:
     """Replace what stands in `REPLACED`, once. Raises `Refused`, with nothing replaced, when pyinfra is another."""
-    refuse_another()
+    refuse_other_version()
     for path, replacement in REPLACED.items():
         module, name = path.split(":")
         within = vars(import_module(module))
         within[name] = replacement(within[name])
 
 
-def adopt(host: Host, over_ssh: type[BaseConnector]) -> None:
+def prepare_host(host: Host, over_ssh: type[BaseConnector]) -> None:
     """Have a host whose data is merged once, and that is reached by our connector where pyinfra would by its own."""
     host.data = MergedData(host)
     if host.connector_cls is SSHConnector:
         host.connector_cls = over_ssh
 
 
-def tell_facts(host: Host, reading: Callable[[], AbstractContextManager[None]]) -> None:
+def wrap_get_fact(host: Host, reading: Callable[[], AbstractContextManager[None]]) -> None:
     """Have each fact of a host be asked within `reading`."""
     get_fact = host.get_fact
 
@@ -64,7 +64,7 @@ def stack() -> list[tuple[FrameType]]:
     return frames
 
 
-def whereabouts(frame: FrameType) -> Traceback:
+def frame_info(frame: FrameType) -> Traceback:
     return Traceback(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, None, None)
 
 
@@ -85,7 +85,7 @@ class MergedData(HostData):
 REPLACED: dict[str, Callable[[Any], Any]] = {
     "pyinfra:is_cli": lambda _: True,  # group_data lies beside the inventory, and operations are told by their lines
     "pyinfra.api.util:stack": lambda _: stack,
-    "pyinfra.api.util:getframeinfo": lambda _: whereabouts,
+    "pyinfra.api.util:getframeinfo": lambda _: frame_info,
     "pyinfra.api.arguments:all_global_arguments": cache,
     "pyinfra_cli.inventory:_get_group_data": lambda read: partial(group_data, read),
 }

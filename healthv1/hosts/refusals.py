@@ -24,13 +24,13 @@ RULES = "/etc/sudoers.d/zz-healthv1"
 INSTALL = "apt-get update && apt-get install -y sudo"
 
 
-def unreached(host: Host, said: str) -> Fault:
+def connect_fault(host: Host, said: str) -> Fault:
     text = said.rstrip(".")
     hint = next((hint for word, hint in CONNECT_HINTS.items() if word.lower() in text.lower()), "")
     return Fault(host.name, f"{text}.", hint.format(ssh=ssh(host)) if "{ssh}" in hint else hint)
 
 
-def without_sudo(host: Host, said: Sequence[str]) -> Fault:
+def sudo_fault(host: Host, said: Sequence[str]) -> Fault:
     text = "; ".join(said) or "no reason given"
     what = "sudo is not installed." if "not found" in text else f"sudo was refused: {text.rstrip('.')}."
     return Fault(host.name, what, _way_to_sudo(host, text))

@@ -14,8 +14,8 @@ from pyinfra.connectors.ssh import SSHConnector
 
 from deploys.rollout import Rollout
 from healthv1.errors import HostError
-from healthv1.hosts.keys import held_by_the_agent, locked_away
-from healthv1.hosts.line import SshLine
+from healthv1.hosts.keys import agent_key, passphrase_fault
+from healthv1.hosts.ssh_line import SshLine
 
 if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made cooperative, and only by who uses it
     from healthv1.secrets.vault.ssh_certificates import Credential
@@ -53,25 +53,25 @@ class SignedIn(SSHConnector):
         """With a signed key where group_data says who signs; if the host refuses it, with the ordinary key."""
         self.credential = credential_for(self.host)
         if self.credential is None:
-            self._sign_in_alone()
+            self._sign_in_with_ordinary_key()
             return
         try:
             super()._connect()
         except ConnectError as error:
             if not isinstance(error.__context__, AuthenticationException):
                 raise
-            self._sign_in_with_the_key()
+            self._fall_back_to_ordinary_key()
 
-    def _sign_in_alone(self) -> None:
+    def _sign_in_with_ordinary_key(self) -> None:
         try:
             super()._connect()
         except ConnectError as error:
             if isinstance(error.__context__, PasswordRequiredException):  # of ~/.ssh/config, or one that lies beside it
                 known = getattr(self.client, "_ssh_config", {}).get("key_filename") or ()
-                raise HostError(locked_away(self.host.name, *(Path(one).expanduser() for one in known))) from None
+                raise HostError(passphrase_fault(self.host.name, *(Path(one).expanduser() for one in known))) from None
             raise
 
-    def _sign_in_with_the_key(self) -> None:
+    def _fall_back_to_ordinary_key(self) -> None:
         refused, self.credential = self.credential, None
         if self.client is not None:
             self.client.close()
@@ -84,10 +84,10 @@ class SignedIn(SSHConnector):
 
     def make_paramiko_kwargs(self) -> dict[str, Any]:
         patience = _rollout(self.host).connect_timeout
-        return {**self._sign_in_with(), "timeout": patience, "banner_timeout": patience}
+        return {**self._key_arguments(), "timeout": patience, "banner_timeout": patience}
 
-    def _sign_in_with(self) -> dict[str, Any]:
-        key = self.credential.key if self.credential else self._of_the_agent()
+    def _key_arguments(self) -> dict[str, Any]:
+        key = self.credential.key if self.credential else self._agent_key()
         if key is None:
             return super().make_paramiko_kwargs()
         everything = self.data
@@ -99,12 +99,12 @@ class SignedIn(SSHConnector):
             self.data = everything
         return {**arguments, "pkey": key, "look_for_keys": False}
 
-    def _of_the_agent(self) -> PKey | None:
+    def _agent_key(self) -> PKey | None:
         """Return what an agent holds for us, where the ordinary key has a passphrase that nobody gave."""
         path = self.data["ssh_key"]
         if not path or self.data["ssh_key_password"]:
             return None
-        return held_by_the_agent(self.host.name, Path(str(self.state.cwd), Path(path).expanduser()))
+        return agent_key(self.host.name, Path(str(self.state.cwd), Path(path).expanduser()))
 
 
 def credential_for(host: Host) -> Credential | None:

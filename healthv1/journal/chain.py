@@ -38,7 +38,7 @@ class ChainLine:
     text: str
     number: int
     previous: str
-    whole: bool
+    intact: bool
     """It is what its own hash says."""
 
     @property
@@ -50,7 +50,7 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def linked(body: dict[str, Any], lines: Sequence[str]) -> str:
+def link(body: dict[str, Any], lines: Sequence[str]) -> str:
     """Return the line that follows `lines`."""
     number = (read(lines[-1]).number or len(lines)) + 1 if lines else 1
     text = f'{{"line":{number},"previous":"{digest(lines[-1]) if lines else BEGINNING}",{fields(body)}'
@@ -70,24 +70,24 @@ def read(text: str) -> ChainLine:
         whole = bool(mark) and text == f'{body},"hash":"{digest(body)}"}}'
         return ChainLine(text, int(found["line"]), str(found["previous"]), whole)
     except (ValueError, KeyError, TypeError):
-        return ChainLine(text, 0, "", whole=False)
+        return ChainLine(text, 0, "", intact=False)
 
 
-def examined(lines: Sequence[str]) -> list[Break]:
+def find_breaks(lines: Sequence[str]) -> list[Break]:
     """Return every place where the chain is broken, in the file's order."""
     return list(_breaks([read(line) for line in lines]))
 
 
 def _breaks(lines: list[ChainLine]) -> Iterator[Break]:
-    present = {line.number for line in lines if line.whole}
-    expected, before = 1, ChainLine("", 0, "", whole=True)
+    present = {line.number for line in lines if line.intact}
+    expected, before = 1, ChainLine("", 0, "", intact=True)
     for place, line in enumerate(lines, 1):
-        if not line.whole:
+        if not line.intact:
             yield Break(place, "edited", "it is not what its hash says")
         elif line.number != expected:
             yield _misplaced(place, line, range(expected, line.number), present)
             expected = line.number
-        elif before.whole and line.previous != (before.digest if before.text else BEGINNING):
+        elif before.intact and line.previous != (before.digest if before.text else BEGINNING):
             yield Break(max(place - 1, 1), "edited", "its hash was made anew, but the next line knows another")
         expected, before = expected + 1, line
 

@@ -11,19 +11,19 @@ from deploys.facts.lock import Held
 from deploys.paths import FOLDER
 from healthv1.errors import Fault, HostError
 from healthv1.hosts.pyinfra_names import Host
-from healthv1.hosts.scripts import aside, real
+from healthv1.hosts.scripts import run_script, ssh_hosts
 from healthv1.hosts.session import opened
 from healthv1.journal import script
-from healthv1.journal.local import Copy
-from healthv1.lock.acquire import at_once
-from healthv1.lock.locking import known_by
-from healthv1.lock.place import OnHost, ask
+from healthv1.journal.local import OperatorCopy
+from healthv1.lock.acquire import run_concurrently
+from healthv1.lock.locking import token_digest
+from healthv1.lock.place import HostPlace, ask
 
 SCHEMA = 1
 OPERATOR = "operator"
 TIMEOUT = 120.0  # seconds
-ONCE = ("command", "by", "job", "revision", "toolkit", "hosts", "lock")
-AT_THE_END = ("result", "seconds", "faults")
+RUN_FIELDS = ("command", "by", "job", "revision", "toolkit", "hosts", "lock")
+END_FIELDS = ("result", "seconds", "faults")
 
 
 @dataclass(frozen=True)
@@ -38,48 +38,58 @@ class Journals:
 @dataclass
 class Run:
     run: str
-    told: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
     started: str = ""
     """UTC; empty for what has only looked."""
     ended: str = ""
     count: int = 0
     changes: list[dict[str, str]] = field(default_factory=list)
-    seen: list[str] = field(default_factory=list)
+    journals: list[str] = field(default_factory=list)
     """In whose journals it stands."""
 
     def state(self, locks: Iterable[str]) -> str:
         if self.ended:
             return "ended"
-        return "still running" if self.told.get("lock") in set(locks) - {""} else "started, never ended"
+        return "still running" if self.details.get("lock") in set(locks) - {""} else "started, never ended"
 
     def as_json(self, locks: Iterable[str]) -> dict[str, Any]:
         at = {"state": self.state(locks), "started": self.started, "ended": self.ended}
-        return {"run": self.run, **at, **self.told, "count": self.count, "changes": self.changes, "seen": self.seen}
+        return {
+            "run": self.run,
+            **at,
+            **self.details,
+            "count": self.count,
+            "changes": self.changes,
+            "seen": self.journals,
+        }
 
 
-def journals(environment: str, last: int | None = None, host: str = "") -> Journals:
+def read_journals(environment: str, last: int | None = None, host: str = "") -> Journals:
     """Return the last lines of each, or all of them; of one host only, when it is named."""
     with opened(environment, (host,) if host else (), read_site=False) as session:
-        hosts = real(session.hosts)
+        hosts = ssh_hosts(session.hosts)
 
         def of(one: Host) -> list[str]:
             try:
-                return aside(one, script.read(FOLDER, environment, last), TIMEOUT).splitlines()
+                return run_script(one, script.read(FOLDER, environment, last), TIMEOUT).splitlines()
             except HostError as error:
                 session.fail(one, *error.faults)
                 return []
 
-        lines = {one.name: found for one, found in at_once(hosts, of).items() if one.name not in session.faults}
+        lines = {
+            one.name: found for one, found in run_concurrently(hosts, of).items() if one.name not in session.faults
+        }
         held = [
-            one.held for one in at_once([OnHost(one) for one in session.hosts], lambda at: ask(at, "show")).values()
+            one.held
+            for one in run_concurrently([HostPlace(one) for one in session.hosts], lambda at: ask(at, "show")).values()
         ]
         faults = tuple(fault for faults in session.faults.values() for fault in faults)
-    mine = Copy(environment).lines()
-    return Journals(lines if host else {OPERATOR: mine[-last:] if last else mine, **lines}, _alive(held), faults)
+    mine = OperatorCopy(environment).lines()
+    return Journals(lines if host else {OPERATOR: mine[-last:] if last else mine, **lines}, _live_locks(held), faults)
 
 
-def _alive(held: Iterable[Held | None]) -> frozenset[str]:
-    return frozenset(known_by(one.token) for one in held if one and not one.expired)
+def _live_locks(held: Iterable[Held | None]) -> frozenset[str]:
+    return frozenset(token_digest(one.token) for one in held if one and not one.expired)
 
 
 def runs(found: Journals) -> list[Run]:
@@ -88,20 +98,20 @@ def runs(found: Journals) -> list[Run]:
     for where, lines in found.lines.items():
         for entry in filter(None, map(_entry, lines)):
             run = known.setdefault(entry["run"], Run(entry["run"]))
-            run.seen += [where] if where not in run.seen else []
+            run.journals += [where] if where not in run.journals else []
             _add(run, entry)
     return sorted(known.values(), key=lambda run: run.started or run.ended)
 
 
 def _add(run: Run, entry: dict[str, Any]) -> None:
-    run.told |= {name: entry[name] for name in ONCE if name in entry}
+    run.details |= {name: entry[name] for name in RUN_FIELDS if name in entry}
     if entry["event"] == "started":
         run.started = entry["at"]
         if run.ended:
             return
     elif not run.ended:
         run.ended, run.changes = entry["at"], []  # what was made, instead of what was planned
-        run.told |= {name: entry[name] for name in AT_THE_END if name in entry}
+        run.details |= {name: entry[name] for name in END_FIELDS if name in entry}
     run.count = entry["count"]
     run.changes += [change for change in entry["changes"] if change not in run.changes]
 

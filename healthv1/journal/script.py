@@ -38,14 +38,14 @@ _READ = """file=$kept/journal/$environment.jsonl
 
 def append(kept: str, environment: str, body: str, *, durable: bool) -> str:
     """Return a script for `sh` as root. It prints the number and the digest of the line that it wrote."""
-    return _given(kept, environment, body=body, durable="yes" if durable else "") + _APPEND
+    return _assignments(kept, environment, body=body, durable="yes" if durable else "") + _APPEND
 
 
 def read(kept: str, environment: str, last: int | None = None) -> str:
     """Return a script that prints the last lines, or all."""
-    return _given(kept, environment, last="+1" if last is None else str(last)) + _READ
+    return _assignments(kept, environment, last="+1" if last is None else str(last)) + _READ
 
 
-def _given(kept: str, environment: str, **values: str) -> str:
+def _assignments(kept: str, environment: str, **values: str) -> str:
     values = {"kept": kept, "environment": environment, **values}
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items()) + "\n"

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from healthv1.journal.chain import Break, Head, examined, missing_head
+from healthv1.journal.chain import Break, Head, find_breaks, missing_head
 from healthv1.journal.reading import OPERATOR, Journals
 
 
@@ -21,10 +21,10 @@ class BrokenLine:
         return f"{self.journal}: line {self.line} was {self.what}: {self.why}"
 
 
-def broken(found: Journals) -> list[BrokenLine]:
+def broken_lines(found: Journals) -> list[BrokenLine]:
     """Return every break, of each journal by itself and of each as the others remember it."""
-    alone = {where: examined(lines) for where, lines in found.lines.items()}
-    compared = _compared(found)
+    alone = {where: find_breaks(lines) for where, lines in found.lines.items()}
+    compared = _mirror_breaks(found)
     first = {where: breaks[0] for where, breaks in compared.items() if breaks and where in found.lines}
     return [
         BrokenLine(where, one.line, one.what, one.why)
@@ -33,7 +33,7 @@ def broken(found: Journals) -> list[BrokenLine]:
     ]
 
 
-def _compared(found: Journals) -> dict[str, list[Break]]:
+def _mirror_breaks(found: Journals) -> dict[str, list[Break]]:
     mine = found.lines.get(OPERATOR, [])
     breaks: dict[str, list[Break]] = {}
     for entry in map(_read, mine):
@@ -44,11 +44,11 @@ def _compared(found: Journals) -> dict[str, list[Break]]:
         for entry in map(_read, lines):
             if host != OPERATOR and name and entry.get("copy") == name and "mirrors" in entry:
                 _note(breaks, OPERATOR, missing_head(mine, _head(entry["mirrors"])))
-    _note(breaks, OPERATOR, _lacks_an_end(found, mine, name))
+    _note(breaks, OPERATOR, _missing_end(found, mine, name))
     return breaks
 
 
-def _lacks_an_end(found: Journals, mine: list[str], name: str) -> Break | None:
+def _missing_end(found: Journals, mine: list[str], name: str) -> Break | None:
     """The hosts are written to first when a run ends, so nothing on them mirrors the copy's last line."""
     ended = {entry["run"] for entry in map(_read, mine) if entry.get("event") == "ended"}
     for host, lines in found.lines.items():

@@ -34,27 +34,27 @@ def take(places: Sequence[LockPlace], claim: LockClaim) -> tuple[dict[LockPlace,
             first = rest.pop(0)
             tried[first] = _take(first, claim)
             _refuse(tried)
-        tried |= at_once(rest, lambda place: _take(place, claim))
+        tried |= run_concurrently(rest, lambda place: _take(place, claim))
         _refuse(tried)
     except BaseException:
         # An answer that was lost on its way may have been a yes; the token keeps others' locks from harm.
-        give_back([*tried, *rest], claim)
+        release_all([*tried, *rest], claim)
         raise
     had = {place: outcome.held for place, outcome in tried.items() if isinstance(outcome, LockAnswer)}
     return had, tuple(fault for one in tried.values() if isinstance(one, HostError) for fault in one.faults)
 
 
-def give_back(places: Sequence[LockPlace], claim: LockClaim) -> None:
+def release_all(places: Sequence[LockPlace], claim: LockClaim) -> None:
     """What cannot be reached any more is free when its lease is over."""
 
     def release(place: LockPlace) -> None:
         with suppress(HostError):
             ask(place, "release", claim.token)
 
-    at_once(places, release)
+    run_concurrently(places, release)
 
 
-def at_once(places: Iterable[P], work: Callable[[P], R]) -> dict[P, R]:
+def run_concurrently(places: Iterable[P], work: Callable[[P], R]) -> dict[P, R]:
     spawned = {place: gevent.spawn(work, place) for place in places}
     gevent.joinall(spawned.values(), raise_error=True)
     return {place: one.value for place, one in spawned.items()}

@@ -48,10 +48,10 @@ class HeldBySomebody(LockError):  # noqa: N818 - it reads as what happened
             f"wait for it with --lock-wait SECONDS; it is free {held.lease} s after the last sign of life of "
             f"{held.holder}. Who is sure that nothing runs there: healthv1 lock release {held.environment}"
         )
-        super().__init__(Fault(host, f"The lock is held by {described(held)}.", hint))
+        super().__init__(Fault(host, f"The lock is held by {describe(held)}.", hint))
 
 
-def described(held: Held) -> str:
+def describe(held: Held) -> str:
     reason = f' "{held.reason}"' if held.reason else ""
     return f"{held.holder}: {held.command} of {held.environment}{reason}, for {held.held} s, heard of {held.age} s ago"
 

@@ -9,7 +9,7 @@ def readable(text: str) -> str:
     """Return one line, in which what would steer a terminal or turn the reading is spelled out."""
     if text.isprintable():  # most are: neither controls, nor what turns the direction, nor half characters
         return text
-    return "".join(character if _is_plain(character) else _spelled(character) for character in text)
+    return "".join(character if _is_plain(character) else _escaped(character) for character in text)
 
 
 def readable_lines(text: str) -> str:
@@ -21,5 +21,5 @@ def _is_plain(character: str) -> bool:
     return character == "\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def _spelled(character: str) -> str:
+def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()

@@ -26,7 +26,7 @@ from pydantic import BaseModel
 from deploys.secret import Secret
 
 LENGTH = 32  # hexadecimal digits, 128 bits
-PLAIN = (
+TEXT_KINDS = (
     *(bytes, Enum, PurePath, UUID, Decimal, date, time, timedelta),
     *(IPv4Address, IPv6Address, IPv4Network, IPv6Network),
 )
@@ -39,16 +39,16 @@ class Digests:
 
     def __init__(self, key: str) -> None:
         self._key = key.encode()
-        self.name = self._made("name", "")[:16]
+        self.name = self._hmac("name", "")[:16]
         """Which key it is: digests of different names say nothing of each other."""
 
     def of(self, value: object) -> str:
-        return self._made("digest", json.dumps(canonical(value)))[:LENGTH]
+        return self._hmac("digest", json.dumps(canonical(value)))[:LENGTH]
 
     def seal(self, text: str) -> str:
-        return self._made("seal", text)
+        return self._hmac("seal", text)
 
-    def _made(self, purpose: str, text: str) -> str:
+    def _hmac(self, purpose: str, text: str) -> str:
         key = hmac.digest(self._key, f"healthv1 {purpose}".encode(), "sha256")
         return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
@@ -68,35 +68,35 @@ def canonical(value: object) -> Any:
 
     What is rendered late is rendered. Raises `Formless`.
     """
-    return _form(value, reveal=True)
+    return _canonical(value, reveal=True)
 
 
-def named(value: object) -> Any:
+def canonical_unrevealed(value: object) -> Any:
     """Return settings as they stand in group_data: a secret is its name, and nothing is revealed. Raises `Formless`."""
-    return _form(value, reveal=False)
+    return _canonical(value, reveal=False)
 
 
 def refuse_formless(value: object) -> None:
     """Raise `Formless` for what no digest can be made of. Reveals and renders nothing."""
-    _form(value, reveal=None)
+    _canonical(value, reveal=None)
 
 
-def _form(value: object, *, reveal: bool | None) -> Any:
+def _canonical(value: object, *, reveal: bool | None) -> Any:
     if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Secret):
         return ["secret", value.key, *([one.number, one.value] for one in (value.versions() if reveal else ()))]
-    parts = _parts(value)
+    parts = _named_parts(value)
     if parts is not None:
-        return {name: _inside(name, one, reveal) for name, one in sorted(parts.items())}
+        return {name: _canonical_part(name, one, reveal) for name, one in sorted(parts.items())}
     if isinstance(value, list | tuple):
-        return [_form(one, reveal=reveal) for one in value]
+        return [_canonical(one, reveal=reveal) for one in value]
     if isinstance(value, set | frozenset):  # its own order differs from process to process
-        return sorted((_form(one, reveal=reveal) for one in value), key=json.dumps)
+        return sorted((_canonical(one, reveal=reveal) for one in value), key=json.dumps)
     return _object(value, reveal)
 
 
-def _parts(value: object) -> dict[str, Any] | None:
+def _named_parts(value: object) -> dict[str, Any] | None:
     """Return what has names in it, by its names; None where nothing has."""
     if isinstance(value, Mapping):
         return {_key(key): one for key, one in value.items()}
@@ -108,12 +108,12 @@ def _parts(value: object) -> dict[str, Any] | None:
 
 
 def _object(value: object, reveal: bool | None) -> Any:
-    if isinstance(value, PLAIN):
+    if isinstance(value, TEXT_KINDS):
         return [type(value).__qualname__, str(value)]
     if isinstance(value, FunctionType | MethodType | partial):
         if reveal is False:
             raise Formless("a function, of which nobody can tell what it does", "write what it returns")
-        return None if reveal is None else _form(value(), reveal=reveal)
+        return None if reveal is None else _canonical(value(), reveal=reveal)
     shown = "" if isinstance(value, type) or type(value).__repr__ is object.__repr__ else repr(value)
     if not shown or _ADDRESS.search(shown):
         kind = f"the class {value.__name__}" if isinstance(value, type) else f"an object of {type(value).__name__}"
@@ -122,15 +122,15 @@ def _object(value: object, reveal: bool | None) -> Any:
     return [type(value).__qualname__, shown]
 
 
-def _inside(name: str, value: object, reveal: bool | None) -> Any:
+def _canonical_part(name: str, value: object, reveal: bool | None) -> Any:
     try:
-        return _form(value, reveal=reveal)
+        return _canonical(value, reveal=reveal)
     except Formless as error:
         error.path.insert(0, name)
         raise
 
 
 def _key(key: object) -> str:
-    if key is None or isinstance(key, (bool, int, float, str, *PLAIN)):
+    if key is None or isinstance(key, (bool, int, float, str, *TEXT_KINDS)):
         return str(key)
     raise Formless(f"a mapping with a key of {type(key).__name__}", "use text for keys")

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from healthv1.errors import Fault
 from healthv1.plan import Left, Plan, Step
-from healthv1.plan.snapshot import Look
+from healthv1.plan.snapshot import Snapshot
 
 SCHEMA = 1
 CAUSES = {
@@ -55,7 +55,7 @@ class Drift:
         return {"schema": SCHEMA, **asdict(self)}
 
 
-def drift(plan: Plan, looks: Iterable[Look], records: Mapping[str, Mapping[str, Any]], key: str) -> Drift:
+def drift(plan: Plan, looks: Iterable[Snapshot], records: Mapping[str, Mapping[str, Any]], key: str) -> Drift:
     """Tell why each step of `plan` is due.
 
     + records: by host, what it keeps of the last apply; of another key than `key` nothing is believed.
@@ -70,11 +70,11 @@ def drift(plan: Plan, looks: Iterable[Look], records: Mapping[str, Mapping[str, 
     return Drift(plan.environment, plan.hosts, last, tuple(found), plan.faults, plan.left)
 
 
-def _cause(look: Look, record: Mapping[str, Any] | None) -> str:
+def _cause(look: Snapshot, record: Mapping[str, Any] | None) -> str:
     if record is None:
         return "unknown"
     wanted = record["desired"].get(look.name) != look.desired
-    moved = look.is_answered_otherwise(record["asked"].get(look.name, {}))
+    moved = look.answers_differ_from(record["asked"].get(look.name, {}))
     return "both" if wanted and moved else "repository" if wanted else "host" if moved else "follows"
 
 

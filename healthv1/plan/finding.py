@@ -34,19 +34,19 @@ def as_json(environment: str, findings: list[Finding], faults: Iterable[Fault]) 
 
 def lines(findings: list[Finding], everything: bool) -> Iterator[str]:
     """Yield the findings by host and component: those that do not hold, or `everything`."""
-    for (host, component), some in _by(findings, lambda one: (one.host, one.component)).items():
+    for (host, component), some in _grouped(findings, lambda one: (one.host, one.component)).items():
         broken = [one for one in some if not one.holds]
         yield f"{'✗' if broken else '✓'} {host}  {component}: {len(some) - len(broken)} of {len(some)} hold"
         if everything:
             yield from (f"    ✓ {one.claim}" for one in some if one.holds)
         # What is seen of many was seen for one cause, and that is said once. Nothing seen has nothing in common.
-        for alike in _by(broken, lambda one: one.evidence or one.claim).values():
+        for alike in _grouped(broken, lambda one: one.evidence or one.claim).values():
             yield from (f"    ✗ {one.claim}" for one in alike)
             yield from (f"        {line}" for line in alike[0].evidence.splitlines()[-5:])
             yield f"        Hint: {alike[0].hint}"
 
 
-def _by(findings: Iterable[Finding], what: Callable[[Finding], Any]) -> dict[Any, list[Finding]]:
+def _grouped(findings: Iterable[Finding], what: Callable[[Finding], Any]) -> dict[Any, list[Finding]]:
     """Return the findings in groups, in the order of each one's first."""
     found: dict[Any, list[Finding]] = {}
     for one in findings:

@@ -14,7 +14,7 @@ from typing import Any
 from deploys.this_host import PARTS
 from healthv1.plan import Left
 
-MARKED = {
+PART_OF_MARK = {
     "cluster": "database",
     "redis": "database",
     "pgbouncer": "api",
@@ -23,7 +23,7 @@ MARKED = {
     "lineage": "edge",
 }
 """The part that a mark of ours tells of: for hosts on which earlier versions noted no parts."""
-DEPLOYED = frozenset(MARKED.values())
+DEPLOYED = frozenset(PART_OF_MARK.values())
 RETIRED = 20  # retired hosts that are still known, so that a second run finds them
 
 
@@ -57,18 +57,20 @@ class Present:
     marks: Mapping[str, str]
 
     @property
-    def played(self) -> Member:
+    def with_past_parts(self) -> Member:
         """Return it with all that it has played: as it remembers itself, else as its marks tell.
 
         The marks of a host that was retired stand still: what is kept there is ours.
         """
-        marked = () if self._own("retired") else tuple(MARKED[mark] for mark in self.marks if mark in MARKED)
+        marked = (
+            () if self._own("retired") else tuple(PART_OF_MARK[mark] for mark in self.marks if mark in PART_OF_MARK)
+        )
         own = self._own()
         before = own.parts if own else marked
         return replace(self.member, parts=_ordered([*self.member.parts, *before]))
 
     @property
-    def noted(self) -> tuple[str, ...]:
+    def applied_parts(self) -> tuple[str, ...]:
         """Return the parts that an apply gave it."""
         own = self._own()
         return own.parts if own else ()
@@ -79,7 +81,7 @@ class Present:
     @property
     def left(self) -> tuple[str, ...]:
         """Return the parts that it no longer plays and still has."""
-        return tuple(part for part in self.played.parts if part in DEPLOYED and part not in self.member.parts)
+        return tuple(part for part in self.with_past_parts.parts if part in DEPLOYED and part not in self.member.parts)
 
 
 def read(record: Mapping[str, Any], under: str = "members") -> list[Member]:
@@ -98,9 +100,9 @@ def _member(told: Any) -> Member | None:
     return member if member.name and member.address else None
 
 
-def known(present: Sequence[Present]) -> tuple[Member, ...]:
+def known_members(present: Sequence[Present]) -> tuple[Member, ...]:
     """Return everybody: those that were asked as they are, the others as any of them remembers it."""
-    here = {one.member.address: one.played for one in present}
+    here = {one.member.address: one.with_past_parts for one in present}
     taken = frozenset(address for one in here.values() for address in one.addresses)
     others: dict[str, Member] = {}
     for member in (member for one in present for member in read(one.record)):
@@ -110,7 +112,7 @@ def known(present: Sequence[Present]) -> tuple[Member, ...]:
     return tuple(sorted([*here.values(), *others.values()], key=lambda one: one.address))
 
 
-def gone(everybody: Iterable[Member], inventory: Iterable[Member]) -> tuple[Member, ...]:
+def find_leavers(everybody: Iterable[Member], inventory: Iterable[Member]) -> tuple[Member, ...]:
     """Return those that the inventory does not name any more, under whatever name."""
     named = frozenset(address for one in inventory for address in one.addresses)
     return tuple(one for one in everybody if not one.addresses & named)
@@ -118,11 +120,11 @@ def gone(everybody: Iterable[Member], inventory: Iterable[Member]) -> tuple[Memb
 
 def left(environment: str, present: Sequence[Present], inventory: Sequence[Member]) -> tuple[Left, ...]:
     """Return what a plan has to tell: hosts that left the inventory, and parts that a host left."""
-    leavers = gone(known(present), inventory)
+    leavers = find_leavers(known_members(present), inventory)
     return (*_hosts(environment, leavers, inventory), *_parts(environment, present))
 
 
-def called(member: Member, leavers: Iterable[Member], inventory: Iterable[Member]) -> str:
+def unambiguous_name(member: Member, leavers: Iterable[Member], inventory: Iterable[Member]) -> str:
     """Return by what a leaver is told from everybody else: its name, or its address where another has that name."""
     alike = [one for one in (*leavers, *inventory) if one.name == member.name and one.address != member.address]
     return member.address if alike else member.name
@@ -134,7 +136,7 @@ def _hosts(environment: str, leavers: tuple[Member, ...], inventory: Sequence[Me
             f"{one.name} ({one.address}) was of this environment and is not in the inventory any more:"
             " it goes on serving with its keys."
         )
-        way_out = f"healthv1 retire {environment} {called(one, leavers, inventory)}"
+        way_out = f"healthv1 retire {environment} {unambiguous_name(one, leavers, inventory)}"
         yield Left(one.name, one.address, one.parts, what, way_out)
 
 
@@ -147,7 +149,7 @@ def _parts(environment: str, present: Sequence[Present]) -> Iterator[Left]:
             yield Left(name, one.member.address, one.left, what, f"healthv1 retire {environment} {name} {options}")
 
 
-def forgotten(record: Mapping[str, Any], member: Member, parts: tuple[str, ...] = ()) -> dict[str, Any]:
+def record_without(record: Mapping[str, Any], member: Member, parts: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return a host's record once `member` was retired, or only some `parts` of it."""
     members = [one for one in read(record) if one.address != member.address]
     staying = tuple(part for part in member.parts if part not in parts)

@@ -19,18 +19,18 @@ def redacted(plan: Plan) -> Plan:
         texts.append(text)
         return text
 
-    _each(plan, gathered)
+    _map_texts(plan, gathered)
     between = f"\0{secrets.token_hex(8)}\0"
     clean = iter(redactor.redact(between.join(texts)).split(between))
-    found: Plan = _each(plan, lambda _: next(clean))
+    found: Plan = _map_texts(plan, lambda _: next(clean))
     return found
 
 
-def _each(value: Any, change: Callable[[str], str]) -> Any:
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, tuple):
-        return tuple(_each(one, change) for one in value)
+        return tuple(_map_texts(one, change) for one in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{one.name: _each(getattr(value, one.name), change) for one in fields(value)})
+        return replace(value, **{one.name: _map_texts(getattr(value, one.name), change) for one in fields(value)})
     return value

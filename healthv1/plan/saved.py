@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from healthv1.errors import Fault, Refused
 from healthv1.plan.digests import Digests
-from healthv1.plan.snapshot import Look
+from healthv1.plan.snapshot import Snapshot
 from healthv1.workspace import project, provenance
 
 SCHEMA = 1
@@ -36,7 +36,7 @@ class Saved:
     """The name of the plan key that seals it."""
     settings: dict[str, dict[str, str]]
     """By host: what group_data and the inventory say of it, each as a digest."""
-    operations: tuple[Look, ...]
+    operations: tuple[Snapshot, ...]
     plan: dict[str, Any]
     by: str = field(default_factory=provenance.name)
     revision: str = field(default_factory=provenance.revision)

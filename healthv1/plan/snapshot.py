@@ -9,7 +9,7 @@ from healthv1.errors import Fault
 
 
 @dataclass(frozen=True)
-class Look:
+class Snapshot:
     host: str
     component: str
     operation: str
@@ -25,7 +25,7 @@ class Look:
         """The same in every run, and unlike that of any other operation on the host."""
         return f"{self.component} | {self.operation}"
 
-    def is_answered_otherwise(self, before: dict[str, str]) -> bool:
+    def answers_differ_from(self, before: dict[str, str]) -> bool:
         """Whether the host says something else to a question that was asked before.
 
         What is asked besides follows from such answers, and from what is planned ahead of it.
@@ -33,24 +33,24 @@ class Look:
         return any(before.get(question, answer) != answer for question, answer in self.asked.items())
 
 
-def moved(before: Iterable[Look], after: Iterable[Look]) -> list[Fault]:
+def moved_faults(before: Iterable[Snapshot], after: Iterable[Snapshot]) -> list[Fault]:
     """Return a fault for each operation whose host, or whose settings, moved between two looks at the same hosts."""
     then = {(look.host, look.name): look for look in before}
     now = {(look.host, look.name): look for look in after}
-    found = [fault for key, look in now.items() if (fault := _moved(then.get(key), look))]
+    found = [fault for key, look in now.items() if (fault := _moved_fault(then.get(key), look))]
     gone = [look for key, look in then.items() if key not in now]
     return found + [_fault(look, f'"{look.operation}" is no longer among what is done there.') for look in gone]
 
 
-def _moved(then: Look | None, now: Look) -> Fault | None:
+def _moved_fault(then: Snapshot | None, now: Snapshot) -> Fault | None:
     if then is None:
         return _fault(now, f'"{now.operation}" is new.')
     if now.desired != then.desired:
         return _fault(now, f'"{now.operation}" would bring about something else: a setting, template or secret moved.')
-    if now.is_answered_otherwise(then.asked):
+    if now.answers_differ_from(then.asked):
         return _fault(now, f"{now.target} is not as it was.")
     return None
 
 
-def _fault(look: Look, what: str) -> Fault:
+def _fault(look: Snapshot, what: str) -> Fault:
     return Fault(f"{look.host}: {look.component}", what, "look at a new plan")

@@ -70,6 +70,6 @@ def diff_lines(change: Change) -> list[str]:
     return lines[1:] if change.action == "create" and lines[:1] and lines[0].startswith("@@") else lines
 
 
-def placing(lines: list[str]) -> list[str]:
+def placing_lines(lines: list[str]) -> list[str]:
     """Return the lines of a diff that decide where data lie: in no form of a plan are they folded away."""
     return [line for line in lines if _PLACING.match(line)]

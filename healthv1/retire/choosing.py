@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from healthv1.errors import Fault, Refused
-from healthv1.plan.members import DEPLOYED, Member, Present, gone, known, read
+from healthv1.plan.members import DEPLOYED, Member, Present, find_leavers, known_members, read
 
 
 @dataclass(frozen=True)
@@ -28,48 +28,48 @@ class Chosen:
 
 def choose(name: str, parts: tuple[str, ...], present: Sequence[Present], inventory: Sequence[Member]) -> Chosen:
     """Return the host that is called `name`, or is at that address. Raises `Refused`."""
-    leavers = gone(known(present), inventory)
+    leavers = find_leavers(known_members(present), inventory)
     by_address = [one for one in leavers if one.address == name]
     by_name = [one for one in leavers if one.name == name]
     here = next((one for one in inventory if name in (one.name, one.address)), None)
     if here and not by_address:
         if by_name and not parts:
-            raise Refused(_other(here, by_name))
-        return _named(here, parts, present)
+            raise Refused(_ambiguous_name(here, by_name))
+        return _choose_parts(here, parts, present)
     if len(by_address or by_name) > 1:
         addresses = ", ".join(one.address for one in by_name)
         raise Refused(Fault(name, "More than one host of that name is remembered.", f"give its address: {addresses}"))
     for one in by_address or by_name:
-        return _leaver(one, parts)
+        return _choose_leaver(one, parts)
     for one in (one for each in present for one in read(each.record, "retired") if name in (one.name, one.address)):
-        return replace(_leaver(one, parts), retired=True)
-    raise Refused(_unknown(name, leavers))
+        return replace(_choose_leaver(one, parts), retired=True)
+    raise Refused(_unknown_host(name, leavers))
 
 
-def _leaver(member: Member, parts: tuple[str, ...]) -> Chosen:
+def _choose_leaver(member: Member, parts: tuple[str, ...]) -> Chosen:
     if parts:
         what = "The inventory does not name it any more: all of it is taken down."
         raise Refused(Fault(member.name, what, "leave --part out"))
     return Chosen(member, named=False)
 
 
-def _named(member: Member, parts: tuple[str, ...], present: Sequence[Present]) -> Chosen:
+def _choose_parts(member: Member, parts: tuple[str, ...], present: Sequence[Present]) -> Chosen:
     """What the inventory has it play the next apply would put up again."""
     played = [part for part in (parts or sorted(DEPLOYED)) if part in member.parts]
     if played:
         what = f"The inventory has it play {' and '.join(played)}: the next apply would put that up again."
         raise Refused(Fault(member.name, what, "take it out of the inventory first, and apply to the others"))
-    own = next((one.played for one in present if one.member.address == member.address), member)
+    own = next((one.with_past_parts for one in present if one.member.address == member.address), member)
     return Chosen(own, named=True, parts=parts or tuple(sorted(DEPLOYED)))
 
 
-def _other(member: Member, leavers: Sequence[Member]) -> Fault:
+def _ambiguous_name(member: Member, leavers: Sequence[Member]) -> Fault:
     addresses = " or ".join(one.address for one in leavers)
     what = f"The inventory names it, at {member.address}; another of that name was at {addresses}."
     return Fault(member.name, what, f"give the address of the one that is to be taken down: {addresses}")
 
 
-def _unknown(name: str, leavers: Sequence[Member]) -> Fault:
+def _unknown_host(name: str, leavers: Sequence[Member]) -> Fault:
     told = ", ".join(f"{one.name} ({one.address})" for one in leavers)
     return Fault(
         name,
@@ -82,7 +82,7 @@ def refuse_too_early(environment: str, chosen: Chosen, others: Sequence[Present]
     """Raise `Refused` while whoever is to play its parts instead was not applied to: nobody would serve."""
     for part in chosen.member.parts:
         heirs = [one for one in others if part in one.member.parts and part in chosen.leaving]
-        if heirs and not any(part in one.noted for one in heirs):
+        if heirs and not any(part in one.applied_parts for one in heirs):
             names = " and ".join(one.member.name for one in heirs)
             what = f"It plays {part} still, and {names}, which is to play it now, was not applied to since."
             raise Refused(Fault(chosen.member.name, what, f"healthv1 apply {environment}, then retire it"))
@@ -101,7 +101,7 @@ def refuse_data(chosen: Chosen, typed: str, others: Sequence[str], *, has_databa
 
 def refuse_others(chosen: Chosen, record: Mapping[str, Any], key: str, environment: str) -> None:
     """Raise `Refused` when another environment has taken the host over since: it serves that one."""
-    if record.get("key") in (None, key) or _is_alike(chosen.member, record, environment):
+    if record.get("key") in (None, key) or _is_same_member(chosen.member, record, environment):
         return
     told = record.get("environment")
     what = f"It was last applied to {f'as a host of {told}' if told else 'under another plan_key'}."
@@ -110,6 +110,6 @@ def refuse_others(chosen: Chosen, record: Mapping[str, Any], key: str, environme
     raise Refused(Fault(chosen.member.name, what, hint))
 
 
-def _is_alike(member: Member, record: Mapping[str, Any], environment: str) -> bool:
+def _is_same_member(member: Member, record: Mapping[str, Any], environment: str) -> bool:
     """Whether only the plan_key was replaced since: it knows itself as of this environment."""
     return record.get("environment") == environment and any(one.address == member.address for one in read(record))

@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from deploys.stack import LOOPBACK, Stack
 from healthv1.errors import Fault, HostError, Refused
 from healthv1.hosts.pyinfra_names import Host
-from healthv1.hosts.scripts import aside, real
+from healthv1.hosts.scripts import run_script, ssh_hosts
 from healthv1.hosts.session import Session
-from healthv1.lock.acquire import at_once
+from healthv1.lock.acquire import run_concurrently
 from healthv1.retire.choosing import Chosen
 
 TIMEOUT = 20.0  # seconds
-_USING = """grep -lsF {} -- /etc/pgbouncer/*.ini /etc/*pgbouncer*/*.ini {}/.env \\
+_FIND_USES = """grep -lsF {} -- /etc/pgbouncer/*.ini /etc/*pgbouncer*/*.ini {}/.env \\
   /etc/nginx/sites-enabled/*health-v1* /etc/nginx/conf.d/*health-v1* | sort -u; true"""
 _PATIENTS = "select count(*) from health.patients"
 
@@ -27,11 +27,11 @@ def refuse_in_use(session: Session, leaving: Host, chosen: Chosen) -> None:
         own = host is leaving
         if own and not chosen.named:
             return []
-        words = words_of(chosen, stack, [LOOPBACK] if own else chosen.member.addresses)
+        words = uses_of(chosen, stack, [LOOPBACK] if own else chosen.member.addresses)
         patterns = " ".join(f"-e {shlex.quote(word)}" for word in words)
-        return aside(host, _USING.format(patterns, shlex.quote(stack.home)), TIMEOUT).split() if words else []
+        return run_script(host, _FIND_USES.format(patterns, shlex.quote(stack.home)), TIMEOUT).split() if words else []
 
-    found = at_once(real(session.hosts), using)
+    found = run_concurrently(ssh_hosts(session.hosts), using)
     Refused.unless(
         Fault(
             f"{host.name}: {file}",
@@ -43,7 +43,7 @@ def refuse_in_use(session: Session, leaving: Host, chosen: Chosen) -> None:
     )
 
 
-def words_of(chosen: Chosen, stack: Stack, addresses: Iterable[str]) -> list[str]:
+def uses_of(chosen: Chosen, stack: Stack, addresses: Iterable[str]) -> list[str]:
     """Return by what a configuration says that it uses the parts that leave."""
     words = []
     for address in sorted(addresses):
@@ -55,21 +55,21 @@ def words_of(chosen: Chosen, stack: Stack, addresses: Iterable[str]) -> list[str
     return words
 
 
-def holders(session: Session, leaving: Host) -> list[str]:
+def database_holders(session: Session, leaving: Host) -> list[str]:
     """Return the other hosts whose database has at least as many patients as that of the one that leaves."""
     stack = _stack(leaving)
     playing = [host for host in session.hosts if host is not leaving and "database" in host.groups]
-    counts = {host.name: _patients(host, stack) for host in playing}
-    least = _patients(leaving, stack) or 0
+    counts = {host.name: _patient_count(host, stack) for host in playing}
+    least = _patient_count(leaving, stack) or 0
     return [name for name, count in counts.items() if count is not None and count >= least]
 
 
-def _patients(host: Host, stack: Stack) -> int | None:
+def _patient_count(host: Host, stack: Stack) -> int | None:
     """None where there is no such database, or it is at rest."""
     postgres = "cd /; setpriv --reuid=postgres --regid=postgres --init-groups"
     ask = f"{postgres} psql -XAtqw -p {stack.postgresql_port} -d {stack.database} -c {shlex.quote(_PATIENTS)}"
     try:
-        said = aside(host, f"({ask}) 2>/dev/null || true", TIMEOUT).strip()
+        said = run_script(host, f"({ask}) 2>/dev/null || true", TIMEOUT).strip()
     except HostError:
         return None
     return int(said) if said.isdigit() else None

@@ -15,17 +15,17 @@ from deploys.operations.change import Change
 from healthv1.errors import Fault, Refused
 from healthv1.plan import Plan, Step
 from healthv1.workspace import project
-from healthv1.workspace.atomic_files import alone, replace
+from healthv1.workspace.atomic_files import folder_locked, replace
 
 SCHEMA = 1
 # What an interruption makes of an agreed change: a package brought the file meanwhile, a unit runs already or died.
-SAME = {
+EQUIVALENT_ACTIONS = {
     "create": {"update"},
     "start": {"enable", "restart", "reload"},
     "restart": {"start", "enable", "reload"},
     "reload": {"start", "restart"},
 }
-Noted = tuple[str, str, str, str, str, str, str]
+AgreedChange = tuple[str, str, str, str, str, str, str]
 """Host, stage, component, operation; then kind, target and action of one change."""
 
 
@@ -39,20 +39,20 @@ class Agreement:
     """The digest of settings, inventories, deploys and templates that it was made from."""
     hosts: dict[str, str]
     """Names and addresses: another sandbox has hosts of the same names."""
-    changes: set[Noted]
+    changes: set[AgreedChange]
     unproven: set[tuple[str, str, str]] = field(default_factory=set)
     """Host, stage and component."""
 
     @classmethod
-    def on(cls, plan: Plan, limit: tuple[str, ...], hosts: dict[str, str]) -> Agreement:
-        changes = {one for step in plan.steps for one in _noted(step)}
+    def of_plan(cls, plan: Plan, limit: tuple[str, ...], hosts: dict[str, str]) -> Agreement:
+        changes = {one for step in plan.steps for one in _agreed_changes(step)}
         return cls(plan.environment, limit, project.digest(), hosts, changes)
 
-    def begun(self, stage: str, hosts: Sequence[str]) -> None:
+    def note_begun(self, stage: str, hosts: Sequence[str]) -> None:
         self.unproven |= {one[:3] for one in self.changes if one[0] in hosts and one[1] == stage}
         self.write()
 
-    def proven(self, stage: str, hosts: Sequence[str]) -> None:
+    def note_proven(self, stage: str, hosts: Sequence[str]) -> None:
         self.unproven -= {one for one in self.unproven if one[0] in hosts and one[1] == stage}
         self.write()
 
@@ -69,33 +69,33 @@ class Agreement:
             },
             indent=1,
         )
-        path = _file(self.environment)
+        path = _agreement_file(self.environment)
         try:
             project.state("apply")
-            with alone(path):  # another sandbox of the same checkout has the same environment
+            with folder_locked(path):  # another sandbox of the same checkout has the same environment
                 replace(path, text)
         except OSError as error:
             what = f"What was agreed to cannot be noted ({error.strerror})."
             raise Refused(Fault(str(path), what, "make the folder writable, or make room there")) from error
 
-    def is_about(self, hosts: Mapping[str, str]) -> bool:
+    def covers_hosts(self, hosts: Mapping[str, str]) -> bool:
         """Whether it means these hosts: names with the same addresses, and perhaps others besides."""
         return all(self.hosts.get(host, address) == address for host, address in hosts.items())
 
-    def due_on(self, hosts: Collection[str]) -> frozenset[tuple[str, str, str]]:
+    def unproven_on(self, hosts: Collection[str]) -> frozenset[tuple[str, str, str]]:
         """Return what is unproven on these hosts."""
         return frozenset(one for one in self.unproven if one[0] in hosts)
 
-    def settle(self, hosts: Collection[str]) -> None:
+    def mark_done(self, hosts: Collection[str]) -> None:
         """Note that nothing is left to do or to prove on these hosts; what is left on others stays noted."""
         self.changes = {one for one in self.changes if one[0] not in hosts}
         self.unproven = {one for one in self.unproven if one[0] not in hosts}
         if self.changes or self.unproven:
             self.write()
         else:
-            forget(self.environment)
+            delete_agreement(self.environment)
 
-    def refuse_more(self, new: Agreement, plan: Plan) -> None:
+    def refuse_unagreed(self, new: Agreement, plan: Plan) -> None:
         """Raise `Refused` with everything in `plan`, which needs the agreement `new`, that was not agreed to."""
         again = f"healthv1 apply {self.environment}, which shows the plan and asks"
         if (self.inputs, self.hosts) != (new.inputs, new.hosts):
@@ -113,15 +113,16 @@ class Agreement:
         if (change.kind, change.action) == ("package", "configure"):  # what was being installed was cut short
             return any(one[0] == step.host and one[4] == "package" for one in self.changes)
         return any(
-            (*at, change.kind, change.target) == one[:6] and change.action in {one[6], *SAME.get(one[6], ())}
+            (*at, change.kind, change.target) == one[:6]
+            and change.action in {one[6], *EQUIVALENT_ACTIONS.get(one[6], ())}
             for one in self.changes
         )
 
 
-def left(environment: str) -> Agreement | None:
+def read_agreement(environment: str) -> Agreement | None:
     """Return what was agreed to and did not end well, or None."""
     try:
-        found = json.loads(_file(environment).read_text(encoding="utf-8"))
+        found = json.loads(_agreement_file(environment).read_text(encoding="utf-8"))
         return Agreement(
             found["environment"],
             tuple(found["limit"]),
@@ -134,18 +135,18 @@ def left(environment: str) -> Agreement | None:
         return None
 
 
-def forget(environment: str) -> None:
+def delete_agreement(environment: str) -> None:
     with suppress(OSError):
-        _file(environment).unlink()
+        _agreement_file(environment).unlink()
 
 
-def to_resume(environment: str, limit: tuple[str, ...]) -> Agreement:
+def agreement_to_resume(environment: str, limit: tuple[str, ...]) -> Agreement:
     """Return what `apply --resume` goes on with. Raises `Refused`."""
-    found, where = left(environment), f"apply {environment} --resume"
+    found, where = read_agreement(environment), f"apply {environment} --resume"
     if found is None:
         raise Refused(Fault(where, "No apply is left to go on with.", f"healthv1 apply {environment}"))
     if limit and set(limit) != set(found.limit):
-        meant = options(found.limit) or "no --limit"
+        meant = limit_options(found.limit) or "no --limit"
         raise Refused(
             Fault(
                 where,
@@ -156,14 +157,14 @@ def to_resume(environment: str, limit: tuple[str, ...]) -> Agreement:
     return found
 
 
-def options(limit: Sequence[str]) -> str:
+def limit_options(limit: Sequence[str]) -> str:
     return " ".join(f"--limit {one}" for one in limit)
 
 
-def _noted(step: Step) -> Iterator[Noted]:
+def _agreed_changes(step: Step) -> Iterator[AgreedChange]:
     for change in step.changes:
         yield step.host, step.stage, step.component, step.operation, change.kind, change.target, change.action
 
 
-def _file(environment: str) -> Path:
+def _agreement_file(environment: str) -> Path:
     return project.state_folder() / "apply" / f"{environment}.json"

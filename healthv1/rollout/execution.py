@@ -16,14 +16,14 @@ from healthv1.hosts.operations import Evaluation
 from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import Session, faults_of
 from healthv1.plan import Plan
-from healthv1.rollout.planner import label, look_ahead
+from healthv1.rollout.planner import label, prefetch_after_write
 
-Made = dict[tuple[Host, str], tuple[Change, ...]]
+ChangesMade = dict[tuple[Host, str], tuple[Change, ...]]
 
 
-def watch(session: Session, plan: Plan) -> Made:
+def watch_operations(session: Session, plan: Plan) -> ChangesMade:
     """Have every operation that the session prepared be noted once it has changed something, and do only as planned."""
-    made: Made = {}
+    made: ChangesMade = {}
     planned = {(step.host, step.component, step.operation): step.changes for step in plan.steps}
     for host in session.hosts:
 
@@ -31,7 +31,7 @@ def watch(session: Session, plan: Plan) -> Made:
             changes = planned.get((host.name, *label(session, operation)), ())
             return _watched(session, host, operation, evaluate, changes, made)
 
-        operations.watch(session, host, watched)
+        operations.wrap_evaluations(session, host, watched)
     return made
 
 
@@ -54,14 +54,14 @@ def execute(session: Session, operation: str, hosts: Sequence[Host], alike: Call
 def _run(session: Session, host: Host, operation: str, alike: Callable[[Host], Sequence[str]]) -> None:
     with session.on(host):
         try:
-            look_ahead(session, host, alike)
+            prefetch_after_write(session, host, alike)
             operations.run(session, host, operation)
         except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
             session.faults.setdefault(host.name, []).extend(faults_of(host, error))
 
 
 def _watched(
-    session: Session, host: Host, operation: str, evaluate: Evaluation, planned: tuple[Change, ...], made: Made
+    session: Session, host: Host, operation: str, evaluate: Evaluation, planned: tuple[Change, ...], made: ChangesMade
 ) -> Evaluation:
     """Note what the operation announces, and turn its exception into its own host's failure.
 
@@ -74,14 +74,14 @@ def _watched(
         acted = False
         with forecast_of(host).collecting() as heard:
             try:
-                session.go_on()
+                session.check_lock()
                 for command in evaluate():
                     _refuse_unplanned(host, label(session, operation), planned, heard)
                     acted = True
-                    operations.explain(command, partial(_explained, session, host))
+                    operations.wrap_function(command, partial(_recording_fault, session, host))
                     yield command
             except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
-                yield operations.calling(_explained(session, host, _raising(error)))
+                yield operations.function_command(_recording_fault(session, host, _raising(error)))
         if acted:
             made[host, operation] = tuple(heard) or (Change("operation", label(session, operation)[1], "run"),)
 
@@ -90,7 +90,7 @@ def _watched(
 
 def _refuse_unplanned(host: Host, names: tuple[str, str], planned: Sequence[Change], heard: Sequence[Change]) -> None:
     """Raise `Refused` when an operation that is about to act announces more than the plan did."""
-    more = [change for change in heard if _told(change) not in map(_told, planned)]
+    more = [change for change in heard if _change_key(change) not in map(_change_key, planned)]
     if planned and not more:
         return
     said = ", ".join(f"{change.action} {change.kind} {change.target}" for change in more) or names[1]
@@ -98,11 +98,11 @@ def _refuse_unplanned(host: Host, names: tuple[str, str], planned: Sequence[Chan
     raise Refused(Fault(f"{host.name}: {names[0]}", what, "look at a new plan: healthv1 plan ENV"))
 
 
-def _told(change: Change) -> tuple[str, str, str]:
+def _change_key(change: Change) -> tuple[str, str, str]:
     return change.kind, change.target, change.action
 
 
-def _explained(session: Session, host: Host, function: Callable[..., None]) -> Callable[..., None]:
+def _recording_fault(session: Session, host: Host, function: Callable[..., None]) -> Callable[..., None]:
     """Return the same function, whose exception becomes the host's fault: pyinfra only logs it."""
 
     def call(*args: Any, **kwargs: Any) -> None:
@@ -124,7 +124,7 @@ def _raising(error: Exception) -> Callable[[], None]:
 
 def _failure(session: Session, host: Host, operation: str) -> Fault:
     component, sentence = label(session, operation)
-    lines = operations.said(session, host, operation)[-25:]
+    lines = operations.output_lines(session, host, operation)[-25:]
     said = "\n".join(lines) or "it said nothing (the connection may be lost)"
     return Fault(
         f"{host.name}: {component}", f'"{sentence}" failed:\n{said}', "mend the cause, then: healthv1 apply ENV"

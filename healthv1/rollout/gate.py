@@ -19,7 +19,7 @@ PAUSE = 0.5
 """Seconds between two tries at first; each wait is longer than the one before."""
 
 
-def shut(
+def failing_claims(
     session: Session, due: Mapping[Host, list[Claim]], settle: float, stopping: Callable[[], bool]
 ) -> dict[Host, list[Finding]]:
     """Try the claims, and those that fail again within `settle` seconds; return what does not hold, by host."""
@@ -29,7 +29,7 @@ def shut(
         broken: dict[Host, list[Finding]] = {}
 
         def attempt(host: Host, broken: dict[Host, list[Finding]] = broken) -> None:
-            found = zip(left[host], inside.tried(host, left[host]), strict=True)
+            found = zip(left[host], inside.try_claims(host, left[host]), strict=True)
             failing = [(claim, finding) for claim, finding in found if not finding.holds]
             left[host] = [claim for claim, _ in failing]
             broken[host] = [finding for _, finding in failing]

@@ -11,14 +11,14 @@ from deploys.operations.forecast import renew
 from deploys.paths import RECORD
 from healthv1.errors import HostError
 from healthv1.hosts.pyinfra_names import Host, QuoteString, StringCommand
-from healthv1.hosts.scripts import aside, real
+from healthv1.hosts.scripts import run_script, ssh_hosts
 from healthv1.hosts.session import Session
-from healthv1.lock.acquire import at_once
+from healthv1.lock.acquire import run_concurrently
 from healthv1.plan.digests import Digests
-from healthv1.plan.snapshot import Look
+from healthv1.plan.snapshot import Snapshot
 from healthv1.rollout import membership
-from healthv1.rollout.planner import learn
-from healthv1.rollout.snapshots import looks
+from healthv1.rollout.planner import refresh_facts
+from healthv1.rollout.snapshots import take_snapshots
 from healthv1.workspace import provenance
 
 PLANS = 100  # saved plans that a host remembers; older ones have expired
@@ -29,7 +29,7 @@ install -d -m 0700 {RECORD.rpartition("/")[0]}
 new=$(mktemp {RECORD}.XXXXXXXX); trap 'rm -f "$new"' EXIT; cat > "$new"; mv -fT "$new" {RECORD}"""
 
 
-def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool) -> None:
+def record_apply(session: Session, digests: Digests, plan_id: str = "", *, changed: bool) -> None:
     """Have each host keep what is true of it now. Where nothing is new, nothing is written.
 
     + changed: operations ran, so that hosts have to be asked what was not asked since.
@@ -37,16 +37,16 @@ def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool
     if changed:
         for host in session.hosts:
             renew(host)
-        learn(session, anew=False)
-    found = looks(session, digests)
+        refresh_facts(session, anew=False)
+    found = take_snapshots(session, digests)
 
     def write(host: Host) -> None:
-        known = session.known.get(host.name, {})
-        looked = _document([look for look in found if look.host == host.name], digests)
-        document = looked | _of_environment(session)
+        known = session.records.get(host.name, {})
+        looked = _snapshot_digests([look for look in found if look.host == host.name], digests)
+        document = looked | _membership(session)
         if not plan_id and not changed and all(known.get(name) == value for name, value in document.items()):
             return
-        arguments = {"_sudo": True, "_timeout": 60, "_stdin": json.dumps(_signed(document, known, plan_id))}
+        arguments = {"_sudo": True, "_timeout": 60, "_stdin": json.dumps(_with_provenance(document, known, plan_id))}
         done, output = host.run_shell_command(StringCommand("sh", "-c", QuoteString(_WRITE)), **arguments)
         if not done:
             raise RuntimeError(f"what was applied could not be noted: {'; '.join(output.stderr_lines)}")
@@ -54,37 +54,39 @@ def keep(session: Session, digests: Digests, plan_id: str = "", *, changed: bool
     session.on_each(write)
 
 
-def remember(session: Session) -> None:
+def record_members(session: Session) -> None:
     """Have each host know, before anything is changed, who is of this environment. Raises `HostError` if one cannot.
 
     So a host whose first apply fails is not forgotten. Where nothing is new, nothing is written.
     """
-    due = _of_environment(session)
+    due = _membership(session)
 
     def write(host: Host) -> HostError | None:
-        known = session.known.get(host.name, {})
+        known = session.records.get(host.name, {})
         if all(known.get(name) == value for name, value in due.items()):
             return None
-        return store(host, session, {"schema": SCHEMA, **known, **due})
+        return store_record(host, session, {"schema": SCHEMA, **known, **due})
 
-    HostError.unless(fault for error in at_once(real(session.hosts), write).values() if error for fault in error.faults)
+    HostError.unless(
+        fault for error in run_concurrently(ssh_hosts(session.hosts), write).values() if error for fault in error.faults
+    )
 
 
-def store(host: Host, session: Session, record: dict[str, Any]) -> HostError | None:
+def store_record(host: Host, session: Session, record: dict[str, Any]) -> HostError | None:
     """Have a host keep `record`, aside of pyinfra; return why it does not."""
     try:
-        aside(host, f"printf %s {shlex.quote(json.dumps(record))} | sh -c {shlex.quote(_WRITE)}", TIMEOUT)
+        run_script(host, f"printf %s {shlex.quote(json.dumps(record))} | sh -c {shlex.quote(_WRITE)}", TIMEOUT)
     except HostError as error:
         return error
-    session.known[host.name] = record
+    session.records[host.name] = record
     return None
 
 
-def _of_environment(session: Session) -> dict[str, Any]:
-    return {"environment": session.environment, "members": [one.as_json() for one in membership.known(session)]}
+def _membership(session: Session) -> dict[str, Any]:
+    return {"environment": session.environment, "members": [one.as_json() for one in membership.known_members(session)]}
 
 
-def _document(found: list[Look], digests: Digests) -> dict[str, Any]:
+def _snapshot_digests(found: list[Snapshot], digests: Digests) -> dict[str, Any]:
     desired = {look.name: look.desired for look in found}
     return {
         "schema": SCHEMA,
@@ -94,7 +96,7 @@ def _document(found: list[Look], digests: Digests) -> dict[str, Any]:
     }
 
 
-def _signed(document: dict[str, Any], known: dict[str, Any], plan_id: str) -> dict[str, Any]:
+def _with_provenance(document: dict[str, Any], known: dict[str, Any], plan_id: str) -> dict[str, Any]:
     mark = {"at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "by": provenance.name()}
     plans = [*known.get("plans", ()), *([{"id": plan_id, **mark}] if plan_id else ())]
     kept = {name: known[name] for name in ("retired",) if name in known}

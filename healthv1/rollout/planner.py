@@ -21,10 +21,10 @@ from healthv1.hosts.session import Session
 from healthv1.plan import Plan, Step
 from healthv1.workspace import provenance
 
-Besides = tuple[type[FactBase[Any]], ...]
+ExtraFacts = tuple[type[FactBase[Any]], ...]
 
 
-def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
+def plan(session: Session, besides: ExtraFacts = (Lock,)) -> Plan:
     """Return what an apply would change on the session's hosts. A host with a fault has no steps.
 
     + besides: facts to ask in the same breath, that no operation asks for; by default who is deploying.
@@ -32,29 +32,32 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
     heard: dict[tuple[Host, str], tuple[Change, ...]] = {}
 
     def ask(host: Host) -> None:
-        prefetch(host, [*(partial(_asked, host, fact) for fact in besides), *session.operations.get(host, {}).values()])
+        prefetch(
+            host,
+            [*(partial(_fact_evaluation, host, fact) for fact in besides), *session.operations.get(host, {}).values()],
+        )
         refusals: list[Fault] = []
-        for operation in operations.of(session, host):
+        for operation in operations.operation_hashes(session, host):
             try:
-                with forecast_of(host).collecting() as changes, _learning(session, host, operation):
+                with forecast_of(host).collecting() as changes, _recording_answers(session, host, operation):
                     will_change = operations.will_change(session, host, operation)
             except Refused as refusal:  # what else is refused is told as well
                 refusals.extend(refusal.faults)
                 continue
             if will_change:
                 heard[host, operation] = tuple(changes) or (Change("operation", label(session, operation)[1], "run"),)
-        Refused.unless(_each_once(host, refusals))
+        Refused.unless(_unique_refusals(host, refusals))
 
     session.on_each(ask)
     hosts = session.hosts
     return Plan(
         environment=session.environment,
         hosts=tuple(host.name for host in hosts),
-        considered=sum(len(operations.of(session, host)) for host in hosts),
+        considered=sum(len(operations.operation_hashes(session, host)) for host in hosts),
         steps=tuple(
             Step(host.name, stage, *label(session, operation), heard[host, operation])
             for host in hosts
-            for stage, operation in staged(session)
+            for stage, operation in operations_by_stage(session)
             if (host, operation) in heard
         ),
         faults=tuple(dict.fromkeys(fault for faults in session.faults.values() for fault in faults)),
@@ -64,7 +67,7 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
     )
 
 
-def _each_once(host: Host, refusals: Iterable[Fault]) -> list[Fault]:
+def _unique_refusals(host: Host, refusals: Iterable[Fault]) -> list[Fault]:
     """Return the refusals; of a thing that several operations meet, a taken port say, the first alone."""
     told: dict[str, Fault] = {}
     for fault in refusals:
@@ -72,7 +75,7 @@ def _each_once(host: Host, refusals: Iterable[Fault]) -> list[Fault]:
     return list(told.values())
 
 
-def learn(session: Session, *, anew: bool) -> None:
+def refresh_facts(session: Session, *, anew: bool) -> None:
     """Ask every host what its operations ask. Nothing is planned, and nothing run.
 
     + anew: also what was asked since the last write: somebody else may have changed it.
@@ -83,25 +86,25 @@ def learn(session: Session, *, anew: bool) -> None:
             host.connector.forget()
         prefetch(host, session.operations[host].values())
         for operation, evaluate in session.operations[host].items():
-            with _learning(session, host, operation), forecast_of(host).asking(), suppress(Exception):
+            with _recording_answers(session, host, operation), forecast_of(host).asking(), suppress(Exception):
                 next(evaluate(), None)
 
     session.on_each(ask)
 
 
 @contextmanager
-def _learning(session: Session, host: Host, operation: str) -> Iterator[None]:
+def _recording_answers(session: Session, host: Host, operation: str) -> Iterator[None]:
     if not isinstance(host.connector, FastSSH):
         yield
         return
-    with host.connector.learning() as learned:
+    with host.connector.collecting_answers() as learned:
         yield
-    session.learned[host, operation] = learned
+    session.answers[host, operation] = learned
 
 
-def look_ahead(session: Session, host: Host, alike: Callable[[Host], Iterable[str]]) -> None:
+def prefetch_after_write(session: Session, host: Host, alike: Callable[[Host], Iterable[str]]) -> None:
     """Once a write has made the host unknown, learn all at once what the operations that find it alike ask for."""
-    if isinstance(host.connector, FastSSH) and host.connector.knows_nothing:
+    if isinstance(host.connector, FastSSH) and host.connector.cache_is_empty:
         prefetch(host, [session.operations[host][operation] for operation in alike(host)])
 
 
@@ -114,16 +117,16 @@ def prefetch(host: Host, evaluations: Iterable[Evaluation]) -> None:
         return
     waiting = list(evaluations)
     while waiting:
-        with host.connector.gathering() as questions:
-            waiting = [evaluate for evaluate in waiting if not _answered(host, evaluate)]
+        with host.connector.gathering_questions() as questions:
+            waiting = [evaluate for evaluate in waiting if not _is_evaluated(host, evaluate)]
         host.connector.ask(questions)
 
 
-def _asked(host: Host, fact: type[FactBase[Any]]) -> Iterator[Any]:
+def _fact_evaluation(host: Host, fact: type[FactBase[Any]]) -> Iterator[Any]:
     yield host.get_fact(fact)
 
 
-def _answered(host: Host, evaluate: Evaluation) -> bool:
+def _is_evaluated(host: Host, evaluate: Evaluation) -> bool:
     try:
         with forecast_of(host).asking():
             next(evaluate(), None)
@@ -134,13 +137,13 @@ def _answered(host: Host, evaluate: Evaluation) -> bool:
     return True
 
 
-def staged(session: Session) -> list[tuple[str, str]]:
+def operations_by_stage(session: Session) -> list[tuple[str, str]]:
     """Return the stage and hash of each operation of whole hosts, in the order in which they run.
 
     A host with a fault may have stopped short of a stage's end.
     """
-    theirs = {operation for host in session.hosts for operation in operations.of(session, host)}
-    order = [operation for operation in operations.in_order(session) if operation in theirs]
+    theirs = {operation for host in session.hosts for operation in operations.operation_hashes(session, host)}
+    order = [operation for operation in operations.hashes_in_order(session) if operation in theirs]
     return list(zip(_stages(session, order), order, strict=True))
 
 

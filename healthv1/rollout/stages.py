@@ -21,11 +21,11 @@ from healthv1.hosts.session import Session
 from healthv1.plan import Plan, Step
 from healthv1.plan.outcome import HostStanding, Outcome
 from healthv1.rollout import gate
-from healthv1.rollout.execution import Made, execute, watch
-from healthv1.rollout.planner import label, staged
-from healthv1.rollout.witnesses import Ledger, Nowhere, Witness
+from healthv1.rollout.execution import ChangesMade, execute, watch_operations
+from healthv1.rollout.observers import Ledger, NoLedger, Observer
+from healthv1.rollout.planner import label, operations_by_stage
 
-Anything = TypeVar("Anything")
+T = TypeVar("T")
 Unproven = Collection[tuple[str, str, str]]
 """Host, stage and component of what an earlier apply may have changed, and did not prove."""
 
@@ -37,8 +37,8 @@ def _never() -> bool:
 def apply(
     session: Session,
     plan: Plan,
-    report: Witness,
-    ledger: Ledger = Nowhere(),  # noqa: B008 - a value
+    report: Observer,
+    ledger: Ledger = NoLedger(),  # noqa: B008 - a value
     stopping: Callable[[], bool] = _never,
     unproven: Unproven = (),
 ) -> Outcome:
@@ -56,7 +56,7 @@ def apply(
     return run.outcome(interrupted=stopping())
 
 
-def batches(hosts: Sequence[Anything], busy: Collection[Anything], settings: Rollout) -> list[list[Anything]]:
+def batches(hosts: Sequence[T], busy: Collection[T], settings: Rollout) -> list[list[T]]:
     """Return the hosts in the order in which they are changed: the canaries, the others, and who has nothing to do."""
     due = [host for host in hosts if host in busy]
     rest = due[settings.canary :]
@@ -67,7 +67,7 @@ def batches(hosts: Sequence[Anything], busy: Collection[Anything], settings: Rol
 
 
 @dataclass
-class _Course:
+class _HostCourse:
     """How far one host has come."""
 
     proven: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ class _Run:
         self,
         session: Session,
         plan: Plan,
-        report: Witness,
+        report: Observer,
         ledger: Ledger,
         stopping: Callable[[], bool],
         unproven: Unproven,
@@ -89,43 +89,44 @@ class _Run:
         self._session, self._report, self._ledger, self._stopping = session, report, ledger, stopping
         self._hosts = session.hosts
         self._stages = {
-            stage: [operation for _, operation in some] for stage, some in groupby(staged(session), lambda one: one[0])
+            stage: [operation for _, operation in some]
+            for stage, some in groupby(operations_by_stage(session), lambda one: one[0])
         }
         self._order = [operation for operations in self._stages.values() for operation in operations]
         self._planned = {(step.host, step.component, step.operation) for step in plan.steps}
         self._due = {(step.host, step.stage) for step in plan.steps} | {(host, stage) for host, stage, _ in unproven}
         self._changed = {(host, stage, component) for host, stage, component in unproven}
         self._settings = next((found for host in self._hosts if (found := host.data.get("rollout"))), None) or Rollout()
-        self._course = {host: _Course() for host in self._hosts}
-        self._made: Made = watch(session, plan)
+        self._course = {host: _HostCourse() for host in self._hosts}
+        self._made: ChangesMade = watch_operations(session, plan)
 
     @property
     def _halted(self) -> bool:
         return bool(self._session.faults) or self._stopping()
 
     def go(self) -> None:
-        prepared.begin(self._session)
+        prepared.start_execution(self._session)
         for stage, operations in self._stages.items():
             busy = [host for host in self._hosts if (host.name, stage) in self._due]
-            self._report.stage_begun(stage, {host.name: len(self._of(host, operations)) for host in busy})
+            self._report.stage_begun(stage, {host.name: len(self._operations_of(host, operations)) for host in busy})
             for batch in batches(self._hosts, busy, self._settings):
                 self._batch(stage, operations, batch)
                 if self._halted:
                     return
             self._report.stage_ended(stage)
 
-    def _of(self, host: Host, operations: Sequence[str]) -> list[str]:
-        return [operation for operation in operations if operation in prepared.of(self._session, host)]
+    def _operations_of(self, host: Host, operations: Sequence[str]) -> list[str]:
+        return [operation for operation in operations if operation in prepared.operation_hashes(self._session, host)]
 
     def _batch(self, stage: str, operations: Sequence[str], hosts: Sequence[Host]) -> None:
         for host in hosts:
             course = self._course[host]
-            course.stage, course.ran, course.of = stage, 0, len(self._of(host, operations))
-        self._ledger.begun(stage, [host.name for host in hosts])
+            course.stage, course.ran, course.of = stage, 0, len(self._operations_of(host, operations))
+        self._ledger.note_begun(stage, [host.name for host in hosts])
         for operation in operations:
             if self._halted:
                 return
-            self._operation(stage, operation, [host for host in hosts if self._of(host, [operation])])
+            self._operation(stage, operation, [host for host in hosts if self._operations_of(host, [operation])])
         if not self._halted:
             self._gate(stage, hosts)
 
@@ -133,38 +134,38 @@ class _Run:
         names = label(self._session, operation)
         for host in hosts:
             self._report.started(host.name, stage, *names)
-        execute(self._session, operation, hosts, partial(self._alike, operation))
-        for host in self._whole(hosts):
+        execute(self._session, operation, hosts, partial(self._until_next_change, operation))
+        for host in self._without_faults(hosts):
             changed = (host, operation) in self._made
             self._course[host].ran += 1
             self._changed |= {(host.name, stage, names[0])} if changed else set()
             self._report.ended(host.name, stage, *names, changed=changed)
 
-    def _alike(self, operation: str, host: Host) -> list[str]:
+    def _until_next_change(self, operation: str, host: Host) -> list[str]:
         """Return the operations from this one to the next that is to change something: all find the host alike."""
-        later = self._of(host, self._order[self._order.index(operation) :])
+        later = self._operations_of(host, self._order[self._order.index(operation) :])
         unchanged = list(takewhile(lambda one: (host.name, *label(self._session, one)) not in self._planned, later))
         return later[: len(unchanged) + 1]
 
-    def _whole(self, hosts: Sequence[Host]) -> list[Host]:
+    def _without_faults(self, hosts: Sequence[Host]) -> list[Host]:
         whole = self._session.hosts
         return [host for host in hosts if host in whole]
 
     def _gate(self, stage: str, hosts: Sequence[Host]) -> None:
-        due = {host: found for host in hosts if (found := list(self._claims(stage, host)))}
+        due = {host: found for host in hosts if (found := list(self._claims_to_try(stage, host)))}
         red = {}
         if due:
             self._report.trying(stage, {host.name: len(claims) for host, claims in due.items()})
-            red = gate.shut(self._session, due, self._settings.settle, self._stopping)
+            red = gate.failing_claims(self._session, due, self._settings.settle, self._stopping)
         if not self._stopping():  # else it may not have had the time to settle
             for host, findings in red.items():
                 self._session.fail(host, *(gate.fault(finding) for finding in findings))
-        whole = [host for host in self._whole(hosts) if host not in red]
+        whole = [host for host in self._without_faults(hosts) if host not in red]
         for host in whole:
             self._course[host].proven.append(stage)
-        self._ledger.proven(stage, [host.name for host in whole])
+        self._ledger.note_proven(stage, [host.name for host in whole])
 
-    def _claims(self, stage: str, host: Host) -> Iterator[Claim]:
+    def _claims_to_try(self, stage: str, host: Host) -> Iterator[Claim]:
         """Yield what components claim that changed something in this stage, or earlier and have until now to hold."""
         known = list(self._stages)
         until = known[: known.index(stage) + 1]
@@ -178,7 +179,7 @@ class _Run:
         steps, unfinished = [], []
         for stage, operations in self._stages.items():
             for operation in operations:
-                for host in (host for host in self._hosts if self._of(host, [operation])):
+                for host in (host for host in self._hosts if self._operations_of(host, [operation])):
                     names = label(self._session, operation)
                     if not prepared.succeeded(self._session, host, operation):
                         unfinished.append(f"{host.name}: {', '.join(names)}")

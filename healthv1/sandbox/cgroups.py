@@ -13,7 +13,7 @@ from pathlib import Path
 
 from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox.commands import run
-from healthv1.sandbox.locks import held
+from healthv1.sandbox.locks import locked
 from healthv1.sandbox.place import state_root
 
 OWN_MOUNT = Path("/run/healthv1/cgroup")
@@ -44,7 +44,7 @@ def _hierarchy() -> Path:
 
 def make(sandbox: str, part: str) -> Path:
     """Return the group of one part of a sandbox, made if it is missing."""
-    with held(_lock()):
+    with locked(_lock()):
         top = _hierarchy() / f"healthv1-{sandbox}"
         group = top / part
         group.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def end(sandbox: str, part: str = "") -> None:
         _kill(group)
         _remove(group)
     if not part:
-        with held(_lock()):
+        with locked(_lock()):
             _unmount_own()
 
 

@@ -28,7 +28,7 @@ _CLAIM = """claim() {
 @dataclass(frozen=True)
 class ClaimAnswer:
     code: int
-    said: str
+    output: str
 
 
 def script(checks: list[Check], seconds: int) -> tuple[str, str]:
@@ -41,12 +41,12 @@ def script(checks: list[Check], seconds: int) -> tuple[str, str]:
 def answers(lines: Iterable[str], mark: str) -> dict[int, ClaimAnswer]:
     """Return what became of the claims, by their number. One that is missing may have been ended with its shell."""
     found: dict[int, ClaimAnswer] = {}
-    said: list[str] = []
+    output: list[str] = []
     for line in lines:
         if not line.startswith(f"{mark} "):
-            said.append(line)
+            output.append(line)
             continue
         number, code = line.split()[1:]
-        found[int(number)] = ClaimAnswer(int(code), "\n".join(said).rstrip("\n"))
-        said = []
+        found[int(number)] = ClaimAnswer(int(code), "\n".join(output).rstrip("\n"))
+        output = []
     return found

@@ -13,7 +13,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from healthv1.errors import Fault
 from healthv1.plan.finding import Finding
 
-_UNSPEAKABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, however it is written."""
 
 
@@ -42,11 +42,11 @@ def _case(finding: Finding) -> Element:
     case = Element("testcase", classname=_text(f"{finding.host}.{finding.component}"), name=_text(finding.claim))
     if not finding.holds:
         failure = SubElement(case, "failure", message=_text(finding.claim), type="claim")
-        failure.text = _text("\n".join(_story(finding)))
+        failure.text = _text("\n".join(_failure_lines(finding)))
     return case
 
 
-def _story(finding: Finding) -> Iterator[str]:
+def _failure_lines(finding: Finding) -> Iterator[str]:
     yield from filter(None, [finding.evidence])
     yield from [f"Hint: {finding.hint}"] * bool(finding.hint)
 
@@ -58,4 +58,4 @@ def _error(fault: Fault) -> Element:
 
 
 def _text(text: str) -> str:
-    return _UNSPEAKABLE.sub("\ufffd", text)
+    return _NOT_XML.sub("\ufffd", text)

@@ -24,7 +24,7 @@ from healthv1.plan.finding import Finding
 from healthv1.verify.visitor import Visitor
 
 # Tried even where the host itself says that nothing listens there: it may be wrong, or a container may publish it.
-USUAL_PORTS = (21, 23, 25, 111, 2375, 3000, 3306, 5432, 6379, 6432, 8080, 8200, 9090, 9100, 9187, 27017)
+COMMON_PORTS = (21, 23, 25, 111, 2375, 3000, 3306, 5432, 6379, 6432, 8080, 8200, 9090, 9100, 9187, 27017)
 RENEW_AHEAD = timedelta(days=21)
 """How long a certificate must still last: this, or a third of its life if that is less."""
 Claim = tuple[str, Callable[[], str], str]
@@ -36,17 +36,17 @@ def findings(session: Session) -> list[Finding]:
     tries = []
     for host in session.hosts:
         with session.on(host):
-            tries += [gevent.spawn(_try, host.name, *claim) for claim in _of_host(host)]
+            tries += [gevent.spawn(_try, host.name, *claim) for claim in _host_claims(host)]
     gevent.joinall(tries, raise_error=True)
     return [one.value for one in tries]
 
 
-def _of_host(host: Host) -> Iterator[Claim]:
+def _host_claims(host: Host) -> Iterator[Claim]:
     for visitor in visitors(host):
-        yield from _of_ports(host, visitor)
+        yield from _port_claims(host, visitor)
         if "edge" in host.groups:
-            yield from _of_website(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OURS)
-            yield from _of_aliases(host, visitor)
+            yield from _website_claims(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OURS)
+            yield from _alias_claims(host, visitor)
 
 
 def visitors(host: Host) -> list[Visitor]:
@@ -64,7 +64,7 @@ def _try(host: str, claim: str, attempt: Callable[[], str], hint: str) -> Findin
     return Finding(host, "outside", claim, not seen, seen, hint)
 
 
-def _of_ports(host: Host, visitor: Visitor) -> Iterator[Claim]:
+def _port_claims(host: Host, visitor: Visitor) -> Iterator[Claim]:
     ssh = int(host.data.get("ssh_port") or 22)
     allowed = {ssh, 80, 443} if "edge" in host.groups else {ssh}
     allowed |= {host.data.stack.postgresql_port} if _is_vault(host) else set()
@@ -85,7 +85,7 @@ def _is_vault(host: Host) -> bool:
 def _other_open_ports(host: Host, visitor: Visitor, allowed: set[int]) -> str:
     listening = run(host, "ss -Htln | awk '{print $4}' | sed 's/.*://' | sort -un")[1].stdout_lines
     stack: Stack = host.data.stack
-    ports = {*USUAL_PORTS, *stack.instances, *map(stack.metrics_port, stack.instances), *map(int, listening)}
+    ports = {*COMMON_PORTS, *stack.instances, *map(stack.metrics_port, stack.instances), *map(int, listening)}
     others = sorted(ports - allowed)
     tries = [gevent.spawn(visitor.is_open, port) for port in others]
     gevent.joinall(tries, raise_error=True)
@@ -93,7 +93,7 @@ def _other_open_ports(host: Host, visitor: Visitor, allowed: set[int]) -> str:
     return f"open: {', '.join(found)}" if found else ""
 
 
-def _of_website(visitor: Visitor, ours: bool) -> Iterator[Claim]:
+def _website_claims(visitor: Visitor, ours: bool) -> Iterator[Claim]:
     """Yield what a visitor is promised. Who answers for unknown names in an owner's Nginx is for him to say."""
     at = f"at {visitor.address}"
     logs = "read: journalctl -u nginx, and the site's error log"
@@ -112,7 +112,7 @@ def _of_website(visitor: Visitor, ours: bool) -> Iterator[Claim]:
     yield f"Errors carry HSTS too {at}", lambda: _hsts(visitor), "run: healthv1 apply ENV"
 
 
-def _of_aliases(host: Host, visitor: Visitor) -> Iterator[Claim]:
+def _alias_claims(host: Host, visitor: Visitor) -> Iterator[Claim]:
     """Yield what holds of further names: in the certificate are all, and at the API those that no other site has."""
     aliases: tuple[str, ...] = host.data.stack.aliases
     theirs = claiming(host.get_fact(NginxState, _sudo=True).served, aliases) if aliases else {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from healthv1.commands.secrets import register
 from healthv1.commands.secrets.register import SCHEMA
-from healthv1.rollout.losses import whole
+from healthv1.rollout.losses import bind_secrets_unless_lost
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Initialised:
 
 def init(environment: str) -> Initialised:
     """Generate what is missing; overwrite nothing, also when another does the same at this moment."""
-    found = whole(environment)
-    backend = register.kept_by(found)
+    found = bind_secrets_unless_lost(environment)
+    backend = register.backend_of(found)
     entries = backend.entries(secret.key for secret in found.secrets)
     missing = backend.missing(found.secrets)
     backend.store(missing)

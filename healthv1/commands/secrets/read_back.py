@@ -8,17 +8,17 @@ from pathlib import Path
 
 from healthv1.commands.secrets import register
 from healthv1.errors import Fault, Refused
-from healthv1.rollout.losses import whole
+from healthv1.rollout.losses import bind_secrets_unless_lost
 from healthv1.secrets import escrow
 from healthv1.secrets.entry import Entry
 
 
 def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     """Open an escrow file, compare it with the backend, and note there that it is good; return the names in it."""
-    found = whole(environment)
+    found = bind_secrets_unless_lost(environment)
     data = file.read_bytes()
-    exported = escrow.opened(data, identity)
-    entries = register.entries(found, register.found(found, exported.secrets))
+    exported = escrow.read(data, identity)
+    entries = register.entries(found, register.secrets_named(found, exported.secrets))
     export = f"export it again: healthv1 secrets export {environment} --to KEY --out {shlex.quote(str(file))}"
     Refused.unless(
         Fault(str(file), f"It does not hold the {name} that the backend keeps now.", export)
@@ -26,7 +26,7 @@ def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
         if not exported.holds({name: entry})
     )
     for name, entry in entries.items():
-        register.kept_by(found).change(name, partial(_noted, seen=entry, digest=escrow.digest(data)))
+        register.backend_of(found).change(name, partial(_noted, seen=entry, digest=escrow.digest(data)))
     return tuple(entries)
 
 

@@ -37,7 +37,7 @@ class Row:
         return {**self.__dict__, "age": age, "used_by": list(self.used_by)}
 
 
-def kept_by(bound: SecretsInUse) -> Backend[Any]:
+def backend_of(bound: SecretsInUse) -> Backend[Any]:
     """Return the environment's backend. Raises `Refused` when it keeps nothing, or when hosts differ in theirs."""
     backends = {str(secret.backend): secret.backend for secret in bound.secrets}
     if len(backends) > 1:
@@ -48,7 +48,7 @@ def kept_by(bound: SecretsInUse) -> Backend[Any]:
     return backend
 
 
-def found(bound: SecretsInUse, names: Iterable[str]) -> tuple[Secret, ...]:
+def secrets_named(bound: SecretsInUse, names: Iterable[str]) -> tuple[Secret, ...]:
     """Return the secrets of these names. Raises `Refused` with every unknown one and a suggestion."""
     known = {secret.key: secret for secret in bound.secrets}
     Refused.unless(
@@ -65,7 +65,7 @@ def _suggestion(name: str, known: Iterable[str]) -> str:
 
 
 def rows(bound: SecretsInUse) -> list[Row]:
-    entries = kept_by(bound).entries(secret.key for secret in bound.secrets)
+    entries = backend_of(bound).entries(secret.key for secret in bound.secrets)
     return [_row(secret, entries[secret.key]) for secret in bound.secrets]
 
 
@@ -97,10 +97,10 @@ def _age(age: timedelta | None) -> str:
     return f"{age.seconds // 3600} h" if age.seconds >= 3600 else f"{age.seconds // 60} min"
 
 
-def entries(found: SecretsInUse, secrets: Iterable[Secret]) -> dict[str, Entry]:
-    kept = kept_by(found).entries(secret.key for secret in secrets)
+def entries(in_use: SecretsInUse, secrets: Iterable[Secret]) -> dict[str, Entry]:
+    kept = backend_of(in_use).entries(secret.key for secret in secrets)
     Refused.unless(
-        Fault(f"{kept_by(found)}#{name}", "It is not in the backend yet.", f"healthv1 secrets init {found.name}")
+        Fault(f"{backend_of(in_use)}#{name}", "It is not in the backend yet.", f"healthv1 secrets init {in_use.name}")
         for name, entry in kept.items()
         if entry is None
     )

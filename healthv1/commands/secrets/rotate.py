@@ -16,10 +16,10 @@ from healthv1.commands.secrets.register import SCHEMA
 from healthv1.errors import Fault, Refused
 from healthv1.hosts.secrets_in_use import SecretsInUse
 from healthv1.hosts.session import Session
-from healthv1.journal.recording import recorded, told
+from healthv1.journal.recording import recorded, secret_step
 from healthv1.lock.holder import Terms
-from healthv1.lock.locking import locked_alone
-from healthv1.rollout.losses import whole
+from healthv1.lock.locking import locked_session
+from healthv1.rollout.losses import bind_secrets_unless_lost
 from healthv1.rollout.progress import Progress
 from healthv1.secrets import rotation
 from healthv1.secrets.rotation import Turn
@@ -48,26 +48,26 @@ def rotate(
     terms: Terms = Terms(),  # noqa: B008 - a value
 ) -> Rotated | None:
     """Rotate without a refused request, and return what came of it; None when `agree` was asked and declined."""
-    found = whole(environment)
-    register.kept_by(found)
-    turns = [_turn(secret, found) for secret in register.found(found, names)]
+    found = bind_secrets_unless_lost(environment)
+    register.backend_of(found)
+    turns = [_turn(secret, found) for secret in register.secrets_named(found, names)]
     rotation.refuse(turns, value)
     if value is not None:
         refuse_unusable(turns[0].secret, value)
     if not agree({turn.secret.key: turn.entry.step for turn in turns}):
         return None
     progress = Progress()
-    steps = [told("rotate", turn.secret.key) for turn in turns]
+    steps = [secret_step("rotate", turn.secret.key) for turn in turns]
     with (
-        locked_alone(environment, "secrets rotate", terms, progress.note) as session,
+        locked_session(environment, "secrets rotate", terms, progress.note) as session,
         recorded(session, "secrets rotate", progress.note, steps) as run,
     ):
         if all(turn.entry.step == "settled" for turn in turns):
             _refuse_pending_changes(environment)
-        session.go_on()
+        session.check_lock()
         rotation.begin(turns, value)
         waiting = rotation.rotate(turns, partial(_apply, session, progress), progress.note, at_once=at_once)
-        run.made([told("rotate", turn.secret.key) for turn in turns if turn not in waiting], ())
+        run.end_with([secret_step("rotate", turn.secret.key) for turn in turns if turn not in waiting], ())
     return Rotated(
         environment,
         {turn.secret.key: turn.entry.active for turn in turns if turn not in waiting},
@@ -78,9 +78,9 @@ def rotate(
 def renew_data_keys(environment: str, terms: Terms = Terms()) -> str:  # noqa: B008 - a value
     """Seal all that is known of patients anew, under a new data key; return what was done."""
     note, command = Progress().note, "secrets rotate data_keys"
-    with locked_alone(environment, command, terms, note) as session, recorded(session, command, note) as run:
+    with locked_session(environment, command, terms, note) as session, recorded(session, command, note) as run:
         said = data_keys.renew(session)
-        run.made([told("renew", data_keys.NAME)], ())
+        run.end_with([secret_step("renew", data_keys.NAME)], ())
         return said
 
 
@@ -104,7 +104,7 @@ def _apply(session: Session, progress: Progress) -> None:
     Refused.unless(applied.faults)
     if applied.interrupted:
         raise KeyboardInterrupt
-    session.go_on()
+    session.check_lock()
 
 
 def _awaited(turn: Turn, environment: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from deploys.secret import Secret
 from healthv1.commands.secrets import register
 from healthv1.errors import Fault, Refused
-from healthv1.rollout.losses import whole
+from healthv1.rollout.losses import bind_secrets_unless_lost
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.strength import refuse_unusable
 
@@ -17,10 +17,10 @@ def put(environment: str, name: str, value: str, confirmed: Callable[[str], bool
 
     `confirmed` is asked, with the text to type, before what data depend on is replaced.
     """
-    found = whole(environment)
-    (secret,) = register.found(found, [name])
+    found = bind_secrets_unless_lost(environment)
+    (secret,) = register.secrets_named(found, [name])
     refuse_unusable(secret, value)
-    backend = register.kept_by(found)
+    backend = register.backend_of(found)
     entry = backend.entry(name)
     rotate = f"rotate it instead: healthv1 secrets rotate {environment} {name}"
     if entry and secret.rotation == "overlapping" and not secret.irreplaceable:

@@ -41,7 +41,7 @@ def ready(sandbox: Sandbox) -> OpenBao:
     place = server.directory(sandbox, NAME)
     address = json.loads((place / "config.json").read_text(encoding="utf-8"))["api_addr"]
     client = _Client(address)
-    silent = server.silent(sandbox, NAME)
+    silent = server.no_answer_fault(sandbox, NAME)
     until(client.answers, silent, seconds=30)
     if not (place / "unseal_key").exists():
         _begin_again(sandbox, client)

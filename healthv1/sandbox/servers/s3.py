@@ -39,6 +39,6 @@ def ready(sandbox: Sandbox, addresses: Addresses) -> S3:
         with socket.socket() as probe:
             return probe.connect_ex((addresses.gateway, _PORT)) == 0
 
-    until(answers, server.silent(sandbox, NAME), seconds=30)
+    until(answers, server.no_answer_fault(sandbox, NAME), seconds=30)
     key = server.directory(sandbox, NAME) / "key.json"
     return S3(f"http://{addresses.gateway}:{_PORT}", BUCKET, str(key))

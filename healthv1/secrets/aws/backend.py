@@ -15,8 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from healthv1.errors import Fault, SecretsError
-from healthv1.secrets.aws.explanation import RAISED, AwsPlace, code, explained
-from healthv1.secrets.backend import AT_ONCE, Backend
+from healthv1.secrets.aws.explanation import RAISED, AwsPlace, code, explain
+from healthv1.secrets.backend import PARALLEL_READS, Backend
 from healthv1.secrets.entry import Entry
 
 TIMEOUT = 5  # seconds
@@ -40,8 +40,8 @@ class SecretsManager(Backend[str]):
         super().__init__()
         self._place = AwsPlace(prefix.strip("/"), region, endpoint or "", profile or "")
         self._kms_key = kms_key
-        self._door = Lock()  # those who read side by side share one client
-        self._opened: Any = None
+        self._client_lock = Lock()  # those who read side by side share one client
+        self._opened_client: Any = None
 
     def __str__(self) -> str:
         return str(self._place)
@@ -114,13 +114,13 @@ class SecretsManager(Backend[str]):
         self._client().update_secret_version_stage(SecretId=self._place.id(name), VersionStage=label, **versions)
 
     def _client(self) -> Any:
-        with self._door:
-            if self._opened is None:
+        with self._client_lock:
+            if self._opened_client is None:
                 session = boto3.Session(profile_name=self._place.profile or None, region_name=self._place.region)
-                self._opened = session.client(
+                self._opened_client = session.client(
                     "secretsmanager", endpoint_url=self._place.endpoint or None, config=_configuration()
                 )
-            return self._opened
+            return self._opened_client
 
     @contextmanager
     def _explaining(self, verb: str, name: str = "") -> Iterator[None]:
@@ -128,7 +128,7 @@ class SecretsManager(Backend[str]):
         try:
             yield
         except RAISED as error:
-            raise explained(error, self._place, verb, name) from None
+            raise explain(error, self._place, verb, name) from None
 
 
 def _configuration() -> Config:
@@ -136,6 +136,6 @@ def _configuration() -> Config:
         connect_timeout=TIMEOUT,
         read_timeout=TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": 2},
-        max_pool_connections=AT_ONCE,
+        max_pool_connections=PARALLEL_READS,
         proxies={},  # a proxy is no place for secrets
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from healthv1.workspace import project
 
 
-def to_bring_back(path: Path, environment: str) -> str:
+def restore_hint(path: Path, environment: str) -> str:
     """Return what to run, from where the command was run."""
     commit = _commit(path)
     if commit is not None:

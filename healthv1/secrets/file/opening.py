@@ -20,7 +20,7 @@ SHORTEST = 12  # characters
 
 
 @dataclass(frozen=True)
-class FileDoor:
+class FileOpening:
     """How the inventory has its file opened, and closed again."""
 
     place: str
@@ -30,10 +30,10 @@ class FileDoor:
     def open(self, key: str, passphrase: str = "") -> tuple[str, str]:
         """Return what `key` holds, and the passphrase that opened it if one did. Raises `SecretsError`."""
         try:
-            if not age.is_locked(key):
+            if not age.needs_passphrase(key):
                 return self._open_with_key(key), ""
-            given = passphrase or asked(self.place, PASSPHRASE)
-            return age.unlocked(key, given).decode(), given
+            given = passphrase or ask_passphrase(self.place, PASSPHRASE)
+            return age.decrypt_with_passphrase(key, given).decode(), given
         except ValueError as error:
             raise self._fault(f"{str(error) or 'Its key is no text'}.", "try again, or restore it from git") from None
 
@@ -41,9 +41,9 @@ class FileDoor:
         """Encrypt the file's key for those who may open it, and return the passphrase if there is one."""
         plain = self.contents(private).encode()
         if self.openers():
-            return age.sealed(plain, self.openers()), ""
-        given = passphrase or new(self.place, PASSPHRASE)
-        return age.locked(plain, given), given
+            return age.encrypt(plain, self.openers()), ""
+        given = passphrase or new_passphrase(self.place, PASSPHRASE)
+        return age.encrypt_with_passphrase(plain, given), given
 
     def contents(self, private: str) -> str:
         """Return what the file's key says, once decrypted: a key file as age-keygen makes it."""
@@ -67,7 +67,7 @@ class FileDoor:
         file = os.environ.get(KEY_FILE) or self.key_file
         if not file:
             raise self._fault("It opens with a key, and none is set.", f"set key_file, or {KEY_FILE}")
-        return age.opened(key, self._identities(file)).decode()
+        return age.decrypt(key, self._identities(file)).decode()
 
     def _identities(self, file: str | Path) -> list[age.Identity]:
         try:
@@ -80,10 +80,10 @@ class FileDoor:
         return SecretsError(Fault(self.place, what, hint))
 
 
-def asked(place: str, variable: str, prompt: str = "Passphrase") -> str:
+def ask_passphrase(place: str, variable: str, prompt: str = "Passphrase") -> str:
     """Return the passphrase: from the file or the variable that CI sets, else from the terminal."""
     file = os.environ.get(f"{variable}_FILE")
-    found = _from(Path(file), place) if file else os.environ.get(variable, "")
+    found = _read_passphrase(Path(file), place) if file else os.environ.get(variable, "")
     if not found and not sys.stdin.isatty():
         hint = f"set {variable}_FILE to a file with it, or {variable}"
         raise SecretsError(Fault(place, "Its passphrase is needed, and there is no terminal to ask at.", hint))
@@ -92,9 +92,9 @@ def asked(place: str, variable: str, prompt: str = "Passphrase") -> str:
     return found
 
 
-def new(place: str, variable: str) -> str:
+def new_passphrase(place: str, variable: str) -> str:
     """Return a passphrase that is to be; whoever types it types it twice. Raises `SecretsError`."""
-    found = asked(place, variable, "New passphrase")
+    found = ask_passphrase(place, variable, "New passphrase")
     if len(found) < SHORTEST:
         what = f"The passphrase has fewer than {SHORTEST} characters."
         raise SecretsError(Fault(place, what, "choose a longer one, such as five words drawn by lot"))
@@ -104,7 +104,7 @@ def new(place: str, variable: str) -> str:
     return found
 
 
-def _from(path: Path, place: str) -> str:
+def _read_passphrase(path: Path, place: str) -> str:
     try:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

@@ -49,7 +49,7 @@ class Leased:
         """Have the login removed, and its sessions ended. Raises `SecretsError`."""
         self._engine.revoke(lease.identity)
 
-    def furnish(self, url: str, user: str, password: str, minutes: int) -> None:
+    def configure(self, url: str, user: str, password: str, minutes: int) -> None:
         """Tell the engine how it reaches PostgreSQL, which it tries at once, and how readers are made there.
 
         Writing the same again changes nothing. Raises `SecretsError`.

@@ -27,7 +27,7 @@ class Engine:
     def public_key(self) -> str:
         """Return the key that an SSH engine signs with, which it tells anybody. Raises `SecretsError`."""
         with self._explaining("read", "public_key"):
-            answer = self._by.stranger().adapter.get(f"/v1/{self._mount}/public_key")
+            answer = self._by.client_without_login().adapter.get(f"/v1/{self._mount}/public_key")
             return str(answer.text).strip()
 
     def read(self, path: str) -> Any:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Witness(Protocol):
+class Observer(Protocol):
     """Hears of every stage, operation and gate as it begins and ends."""
 
     def stage_begun(self, stage: str, operations: Mapping[str, int]) -> None:
@@ -26,15 +26,15 @@ class Witness(Protocol):
 class Ledger(Protocol):
     """Notes what is under way, for whoever goes on if this stops."""
 
-    def begun(self, stage: str, hosts: Sequence[str]) -> None: ...
+    def note_begun(self, stage: str, hosts: Sequence[str]) -> None: ...
 
-    def proven(self, stage: str, hosts: Sequence[str]) -> None: ...
+    def note_proven(self, stage: str, hosts: Sequence[str]) -> None: ...
 
 
 @dataclass(frozen=True)
-class Nowhere:
+class NoLedger:
     """The ledger of a run that nobody goes on with."""
 
-    def begun(self, stage: str, hosts: Sequence[str]) -> None: ...
+    def note_begun(self, stage: str, hosts: Sequence[str]) -> None: ...
 
-    def proven(self, stage: str, hosts: Sequence[str]) -> None: ...
+    def note_proven(self, stage: str, hosts: Sequence[str]) -> None: ...

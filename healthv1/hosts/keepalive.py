@@ -13,16 +13,16 @@ from typing import Any
 import gevent
 from paramiko import Transport
 
-WORDS = 4
+WARNINGS = 4
 """So often silence is told of before the connection is given up."""
 
 
-class Pulse:
+class Keepalive:
     def __init__(self, name: str, transport: Transport, patience: float) -> None:
         """Watch a connection to `name` until it ends; close it after `patience` seconds of silence."""
         self._name, self._transport, self._patience = name, transport, patience
         self._quiet = 0.0
-        self._told = 0
+        self._warned = 0
         self.given_up = False
         read = transport.packetizer.read_message
 
@@ -39,24 +39,24 @@ class Pulse:
         asking: gevent.Greenlet | None = None
         while self._transport.is_active():
             if self._quiet >= self._patience / 12 and (asking is None or asking.ready()):
-                asking = gevent.spawn(self._ask)
+                asking = gevent.spawn(self._send_keepalive)
             gevent.sleep(tick)
             # Not the clock: while this process itself was busy, or its machine asleep, nobody listened.
             self._quiet += tick
-            self._tell()
+            self._warn()
 
-    def _ask(self) -> None:
+    def _send_keepalive(self) -> None:
         with suppress(Exception):  # it is told below that the connection ended
             self._transport.global_request("keepalive@openssh.com", wait=True)
 
-    def _tell(self) -> None:
-        told = int(self._quiet / (self._patience / WORDS))
+    def _warn(self) -> None:
+        told = int(self._quiet / (self._patience / WARNINGS))
         log = logging.getLogger("healthv1")
-        if told >= WORDS:
+        if told >= WARNINGS:
             self.given_up = True
             self._transport.close()
-        elif told > self._told:
+        elif told > self._warned:
             log.warning("No answer from %s for %.0f s", self._name, self._quiet)
-        elif self._told and not told:
+        elif self._warned and not told:
             log.warning("%s answers again", self._name)
-        self._told = told
+        self._warned = told

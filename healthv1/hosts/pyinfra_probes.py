@@ -11,12 +11,12 @@ from typing import Any
 from gevent.local import local
 
 
-def takes_one(function: Any) -> bool:
+def takes_one_argument(function: Any) -> bool:
     """Whether a function can be called with one argument: ours, once it stands in for pyinfra's."""
     return len(inspect.signature(function).parameters) == 1
 
 
-def tells_the_cause(error: Any) -> bool:
+def carries_cause(error: Any) -> bool:
     cause = ValueError()
     told = error(cause, "file")
     return bool(told.exception is cause and told.filename == "file")
@@ -29,7 +29,7 @@ def keeps_datas(host_data: Any) -> bool:
 
 
 def reads_deploy_data_last(host: Any) -> bool:
-    made = _made(host)
+    made = _new_host(host)
     return len(made.data.datas) == 6 and made.data.datas[-1] == made.get_deploy_data
 
 
@@ -43,7 +43,7 @@ def declares_keys(connector: Any) -> bool:
     return set(connector.data_cls.__annotations__) >= _KEYS
 
 
-def controls_what_we_take(extract: Any) -> bool:
+def keeps_control_arguments(extract: Any) -> bool:
     from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 
     return set(extract(dict.fromkeys(CONNECTOR_ARGUMENT_KEYS))) == _CONTROLS
@@ -65,7 +65,7 @@ def asks_anew(get_fact: Any) -> bool:
         heard.append((command, arguments["_sudo"]))
         return True, CommandOutput([OutputLine("stdout", str(len(heard)))])
 
-    host = _made(Host)
+    host = _new_host(Host)
     printing = dict.fromkeys(("print_fact_output", "print_fact_input", "print_fact_info"), False)
     host.init(SimpleNamespace(config=Config(), **printing))
     host.connected, host.connector = True, SimpleNamespace(run_shell_command=answer)
@@ -73,16 +73,16 @@ def asks_anew(get_fact: Any) -> bool:
     return answers == [["1"], ["2"]] and all(one is asked and sudo for one, sudo in heard)
 
 
-def own_of_each_greenlet(context: Any) -> bool:
+def is_greenlet_local(context: Any) -> bool:
     return isinstance(context.context._container, local)  # noqa: SLF001
 
 
-def puts_a_bar_between(generate: Any) -> bool:
+def joins_with_bar(generate: Any) -> bool:
     deploy = SimpleNamespace(current_deploy_name="deploy")
     return bool(generate(None, deploy, {}, {"name": "sentence"}) == ({"deploy | sentence"}, False))
 
 
-class _Silent(list[Any]):
+class _EmptyInventory(list[Any]):
     """An inventory that says nothing of its hosts."""
 
     def _nothing(self, *_: Any) -> dict[str, Any]:
@@ -91,8 +91,8 @@ class _Silent(list[Any]):
     get_override_data = get_host_data = get_groups_data = get_data = _nothing
 
 
-def _made(host: Any) -> Any:
-    inventory = _Silent()
+def _new_host(host: Any) -> Any:
+    inventory = _EmptyInventory()
     inventory.append(host("nobody", inventory, [], lambda _state, _host: None))
     return inventory[0]
 

@@ -12,7 +12,7 @@ from healthv1.hosts.signing_in import credential_for
 
 
 @contextmanager
-def door(host: Host) -> Iterator[list[str]]:
+def ssh_argv(host: Host) -> Iterator[list[str]]:
     """Yield the start of a command line that is followed by a command; a signed key is held by an agent meanwhile."""
     credential = credential_for(host)
     if credential is None:
