@@ -20,6 +20,6 @@ H = TypeVar("H", bound=Hinting)
 _ENV = re.compile(r"\bENV\b")
 
 
-def with_environment(one: H, environment: str) -> H:
+def with_environment(hinting: H, environment: str) -> H:
     """Return the fault or finding with a hint that can be run as it stands."""
-    return replace(one, hint=_ENV.sub(lambda _: environment, one.hint))
+    return replace(hinting, hint=_ENV.sub(lambda _: environment, hinting.hint))

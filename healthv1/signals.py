@@ -42,17 +42,17 @@ def sigterm_as_interrupt() -> Iterator[None]:
 @contextmanager
 def interrupts_deferred(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
     """Yield what tells whether somebody wants it to stop, which calls `say` too. Twice raises `KeyboardInterrupt`."""
-    asked = False
+    requested = False
 
-    def ask() -> None:
-        nonlocal asked
-        if asked:
+    def request() -> None:
+        nonlocal requested
+        if requested:
             _interrupt()
-        asked = True
+        requested = True
         gevent.spawn(say)  # a signal may come while something is being printed
 
-    with _signal_handlers(SIGNALS, ask):
-        yield lambda: asked
+    with _signal_handlers(SIGNALS, request):
+        yield lambda: requested
 
 
 def _interrupt() -> None:
@@ -65,11 +65,15 @@ def _signal_handlers(signals: tuple[signal.Signals, ...], react: Callable[[], No
         react()
 
     # What the shell or nohup told this process to ignore stays ignored.
-    before = {one: found for one in signals if (found := signal.getsignal(one)) is not signal.SIG_IGN}
-    for one in before:
-        signal.signal(one, handler)
+    previous = {
+        number: previous_handler
+        for number in signals
+        if (previous_handler := signal.getsignal(number)) is not signal.SIG_IGN
+    }
+    for number in previous:
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        for one, found in before.items():
-            signal.signal(one, found)
+        for number, previous_handler in previous.items():
+            signal.signal(number, previous_handler)

@@ -49,10 +49,10 @@ def verify(environment: str, as_json: bool) -> None:
         terminal.show_document(verified.as_json())
     else:
         for where, count in verified.lines.items():
-            word = "broken" if any(one.journal == where for one in verified.broken) else "whole"
+            word = "broken" if any(broken_line.journal == where for broken_line in verified.broken) else "whole"
             click.echo(f"{where}: {counted(count, 'line')}, {word}")
-        for one in verified.broken:
-            terminal.say(f"✗ {one}", fg="red")
+        for broken_line in verified.broken:
+            terminal.say(f"✗ {broken_line}", fg="red")
         terminal.show_faults(verified.faults)
     sys.exit(1 if verified.broken or verified.faults else 0)
 

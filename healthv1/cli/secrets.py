@@ -216,11 +216,11 @@ def _renew_data_keys(environment: str, names: tuple[str, ...], yes: bool, as_jso
         _refuse_without_terminal("give --yes")
         if not click.confirm("Seal everything known of patients anew? Visitors are served meanwhile.", err=True):
             _exit_declined()
-    said = rotate.renew_data_keys(environment, terms)
+    summary = rotate.renew_data_keys(environment, terms)
     if as_json:
-        terminal.show_document({"schema": SCHEMA, "environment": environment, "done": said})
+        terminal.show_document({"schema": SCHEMA, "environment": environment, "done": summary})
     else:
-        click.echo(said)
+        click.echo(summary)
         terminal.say_next(f"healthv1 verify {environment}")
 
 
@@ -261,7 +261,7 @@ def _read_typed(name: str) -> str:
 
 
 def _report(environment: str, findings: list[finding.Finding], as_json: bool) -> None:
-    holds = all(one.holds for one in findings)
+    holds = all(finding.holds for finding in findings)
     if as_json:
         terminal.show_document(finding.as_json(environment, findings, ()))
     else:

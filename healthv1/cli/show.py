@@ -61,15 +61,15 @@ def forms(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options by which a plan is shown. It gets them as `form`."""
 
     @wraps(command)
-    def chosen(*args: Any, as_json: bool, markdown: bool, html: bool, full: bool, size: int, **options: Any) -> None:
+    def with_form(*args: Any, as_json: bool, markdown: bool, html: bool, full: bool, size: int, **options: Any) -> None:
         given = [name for name, on in (("json", as_json), ("markdown", markdown), ("html", html)) if on]
         if len(given) > 1:
             raise click.UsageError(f"--{given[0]} and --{given[1]} exclude each other.")
         command(*args, form=Form("".join(given), full, size), **options)
 
     for option in reversed(_OPTIONS):
-        chosen = option(chosen)
-    return chosen
+        with_form = option(with_form)
+    return with_form
 
 
 @click.command()

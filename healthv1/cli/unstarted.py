@@ -9,12 +9,12 @@ from healthv1.hosts.pyinfra_guard import refuse_other_version
 from healthv1.output import terminal
 
 
-def failing_command(lacking: ImportError) -> Callable[[], None]:
+def failing_command(missing: ImportError) -> Callable[[], None]:
     """Return what to run instead of the command: it tells what is lacking, as every fault is told."""
 
-    def tell() -> None:
-        pyinfras = (lacking.name or "").partition(".")[0] in {"pyinfra", "pyinfra_cli"}
-        refuse_other_version([str(lacking).partition(" (")[0]] if pyinfras else [])
-        raise lacking  # pyinfra is the one that it was, so it is something else
+    def refuse() -> None:
+        pyinfras = (missing.name or "").partition(".")[0] in {"pyinfra", "pyinfra_cli"}
+        refuse_other_version([str(missing).partition(" (")[0]] if pyinfras else [])
+        raise missing  # pyinfra is the one that it was, so it is something else
 
-    return lambda: sys.exit(terminal.run_guarded(tell, wants_json="--json" in sys.argv))
+    return lambda: sys.exit(terminal.run_guarded(refuse, wants_json="--json" in sys.argv))

@@ -81,53 +81,53 @@ def apply(
     + resume: go on with what was agreed to and did not end; `agree` is only shown what is left of it.
     """
     progress = progress or Progress()
-    left = approval.agreement_to_resume(environment, limit) if resume else approval.read_agreement(environment)
-    limit = left.limit if resume and left else limit
+    earlier = approval.agreement_to_resume(environment, limit) if resume else approval.read_agreement(environment)
+    limit = earlier.limit if resume and earlier else limit
     progress.note(f"Planning {environment}")
     with sigterm_as_interrupt(), opened(environment, limit) as session:
         losses.refuse(session)
         refuse_formless_arguments(session)
         wait_until_free(session, terms, progress.note)
-        made = planner.plan(session, besides=(Lock, Record))
+        plan = planner.plan(session, besides=(Lock, Record))
         _refuse_faults(session)
-        made = membership.with_left_members(session, made)
+        plan = membership.with_left_members(session, plan)
         if saved:
-            saved_plans.refuse_stale(session, made, saved)
-        left = left if left and (resume or left.covers_hosts(session.addresses)) else None
-        agreement = _agreement(Agreement.of_plan(made, limit, session.addresses), made, left, resume=resume)
-        if not made.steps and not agreement.unproven_on(made.hosts):
-            for one in made.left:
-                progress.note(f"{one.what} To take it down: {one.way_out}")
-            (left or agreement).mark_done(made.hosts)
+            saved_plans.refuse_stale(session, plan, saved)
+        earlier = earlier if earlier and (resume or earlier.covers_hosts(session.addresses)) else None
+        agreement = _agreement(Agreement.of_plan(plan, limit, session.addresses), plan, earlier, resume=resume)
+        if not plan.steps and not agreement.unproven_on(plan.hosts):
+            for left in plan.left:
+                progress.note(f"{left.what} To take it down: {left.way_out}")
+            (earlier or agreement).mark_done(plan.hosts)
             _record_apply(session, saved, progress, changed=False)
             record(session, "apply", progress.note, "nothing to do", progress.seconds())
-            return Applied(environment, made.hosts, progress.seconds())
-        if not _ask_consent(session, made, agree, progress):
+            return Applied(environment, plan.hosts, progress.seconds())
+        if not _ask_consent(session, plan, agree, progress):
             record(session, "apply", progress.note, "declined", progress.seconds())
-            return Applied(environment, made.hosts, progress.seconds(), declined=True)
+            return Applied(environment, plan.hosts, progress.seconds(), declined=True)
         with (
             locked(session, "apply", terms, progress.note),
-            recorded(session, "apply", progress.note, made.steps) as run,
+            recorded(session, "apply", progress.note, plan.steps) as run,
         ):
             if saved:
                 saved_plans.refuse_expired(saved)
             last_apply.record_members(session)
             with hosts_unchanged(session):
                 planner.refresh_facts(session, anew=True)
-            outcome = _carry_out(session, made, agreement, progress)
+            outcome = _carry_out(session, plan, agreement, progress)
             if outcome.ended_well:
-                (left or agreement).mark_done(made.hosts)
+                (earlier or agreement).mark_done(plan.hosts)
             run.end_with(outcome.steps, outcome.faults)
             run.result = "interrupted" if outcome.interrupted else run.result
             if outcome.ended_well:
                 _record_apply(session, saved, progress, changed=True)
-    return Applied.of(made, outcome, progress.seconds())
+    return Applied.of(plan, outcome, progress.seconds())
 
 
-def _ask_consent(session: Session, made: Plan, agree: Callable[[Plan], bool], progress: Progress) -> bool:
+def _ask_consent(session: Session, plan: Plan, agree: Callable[[Plan], bool], progress: Progress) -> bool:
     """Ask. Raises `NothingChanged` when it is interrupted there."""
     try:
-        return agree(made)
+        return agree(plan)
     except KeyboardInterrupt:
         record(session, "apply", progress.note, "interrupted before the first change", progress.seconds())
         raise NothingChanged from None
@@ -136,7 +136,7 @@ def _ask_consent(session: Session, made: Plan, agree: Callable[[Plan], bool], pr
 def _record_apply(session: Session, saved: Saved | None, progress: Progress, *, changed: bool) -> None:
     """Have the hosts remember it. What was applied is applied, whether or not one can."""
     last_apply.record_apply(session, saved_plans.digests(session), saved.id if saved else "", changed=changed)
-    for fault in (fault for some in session.faults.values() for fault in some):
+    for fault in (fault for host_faults in session.faults.values() for fault in host_faults):
         progress.note(f"{fault.where} does not remember this apply, so drift will not know it: {fault.what}")
 
 
@@ -149,28 +149,28 @@ def refuse_resuming(saved: Saved, *, resume: bool) -> None:
 
 def _refuse_faults(session: Session) -> None:
     """One host's fault stops all, until somebody says that the others are to go on without it."""
-    faults = [fault for some in session.faults.values() for fault in some]
-    whole = [host.name for host in session.hosts]
-    if faults and whole:
-        them = approval.limit_options(whole)
-        hint = f"to go on without {', '.join(session.faults)}: healthv1 apply {session.environment} {them}"
+    faults = [fault for host_faults in session.faults.values() for fault in host_faults]
+    healthy = [host.name for host in session.hosts]
+    if faults and healthy:
+        limits = approval.limit_options(healthy)
+        hint = f"to go on without {', '.join(session.faults)}: healthv1 apply {session.environment} {limits}"
         faults.append(Fault(f"apply {session.environment}", "Nothing was changed on any host.", hint))
     if faults:
         raise HostError(*faults)
 
 
-def _agreement(new: Agreement, made: Plan, left: Agreement | None, *, resume: bool) -> Agreement:
+def _agreement(new: Agreement, plan: Plan, earlier: Agreement | None, *, resume: bool) -> Agreement:
     """Return what is agreed to; what an apply that stopped left unproven is proven by the next on those hosts."""
-    if left and resume:
-        left.refuse_unagreed(new, made)
-        return left
-    if left:
-        new.unproven |= left.unproven
+    if earlier and resume:
+        earlier.refuse_unagreed(new, plan)
+        return earlier
+    if earlier:
+        new.unproven |= earlier.unproven
     return new
 
 
-def _carry_out(session: Session, made: Plan, agreement: Agreement, progress: Progress) -> Outcome:
-    unproven = agreement.unproven_on(made.hosts)
+def _carry_out(session: Session, plan: Plan, agreement: Agreement, progress: Progress) -> Outcome:
+    unproven = agreement.unproven_on(plan.hosts)
     with progress, interrupts_deferred(lambda: progress.note(WAITING)) as stopping:
         agreement.write()
-        return stages.apply(session, made, progress, agreement, stopping, unproven)
+        return stages.apply(session, plan, progress, agreement, stopping, unproven)

@@ -33,7 +33,7 @@ class BeforeList:
     faults: tuple[Fault, ...]
 
     def as_json(self) -> dict[str, Any]:
-        hosts = {name: [entry.as_json() for entry in found] for name, found in self.hosts.items()}
+        hosts = {name: [entry.as_json() for entry in entries_of_host] for name, entries_of_host in self.hosts.items()}
         faults = [asdict(fault) for fault in self.faults]
         return {"schema": SCHEMA, "environment": self.environment, "hosts": hosts, "faults": faults}
 
@@ -53,33 +53,33 @@ class PutBack:
 
 def list_(environment: str, limit: tuple[str, ...]) -> BeforeList:
     with opened(environment, limit, read_site=False) as session:
-        found = _read_entries(session)
+        entries_by_host = _read_entries(session)
         faults = tuple(fault for faults in session.faults.values() for fault in faults)
-    return BeforeList(environment, found, faults)
+    return BeforeList(environment, entries_by_host, faults)
 
 
 def put_back(environment: str, name: str, host: str, agree: Callable[[str, KeptAside], bool], terms: Terms) -> PutBack:
     """Put one entry back. Raises `Refused`, with nothing changed; `HostError` when it did not end."""
     progress = Progress()
     with sigterm_as_interrupt(), opened(environment, (host,) if host else (), read_site=False) as session:
-        found = _read_entries(session)
-        if not found:
+        entries_by_host = _read_entries(session)
+        if not entries_by_host:
             session.refuse_faults()
-        at, entry = entries.choose(environment, name, "", found)
-        where = session.host(at)
+        host_name, entry = entries.choose(environment, name, "", entries_by_host)
+        target = session.host(host_name)
         wait_until_free(session, terms, progress.note)
-        entry = _inspect(where, entry)
+        entry = _inspect(target, entry)
         if entry.nothing_due:
-            return PutBack(environment, at, entry)
-        if not agree(at, entry):
-            return PutBack(environment, at, entry, declined=True)
+            return PutBack(environment, host_name, entry)
+        if not agree(host_name, entry):
+            return PutBack(environment, host_name, entry, declined=True)
         with (
             locked(session, "before put-back", terms, progress.note),
-            recorded(session, f"before put-back {entry.id}", progress.note, [_step(at, entry)]) as run,
+            recorded(session, f"before put-back {entry.id}", progress.note, [_step(host_name, entry)]) as run,
         ):
-            run_script(where, script.put_back(_inspect(where, entry)), COPYING)
-            run.end_with([_step(at, entry)], ())
-    return PutBack(environment, at, entry, done=True)
+            run_script(target, script.put_back(_inspect(target, entry)), COPYING)
+            run.end_with([_step(host_name, entry)], ())
+    return PutBack(environment, host_name, entry, done=True)
 
 
 def _read_entries(session: Session) -> dict[str, list[KeptAside]]:
@@ -89,16 +89,16 @@ def _read_entries(session: Session) -> dict[str, list[KeptAside]]:
         except HostError as error:
             return error
 
-    found = run_concurrently(ssh_hosts(session.hosts), ask)
-    for host, answer in found.items():
+    answers = run_concurrently(ssh_hosts(session.hosts), ask)
+    for host, answer in answers.items():
         if isinstance(answer, HostError):
             session.fail(host, *answer.faults)
-    return {host.name: answer for host, answer in found.items() if not isinstance(answer, HostError)}
+    return {host.name: answer for host, answer in answers.items() if not isinstance(answer, HostError)}
 
 
 def _inspect(host: Host, entry: KeptAside) -> KeptAside:
-    (found,) = entries.read(run_script(host, script.inspect_entry(entry.id), COPYING).splitlines())
-    return found
+    (inspected,) = entries.read(run_script(host, script.inspect_entry(entry.id), COPYING).splitlines())
+    return inspected
 
 
 def _step(host: str, entry: KeptAside) -> Step:

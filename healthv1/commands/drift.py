@@ -19,6 +19,6 @@ def drift(environment: str, limit: tuple[str, ...]) -> Drift:
     with opened(environment, limit) as session:
         losses.refuse(session)
         refuse_formless_arguments(session)
-        made = membership.with_left_members(session, planner.plan(session, besides=(Lock, Record)))
-        under = saved_plans.digests(session)
-        return drifts.drift(made, take_snapshots(session, under), session.records, under.name)
+        plan = membership.with_left_members(session, planner.plan(session, besides=(Lock, Record)))
+        digests = saved_plans.digests(session)
+        return drifts.drift(plan, take_snapshots(session, digests), session.records, digests.name)

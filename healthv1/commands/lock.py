@@ -43,21 +43,21 @@ def release(environment: str, confirmed: Callable[[Held], bool]) -> ShownLock:
     """Release on every host what is held there; return what it was. `confirmed` is asked unless it has expired."""
     with opened(environment, read_site=False) as session:
         places = [HostPlace(host) for host in ssh_hosts(session.hosts)]
-        found = {
+        held_at = {
             place: answer.held for place, answer in run_concurrently(places, lambda place: ask(place, "show")).items()
         }
-        for held in {held.token: held for held in found.values() if held and not held.expired}.values():
+        for held in {held.token: held for held in held_at.values() if held and not held.expired}.values():
             if not confirmed(held):
                 what = f"The lock was not released: {held.holder} holds it."
                 raise LockError(Fault(environment, what, f"give that name: healthv1 lock release {environment}"))
         changes_begin()
         # Only what was seen: whoever took it meanwhile keeps it.
         run_concurrently(
-            [(place, held.token) for place, held in found.items() if held],
-            lambda one: ask(one[0], "release", one[1]),
+            [(place, held.token) for place, held in held_at.items() if held],
+            lambda place_and_token: ask(place_and_token[0], "release", place_and_token[1]),
         )
         faults = tuple(fault for faults in session.faults.values() for fault in faults)
-    return ShownLock(environment, {place.name: held for place, held in found.items()}, faults)
+    return ShownLock(environment, {place.name: held for place, held in held_at.items()}, faults)
 
 
 def state(held: Held | None) -> str:

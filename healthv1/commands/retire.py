@@ -43,8 +43,8 @@ class Wish:
 
     @property
     def connection_settings(self) -> dict[str, Any]:
-        told = {"ssh_key": self.ssh_key, "ssh_known_hosts_file": self.known_hosts}
-        return {name: value for name, value in told.items() if value}
+        settings = {"ssh_key": self.ssh_key, "ssh_known_hosts_file": self.known_hosts}
+        return {name: value for name, value in settings.items() if value}
 
 
 @dataclass(frozen=True)
@@ -81,8 +81,8 @@ def retire(
     progress = Progress()
     progress.note(f"Asking who was of {environment}")
     chosen = _chosen(environment, wish)
-    strangers = () if chosen.named else (_unlisted(chosen.member, wish),)
-    with sigterm_as_interrupt(), opened(environment, read_site=False, strangers=strangers) as session:
+    unlisted = () if chosen.named else (_unlisted(chosen.member, wish),)
+    with sigterm_as_interrupt(), opened(environment, read_site=False, unlisted=unlisted) as session:
         host = _host(session, chosen, progress)
         wait_until_free(session, terms, progress.note)
         membership.read_records(session)
@@ -90,17 +90,17 @@ def retire(
         choosing.refuse_too_early(environment, chosen, membership.present_hosts(session, [host]))
         standing.refuse_in_use(session, host, chosen)
         if wish.with_data:
-            found = standing.database_holders(session, host)
-            choosing.refuse_data(chosen, wish.with_data, found, has_database=_has_database(session, host))
-        made = _plan_retirement(session, host, chosen, data=bool(wish.with_data))
-        Refused.unless(made.faults)
+            others = standing.database_holders(session, host)
+            choosing.refuse_data(chosen, wish.with_data, others, has_database=_has_database(session, host))
+        plan = _plan_retirement(session, host, chosen, data=bool(wish.with_data))
+        Refused.unless(plan.faults)
         done = Retired(environment, chosen.member.name, chosen.member.address)
         due = forgetting.hosts_to_update(session, host, chosen)
-        if not made.steps and not due:
+        if not plan.steps and not due:
             return done
-        if made.steps and not agree(made):
+        if plan.steps and not agree(plan):
             return replace(done, declined=True)
-        return _take_down(session, host, chosen, made, done, terms, progress)
+        return _take_down(session, host, chosen, plan, done, terms, progress)
 
 
 def forget(environment: str, wish: Wish, agree: Callable[[Member], bool], terms: Terms) -> Retired:
@@ -148,8 +148,8 @@ def _unlisted(member: Member, wish: Wish) -> UnlistedHost:
 
 def _host(session: Session, chosen: Chosen, progress: Progress) -> Host:
     """Return the host that is meant. Raises `HostError` when it cannot be reached; others may be away."""
-    everybody = membership.inventory_members(session)
-    name = next(one.name for one in everybody if one.address == chosen.member.address)
+    members = membership.inventory_members(session)
+    name = next(member.name for member in members if member.address == chosen.member.address)
     host = session.host(name)
     faults = session.faults.get(host.name, [])
     if faults and not chosen.named:
@@ -169,7 +169,7 @@ def _drop_unreachable(session: Session, progress: Progress) -> None:
     """Go on without the hosts that are away: what they remember is told again, and forgotten then."""
     if not session.hosts:
         session.refuse_faults()
-    for fault in (fault for some in session.faults.values() for fault in some):
+    for fault in (fault for host_faults in session.faults.values() for fault in host_faults):
         progress.note(f"{fault.where} takes no part: {fault.what}")
     session.faults.clear()
 
@@ -181,13 +181,13 @@ def _plan_retirement(session: Session, host: Host, chosen: Chosen, *, data: bool
 
 
 def _take_down(
-    session: Session, host: Host, chosen: Chosen, made: Plan, done: Retired, terms: Terms, progress: Progress
+    session: Session, host: Host, chosen: Chosen, plan: Plan, done: Retired, terms: Terms, progress: Progress
 ) -> Retired:
     with (
         locked(session, "retire", terms, progress.note),
-        recorded(session, f"retire {chosen.member.name}", progress.note, made.steps) as run,
+        recorded(session, f"retire {chosen.member.name}", progress.note, plan.steps) as run,
     ):
-        outcome = _carry_out(session, made, progress) if made.steps else Outcome((), (), ())
+        outcome = _carry_out(session, plan, progress) if plan.steps else Outcome((), (), ())
         run.end_with(outcome.steps, outcome.faults)
         run.result = "interrupted" if outcome.interrupted else run.result
         names = forgetting.update_records(session, host, chosen) if outcome.ended_well else ()
@@ -196,6 +196,6 @@ def _take_down(
     )
 
 
-def _carry_out(session: Session, made: Plan, progress: Progress) -> Outcome:
+def _carry_out(session: Session, plan: Plan, progress: Progress) -> Outcome:
     with progress, interrupts_deferred(lambda: progress.note(WAITING)) as stopping:
-        return stages.apply(session, made, progress, stopping=stopping)
+        return stages.apply(session, plan, progress, stopping=stopping)

@@ -18,21 +18,21 @@ class Assumption(ABC):
     def broken(self) -> str:
         """Return what is otherwise, in a few words; nothing where all is as assumed."""
         try:
-            found = pkgutil.resolve_name(self.path)
+            target = pkgutil.resolve_name(self.path)
         except (ImportError, AttributeError):
             return f"{self.name} is missing"
         try:
-            otherwise = self.difference(found)
+            difference = self.difference(target)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not as assumed
-            otherwise = f"fails ({type(error).__name__}: {error})"
-        return f"{self.name} {otherwise}" if otherwise else ""
+            difference = f"fails ({type(error).__name__}: {error})"
+        return f"{self.name} {difference}" if difference else ""
 
     @property
     def name(self) -> str:
         return self.path.replace(":", ".")
 
     @abstractmethod
-    def difference(self, found: Any) -> str:
+    def difference(self, target: Any) -> str:
         """Return what is otherwise with what was found there."""
 
 
@@ -42,7 +42,7 @@ class Exists(Assumption):
 
     path: str
 
-    def difference(self, found: Any) -> str:  # noqa: ARG002
+    def difference(self, target: Any) -> str:  # noqa: ARG002
         return ""
 
 
@@ -54,10 +54,10 @@ class HasSignature(Assumption):
     arguments: str
     """Their names, as they are declared."""
 
-    def difference(self, found: Any) -> str:
-        taken = inspect.signature(found).parameters.values()
-        said = ", ".join(f"{_STARS.get(one.kind, '')}{one.name}" for one in taken)
-        return "" if said == self.arguments else f"takes ({said}) instead of ({self.arguments})"
+    def difference(self, target: Any) -> str:
+        parameters = inspect.signature(target).parameters.values()
+        actual = ", ".join(f"{_STARS.get(parameter.kind, '')}{parameter.name}" for parameter in parameters)
+        return "" if actual == self.arguments else f"takes ({actual}) instead of ({self.arguments})"
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class UsesNames(Assumption):
     path: str
     names: str
 
-    def difference(self, found: Any) -> str:
-        used = {name for code in codes(_code(found)) for name in (*code.co_names, *code.co_freevars)}
+    def difference(self, target: Any) -> str:
+        used = {name for code in codes(_code(target)) for name in (*code.co_names, *code.co_freevars)}
         lacking = [name for name in self.names.split() if name not in used]
         return f"does not use {', '.join(lacking)}" if lacking else ""
 
@@ -81,8 +81,8 @@ class ClosesOver(Assumption):
     function: str
     variables: str
 
-    def difference(self, found: Any) -> str:
-        inner = next((code for code in codes(_code(found)) if code.co_name == self.function), None)
+    def difference(self, target: Any) -> str:
+        inner = next((code for code in codes(_code(target)) if code.co_name == self.function), None)
         if inner is None:
             return f"makes no {self.function}"
         lacking = [name for name in self.variables.split() if name not in inner.co_freevars]
@@ -98,8 +98,8 @@ class Behaves(Assumption):
     """As a sentence about it ends: that it does not "keep its sources in datas"."""
     probe: Callable[[Any], bool]
 
-    def difference(self, found: Any) -> str:
-        return "" if self.probe(found) else f"does not {self.how}"
+    def difference(self, target: Any) -> str:
+        return "" if self.probe(target) else f"does not {self.how}"
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:
@@ -113,7 +113,7 @@ def codes(code: CodeType) -> Iterator[CodeType]:
 _STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 
-def _code(found: Any) -> CodeType:
-    function: Any = found.fget if isinstance(found, property) else inspect.unwrap(found)
+def _code(target: Any) -> CodeType:
+    function: Any = target.fget if isinstance(target, property) else inspect.unwrap(target)
     code: CodeType = function.__code__
     return code

@@ -68,8 +68,8 @@ class FastSSH(SignedIn):
                 self._questions.append(question)
                 raise Unanswered
             self._cache[question] = self._noting_error(self._run(command, arguments))
-        said = self._cache[question]
-        return said if self._answers is None else self._answers.setdefault(question, said)
+        output = self._cache[question]
+        return output if self._answers is None else self._answers.setdefault(question, output)
 
     @contextmanager
     def _in_fact(self) -> Iterator[None]:
@@ -94,21 +94,23 @@ class FastSSH(SignedIn):
             return self._second_connection.run_without_forgetting(command, **arguments)
 
     def _connect_again(self) -> FastSSH:
-        another = copy(self)
-        another.client = None
-        another.connect()
-        return another
+        second = copy(self)
+        second.client = None
+        second.connect()
+        return second
 
     def _run(self, command: Any, arguments: dict[str, Any], *, wait: bool = True) -> Output:
         """Run a command as pyinfra does, only that nobody is asked for a password, and no host waited for in vain."""
-        rest = dict(arguments)
-        stdin, timeout, fine = (rest.pop(name, None) for name in ("_stdin", "_timeout", "_success_exit_codes"))
+        shell_arguments = dict(arguments)
+        stdin, timeout, success_codes = (
+            shell_arguments.pop(name, None) for name in ("_stdin", "_timeout", "_success_exit_codes")
+        )
         for name in ("_get_pty", "print_input", "print_output"):
-            rest.pop(name, None)
-        text = make_unix_command_for_host(self.state, self.host, command, **_with_c_locale(rest))
+            shell_arguments.pop(name, None)
+        text = make_unix_command_for_host(self.state, self.host, command, **_with_c_locale(shell_arguments))
         logger.debug("Running command on %s: %s", self.host.name, text)
         code, output = self.line.run(text.get_raw_value(), stdin, timeout, wait=wait)
-        return code in (fine or (0,)), output
+        return code in (success_codes or (0,)), output
 
     @property
     def cache_is_empty(self) -> bool:
@@ -139,29 +141,32 @@ class FastSSH(SignedIn):
     def ask(self, questions: list[Question], timeout: int | None = None) -> bool:
         """Ask all of them in one round trip, over a few channels at once. Returns whether the host let us ask."""
 
-        def tried(some: list[Query]) -> bool | Exception:
+        def try_batch(queries: list[Query]) -> bool | Exception:
             try:
-                return self._ask(some, timeout)
+                return self._ask(queries, timeout)
             except Exception as error:  # noqa: BLE001 - raised below: out of a greenlet gevent would also print it
                 return error
 
-        said = [
-            gevent.spawn(tried, some)
+        greenlets = [
+            gevent.spawn(try_batch, queries)
             for group in grouped_by_privileges(questions)
-            for some in balanced_parts(merged_queries(group), PARALLEL_SCRIPTS)
+            for queries in balanced_parts(merged_queries(group), PARALLEL_SCRIPTS)
         ]
-        outcomes = [one.get() for one in said]
+        outcomes = [greenlet.get() for greenlet in greenlets]
         for error in outcomes:
             if isinstance(error, Exception):
                 raise error
         return all(outcomes)
 
-    def _ask(self, asked: list[Query], timeout: int | None) -> bool:
-        text, mark = script(asked)
-        questions = [question for one in asked for question in one.questions]
+    def _ask(self, queries: list[Query], timeout: int | None) -> bool:
+        text, mark = script(queries)
+        questions = [question for query in queries for question in query.questions]
         arguments = questions[0].arguments | {"_stdin": text} | ({"_timeout": timeout} if timeout else {})
         succeeded, output = self._noting_error(self._run(StringCommand("sh", "-s"), arguments))
-        self._cache |= {question: (True, said) for question, said in answers(asked, output.stdout_lines, mark)}
+        self._cache |= {
+            question: (True, output_of_question)
+            for question, output_of_question in answers(queries, output.stdout_lines, mark)
+        }
         self._ask_alone |= {question for question in questions if question not in self._cache}
         return bool(succeeded)
 

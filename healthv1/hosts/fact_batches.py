@@ -50,40 +50,42 @@ class Query:
         for question in self.questions:
             each = question.each
             own = [line for line in lines if each is None or line.startswith(f"{each.thing}\t")]
-            yield question, CommandOutput([OutputLine("stdout", one) for one in own])
+            yield question, CommandOutput([OutputLine("stdout", line) for line in own])
 
 
 def merged_queries(questions: Iterable[Question]) -> list[Query]:
     """Return as few to ask as there can be. What is asked twice about one thing is asked apart."""
-    found: dict[object, dict[object, Question]] = {}
+    questions_by_query: dict[object, dict[object, Question]] = {}
     for question in questions:
         each, turn = question.each, 0
-        while each and each.thing in found.get((type(each), turn), ()):
+        while each and each.thing in questions_by_query.get((type(each), turn), ()):
             turn += 1
-        found.setdefault((type(each), turn) if each else question, {})[each.thing if each else ""] = question
-    return [Query(tuple(some.values())) for some in found.values()]
+        questions_by_query.setdefault((type(each), turn) if each else question, {})[each.thing if each else ""] = (
+            question
+        )
+    return [Query(tuple(group.values())) for group in questions_by_query.values()]
 
 
 def grouped_by_privileges(questions: Iterable[Question]) -> Iterator[list[Question]]:
     """Yield those that can share a script: asked with the same privileges."""
-    once = sorted(dict.fromkeys(questions), key=lambda question: question.privileges)
-    for _, group in groupby(once, key=lambda question: question.privileges):
+    unique = sorted(dict.fromkeys(questions), key=lambda question: question.privileges)
+    for _, group in groupby(unique, key=lambda question: question.privileges):
         yield list(group)
 
 
-def balanced_parts(asked: list[Query], ways: int) -> list[list[Query]]:
+def balanced_parts(queries: list[Query], most: int) -> list[list[Query]]:
     """Return them in at most so many shares that take about as long: what is longer to say takes longer to do."""
-    parts: list[list[Query]] = [[] for _ in range(min(ways, math.ceil(len(asked) / QUERIES_PER_CHANNEL)))]
-    for one in sorted(asked, key=lambda one: -len(one.command)):
-        min(parts, key=lambda part: sum(len(one.command) for one in part)).append(one)
+    parts: list[list[Query]] = [[] for _ in range(min(most, math.ceil(len(queries) / QUERIES_PER_CHANNEL)))]
+    for query in sorted(queries, key=lambda query: -len(query.command)):
+        min(parts, key=lambda part: sum(len(query.command) for query in part)).append(query)
     return parts
 
 
-def script(asked: list[Query]) -> tuple[str, str]:
+def script(queries: list[Query]) -> tuple[str, str]:
     """Return a script for `sh`, and the mark that nothing on the host can know beforehand."""
     mark = secrets.token_hex(16)
-    ends = f"2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?"
-    return "\n".join(f"{in_subshell(one.command)} {ends}" for one in asked), mark
+    ending = f"2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?"
+    return "\n".join(f"{in_subshell(query.command)} {ending}" for query in queries), mark
 
 
 def in_subshell(command: str) -> str:
@@ -91,17 +93,17 @@ def in_subshell(command: str) -> str:
     return f"( eval {shlex.quote(command)} )"
 
 
-def answers(asked: list[Query], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
+def answers(queries: list[Query], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
     """Yield what was printed for each question whose command succeeded."""
-    said: list[str] = []
-    waiting = iter(asked)
+    output: list[str] = []
+    waiting = iter(queries)
     for line in lines:
         if not line.startswith(mark):
-            said.append(line)
+            output.append(line)
             continue
-        if said and not said[-1]:  # the line break that stands before every mark
-            said.pop()
-        one = next(waiting)
+        if output and not output[-1]:  # the line break that stands before every mark
+            output.pop()
+        query = next(waiting)
         if line == f"{mark} 0":
-            yield from one.answers_in(said)
-        said = []
+            yield from query.answers_in(output)
+        output = []

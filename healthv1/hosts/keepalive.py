@@ -26,12 +26,12 @@ class Keepalive:
         self.given_up = False
         read = transport.packetizer.read_message
 
-        def heard() -> Any:
+        def read_packet() -> Any:
             packet = read()
             self._quiet = 0.0
             return packet
 
-        transport.packetizer.read_message = heard  # type: ignore[method-assign]
+        transport.packetizer.read_message = read_packet  # type: ignore[method-assign]
         gevent.spawn(self._watch)
 
     def _watch(self) -> None:
@@ -50,13 +50,13 @@ class Keepalive:
             self._transport.global_request("keepalive@openssh.com", wait=True)
 
     def _warn(self) -> None:
-        told = int(self._quiet / (self._patience / WARNINGS))
+        warnings = int(self._quiet / (self._patience / WARNINGS))
         log = logging.getLogger("healthv1")
-        if told >= WARNINGS:
+        if warnings >= WARNINGS:
             self.given_up = True
             self._transport.close()
-        elif told > self._warned:
+        elif warnings > self._warned:
             log.warning("No answer from %s for %.0f s", self._name, self._quiet)
-        elif self._warned and not told:
+        elif self._warned and not warnings:
             log.warning("%s answers again", self._name)
-        self._warned = told
+        self._warned = warnings

@@ -21,18 +21,20 @@ def agent_key(host: str, path: Path) -> AgentKey | None:
     text = _read_text(path)
     if not has_passphrase(text):
         return None
-    known = (key_bytes(text), key_bytes(_read_text(path.with_name(f"{path.name}.pub"))))
+    public_keys = (key_bytes(text), key_bytes(_read_text(path.with_name(f"{path.name}.pub"))))
     # An agent for each host: two that sign at once would read each other's answers.
     for key in _agent_keys():
-        if any(key.asbytes() in one for one in known):
+        if any(key.asbytes() in public_key for public_key in public_keys):
             return key
     raise HostError(passphrase_fault(host, path))
 
 
 def passphrase_fault(host: str, *paths: Path) -> Fault:
     """Return the fault of a key that only its passphrase opens: the first such of `paths` and of those in ~/.ssh."""
-    mine = (Path.home() / ".ssh" / f"id_{kind}" for kind in ("ed25519", "ecdsa", "rsa"))
-    path = next((one for one in (*paths, *mine) if has_passphrase(_read_text(one))), "of yours")
+    default_keys = (Path.home() / ".ssh" / f"id_{kind}" for kind in ("ed25519", "ecdsa", "rsa"))
+    path = next(
+        (candidate for candidate in (*paths, *default_keys) if has_passphrase(_read_text(candidate))), "of yours"
+    )
     # Quoted in any case: a hint that ends in a quote has no full stop that would be taken for the path's.
     add = f"ssh-add '{path}'" if isinstance(path, Path) else "ssh-add, with its path"
     hint = add if os.environ.get("SSH_AUTH_SOCK") else f'eval "$(ssh-agent)"; {add}'
@@ -41,9 +43,9 @@ def passphrase_fault(host: str, *paths: Path) -> Fault:
 
 def has_passphrase(text: str) -> bool:
     """Whether a private key's file has a passphrase."""
-    found = key_bytes(text)
-    if found.startswith(_MAGIC):
-        return not found.removeprefix(_MAGIC).startswith(b"\0\0\0\4none")
+    content = key_bytes(text)
+    if content.startswith(_MAGIC):
+        return not content.removeprefix(_MAGIC).startswith(b"\0\0\0\4none")
     return "ENCRYPTED" in text
 
 

@@ -41,17 +41,19 @@ def unknown_names(inventory: Inventory, environment: str) -> Iterator[Fault]:
     data = sources(inventory, environment)
     own = own_names(data)
     connectors: list[type[BaseConnector]] = [SSHConnector, *(host.connector_cls for host in inventory)]
-    known = {*KEYS, OWN, *(key for connector in connectors for key in connector.data_cls.__annotations__)}
+    known_keys = {*KEYS, OWN, *(key for connector in connectors for key in connector.data_cls.__annotations__)}
     yield from _groups(inventory, environment, own)
     for where, values in data:
         for name, value in values.items():
-            yield from _setting(where, name, value) if isinstance(value, Settings) else _key(where, name, known | own)
+            yield from (
+                _setting(where, name, value) if isinstance(value, Settings) else _key(where, name, known_keys | own)
+            )
 
 
 def _groups(inventory: Inventory, environment: str, own: set[str]) -> Iterator[Fault]:
     for group, hosts in inventory.groups.items():
-        known = group in {*PARTS, environment, *own} or group.startswith("@")
-        if hosts and not known:
+        is_known = group in {*PARTS, environment, *own} or group.startswith("@")
+        if hosts and not is_known:
             yield _fault(f"inventories/{environment}.py: {group}", "It is no part of a deployment.", group, PARTS)
 
 

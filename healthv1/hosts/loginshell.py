@@ -43,12 +43,12 @@ class ShellCommand:
 
     def command_output(self, lines: Iterable[bytes]) -> Iterator[str]:
         """Yield what the command said, of one of its two streams."""
-        ours = False
+        past_mark = False
         for line in lines:
             text = line.decode(errors="replace")
-            if ours:
+            if past_mark:
                 yield text
             elif text.rstrip("\n").endswith(self.mark):  # noise may end without a line break
-                ours = self.started = True
+                past_mark = self.started = True
             else:
                 self.noise.append(text.rstrip("\n"))

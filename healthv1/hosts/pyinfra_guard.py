@@ -16,7 +16,7 @@ def refuse_other_version(also: Iterable[str] = ()) -> None:
 
     + also: what else is known to be otherwise.
     """
-    broken = [*(text for one in assumptions() if (text := one.broken())), *also]
+    broken = [*(text for assumption in assumptions() if (text := assumption.broken())), *also]
     if broken:
         what = f"{_installed()} is installed; healthv1 was written for pyinfra {WRITTEN_FOR}"
         raise Refused(Fault("pyinfra", f"{what} ({'; '.join(dict.fromkeys(broken))}).", _hint()))

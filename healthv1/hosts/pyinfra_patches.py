@@ -29,8 +29,8 @@ def apply_patches() -> None:
     refuse_other_version()
     for path, replacement in REPLACED.items():
         module, name = path.split(":")
-        within = vars(import_module(module))
-        within[name] = replacement(within[name])
+        module_variables = vars(import_module(module))
+        module_variables[name] = replacement(module_variables[name])
 
 
 def prepare_host(host: Host, over_ssh: type[BaseConnector]) -> None:
@@ -44,11 +44,11 @@ def wrap_get_fact(host: Host, reading: Callable[[], AbstractContextManager[None]
     """Have each fact of a host be asked within `reading`."""
     get_fact = host.get_fact
 
-    def told(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
         with reading():
             return get_fact(*args, **kwargs)
 
-    host.get_fact = told  # type: ignore[method-assign]
+    host.get_fact = wrapped  # type: ignore[method-assign]
 
 
 def stack() -> list[tuple[FrameType]]:

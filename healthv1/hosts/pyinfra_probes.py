@@ -18,19 +18,19 @@ def takes_one_argument(function: Any) -> bool:
 
 def carries_cause(error: Any) -> bool:
     cause = ValueError()
-    told = error(cause, "file")
-    return bool(told.exception is cause and told.filename == "file")
+    wrapped = error(cause, "file")
+    return bool(wrapped.exception is cause and wrapped.filename == "file")
 
 
 def keeps_datas(host_data: Any) -> bool:
-    found = host_data(None, {"key": 1}, dict)
-    found.other = 2
-    return bool(found.datas == ({"other": 2}, {"key": 1}, dict) and found.dict() == {"key": 1, "other": 2})
+    merged = host_data(None, {"key": 1}, dict)
+    merged.other = 2
+    return bool(merged.datas == ({"other": 2}, {"key": 1}, dict) and merged.dict() == {"key": 1, "other": 2})
 
 
 def reads_deploy_data_last(host: Any) -> bool:
-    made = _new_host(host)
-    return len(made.data.datas) == 6 and made.data.datas[-1] == made.get_deploy_data
+    new_host = _new_host(host)
+    return len(new_host.data.datas) == 6 and new_host.data.datas[-1] == new_host.get_deploy_data
 
 
 def reaches_hosts_over_ssh(connector: Any) -> bool:
@@ -57,20 +57,20 @@ def asks_anew(get_fact: Any) -> bool:
     from pyinfra.api.host import Host
     from pyinfra.connectors.util import CommandOutput, OutputLine
 
-    asked = StringCommand("true")
-    fact = type("Tried", (FactBase,), {"command": lambda _: asked, "process": lambda _, lines: lines})
-    heard: list[Any] = []
+    fact_command = StringCommand("true")
+    fact = type("Tried", (FactBase,), {"command": lambda _: fact_command, "process": lambda _, lines: lines})
+    commands: list[Any] = []
 
     def answer(command: Any, **arguments: Any) -> Any:
-        heard.append((command, arguments["_sudo"]))
-        return True, CommandOutput([OutputLine("stdout", str(len(heard)))])
+        commands.append((command, arguments["_sudo"]))
+        return True, CommandOutput([OutputLine("stdout", str(len(commands)))])
 
     host = _new_host(Host)
     printing = dict.fromkeys(("print_fact_output", "print_fact_input", "print_fact_info"), False)
     host.init(SimpleNamespace(config=Config(), **printing))
     host.connected, host.connector = True, SimpleNamespace(run_shell_command=answer)
     answers = [get_fact(host.state, host, fact, kwargs={"_sudo": True}) for _ in range(2)]
-    return answers == [["1"], ["2"]] and all(one is asked and sudo for one, sudo in heard)
+    return answers == [["1"], ["2"]] and all(command is fact_command and sudo for command, sudo in commands)
 
 
 def is_greenlet_local(context: Any) -> bool:

@@ -38,9 +38,9 @@ def run_script(host: Host, script: str, timeout: float) -> str:
         what = str(error) or f"no answer within {timeout:g} s"
         raise HostError(Fault(host.name, f"It does not answer ({what}).", "see whether it is up")) from None
     if not succeeded:
-        said = "; ".join(output.stderr_lines) or "it did not say why"
-        hint = next((hint for words, hint in HINTS.items() if words in said), "")
-        raise HostError(Fault(host.name, f"{said}.", hint))
+        message = "; ".join(output.stderr_lines) or "it did not say why"
+        hint = next((hint for words, hint in HINTS.items() if words in message), "")
+        raise HostError(Fault(host.name, f"{message}.", hint))
     return str(output.stdout)
 
 

@@ -30,13 +30,13 @@ class SecretsInUse:
 def bind_secrets(environment: str) -> SecretsInUse:
     """Read the inventory. Raises `Refused` when it, or its settings, have faults."""
     with inventory_of(environment) as inventory:
-        found = [secret for host in inventory for secret in _secrets(host.data.dict())]
+        secrets = [secret for host in inventory for secret in _secrets(host.data.dict())]
         settings = next((host.data.get("environment") for host in inventory if host.data.get("environment")), None)
         lacking = [host.name for host in inventory if host.data.get("secrets") is None]
     if lacking or not isinstance(settings, Environment):
         what = "It names no secrets backend." if lacking else "It has no environment settings."
         raise Refused(Fault(f"group_data for {environment}", what, "add: secrets = EncryptedFile(…)"))
-    return SecretsInUse(environment, tuple({str(secret): secret for secret in found}.values()), settings)
+    return SecretsInUse(environment, tuple({str(secret): secret for secret in secrets}.values()), settings)
 
 
 def _secrets(data: dict[str, object]) -> Iterator[Secret]:

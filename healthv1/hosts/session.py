@@ -82,8 +82,8 @@ class Session:
 
     def on_each(self, work: Callable[[Host], None], hosts: Iterable[Host] | None = None) -> None:
         """Do `work` on all hosts, or these, at once. What goes wrong on one is that host's fault alone."""
-        chosen = self.hosts if hosts is None else hosts
-        gevent.joinall([gevent.spawn(self._isolated, host, work) for host in chosen], raise_error=True)
+        selected = self.hosts if hosts is None else hosts
+        gevent.joinall([gevent.spawn(self._isolated, host, work) for host in selected], raise_error=True)
 
     @contextmanager
     def on(self, host: Host) -> Iterator[None]:
@@ -105,9 +105,9 @@ class Session:
 
     def refuse_faults(self) -> None:
         """Raise with the faults of all hosts."""
-        found = [fault for faults in self.faults.values() for fault in faults]
-        if found:
-            raise HostError(*found)
+        all_faults = [fault for faults in self.faults.values() for fault in faults]
+        if all_faults:
+            raise HostError(*all_faults)
 
 
 @contextmanager
@@ -123,13 +123,13 @@ def restored_contexts(*contexts: ContextManager) -> Iterator[None]:
 
 @contextmanager
 def opened(
-    environment: str, limit: tuple[str, ...] = (), *, read_site: bool = True, strangers: Iterable[UnlistedHost] = ()
+    environment: str, limit: tuple[str, ...] = (), *, read_site: bool = True, unlisted: Iterable[UnlistedHost] = ()
 ) -> Iterator[Session]:
     """Connect to the hosts of `environment` and read the site on each. Hosts with faults are in `faults`.
 
     One session may stand inside another: it finds none of the other's contexts, and leaves them as they were.
 
-    + strangers: hosts that the inventory does not name.
+    + unlisted: hosts that the inventory does not name.
     """
     pyinfra_patches.apply_patches()
     state = State(check_for_changes=False)
@@ -139,14 +139,14 @@ def opened(
             context.reset()
         ctx_state.set(state)  # pyinfra reads inventories in the context of a state
         try:
-            inventory = inventories.load(environment, strangers)
-            chosen = inventories.chosen(inventory, limit)
-            state.init(inventory, Config(FAIL_PERCENT=0), initial_limit=chosen)
+            inventory = inventories.load(environment, unlisted)
+            selected = inventories.chosen(inventory, limit)
+            state.init(inventory, Config(FAIL_PERCENT=0), initial_limit=selected)
             ctx_inventory.set(inventory)
             session = Session(environment, state)
             state.set_stage(StateStage.Connect)
-            state.active_hosts.update(chosen)
-            state.activated_hosts.update(chosen)
+            state.active_hosts.update(selected)
+            state.activated_hosts.update(selected)
             session.on_each(_connect)
             if read_site:
                 _read_site(session)
@@ -173,8 +173,8 @@ def read_deploys(
     session.state.set_stage(StateStage.Prepare)
     session.on_each(deploys, hosts)
     for host in session.hosts:
-        found = session.state.ops[host]
-        session.operations[host] = {operation: data.command_generator for operation, data in found.items()}
+        prepared = session.state.ops[host]
+        session.operations[host] = {operation: data.command_generator for operation, data in prepared.items()}
 
 
 def run(host: Host, command: str, timeout: int = 60) -> tuple[bool, CommandOutput]:
@@ -211,6 +211,6 @@ def faults_of(host: Host, error: BaseException) -> list[Fault]:
         return list(error.faults)
     if isinstance(error, ConnectError):
         return [connect_fault(host, str(error))]
-    complaint = getattr(host.connector, "error_lines", [])
-    said = f" ({'; '.join(complaint[-3:])})" if isinstance(error, PyinfraError) and complaint else ""
-    return [Fault(host.name, f"{str(error) or type(error).__name__}{said}.", "run again with --debug to see more")]
+    error_lines = getattr(host.connector, "error_lines", [])
+    details = f" ({'; '.join(error_lines[-3:])})" if isinstance(error, PyinfraError) and error_lines else ""
+    return [Fault(host.name, f"{str(error) or type(error).__name__}{details}.", "run again with --debug to see more")]

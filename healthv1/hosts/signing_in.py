@@ -67,8 +67,10 @@ class SignedIn(SSHConnector):
             super()._connect()
         except ConnectError as error:
             if isinstance(error.__context__, PasswordRequiredException):  # of ~/.ssh/config, or one that lies beside it
-                known = getattr(self.client, "_ssh_config", {}).get("key_filename") or ()
-                raise HostError(passphrase_fault(self.host.name, *(Path(one).expanduser() for one in known))) from None
+                key_files = getattr(self.client, "_ssh_config", {}).get("key_filename") or ()
+                raise HostError(
+                    passphrase_fault(self.host.name, *(Path(key_file).expanduser() for key_file in key_files))
+                ) from None
             raise
 
     def _fall_back_to_ordinary_key(self) -> None:
@@ -90,13 +92,13 @@ class SignedIn(SSHConnector):
         key = self.credential.key if self.credential else self._agent_key()
         if key is None:
             return super().make_paramiko_kwargs()
-        everything = self.data
+        data = self.data
         # The ordinary key need not even exist.
-        self.data = {**everything, "ssh_key": None, "ssh_password": None, "ssh_allow_agent": False}  # type: ignore[typeddict-item]
+        self.data = {**data, "ssh_key": None, "ssh_password": None, "ssh_allow_agent": False}  # type: ignore[typeddict-item]
         try:
             arguments = super().make_paramiko_kwargs()
         finally:
-            self.data = everything
+            self.data = data
         return {**arguments, "pkey": key, "look_for_keys": False}
 
     def _agent_key(self) -> PKey | None:

@@ -43,14 +43,16 @@ class SshLine:
         + timeout: seconds after which `TimeoutError` is raised.
         + wait: where sshd takes no more sessions, wait for one that ends, instead of raising `TooManySessions`.
         """
-        told = ShellCommand(command)
+        shell_command = ShellCommand(command)
         channel = self._open_session(wait)
         try:
-            self._exec(channel, told.line)
+            self._exec(channel, shell_command.line)
             with suppress(OSError):  # it may end without reading, and then tells why
-                channel.sendall(told.stdin_prefix + _stdin_bytes(stdin))
+                channel.sendall(shell_command.stdin_prefix + _stdin_bytes(stdin))
                 channel.shutdown_write()
-            out, err = (told.command_output(file) for file in (channel.makefile("rb"), channel.makefile_stderr("rb")))
+            out, err = (
+                shell_command.command_output(file) for file in (channel.makefile("rb"), channel.makefile_stderr("rb"))
+            )
             output = read_output_buffers(out, err, timeout, print_output=False, print_prefix="")
             code = channel.recv_exit_status()
         except (SSHException, EOFError, OSError):
@@ -63,7 +65,7 @@ class SshLine:
         if code == NO_EXIT_CODE:
             gevent.sleep(PAUSE)  # a connection that broke is closed channel by channel
             self._refuse_loss()
-        _refuse_other_program(told, code)
+        _refuse_other_program(shell_command, code)
         return code, output
 
     def _open_session(self, wait: bool) -> Channel:
@@ -123,10 +125,10 @@ def _stdin_bytes(stdin: Any) -> bytes:
     return "".join(line if line.endswith("\n") else f"{line}\n" for line in several).encode()
 
 
-def _refuse_other_program(told: ShellCommand, code: int) -> None:
+def _refuse_other_program(shell_command: ShellCommand, code: int) -> None:
     """Whoever answered, it was not the command: an account without a shell, or sshd made to run something else."""
-    noise = "; ".join(line.strip() for line in told.noise if line.strip())[:300]
-    if not told.started:
+    noise = "; ".join(line.strip() for line in shell_command.noise if line.strip())[:300]
+    if not shell_command.started:
         raise ConnectError(f"Its login shell ran no command ({noise or f'it said nothing, exit code {code}'})")
     if code == CUT_SHORT:
         raise ConnectError("What its login shell reads first took our command from stdin")

@@ -65,10 +65,10 @@ def fields(body: dict[str, Any]) -> str:
 def read(text: str) -> ChainLine:
     """Take a line apart, whatever it is."""
     try:
-        found = json.loads(text)
+        fields_of_line = json.loads(text)
         body, mark, _ = text.rpartition(',"hash":"')
         whole = bool(mark) and text == f'{body},"hash":"{digest(body)}"}}'
-        return ChainLine(text, int(found["line"]), str(found["previous"]), whole)
+        return ChainLine(text, int(fields_of_line["line"]), str(fields_of_line["previous"]), whole)
     except (ValueError, KeyError, TypeError):
         return ChainLine(text, 0, "", intact=False)
 
@@ -101,9 +101,9 @@ def _misplaced(place: int, line: ChainLine, missing: range, present: set[int]) -
 
 def missing_head(lines: Sequence[str], head: Head) -> Break | None:
     """Return what happened to a line that another journal remembers; None when it stands where it stood."""
-    found = next((line for line in map(read, lines) if line.number == head.line), None)
-    if found and found.digest == head.digest:
+    remembered = next((line for line in map(read, lines) if line.number == head.line), None)
+    if remembered and remembered.digest == head.digest:
         return None
-    if found is None and head.line > max((read(line).number for line in lines), default=0):
+    if remembered is None and head.line > max((read(line).number for line in lines), default=0):
         return Break(len(lines), "cut", f"there was a line {head.line}")
     return Break(head.line, "rewritten", "another journal remembers another line")

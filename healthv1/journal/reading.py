@@ -89,18 +89,18 @@ def read_journals(environment: str, last: int | None = None, host: str = "") -> 
 
 
 def _live_locks(held: Iterable[Held | None]) -> frozenset[str]:
-    return frozenset(token_digest(one.token) for one in held if one and not one.expired)
+    return frozenset(token_digest(record.token) for record in held if record and not record.expired)
 
 
-def runs(found: Journals) -> list[Run]:
+def runs(journals: Journals) -> list[Run]:
     """Return them by the time of their first line, the oldest first. A line that cannot be read is left to `verify`."""
-    known: dict[str, Run] = {}
-    for where, lines in found.lines.items():
+    runs_by_id: dict[str, Run] = {}
+    for where, lines in journals.lines.items():
         for entry in filter(None, map(_entry, lines)):
-            run = known.setdefault(entry["run"], Run(entry["run"]))
+            run = runs_by_id.setdefault(entry["run"], Run(entry["run"]))
             run.journals += [where] if where not in run.journals else []
             _add(run, entry)
-    return sorted(known.values(), key=lambda run: run.started or run.ended)
+    return sorted(runs_by_id.values(), key=lambda run: run.started or run.ended)
 
 
 def _add(run: Run, entry: dict[str, Any]) -> None:

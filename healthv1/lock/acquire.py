@@ -27,21 +27,23 @@ def take(places: Sequence[LockPlace], claim: LockClaim) -> tuple[dict[LockPlace,
 
     Raises `HeldBySomebody`; `HostError` when a host that is needed cannot be locked.
     """
-    tried: dict[LockPlace, Outcome] = {}
+    outcomes: dict[LockPlace, Outcome] = {}
     rest = list(places)
     try:
-        while rest and not any(isinstance(outcome, LockAnswer) for outcome in tried.values()):
+        while rest and not any(isinstance(outcome, LockAnswer) for outcome in outcomes.values()):
             first = rest.pop(0)
-            tried[first] = _take(first, claim)
-            _refuse(tried)
-        tried |= run_concurrently(rest, lambda place: _take(place, claim))
-        _refuse(tried)
+            outcomes[first] = _take(first, claim)
+            _refuse(outcomes)
+        outcomes |= run_concurrently(rest, lambda place: _take(place, claim))
+        _refuse(outcomes)
     except BaseException:
         # An answer that was lost on its way may have been a yes; the token keeps others' locks from harm.
-        release_all([*tried, *rest], claim)
+        release_all([*outcomes, *rest], claim)
         raise
-    had = {place: outcome.held for place, outcome in tried.items() if isinstance(outcome, LockAnswer)}
-    return had, tuple(fault for one in tried.values() if isinstance(one, HostError) for fault in one.faults)
+    records = {place: outcome.held for place, outcome in outcomes.items() if isinstance(outcome, LockAnswer)}
+    return records, tuple(
+        fault for outcome in outcomes.values() if isinstance(outcome, HostError) for fault in outcome.faults
+    )
 
 
 def release_all(places: Sequence[LockPlace], claim: LockClaim) -> None:
@@ -55,9 +57,9 @@ def release_all(places: Sequence[LockPlace], claim: LockClaim) -> None:
 
 
 def run_concurrently(places: Iterable[P], work: Callable[[P], R]) -> dict[P, R]:
-    spawned = {place: gevent.spawn(work, place) for place in places}
-    gevent.joinall(spawned.values(), raise_error=True)
-    return {place: one.value for place, one in spawned.items()}
+    greenlets = {place: gevent.spawn(work, place) for place in places}
+    gevent.joinall(greenlets.values(), raise_error=True)
+    return {place: greenlet.value for place, greenlet in greenlets.items()}
 
 
 def _take(place: LockPlace, claim: LockClaim) -> Outcome:
@@ -67,13 +69,16 @@ def _take(place: LockPlace, claim: LockClaim) -> Outcome:
         return error
 
 
-def _refuse(tried: dict[LockPlace, Outcome]) -> None:
-    for place, outcome in tried.items():
+def _refuse(outcomes: dict[LockPlace, Outcome]) -> None:
+    for place, outcome in outcomes.items():
         if isinstance(outcome, LockAnswer) and outcome.verdict == "held":
             assert outcome.held is not None
             raise HeldBySomebody(place.name, outcome.held)
     faults = [
-        fault for place, one in tried.items() if place.needed and isinstance(one, HostError) for fault in one.faults
+        fault
+        for place, outcome in outcomes.items()
+        if place.needed and isinstance(outcome, HostError)
+        for fault in outcome.faults
     ]
     if faults:
         raise HostError(*faults)

@@ -35,8 +35,10 @@ class LockClaim:
     @property
     def text(self) -> str:
         """What is written into the record: one line for each, whatever was typed."""
-        told = {name: getattr(self, name) for name in ("holder", "command", "reason", "environment", "token", "lease")}
-        return "\n".join(f"{name}={_line(str(value))}" for name, value in told.items())
+        fields = {
+            name: getattr(self, name) for name in ("holder", "command", "reason", "environment", "token", "lease")
+        }
+        return "\n".join(f"{name}={_line(str(value))}" for name, value in fields.items())
 
 
 class HeldBySomebody(LockError):  # noqa: N818 - it reads as what happened
@@ -58,4 +60,4 @@ def describe(held: Held) -> str:
 
 def _line(text: str) -> str:
     text = redactor.redact(text)  # ahead of clipping: half a secret is not known again
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:LONGEST]
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:LONGEST]

@@ -56,7 +56,7 @@ class Holding:
             self.renew_all()
 
     def _renew(self, place: LockPlace) -> None:
-        asked = time.monotonic()
+        asked_at = time.monotonic()
         try:
             answer = ask(place, "renew", self.claim.token, timeout=max(1, self.claim.lease / 4))
         except HostError as error:
@@ -65,7 +65,7 @@ class Holding:
                 self._note(f"{place.name} is not locked any more: {error.faults[0].what}")
             return
         if answer.verdict == "renewed":
-            self._renewed_at[place] = asked
+            self._renewed_at[place] = asked_at
         elif self._lost is None:
             who = f" {describe(answer.held)} has it now." if answer.held else ""
             self._lost = Fault(place.name, f"Somebody released our lock by force.{who}", self._hint)

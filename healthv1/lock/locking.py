@@ -45,9 +45,9 @@ def locked(session: Session, command: str, terms: Terms, note: Note, *, needed: 
     with ExitStack() as stack:
         if environment not in _held:
             stack.enter_context(sigterm_as_interrupt())  # SIGTERM gives the lock back as Ctrl-C does
-            strangers = inactive_hosts(session)
-            stack.callback(_disconnect, strangers)
-            places = _places(session, strangers, needed, note)
+            inactive = inactive_hosts(session)
+            stack.callback(_disconnect, inactive)
+            places = _places(session, inactive, needed, note)
             changes_begin()
             claim = LockClaim(environment, command, _lease(session), terms.reason or provenance.revision())
             _held[environment] = holding = Holding(claim, _take_lock(places, claim, terms, note), note)
@@ -84,7 +84,7 @@ def wait_until_free(session: Session, terms: Terms, note: Note) -> None:
 
     def attempt() -> None:
         for place, answer in run_concurrently(
-            [HostPlace(host) for host in ssh_hosts(session.hosts)], lambda one: ask(one, "show")
+            [HostPlace(host) for host in ssh_hosts(session.hosts)], lambda place: ask(place, "show")
         ).items():
             if answer.held and not answer.held.expired:
                 raise HeldBySomebody(place.name, answer.held)
@@ -97,20 +97,20 @@ def note_deploys(session: Session, note: Note) -> None:
     """Say who is deploying meanwhile. Costs no round trip: it was asked among the facts of the plan."""
     if session.environment in _held:  # it is we
         return
-    found = [host.get_fact(Lock) for host in ssh_hosts(session.hosts)]
-    for held in {held.token: held for held in found if held and not held.expired}.values():
+    records = [host.get_fact(Lock) for host in ssh_hosts(session.hosts)]
+    for held in {held.token: held for held in records if held and not held.expired}.values():
         note(f"A deploy is under way, and this plan is what it has not done yet: {describe(held)}")
 
 
-def _places(session: Session, strangers: list[Host], needed: bool, note: Note) -> list[HostPlace]:
+def _places(session: Session, inactive: list[Host], needed: bool, note: Note) -> list[HostPlace]:
     """Return what can be locked, in the inventory's order, which is everybody's."""
     unreachable = {
-        host: fault for host, fault in run_concurrently(ssh_hosts(strangers), _connect_fault).items() if fault
+        host: fault for host, fault in run_concurrently(ssh_hosts(inactive), _connect_fault).items() if fault
     }
     for fault in unreachable.values():
         note(f"{fault.where} is not locked, and no part of this run: {fault.what}")
     hosts = [host for host in ssh_hosts(session.all_hosts) if host not in unreachable]
-    return [HostPlace(host, needed=needed and host not in strangers) for host in hosts]
+    return [HostPlace(host, needed=needed and host not in inactive) for host in hosts]
 
 
 def _connect_fault(host: Host) -> Fault | None:
@@ -128,31 +128,31 @@ def _disconnect(hosts: list[Host]) -> None:
 
 
 def _lease(session: Session) -> int:
-    found = (host.data.get("rollout") for host in session.all_hosts)
-    return next((one for one in found if isinstance(one, Rollout)), Rollout()).lease
+    rollouts = (host.data.get("rollout") for host in session.all_hosts)
+    return next((rollout for rollout in rollouts if isinstance(rollout, Rollout)), Rollout()).lease
 
 
 def _take_lock(places: list[HostPlace], claim: LockClaim, terms: Terms, note: Note) -> list[LockPlace]:
-    had, left_out = wait(lambda: take(places, claim), terms, note)
-    for place, before in had.items():
+    records, left_out = wait(lambda: take(places, claim), terms, note)
+    for place, before in records.items():
         if before and before.token != claim.token:
             note(f"{place.name}: the lock had run out; it was held by {describe(before)}")
     for fault in left_out:
         note(f"{fault.where} is not locked, and no part of this run: {fault.what}")
-    return list(had)
+    return list(records)
 
 
 def wait(attempt: Callable[[], T], terms: Terms, note: Note) -> T:
     """Try until it is had, or the time is over; say every few seconds whom it waits for."""
-    until, said = time.monotonic() + terms.wait, 0.0
+    until, noted_at = time.monotonic() + terms.wait, 0.0
     while True:
         try:
             return attempt()
         except HeldBySomebody as refusal:
             if time.monotonic() >= until:
                 raise
-            if time.monotonic() - said >= SAY_AGAIN:
-                said = time.monotonic()
+            if time.monotonic() - noted_at >= SAY_AGAIN:
+                noted_at = time.monotonic()
                 note(f"Waiting for {describe(refusal.held)}")
         # Two who wait for the same do not meet again and again.
         gevent.sleep(min(ASK_AGAIN * random.uniform(0.5, 1.5), max(0.1, until - time.monotonic())))  # noqa: S311

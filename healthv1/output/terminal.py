@@ -47,8 +47,8 @@ def run_guarded(command: Callable[[], Any], wants_json: bool) -> int:
     except (KeyboardInterrupt, click.Abort) as stop:
         done = "What was done stays done; the same command goes on from here."
         unchanged = isinstance(stop, NothingChanged) or not may_have_changed()
-        said = "Nothing was changed." if unchanged else done
-        click.echo(f"\nInterrupted. {said}", err=True)
+        outcome = "Nothing was changed." if unchanged else done
+        click.echo(f"\nInterrupted. {outcome}", err=True)
         return INTERRUPTED
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1

@@ -85,25 +85,25 @@ def _canonical(value: object, *, reveal: bool | None) -> Any:
     if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Secret):
-        return ["secret", value.key, *([one.number, one.value] for one in (value.versions() if reveal else ()))]
+        return ["secret", value.key, *([part.number, part.value] for part in (value.versions() if reveal else ()))]
     parts = _named_parts(value)
     if parts is not None:
-        return {name: _canonical_part(name, one, reveal) for name, one in sorted(parts.items())}
+        return {name: _canonical_part(name, part, reveal) for name, part in sorted(parts.items())}
     if isinstance(value, list | tuple):
-        return [_canonical(one, reveal=reveal) for one in value]
+        return [_canonical(part, reveal=reveal) for part in value]
     if isinstance(value, set | frozenset):  # its own order differs from process to process
-        return sorted((_canonical(one, reveal=reveal) for one in value), key=json.dumps)
+        return sorted((_canonical(part, reveal=reveal) for part in value), key=json.dumps)
     return _object(value, reveal)
 
 
 def _named_parts(value: object) -> dict[str, Any] | None:
     """Return what has names in it, by its names; None where nothing has."""
     if isinstance(value, Mapping):
-        return {_key(key): one for key, one in value.items()}
+        return {_key(key): part for key, part in value.items()}
     if isinstance(value, BaseModel):
         return dict(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: getattr(value, one.name) for one in fields(value)}
+        return {attribute.name: getattr(value, attribute.name) for attribute in fields(value)}
     return None
 
 

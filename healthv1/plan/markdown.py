@@ -49,15 +49,20 @@ def _head(plan: Plan) -> str:
 
 
 def _foot(plan: Plan) -> str:
-    said = {"environment": plan.environment, "revision": plan.revision, "made": plan.made, "healthv1": plan.toolkit}
-    return " · ".join(f"{name} {_span(text)}" for name, text in said.items() if text) + "\n"
+    provenance = {
+        "environment": plan.environment,
+        "revision": plan.revision,
+        "made": plan.made,
+        "healthv1": plan.toolkit,
+    }
+    return " · ".join(f"{name} {_span(text)}" for name, text in provenance.items() if text) + "\n"
 
 
 def _places_piece(plan: Plan) -> Iterator[Piece]:
     """Yield what decides where data lie: what comes below is folded, and may be left out."""
     changes = dict.fromkeys(change for step in plan.steps for change in step.changes)
-    told = {change.target: lines for change in changes if (lines := placing_lines(diff_lines(change)))}
-    lines = [_short(line) for target, placed in told.items() for line in (target, *placed)]
+    lines_by_target = {change.target: lines for change in changes if (lines := placing_lines(diff_lines(change)))}
+    lines = [_short(line) for target, placed in lines_by_target.items() for line in (target, *placed)]
     if lines:
         more = [f"… {counted(len(lines) - _PLACES, 'more line')}"] if len(lines) > _PLACES else []
         yield Piece(f"Lines that decide where data lie:\n\n{_fenced([*lines[:_PLACES], *more], 'diff')}")
@@ -149,11 +154,10 @@ def _fitting(pieces: list[Piece], room: int) -> Iterator[str]:
 
 
 def _left_out(plan: Plan, pieces: list[Piece], *, more: int) -> str:
-    found = Counter(one.kind for piece in pieces for one in piece.walk() if one.folded)
-    said = [counted(found[kind], kind) for kind in _KINDS if found[kind]]
-    said += [f"all of {counted(more, 'more section')}"] * (more > 0)
-    if not said:
+    folded = Counter(part.kind for piece in pieces for part in piece.walk() if part.folded)
+    summary = [counted(folded[kind], kind) for kind in _KINDS if folded[kind]]
+    summary += [f"all of {counted(more, 'more section')}"] * (more > 0)
+    if not summary:
         return ""
-    return (
-        f"Left out to stay short: {', '.join(said)}. `healthv1 plan {_plain(plan.environment)} --full` shows all.\n\n"
-    )
+    command = f"healthv1 plan {_plain(plan.environment)} --full"
+    return f"Left out to stay short: {', '.join(summary)}. `{command}` shows all.\n\n"

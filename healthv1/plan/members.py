@@ -76,7 +76,7 @@ class Present:
         return own.parts if own else ()
 
     def _own(self, under: str = "members") -> Member | None:
-        return next((one for one in read(self.record, under) if one.address == self.member.address), None)
+        return next((member for member in read(self.record, under) if member.address == self.member.address), None)
 
     @property
     def left(self) -> tuple[str, ...]:
@@ -86,15 +86,15 @@ class Present:
 
 def read(record: Mapping[str, Any], under: str = "members") -> list[Member]:
     """Return whom a host remembers; what cannot be read is nobody, and an earlier version noted none."""
-    found = record.get(under)
-    return [member for one in (found if isinstance(found, list) else ()) if (member := _member(one))]
+    documents = record.get(under)
+    return [member for document in (documents if isinstance(documents, list) else ()) if (member := _member(document))]
 
 
-def _member(told: Any) -> Member | None:
+def _member(document: Any) -> Member | None:
     try:
-        texts = {name: str(told.get(name, "")) for name in ("name", "address", "private_address", "ssh_user")}
-        parts = _ordered(map(str, told.get("parts", ())))
-        member = Member(**texts, parts=parts, ssh_port=int(told.get("ssh_port", 22)))
+        texts = {name: str(document.get(name, "")) for name in ("name", "address", "private_address", "ssh_user")}
+        parts = _ordered(map(str, document.get("parts", ())))
+        member = Member(**texts, parts=parts, ssh_port=int(document.get("ssh_port", 22)))
     except (AttributeError, TypeError, ValueError):
         return None
     return member if member.name and member.address else None
@@ -114,8 +114,8 @@ def known_members(present: Sequence[Present]) -> tuple[Member, ...]:
 
 def find_leavers(everybody: Iterable[Member], inventory: Iterable[Member]) -> tuple[Member, ...]:
     """Return those that the inventory does not name any more, under whatever name."""
-    named = frozenset(address for one in inventory for address in one.addresses)
-    return tuple(one for one in everybody if not one.addresses & named)
+    addresses = frozenset(address for member in inventory for address in member.addresses)
+    return tuple(member for member in everybody if not member.addresses & addresses)
 
 
 def left(environment: str, present: Sequence[Present], inventory: Sequence[Member]) -> tuple[Left, ...]:
@@ -126,27 +126,29 @@ def left(environment: str, present: Sequence[Present], inventory: Sequence[Membe
 
 def unambiguous_name(member: Member, leavers: Iterable[Member], inventory: Iterable[Member]) -> str:
     """Return by what a leaver is told from everybody else: its name, or its address where another has that name."""
-    alike = [one for one in (*leavers, *inventory) if one.name == member.name and one.address != member.address]
-    return member.address if alike else member.name
+    namesakes = [
+        other for other in (*leavers, *inventory) if other.name == member.name and other.address != member.address
+    ]
+    return member.address if namesakes else member.name
 
 
 def _hosts(environment: str, leavers: tuple[Member, ...], inventory: Sequence[Member]) -> Iterator[Left]:
-    for one in leavers:
+    for leaver in leavers:
         what = (
-            f"{one.name} ({one.address}) was of this environment and is not in the inventory any more:"
+            f"{leaver.name} ({leaver.address}) was of this environment and is not in the inventory any more:"
             " it goes on serving with its keys."
         )
-        way_out = f"healthv1 retire {environment} {unambiguous_name(one, leavers, inventory)}"
-        yield Left(one.name, one.address, one.parts, what, way_out)
+        way_out = f"healthv1 retire {environment} {unambiguous_name(leaver, leavers, inventory)}"
+        yield Left(leaver.name, leaver.address, leaver.parts, what, way_out)
 
 
 def _parts(environment: str, present: Sequence[Present]) -> Iterator[Left]:
-    for one in present:
-        if one.left:
-            name, parts = one.member.name, " and ".join(one.left)
+    for host in present:
+        if host.left:
+            name, parts = host.member.name, " and ".join(host.left)
             what = f"{name} does not play {parts} any more: what it had for it goes on serving with its keys."
-            options = " ".join(f"--part {part}" for part in one.left)
-            yield Left(name, one.member.address, one.left, what, f"healthv1 retire {environment} {name} {options}")
+            options = " ".join(f"--part {part}" for part in host.left)
+            yield Left(name, host.member.address, host.left, what, f"healthv1 retire {environment} {name} {options}")
 
 
 def record_without(record: Mapping[str, Any], member: Member, parts: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -160,12 +162,12 @@ def record_without(record: Mapping[str, Any], member: Member, parts: tuple[str, 
 
 
 def _listed(members: Iterable[Member]) -> list[dict[str, Any]]:
-    return [one.as_json() for one in members]
+    return [member.as_json() for member in members]
 
 
 def _ordered(parts: Iterable[str]) -> tuple[str, ...]:
-    found = set(parts)
-    return tuple(part for part in PARTS if part in found)
+    unordered = set(parts)
+    return tuple(part for part in PARTS if part in unordered)
 
 
 def _loopback(address: str) -> frozenset[str]:

@@ -15,15 +15,15 @@ def redacted(plan: Plan) -> Plan:
     """Return the same plan. All its texts are looked through at once: there are many, and many forms of a secret."""
     texts: list[str] = []
 
-    def gathered(text: str) -> str:
+    def gather(text: str) -> str:
         texts.append(text)
         return text
 
-    _map_texts(plan, gathered)
+    _map_texts(plan, gather)
     between = f"\0{secrets.token_hex(8)}\0"
     clean = iter(redactor.redact(between.join(texts)).split(between))
-    found: Plan = _map_texts(plan, lambda _: next(clean))
-    return found
+    clean_plan: Plan = _map_texts(plan, lambda _: next(clean))
+    return clean_plan
 
 
 def _map_texts(value: Any, change: Callable[[str], str]) -> Any:

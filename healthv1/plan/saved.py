@@ -86,9 +86,9 @@ def read(path: Path) -> Saved:
         text = path.read_bytes().decode()
         document = json.loads(text)
         _refuse_other_schemas(document, path)
-        found = _documents.validate_python(document)
-        if found.text() == text:
-            return found
+        plan = _documents.validate_python(document)
+        if plan.text() == text:
+            return plan
         what = "It was altered after it was saved."
     except OSError as error:
         raise Refused(Fault(str(path), f"It cannot be read: {error.strerror}.", "name the file of --out")) from None
@@ -98,7 +98,7 @@ def read(path: Path) -> Saved:
 
 
 def again(environment: str, limit: Sequence[str] = ()) -> str:
-    limits = "".join(f"--limit {one} " for one in limit)
+    limits = "".join(f"--limit {pattern} " for pattern in limit)
     return f"save a new one: healthv1 plan {environment} {limits}--out plan.json"
 
 

@@ -35,11 +35,13 @@ class Snapshot:
 
 def moved_faults(before: Iterable[Snapshot], after: Iterable[Snapshot]) -> list[Fault]:
     """Return a fault for each operation whose host, or whose settings, moved between two looks at the same hosts."""
-    then = {(look.host, look.name): look for look in before}
-    now = {(look.host, look.name): look for look in after}
-    found = [fault for key, look in now.items() if (fault := _moved_fault(then.get(key), look))]
-    gone = [look for key, look in then.items() if key not in now]
-    return found + [_fault(look, f'"{look.operation}" is no longer among what is done there.') for look in gone]
+    then = {(snapshot.host, snapshot.name): snapshot for snapshot in before}
+    now = {(snapshot.host, snapshot.name): snapshot for snapshot in after}
+    faults = [fault for key, snapshot in now.items() if (fault := _moved_fault(then.get(key), snapshot))]
+    gone = [snapshot for key, snapshot in then.items() if key not in now]
+    return faults + [
+        _fault(snapshot, f'"{snapshot.operation}" is no longer among what is done there.') for snapshot in gone
+    ]
 
 
 def _moved_fault(then: Snapshot | None, now: Snapshot) -> Fault | None:
@@ -52,5 +54,5 @@ def _moved_fault(then: Snapshot | None, now: Snapshot) -> Fault | None:
     return None
 
 
-def _fault(look: Snapshot, what: str) -> Fault:
-    return Fault(f"{look.host}: {look.component}", what, "look at a new plan")
+def _fault(snapshot: Snapshot, what: str) -> Fault:
+    return Fault(f"{snapshot.host}: {snapshot.component}", what, "look at a new plan")

@@ -42,9 +42,9 @@ def lines(plan: Plan, *, full: bool = False) -> Iterator[TextLine]:
 def _left_lines(plan: Plan) -> Iterator[TextLine]:
     if plan.left:
         yield TextLine("Left behind, and not touched by an apply:", "yellow", bold=True)
-    for one in plan.left:
-        yield TextLine(f"  {readable(one.what)}", "yellow")
-        yield TextLine(f"    {readable(one.way_out)}")
+    for left in plan.left:
+        yield TextLine(f"  {readable(left.what)}", "yellow")
+        yield TextLine(f"    {readable(left.way_out)}")
 
 
 def change_line(change: Change) -> str:

@@ -48,8 +48,8 @@ def total(plan: Plan) -> str:
 
 def tally(plan: Plan) -> dict[str, int]:
     """Return how many changes there are of each action; what interrupts comes last."""
-    found = Counter(change.action for step in plan.steps for change in step.changes)
-    return {action: found[action] for action in sorted(found, key=_rank)}
+    counts = Counter(change.action for step in plan.steps for change in step.changes)
+    return {action: counts[action] for action in sorted(counts, key=_rank)}
 
 
 def _rank(action: str) -> tuple[int, str]:

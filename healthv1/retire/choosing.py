@@ -59,31 +59,31 @@ def _choose_parts(member: Member, parts: tuple[str, ...], present: Sequence[Pres
     if played:
         what = f"The inventory has it play {' and '.join(played)}: the next apply would put that up again."
         raise Refused(Fault(member.name, what, "take it out of the inventory first, and apply to the others"))
-    own = next((one.with_past_parts for one in present if one.member.address == member.address), member)
+    own = next((host.with_past_parts for host in present if host.member.address == member.address), member)
     return Chosen(own, named=True, parts=parts or tuple(sorted(DEPLOYED)))
 
 
 def _ambiguous_name(member: Member, leavers: Sequence[Member]) -> Fault:
-    addresses = " or ".join(one.address for one in leavers)
+    addresses = " or ".join(leaver.address for leaver in leavers)
     what = f"The inventory names it, at {member.address}; another of that name was at {addresses}."
     return Fault(member.name, what, f"give the address of the one that is to be taken down: {addresses}")
 
 
 def _unknown_host(name: str, leavers: Sequence[Member]) -> Fault:
-    told = ", ".join(f"{one.name} ({one.address})" for one in leavers)
+    leaver_names = ", ".join(f"{leaver.name} ({leaver.address})" for leaver in leavers)
     return Fault(
         name,
         "No host remembers one of that name, and the inventory does not name it.",
-        f"remembered, and not in the inventory: {told or 'nobody'}",
+        f"remembered, and not in the inventory: {leaver_names or 'nobody'}",
     )
 
 
-def refuse_too_early(environment: str, chosen: Chosen, others: Sequence[Present]) -> None:
+def refuse_too_early(environment: str, chosen: Chosen, staying: Sequence[Present]) -> None:
     """Raise `Refused` while whoever is to play its parts instead was not applied to: nobody would serve."""
     for part in chosen.member.parts:
-        heirs = [one for one in others if part in one.member.parts and part in chosen.leaving]
-        if heirs and not any(part in one.applied_parts for one in heirs):
-            names = " and ".join(one.member.name for one in heirs)
+        heirs = [host for host in staying if part in host.member.parts and part in chosen.leaving]
+        if heirs and not any(part in host.applied_parts for host in heirs):
+            names = " and ".join(host.member.name for host in heirs)
             what = f"It plays {part} still, and {names}, which is to play it now, was not applied to since."
             raise Refused(Fault(chosen.member.name, what, f"healthv1 apply {environment}, then retire it"))
 
@@ -103,8 +103,9 @@ def refuse_others(chosen: Chosen, record: Mapping[str, Any], key: str, environme
     """Raise `Refused` when another environment has taken the host over since: it serves that one."""
     if record.get("key") in (None, key) or _is_same_member(chosen.member, record, environment):
         return
-    told = record.get("environment")
-    what = f"It was last applied to {f'as a host of {told}' if told else 'under another plan_key'}."
+    other_environment = record.get("environment")
+    last = f"as a host of {other_environment}" if other_environment else "under another plan_key"
+    what = f"It was last applied to {last}."
     forget = f"healthv1 retire {environment} {chosen.member.name} --forget"
     hint = f"it is not ours to take down any more: {forget}, or apply to it once more and retire it then"
     raise Refused(Fault(chosen.member.name, what, hint))
@@ -112,4 +113,6 @@ def refuse_others(chosen: Chosen, record: Mapping[str, Any], key: str, environme
 
 def _is_same_member(member: Member, record: Mapping[str, Any], environment: str) -> bool:
     """Whether only the plan_key was replaced since: it knows itself as of this environment."""
-    return record.get("environment") == environment and any(one.address == member.address for one in read(record))
+    return record.get("environment") == environment and any(
+        remembered.address == member.address for remembered in read(record)
+    )

@@ -16,13 +16,13 @@ from healthv1.rollout import last_apply
 def hosts_to_update(session: Session, leaving: Host | None, chosen: Chosen) -> list[Host]:
     """Return the hosts whose record is another once it was retired; the one that leaves is told last."""
     hosts = [host for host in ssh_hosts(session.hosts) if host is not leaving]
-    found = [host for host in hosts if _remembers(session.records.get(host.name, {}), chosen)]
+    remembering = [host for host in hosts if _remembers(session.records.get(host.name, {}), chosen)]
     own = leaving is not None and _still_has(session.records.get(leaving.name, {}), chosen)
-    return [*found, *([leaving] if leaving and own else [])]
+    return [*remembering, *([leaving] if leaving and own else [])]
 
 
 def _remembers(record: dict[str, Any], chosen: Chosen) -> bool:
-    entry = next((one for one in read(record) if one.address == chosen.member.address), None)
+    entry = next((member for member in read(record) if member.address == chosen.member.address), None)
     return entry is not None and (not chosen.named or bool(set(entry.parts) & set(chosen.parts)))
 
 

@@ -23,22 +23,22 @@ def refuse_in_use(session: Session, leaving: Host, chosen: Chosen) -> None:
     """Raise `Refused` when a host still serves with the one that leaves: it has to be applied to first."""
     stack = _stack(leaving)
 
-    def using(host: Host) -> list[str]:
-        own = host is leaving
-        if own and not chosen.named:
+    def files_using(host: Host) -> list[str]:
+        is_leaving = host is leaving
+        if is_leaving and not chosen.named:
             return []
-        words = uses_of(chosen, stack, [LOOPBACK] if own else chosen.member.addresses)
+        words = uses_of(chosen, stack, [LOOPBACK] if is_leaving else chosen.member.addresses)
         patterns = " ".join(f"-e {shlex.quote(word)}" for word in words)
         return run_script(host, _FIND_USES.format(patterns, shlex.quote(stack.home)), TIMEOUT).split() if words else []
 
-    found = run_concurrently(ssh_hosts(session.hosts), using)
+    files_by_host = run_concurrently(ssh_hosts(session.hosts), files_using)
     Refused.unless(
         Fault(
             f"{host.name}: {file}",
             f"It still uses {chosen.member.name}.",
             f"healthv1 apply {session.environment}, then retire {chosen.member.name}",
         )
-        for host, files in found.items()
+        for host, files in files_by_host.items()
         for file in files
     )
 
@@ -67,16 +67,16 @@ def database_holders(session: Session, leaving: Host) -> list[str]:
 def _patient_count(host: Host, stack: Stack) -> int | None:
     """None where there is no such database, or it is at rest."""
     postgres = "cd /; setpriv --reuid=postgres --regid=postgres --init-groups"
-    ask = f"{postgres} psql -XAtqw -p {stack.postgresql_port} -d {stack.database} -c {shlex.quote(_PATIENTS)}"
+    query = f"{postgres} psql -XAtqw -p {stack.postgresql_port} -d {stack.database} -c {shlex.quote(_PATIENTS)}"
     try:
-        said = run_script(host, f"({ask}) 2>/dev/null || true", TIMEOUT).strip()
+        output = run_script(host, f"({query}) 2>/dev/null || true", TIMEOUT).strip()
     except HostError:
         return None
-    return int(said) if said.isdigit() else None
+    return int(output) if output.isdigit() else None
 
 
 def _stack(host: Host) -> Stack:
-    found = host.data.get("stack")
-    if isinstance(found, Stack):
-        return found
+    stack = host.data.get("stack")
+    if isinstance(stack, Stack):
+        return stack
     raise Refused(Fault(f"group_data for {host.name}", "stack is missing.", "add: stack = Stack(…)"))

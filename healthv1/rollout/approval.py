@@ -45,15 +45,15 @@ class Agreement:
 
     @classmethod
     def of_plan(cls, plan: Plan, limit: tuple[str, ...], hosts: dict[str, str]) -> Agreement:
-        changes = {one for step in plan.steps for one in _agreed_changes(step)}
+        changes = {change for step in plan.steps for change in _agreed_changes(step)}
         return cls(plan.environment, limit, project.digest(), hosts, changes)
 
     def note_begun(self, stage: str, hosts: Sequence[str]) -> None:
-        self.unproven |= {one[:3] for one in self.changes if one[0] in hosts and one[1] == stage}
+        self.unproven |= {change[:3] for change in self.changes if change[0] in hosts and change[1] == stage}
         self.write()
 
     def note_proven(self, stage: str, hosts: Sequence[str]) -> None:
-        self.unproven -= {one for one in self.unproven if one[0] in hosts and one[1] == stage}
+        self.unproven -= {component for component in self.unproven if component[0] in hosts and component[1] == stage}
         self.write()
 
     def write(self) -> None:
@@ -84,12 +84,12 @@ class Agreement:
 
     def unproven_on(self, hosts: Collection[str]) -> frozenset[tuple[str, str, str]]:
         """Return what is unproven on these hosts."""
-        return frozenset(one for one in self.unproven if one[0] in hosts)
+        return frozenset(component for component in self.unproven if component[0] in hosts)
 
     def mark_done(self, hosts: Collection[str]) -> None:
         """Note that nothing is left to do or to prove on these hosts; what is left on others stays noted."""
-        self.changes = {one for one in self.changes if one[0] not in hosts}
-        self.unproven = {one for one in self.unproven if one[0] not in hosts}
+        self.changes = {entry for entry in self.changes if entry[0] not in hosts}
+        self.unproven = {entry for entry in self.unproven if entry[0] not in hosts}
         if self.changes or self.unproven:
             self.write()
         else:
@@ -111,25 +111,25 @@ class Agreement:
     def _covers(self, step: Step, change: Change) -> bool:
         at = (step.host, step.stage, step.component, step.operation)
         if (change.kind, change.action) == ("package", "configure"):  # what was being installed was cut short
-            return any(one[0] == step.host and one[4] == "package" for one in self.changes)
+            return any(agreed[0] == step.host and agreed[4] == "package" for agreed in self.changes)
         return any(
-            (*at, change.kind, change.target) == one[:6]
-            and change.action in {one[6], *EQUIVALENT_ACTIONS.get(one[6], ())}
-            for one in self.changes
+            (*at, change.kind, change.target) == agreed[:6]
+            and change.action in {agreed[6], *EQUIVALENT_ACTIONS.get(agreed[6], ())}
+            for agreed in self.changes
         )
 
 
 def read_agreement(environment: str) -> Agreement | None:
     """Return what was agreed to and did not end well, or None."""
     try:
-        found = json.loads(_agreement_file(environment).read_text(encoding="utf-8"))
+        document = json.loads(_agreement_file(environment).read_text(encoding="utf-8"))
         return Agreement(
-            found["environment"],
-            tuple(found["limit"]),
-            found["inputs"],
-            found["hosts"],
-            {tuple(one) for one in found["changes"]},
-            {tuple(one) for one in found["unproven"]},
+            document["environment"],
+            tuple(document["limit"]),
+            document["inputs"],
+            document["hosts"],
+            {tuple(entry) for entry in document["changes"]},
+            {tuple(entry) for entry in document["unproven"]},
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -142,11 +142,11 @@ def delete_agreement(environment: str) -> None:
 
 def agreement_to_resume(environment: str, limit: tuple[str, ...]) -> Agreement:
     """Return what `apply --resume` goes on with. Raises `Refused`."""
-    found, where = read_agreement(environment), f"apply {environment} --resume"
-    if found is None:
+    agreement, where = read_agreement(environment), f"apply {environment} --resume"
+    if agreement is None:
         raise Refused(Fault(where, "No apply is left to go on with.", f"healthv1 apply {environment}"))
-    if limit and set(limit) != set(found.limit):
-        meant = limit_options(found.limit) or "no --limit"
+    if limit and set(limit) != set(agreement.limit):
+        meant = limit_options(agreement.limit) or "no --limit"
         raise Refused(
             Fault(
                 where,
@@ -154,11 +154,11 @@ def agreement_to_resume(environment: str, limit: tuple[str, ...]) -> Agreement:
                 f"healthv1 apply {environment} --resume, or a new apply",
             )
         )
-    return found
+    return agreement
 
 
 def limit_options(limit: Sequence[str]) -> str:
-    return " ".join(f"--limit {one}" for one in limit)
+    return " ".join(f"--limit {pattern}" for pattern in limit)
 
 
 def _agreed_changes(step: Step) -> Iterator[AgreedChange]:

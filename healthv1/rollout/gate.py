@@ -46,5 +46,5 @@ def failing_claims(
 
 
 def fault(finding: Finding) -> Fault:
-    seen = f":\n{finding.evidence}" if finding.evidence else "."
-    return Fault(f"{finding.host}: {finding.component}", f'"{finding.claim}" does not hold{seen}', finding.hint)
+    evidence = f":\n{finding.evidence}" if finding.evidence else "."
+    return Fault(f"{finding.host}: {finding.component}", f'"{finding.claim}" does not hold{evidence}', finding.hint)

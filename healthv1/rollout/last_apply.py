@@ -38,15 +38,15 @@ def record_apply(session: Session, digests: Digests, plan_id: str = "", *, chang
         for host in session.hosts:
             renew(host)
         refresh_facts(session, anew=False)
-    found = take_snapshots(session, digests)
+    snapshots = take_snapshots(session, digests)
 
     def write(host: Host) -> None:
-        known = session.records.get(host.name, {})
-        looked = _snapshot_digests([look for look in found if look.host == host.name], digests)
-        document = looked | _membership(session)
-        if not plan_id and not changed and all(known.get(name) == value for name, value in document.items()):
+        record = session.records.get(host.name, {})
+        digests_of_host = _snapshot_digests([snapshot for snapshot in snapshots if snapshot.host == host.name], digests)
+        document = digests_of_host | _membership(session)
+        if not plan_id and not changed and all(record.get(name) == value for name, value in document.items()):
             return
-        arguments = {"_sudo": True, "_timeout": 60, "_stdin": json.dumps(_with_provenance(document, known, plan_id))}
+        arguments = {"_sudo": True, "_timeout": 60, "_stdin": json.dumps(_with_provenance(document, record, plan_id))}
         done, output = host.run_shell_command(StringCommand("sh", "-c", QuoteString(_WRITE)), **arguments)
         if not done:
             raise RuntimeError(f"what was applied could not be noted: {'; '.join(output.stderr_lines)}")
@@ -62,10 +62,10 @@ def record_members(session: Session) -> None:
     due = _membership(session)
 
     def write(host: Host) -> HostError | None:
-        known = session.records.get(host.name, {})
-        if all(known.get(name) == value for name, value in due.items()):
+        record = session.records.get(host.name, {})
+        if all(record.get(name) == value for name, value in due.items()):
             return None
-        return store_record(host, session, {"schema": SCHEMA, **known, **due})
+        return store_record(host, session, {"schema": SCHEMA, **record, **due})
 
     HostError.unless(
         fault for error in run_concurrently(ssh_hosts(session.hosts), write).values() if error for fault in error.faults
@@ -83,21 +83,24 @@ def store_record(host: Host, session: Session, record: dict[str, Any]) -> HostEr
 
 
 def _membership(session: Session) -> dict[str, Any]:
-    return {"environment": session.environment, "members": [one.as_json() for one in membership.known_members(session)]}
+    return {
+        "environment": session.environment,
+        "members": [member.as_json() for member in membership.known_members(session)],
+    }
 
 
-def _snapshot_digests(found: list[Snapshot], digests: Digests) -> dict[str, Any]:
-    desired = {look.name: look.desired for look in found}
+def _snapshot_digests(snapshots: list[Snapshot], digests: Digests) -> dict[str, Any]:
+    desired = {snapshot.name: snapshot.desired for snapshot in snapshots}
     return {
         "schema": SCHEMA,
         "key": digests.name,
         "desired": desired,
-        "asked": {look.name: look.asked for look in found},
+        "asked": {snapshot.name: snapshot.asked for snapshot in snapshots},
     }
 
 
-def _with_provenance(document: dict[str, Any], known: dict[str, Any], plan_id: str) -> dict[str, Any]:
-    mark = {"at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "by": provenance.name()}
-    plans = [*known.get("plans", ()), *([{"id": plan_id, **mark}] if plan_id else ())]
-    kept = {name: known[name] for name in ("retired",) if name in known}
-    return {**kept, **document, **mark, "revision": provenance.revision(), "plans": plans[-PLANS:]}
+def _with_provenance(document: dict[str, Any], record: dict[str, Any], plan_id: str) -> dict[str, Any]:
+    provenance_of_apply = {"at": datetime.now(timezone.utc).isoformat(timespec="seconds"), "by": provenance.name()}
+    plans = [*record.get("plans", ()), *([{"id": plan_id, **provenance_of_apply}] if plan_id else ())]
+    kept = {name: record[name] for name in ("retired",) if name in record}
+    return {**kept, **document, **provenance_of_apply, "revision": provenance.revision(), "plans": plans[-PLANS:]}

@@ -52,7 +52,9 @@ def refuse(session: Session) -> None:
 
 def _missing_backends(backends: Iterable[object]) -> dict[str, str]:
     """Return those of the backends that are not there, each with what brings it back."""
-    return {str(one): hint for one in backends if isinstance(one, Backend) and (hint := one.restore_hint())}
+    return {
+        str(backend): hint for backend in backends if isinstance(backend, Backend) and (hint := backend.restore_hint())
+    }
 
 
 def _was_deployed(session: Session, host: Host) -> bool:

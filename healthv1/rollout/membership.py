@@ -55,7 +55,7 @@ def members_of(hosts: Iterable[Host]) -> list[Member]:
 def _marks(session: Session, host: Host) -> dict[str, str]:
     """Return the marks of a host; they were asked when it was connected to, and count until it remembers itself."""
     remembered = members.read(session.records.get(host.name, {}))
-    if any(one.address == _member(host).address for one in remembered):
+    if any(member.address == _member(host).address for member in remembered):
         return {}
     with session.on(host):
         marks: dict[str, str] = host.get_fact(Marks, _sudo=True)

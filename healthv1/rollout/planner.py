@@ -29,7 +29,7 @@ def plan(session: Session, besides: ExtraFacts = (Lock,)) -> Plan:
 
     + besides: facts to ask in the same breath, that no operation asks for; by default who is deploying.
     """
-    heard: dict[tuple[Host, str], tuple[Change, ...]] = {}
+    announced: dict[tuple[Host, str], tuple[Change, ...]] = {}
 
     def ask(host: Host) -> None:
         prefetch(
@@ -45,7 +45,9 @@ def plan(session: Session, besides: ExtraFacts = (Lock,)) -> Plan:
                 refusals.extend(refusal.faults)
                 continue
             if will_change:
-                heard[host, operation] = tuple(changes) or (Change("operation", label(session, operation)[1], "run"),)
+                announced[host, operation] = tuple(changes) or (
+                    Change("operation", label(session, operation)[1], "run"),
+                )
         Refused.unless(_unique_refusals(host, refusals))
 
     session.on_each(ask)
@@ -55,10 +57,10 @@ def plan(session: Session, besides: ExtraFacts = (Lock,)) -> Plan:
         hosts=tuple(host.name for host in hosts),
         considered=sum(len(operations.operation_hashes(session, host)) for host in hosts),
         steps=tuple(
-            Step(host.name, stage, *label(session, operation), heard[host, operation])
+            Step(host.name, stage, *label(session, operation), announced[host, operation])
             for host in hosts
             for stage, operation in operations_by_stage(session)
-            if (host, operation) in heard
+            if (host, operation) in announced
         ),
         faults=tuple(dict.fromkeys(fault for faults in session.faults.values() for fault in faults)),
         made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -69,10 +71,10 @@ def plan(session: Session, besides: ExtraFacts = (Lock,)) -> Plan:
 
 def _unique_refusals(host: Host, refusals: Iterable[Fault]) -> list[Fault]:
     """Return the refusals; of a thing that several operations meet, a taken port say, the first alone."""
-    told: dict[str, Fault] = {}
+    first_by_place: dict[str, Fault] = {}
     for fault in refusals:
-        told.setdefault(fault.where if fault.where.startswith(f"{host.name}: ") else str(fault), fault)
-    return list(told.values())
+        first_by_place.setdefault(fault.where if fault.where.startswith(f"{host.name}: ") else str(fault), fault)
+    return list(first_by_place.values())
 
 
 def refresh_facts(session: Session, *, anew: bool) -> None:
@@ -102,10 +104,10 @@ def _recording_answers(session: Session, host: Host, operation: str) -> Iterator
     session.answers[host, operation] = learned
 
 
-def prefetch_after_write(session: Session, host: Host, alike: Callable[[Host], Iterable[str]]) -> None:
+def prefetch_after_write(session: Session, host: Host, next_operations: Callable[[Host], Iterable[str]]) -> None:
     """Once a write has made the host unknown, learn all at once what the operations that find it alike ask for."""
     if isinstance(host.connector, FastSSH) and host.connector.cache_is_empty:
-        prefetch(host, [session.operations[host][operation] for operation in alike(host)])
+        prefetch(host, [session.operations[host][operation] for operation in next_operations(host)])
 
 
 def prefetch(host: Host, evaluations: Iterable[Evaluation]) -> None:
@@ -142,8 +144,8 @@ def operations_by_stage(session: Session) -> list[tuple[str, str]]:
 
     A host with a fault may have stopped short of a stage's end.
     """
-    theirs = {operation for host in session.hosts for operation in operations.operation_hashes(session, host)}
-    order = [operation for operation in operations.hashes_in_order(session) if operation in theirs]
+    prepared = {operation for host in session.hosts for operation in operations.operation_hashes(session, host)}
+    order = [operation for operation in operations.hashes_in_order(session) if operation in prepared]
     return list(zip(_stages(session, order), order, strict=True))
 
 

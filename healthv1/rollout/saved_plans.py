@@ -48,9 +48,9 @@ def read_trusted(path: Path, limit: tuple[str, ...]) -> Saved:
     return plan
 
 
-def sealed_plan(session: Session, made: Plan, limit: tuple[str, ...]) -> Saved:
-    """Return `made`, which has no faults, as it may be applied later. Raises `Refused` when it cannot be sealed."""
-    under = digests(session)
+def sealed_plan(session: Session, plan: Plan, limit: tuple[str, ...]) -> Saved:
+    """Return `plan`, which has no faults, as it may be applied later. Raises `Refused` when it cannot be sealed."""
+    plan_digests = digests(session)
     valid = timedelta(hours=_rollout(session.hosts[0]).plan_valid_for)
     when = now()
     return Saved(
@@ -58,11 +58,11 @@ def sealed_plan(session: Session, made: Plan, limit: tuple[str, ...]) -> Saved:
         limit=limit,
         made=when,
         expires=when + valid,
-        key=under.name,
-        settings=_settings(session, under),
-        operations=take_snapshots(session, under),
-        plan=redacted(made).as_json(),  # a file that is redacted after it was sealed is an altered one
-    ).sealed(under)
+        key=plan_digests.name,
+        settings=_settings(session, plan_digests),
+        operations=take_snapshots(session, plan_digests),
+        plan=redacted(plan).as_json(),  # a file that is redacted after it was sealed is an altered one
+    ).sealed(plan_digests)
 
 
 def refuse_expired(plan: Saved) -> None:
@@ -92,10 +92,10 @@ def refuse_stale(session: Session, made: Plan, plan: Saved) -> None:
 
 def _already_applied(session: Session, plan: Saved) -> Iterator[Fault]:
     for host in session.hosts:
-        for one in session.records.get(host.name, {}).get("plans", ()):
-            if one["id"] == plan.id:
-                when = clock(datetime.fromisoformat(one["at"]).astimezone(timezone.utc))
-                yield Fault(host.name, f"This plan was applied already, at {when} by {one['by']}.", plan.again)
+        for applied in session.records.get(host.name, {}).get("plans", ()):
+            if applied["id"] == plan.id:
+                when = clock(datetime.fromisoformat(applied["at"]).astimezone(timezone.utc))
+                yield Fault(host.name, f"This plan was applied already, at {when} by {applied['by']}.", plan.again)
 
 
 def _settings_faults(
@@ -110,8 +110,8 @@ def _settings_faults(
                 yield Fault(f"{host}: {name}", "What group_data or the inventory says of it has changed.", again)
 
 
-def _settings(session: Session, under: Digests) -> dict[str, dict[str, str]]:
-    return {host.name: {name: under.of(value) for name, value in _host_settings(host)} for host in session.hosts}
+def _settings(session: Session, plan_digests: Digests) -> dict[str, dict[str, str]]:
+    return {host.name: {name: plan_digests.of(value) for name, value in _host_settings(host)} for host in session.hosts}
 
 
 def _host_settings(host: Host) -> Iterator[tuple[str, Any]]:
@@ -127,9 +127,9 @@ def _host_settings(host: Host) -> Iterator[tuple[str, Any]]:
 
 
 def _rollout(host: Host) -> Rollout:
-    found = host.data.get("rollout")
-    if isinstance(found, Rollout):
-        return found
+    rollout = host.data.get("rollout")
+    if isinstance(rollout, Rollout):
+        return rollout
     raise Refused(Fault(f"group_data for {host.name}", "rollout is missing.", "add: rollout = Rollout()"))
 
 

@@ -25,13 +25,13 @@ TARGETS = ("path", "unit", "role", "database", "version", "names", "user", "clus
 
 def take_snapshots(session: Session, digests: Digests) -> tuple[Snapshot, ...]:
     """Return one per operation and host, in a stable order."""
-    found: dict[str, tuple[Snapshot, ...]] = {}
+    snapshots_by_host: dict[str, tuple[Snapshot, ...]] = {}
 
-    def look(host: Host) -> None:
-        found[host.name] = tuple(_host_snapshots(session, host, digests))
+    def snapshot_host(host: Host) -> None:
+        snapshots_by_host[host.name] = tuple(_host_snapshots(session, host, digests))
 
-    session.on_each(look)
-    return tuple(look for host in session.hosts for look in found[host.name])
+    session.on_each(snapshot_host)
+    return tuple(snapshot for host in session.hosts for snapshot in snapshots_by_host[host.name])
 
 
 @contextmanager
@@ -89,7 +89,7 @@ def _arguments(evaluate: Evaluation) -> dict[str, Any]:
 
 
 def _target(arguments: dict[str, Any]) -> str:
-    found = next((arguments[name] for name in TARGETS if name in arguments), "")
+    target = next((arguments[name] for name in TARGETS if name in arguments), "")
     change = arguments.get("change")
-    text = ", ".join(found) if isinstance(found, tuple) else found
+    text = ", ".join(target) if isinstance(target, tuple) else target
     return str(text or getattr(change, "target", ""))

@@ -58,12 +58,12 @@ def apply(
 
 def batches(hosts: Sequence[T], busy: Collection[T], settings: Rollout) -> list[list[T]]:
     """Return the hosts in the order in which they are changed: the canaries, the others, and who has nothing to do."""
-    due = [host for host in hosts if host in busy]
-    rest = due[settings.canary :]
-    found = [due[: settings.canary]]
-    found += [rest[start : start + settings.at_once] for start in range(0, len(rest), settings.at_once)]
-    found.append([host for host in hosts if host not in busy])
-    return [batch for batch in found if batch]
+    changing = [host for host in hosts if host in busy]
+    rest = changing[settings.canary :]
+    groups = [changing[: settings.canary]]
+    groups += [rest[start : start + settings.at_once] for start in range(0, len(rest), settings.at_once)]
+    groups.append([host for host in hosts if host not in busy])
+    return [batch for batch in groups if batch]
 
 
 @dataclass
@@ -144,7 +144,9 @@ class _Run:
     def _until_next_change(self, operation: str, host: Host) -> list[str]:
         """Return the operations from this one to the next that is to change something: all find the host alike."""
         later = self._operations_of(host, self._order[self._order.index(operation) :])
-        unchanged = list(takewhile(lambda one: (host.name, *label(self._session, one)) not in self._planned, later))
+        unchanged = list(
+            takewhile(lambda candidate: (host.name, *label(self._session, candidate)) not in self._planned, later)
+        )
         return later[: len(unchanged) + 1]
 
     def _without_faults(self, hosts: Sequence[Host]) -> list[Host]:
@@ -152,7 +154,7 @@ class _Run:
         return [host for host in hosts if host in whole]
 
     def _gate(self, stage: str, hosts: Sequence[Host]) -> None:
-        due = {host: found for host in hosts if (found := list(self._claims_to_try(stage, host)))}
+        due = {host: claims for host in hosts if (claims := list(self._claims_to_try(stage, host)))}
         red = {}
         if due:
             self._report.trying(stage, {host.name: len(claims) for host, claims in due.items()})
@@ -167,8 +169,8 @@ class _Run:
 
     def _claims_to_try(self, stage: str, host: Host) -> Iterator[Claim]:
         """Yield what components claim that changed something in this stage, or earlier and have until now to hold."""
-        known = list(self._stages)
-        until = known[: known.index(stage) + 1]
+        stages = list(self._stages)
+        until = stages[: stages.index(stage) + 1]
         for claim in claimed(host):
             here = (host.name, stage, claim.deploy) in self._changed
             before = claim.stage == stage and any((host.name, past, claim.deploy) in self._changed for past in until)

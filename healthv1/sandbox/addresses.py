@@ -73,8 +73,8 @@ def _in_use(addresses: Addresses) -> bool:
 
 def _read() -> dict[str, int]:
     path = state_root() / "addresses.json"
-    found: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    numbers: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return numbers
 
 
 def _write(numbers: dict[str, int]) -> None:

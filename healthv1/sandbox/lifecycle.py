@@ -42,16 +42,16 @@ def up(sandbox: Sandbox, shape: Shape | None = None, say: Callable[[str], None] 
     """Have the sandbox run, in this shape (without one: as it is, or one host of the default suite)."""
     require()
     with locked(sandbox.lock, say):
-        wanted = _settle_shape(sandbox, shape)
-        fresh_tree = tree.prepare(wanted.suite, say)
+        settled = _settle_shape(sandbox, shape)
+        fresh_tree = tree.prepare(settled.suite, say)
         addresses = allot(sandbox)
         network.connect(addresses)
-        _start_hosts(sandbox, addresses, wanted, fresh_tree, say)
-        found = _start_servers(sandbox, addresses, wanted, say)
-        for host in found.hosts:
+        _start_hosts(sandbox, addresses, settled, fresh_tree, say)
+        running_sandbox = _start_servers(sandbox, addresses, settled, say)
+        for host in running_sandbox.hosts:
             await_boot(sandbox, host)
-        description.save(sandbox, found)
-    return found
+        description.save(sandbox, running_sandbox)
+    return running_sandbox
 
 
 def down(sandbox: Sandbox, say: Callable[[str], None] = quiet) -> None:
@@ -83,13 +83,13 @@ def renew(sandbox: Sandbox, name: str, disk_size: str) -> None:
     _create(sandbox, allot(sandbox), limited, name, tree.prepare(shape.suite, quiet))
 
 
-def _settle_shape(sandbox: Sandbox, asked: Shape | None) -> Shape:
+def _settle_shape(sandbox: Sandbox, requested: Shape | None) -> Shape:
     """Return the shape, on record before anything is made of it."""
-    now = shape_of(sandbox)
-    if now and asked and asked != now:
-        what = f"is up with {_words(now)}, not with {_words(asked)}."
+    current = shape_of(sandbox)
+    if current and requested and requested != current:
+        what = f"is up with {_words(current)}, not with {_words(requested)}."
         raise SandboxError(Fault(f"sandbox {sandbox.name}", what, "take it down first: healthv1 sandbox down"))
-    shape = asked or now or Shape()
+    shape = requested or current or Shape()
     if shape.hosts < 1:
         raise SandboxError(Fault("hosts", "must be at least 1."))
     _private_directory(sandbox.state)

@@ -16,6 +16,6 @@ def quiet(_: str) -> None:
 @contextmanager
 def locked(path: Path, say: Callable[[str], None] = quiet) -> Iterator[None]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    told = f"Wait for another process that holds {path}"
-    with path.open("w", encoding="utf-8") as file, flocks.locked(file.fileno(), wait=lambda: say(told)):
+    message = f"Wait for another process that holds {path}"
+    with path.open("w", encoding="utf-8") as file, flocks.locked(file.fileno(), wait=lambda: say(message)):
         yield

@@ -45,12 +45,12 @@ def reset(
 
     With a `disk_size` ("300M"), that much is free on them.
     """
-    found = load(sandbox.name)
-    hosts = (found.host(only),) if only else found.hosts
+    sandbox_now = load(sandbox.name)
+    hosts = (sandbox_now.host(only),) if only else sandbox_now.hosts
     with locked(sandbox.lock, say):
         if name != FRESH and name not in snapshot_names(sandbox):
-            known = ", ".join([FRESH, *snapshot_names(sandbox)])
-            raise SandboxError(Fault(name, f"is no snapshot of {sandbox.name}.", f"choose one of {known}"))
+            names = ", ".join([FRESH, *snapshot_names(sandbox)])
+            raise SandboxError(Fault(name, f"is no snapshot of {sandbox.name}.", f"choose one of {names}"))
         say(f"Reset {', '.join(host.name for host in hosts)} to {name}")
         for host in hosts:
             boot.kill(sandbox, host.name)

@@ -44,9 +44,9 @@ def recipient(text: str) -> Any:
 def refuse_wrong(recipients: Sequence[str], place: str) -> None:
     """Raises `SecretsError` with a fault for each that is no public key."""
     SecretsError.unless(
-        Fault(f"{place}: recipient {one}", "It is no public key.", "give one of age (age1…), ssh-ed25519 or ssh-rsa")
-        for one in recipients
-        if not _is_recipient(one)
+        Fault(f"{place}: recipient {key}", "It is no public key.", "give one of age (age1…), ssh-ed25519 or ssh-rsa")
+        for key in recipients
+        if not _is_recipient(key)
     )
 
 
@@ -59,7 +59,7 @@ def _is_recipient(text: str) -> bool:
 
 def encrypt(plain: bytes, recipients: Sequence[str]) -> str:
     """Encrypt to public keys, each of which can open it. Raises `AgeError`."""
-    return _text(pyrage.encrypt(plain, [recipient(one) for one in recipients], armored=True))
+    return _text(pyrage.encrypt(plain, [recipient(key) for key in recipients], armored=True))
 
 
 def encrypt_with_passphrase(plain: bytes, passphrase: str) -> str:

@@ -85,7 +85,7 @@ class Backend(ABC, Generic[Revision]):
     def _store(self, secret: Secret) -> tuple[Fault, ...]:
         value = self._pending_value(secret)
         try:
-            self.change(secret.key, lambda found: found or Entry.first(value))
+            self.change(secret.key, lambda current: current or Entry.first(value))
         except SecretsError as error:
             return error.faults
         self._pending.pop(secret.key, None)
@@ -114,26 +114,26 @@ class Backend(ABC, Generic[Revision]):
 
     def entries(self, names: Iterable[str]) -> dict[str, Entry | None]:
         """Return several, read side by side. Raises `SecretsError` with the faults of all of them."""
-        wanted = tuple(dict.fromkeys(names))
+        unique_names = tuple(dict.fromkeys(names))
         faults: dict[Fault, None] = {}
 
         def fetch(name: str) -> None:
             try:
-                found = self._fetch(name)
+                entry_and_revision = self._fetch(name)
             except SecretsError as error:
                 faults.update(dict.fromkeys(error.faults))
             else:
-                _redact(found[0])
-                self._read[name] = found
+                _redact(entry_and_revision[0])
+                self._read[name] = entry_and_revision
 
         with self._lock:
-            unread = [name for name in wanted if name not in self._read]
+            unread = [name for name in unique_names if name not in self._read]
             if unread:
                 self._connect()
             with ThreadPoolExecutor(PARALLEL_READS) as pool:
                 list(pool.map(fetch, unread))
         SecretsError.unless(faults)
-        return {name: self.entry(name) for name in wanted}
+        return {name: self.entry(name) for name in unique_names}
 
     def change(self, name: str, transition: Transition) -> Entry:
         """Replace what is kept by what `transition` makes of it, as often as others write first. Raises `SecretsError`.
@@ -143,15 +143,15 @@ class Backend(ABC, Generic[Revision]):
         for lost in range(TRIES):
             time.sleep(lost * PAUSE)
             with self._lock:
-                found = self.entry(name)
-                wanted = transition(found)
-                if wanted == found:
-                    return wanted
-                _redact(wanted)
+                current = self.entry(name)
+                changed = transition(current)
+                if changed == current:
+                    return changed
+                _redact(changed)
                 changes_begin()
                 revision = self._read.pop(name)[1]
-                if self._put(name, wanted, revision):
-                    return wanted
+                if self._put(name, changed, revision):
+                    return changed
         raise SecretsError(Fault(f"{self}#{name}", f"Others kept writing to it, {TRIES} times in a row.", "try again"))
 
     def restore_hint(self) -> str:

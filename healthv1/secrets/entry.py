@@ -124,9 +124,9 @@ class Entry:
         try:
             if set(document) == {"value"}:
                 return cls((KeptVersion(1, _value(document["value"]), None),), 1)
-            found = sorted((int(number), kept) for number, kept in document["versions"].items())
+            numbered = sorted((int(number), kept) for number, kept in document["versions"].items())
             since = document["since"] and datetime.fromisoformat(document["since"])
-            versions = tuple(KeptVersion.from_document(number, kept) for number, kept in found)
+            versions = tuple(KeptVersion.from_document(number, kept) for number, kept in numbered)
             entry = cls(versions, document["active"], document["step"], since)
             assert entry.accepted
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError, StopIteration):

@@ -102,8 +102,8 @@ def _refusals(turn: Turn, value: str | None) -> list[Fault]:
     return []
 
 
-def _first_step(turn: Turn, found: Entry | None, value: str) -> Entry:
-    entry = found or turn.entry
+def _first_step(turn: Turn, current: Entry | None, value: str) -> Entry:
+    entry = current or turn.entry
     if entry.step != "settled":
         return entry
     if turn.secret.rotation == "overlapping":
@@ -111,8 +111,8 @@ def _first_step(turn: Turn, found: Entry | None, value: str) -> Entry:
     return entry.replaced(value, keep=turn.secret.irreplaceable)
 
 
-def _next_step(turn: Turn, found: Entry | None, *, at_once: bool) -> Entry:
-    entry = found or turn.entry
+def _next_step(turn: Turn, current: Entry | None, *, at_once: bool) -> Entry:
+    entry = current or turn.entry
     match entry.step:
         case "staged" if is_exported(turn):
             return entry.promoted()

@@ -21,7 +21,7 @@ def bits(value: str) -> float:
     raw = _decoded(value)
     if raw is not None:
         return min(8.0 * len(raw), _incompressible(raw))
-    alphabet = sum(len(one) for one in CHARACTER_CLASSES if set(one) & set(value)) or 1
+    alphabet = sum(len(characters) for characters in CHARACTER_CLASSES if set(characters) & set(value)) or 1
     return min(len(value) * math.log2(max(alphabet, 2)), _incompressible(value.encode()))
 
 

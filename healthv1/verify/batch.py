@@ -40,13 +40,13 @@ def script(checks: list[Check], seconds: int) -> tuple[str, str]:
 
 def answers(lines: Iterable[str], mark: str) -> dict[int, ClaimAnswer]:
     """Return what became of the claims, by their number. One that is missing may have been ended with its shell."""
-    found: dict[int, ClaimAnswer] = {}
+    answers_by_number: dict[int, ClaimAnswer] = {}
     output: list[str] = []
     for line in lines:
         if not line.startswith(f"{mark} "):
             output.append(line)
             continue
         number, code = line.split()[1:]
-        found[int(number)] = ClaimAnswer(int(code), "\n".join(output).rstrip("\n"))
+        answers_by_number[int(number)] = ClaimAnswer(int(code), "\n".join(output).rstrip("\n"))
         output = []
-    return found
+    return answers_by_number

@@ -75,13 +75,13 @@ class Canary:
         self.token = _document(answer, 200)["access_token"]
 
     def write(self) -> None:
-        found = _document(self._ask("POST", "/v1/patients/search", {"identifier": PATIENT["identifier"]}), 200)[
+        patients = _document(self._ask("POST", "/v1/patients/search", {"identifier": PATIENT["identifier"]}), 200)[
             "patients"
         ]
-        if not found:
+        if not patients:
             self.patient = _document(self._ask("POST", "/v1/patients", {**PATIENT, "notes": self.marker}), 201)
             return
-        path, version = f"/v1/patients/{found[0]['id']}", f'"{found[0]["version"]}"'
+        path, version = f"/v1/patients/{patients[0]['id']}", f'"{patients[0]["version"]}"'
         self.patient = _document(self._ask("PATCH", path, {"notes": self.marker}, {"If-Match": version}), 200)
 
     def read(self) -> None:
@@ -91,13 +91,15 @@ class Canary:
             raise UnexpectedError("other notes came back than were written")
 
     def find(self) -> None:
-        found = _document(self._ask("POST", "/v1/patients/search", {"identifier": PATIENT["identifier"].lower()}), 200)
-        if [one["id"] for one in found["patients"]] != [self.patient["id"]]:
-            raise UnexpectedError(f"{len(found['patients'])} patients were found")
+        response = _document(
+            self._ask("POST", "/v1/patients/search", {"identifier": PATIENT["identifier"].lower()}), 200
+        )
+        if [patient["id"] for patient in response["patients"]] != [self.patient["id"]]:
+            raise UnexpectedError(f"{len(response['patients'])} patients were found")
 
     def see_audit(self) -> None:
         events = _document(self._ask("GET", f"/v1/audit?subject={self.patient['id']}&limit=20"), 200)["events"]
-        if not any(one["action"] == "patient.read" and one["request_id"] == self.request for one in events):
+        if not any(event["action"] == "patient.read" and event["request_id"] == self.request for event in events):
             raise UnexpectedError(f"none of the last {len(events)} events is that read")
 
     def see_ciphertext(self) -> None:
@@ -111,16 +113,16 @@ class Canary:
     def _ask(
         self, method: str, path: str, document: object = None, headers: dict[str, str] | None = None
     ) -> HttpResponse:
-        said = {"Authorization": f"Bearer {self.token}", **(headers or {})}
-        return self.visitor.get(path, method=method, document=document, headers=said)
+        all_headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        return self.visitor.get(path, method=method, document=document, headers=all_headers)
 
 
 def outcomes(host: str, canary: Canary) -> Iterator[Finding]:
     """Yield a finding per step, up to the first that does not hold: what follows depends on it."""
     for claim, step, hint in canary.steps():
-        seen = _difference(step)
-        yield Finding(host, "canary", claim, not seen, seen, hint)
-        if seen:
+        difference = _difference(step)
+        yield Finding(host, "canary", claim, not difference, difference, hint)
+        if difference:
             return
 
 

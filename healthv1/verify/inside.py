@@ -28,13 +28,15 @@ Claim = tuple[str, Check]
 
 def findings(session: Session) -> list[Finding]:
     """Return how each host was opened, then one finding per claim, in the order of hosts and claims."""
-    found: dict[str, list[Finding]] = {}
+    findings_by_host: dict[str, list[Finding]] = {}
 
-    def on(host: Host) -> None:
-        found[host.name] = try_claims(host, claims_of(host))
+    def try_host(host: Host) -> None:
+        findings_by_host[host.name] = try_claims(host, claims_of(host))
 
-    session.on_each(on)
-    return _certificate_findings(session) + [finding for host in session.hosts for finding in found[host.name]]
+    session.on_each(try_host)
+    return _certificate_findings(session) + [
+        finding for host in session.hosts for finding in findings_by_host[host.name]
+    ]
 
 
 def _certificate_findings(session: Session) -> list[Finding]:
@@ -75,14 +77,14 @@ def _try_batch(host: Host, claims: list[Claim]) -> dict[Claim, Finding]:
         _, output = run_read_only(host, command, _sudo=True, _stdin=text, _timeout=2 * TIMEOUT)
     except TimeoutError:
         return {}
-    found = batch.answers(output.stdout_lines, mark)
-    return {claim: _finding(host, claim, found[number]) for number, claim in enumerate(claims) if number in found}
+    answers = batch.answers(output.stdout_lines, mark)
+    return {claim: _finding(host, claim, answers[number]) for number, claim in enumerate(claims) if number in answers}
 
 
 def _finding(host: Host, claim: Claim, answer: batch.ClaimAnswer) -> Finding:
     component, check = claim
-    seen = [answer.output, UNANSWERED if answer.code in batch.ENDED else ""]
-    evidence = "\n".join(filter(None, seen)) if answer.code else ""
+    output = [answer.output, UNANSWERED if answer.code in batch.ENDED else ""]
+    evidence = "\n".join(filter(None, output)) if answer.code else ""
     return Finding(host.name, component, check.claim, not answer.code, evidence, check.hint)
 
 

@@ -20,11 +20,11 @@ _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def document(environment: str, findings: Iterable[Finding], faults: Iterable[Fault]) -> str:
     """Return one XML document."""
     whole = Element("testsuites", name=_text(f"healthv1 verify {environment}"))
-    for host, group in groupby(findings, key=lambda one: one.host):
+    for host, group in groupby(findings, key=lambda finding: finding.host):
         whole.append(_suite(host, [_case(finding) for finding in group]))
-    asked = [_error(fault) for fault in faults]
-    if asked:
-        whole.append(_suite("hosts that could not be asked", asked))
+    errors = [_error(fault) for fault in faults]
+    if errors:
+        whole.append(_suite("hosts that could not be asked", errors))
     for kind in ("tests", "failures", "errors"):
         whole.set(kind, str(sum(int(suite.get(kind, "0")) for suite in whole)))
     return f"<?xml version='1.0' encoding='utf-8'?>\n{tostring(whole, encoding='unicode')}\n"

@@ -44,12 +44,12 @@ def revision_of(folder: Path) -> str:
 
 def job() -> str:
     """Return the address of the CI job that this runs in; empty elsewhere."""
-    told = os.environ.get
-    if told("CI_JOB_URL"):  # https://docs.gitlab.com/ci/variables/predefined_variables/
-        return str(told("CI_JOB_URL"))
-    if told("GITHUB_RUN_ID"):  # https://docs.github.com/en/actions/reference/workflows-and-actions/variables
-        return f"{told('GITHUB_SERVER_URL')}/{told('GITHUB_REPOSITORY')}/actions/runs/{told('GITHUB_RUN_ID')}"
-    return "CI" if told("CI") else ""
+    environ_get = os.environ.get
+    if environ_get("CI_JOB_URL"):  # https://docs.gitlab.com/ci/variables/predefined_variables/
+        return str(environ_get("CI_JOB_URL"))
+    if environ_get("GITHUB_RUN_ID"):  # https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+        return f"{environ_get('GITHUB_SERVER_URL')}/{environ_get('GITHUB_REPOSITORY')}/actions/runs/{environ_get('GITHUB_RUN_ID')}"
+    return "CI" if environ_get("CI") else ""
 
 
 def toolkit() -> str:

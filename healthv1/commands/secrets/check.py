@@ -31,48 +31,50 @@ TIMEOUT = 60  # seconds
 
 def check(environment: str) -> list[Finding]:
     """Try every secret on what it opens. Raises `Refused` when the backend cannot be read, or a host not be reached."""
-    found = bind_secrets_unless_lost(environment)
-    seen = [one for one in doctor.findings(found) if one.claim != "names"]
+    in_use = bind_secrets_unless_lost(environment)
+    backend_findings = [finding for finding in doctor.findings(in_use) if finding.claim != "names"]
     with opened(environment, read_site=False) as session:
         session.refuse_faults()
         claims = try_secrets(session)
         session.refuse_faults()
-    return seen + claims
+    return backend_findings + claims
 
 
 def try_secrets(session: Session) -> list[Finding]:
     """Return one finding per secret that opens something. The values travel on stdin alone."""
-    found: list[Finding] = []
+    findings: list[Finding] = []
     first = next((host for host in session.hosts if "api" in host.groups), None)
 
-    def on(host: Host) -> None:
+    def try_first(host: Host) -> None:
         if host is first:
-            found.extend(_try_on_host(host))
+            findings.extend(_try_on_host(host))
 
-    session.on_each(on)
-    return [with_environment(one, session.environment) for one in found]
+    session.on_each(try_first)
+    return [with_environment(finding, session.environment) for finding in findings]
 
 
 def _try_on_host(host: Host) -> list[Finding]:
     stack, topology = this_host.settings(Stack), this_host.topology()
-    told = variables(this_host.settings(Environment), stack, topology) | owner_variables(stack, topology)
-    given = {name: value for name, value in told.items() if name in OPENED_BY}
+    environment_variables = variables(this_host.settings(Environment), stack, topology) | owner_variables(
+        stack, topology
+    )
+    opened_values = {name: value for name, value in environment_variables.items() if name in OPENED_BY}
     command = f"cd / && runuser -u {stack.user} -- {stack.current}/venv/bin/healthv1-api secrets check"
     shell = StringCommand("sh", "-c", QuoteString(command))
-    _, output = host.run_shell_command(shell, _sudo=True, _timeout=TIMEOUT, _stdin=json.dumps(given))
+    _, output = host.run_shell_command(shell, _sudo=True, _timeout=TIMEOUT, _stdin=json.dumps(opened_values))
     answers = _answers(output.stdout)
     return [
         Finding(host.name, OPENED_BY[name][0], OPENED_BY[name][1], *_judge(answers, name, output.stderr), HINT)
-        for name in given
+        for name in opened_values
     ]
 
 
 def _answers(text: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        document = json.loads(text)
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 def _judge(answers: dict[str, Any], name: str, complaint: str) -> tuple[bool, str]:

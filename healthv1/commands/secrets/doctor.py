@@ -27,7 +27,9 @@ def findings(bound: SecretsInUse) -> list[Finding]:
     backend = backend_of(bound)
     names = backend.names()
     entries = backend.entries(secret.key for secret in bound.secrets)
-    claims = [one for secret in bound.secrets for one in _secret_findings(secret, entries[secret.key], bound, backend)]
+    claims = [
+        finding for secret in bound.secrets for finding in _secret_findings(secret, entries[secret.key], bound, backend)
+    ]
     return [*claims, *_unused_names(names, bound, backend), *_backend_findings(backend)]
 
 

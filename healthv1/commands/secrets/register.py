@@ -50,18 +50,18 @@ def backend_of(bound: SecretsInUse) -> Backend[Any]:
 
 def secrets_named(bound: SecretsInUse, names: Iterable[str]) -> tuple[Secret, ...]:
     """Return the secrets of these names. Raises `Refused` with every unknown one and a suggestion."""
-    known = {secret.key: secret for secret in bound.secrets}
+    secrets = {secret.key: secret for secret in bound.secrets}
     Refused.unless(
-        Fault(name, "No setting names a secret like that.", _suggestion(name, known))
+        Fault(name, "No setting names a secret like that.", _suggestion(name, secrets))
         for name in names
-        if name not in known
+        if name not in secrets
     )
-    return tuple(known[name] for name in dict.fromkeys(names))
+    return tuple(secrets[name] for name in dict.fromkeys(names))
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+def _suggestion(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(names)}"
 
 
 def rows(bound: SecretsInUse) -> list[Row]:

@@ -18,7 +18,7 @@ from healthv1.secrets.entry import Entry
 
 def restore(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     """Bring back from an escrow file what the backend lost; return the names. What is there is never overwritten."""
-    found = bind_secrets(environment)
+    in_use = bind_secrets(environment)
     data = file.read_bytes()
     exported = escrow.read(data, identity)
     # On the day of a disaster there may be no host: those that can be reached are locked.
@@ -27,14 +27,16 @@ def restore(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
         locked_session(environment, command, Terms(), note, needed=False) as session,
         recorded(session, command, note, needed=False) as run,
     ):
-        names = _restored(found, exported, escrow.digest(data), session)
+        names = _restored(in_use, exported, escrow.digest(data), session)
         run.end_with([secret_step("restore", name) for name in names], ())
         return names
 
 
-def _restored(found: SecretsInUse, exported: escrow.Escrow, digest: str, session: Session) -> tuple[str, ...]:
-    backend = register.backend_of(found)
-    lost = [one.key for one in register.secrets_named(found, exported.secrets) if backend.entry(one.key) is None]
+def _restored(in_use: SecretsInUse, exported: escrow.Escrow, digest: str, session: Session) -> tuple[str, ...]:
+    backend = register.backend_of(in_use)
+    lost = [
+        secret.key for secret in register.secrets_named(in_use, exported.secrets) if backend.entry(secret.key) is None
+    ]
     for name in lost:
         session.check_lock()  # without the lock somebody else may be at it
         entry = exported.secrets[name]
@@ -43,5 +45,5 @@ def _restored(found: SecretsInUse, exported: escrow.Escrow, digest: str, session
     return tuple(lost)
 
 
-def _brought_back(found: Entry | None, entry: Entry) -> Entry:
-    return found or entry
+def _brought_back(current: Entry | None, entry: Entry) -> Entry:
+    return current or entry

@@ -48,9 +48,9 @@ def rotate(
     terms: Terms = Terms(),  # noqa: B008 - a value
 ) -> Rotated | None:
     """Rotate without a refused request, and return what came of it; None when `agree` was asked and declined."""
-    found = bind_secrets_unless_lost(environment)
-    register.backend_of(found)
-    turns = [_turn(secret, found) for secret in register.secrets_named(found, names)]
+    in_use = bind_secrets_unless_lost(environment)
+    register.backend_of(in_use)
+    turns = [_turn(secret, in_use) for secret in register.secrets_named(in_use, names)]
     rotation.refuse(turns, value)
     if value is not None:
         refuse_unusable(turns[0].secret, value)
@@ -79,14 +79,14 @@ def renew_data_keys(environment: str, terms: Terms = Terms()) -> str:  # noqa: B
     """Seal all that is known of patients anew, under a new data key; return what was done."""
     note, command = Progress().note, "secrets rotate data_keys"
     with locked_session(environment, command, terms, note) as session, recorded(session, command, note) as run:
-        said = data_keys.renew(session)
+        summary = data_keys.renew(session)
         run.end_with([secret_step("renew", data_keys.NAME)], ())
-        return said
+        return summary
 
 
-def _turn(secret: Secret, found: SecretsInUse) -> Turn:
-    escrowed = secret.irreplaceable and found.environment.require_escrow
-    return Turn(secret, found.environment.outlives(secret.key), escrowed)
+def _turn(secret: Secret, in_use: SecretsInUse) -> Turn:
+    escrowed = secret.irreplaceable and in_use.environment.require_escrow
+    return Turn(secret, in_use.environment.outlives(secret.key), escrowed)
 
 
 def _refuse_pending_changes(environment: str) -> None:

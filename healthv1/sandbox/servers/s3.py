@@ -25,12 +25,12 @@ def start(sandbox: Sandbox, addresses: Addresses) -> None:
     (place / "data" / BUCKET).mkdir(parents=True, exist_ok=True)
     key = place / "key.json"
     if not key.exists():
-        made = {"access_key_id": secrets.token_hex(10).upper(), "secret_access_key": secrets.token_urlsafe(30)}
-        write_private(key, json.dumps(made))
+        new_key = {"access_key_id": secrets.token_hex(10).upper(), "secret_access_key": secrets.token_urlsafe(30)}
+        write_private(key, json.dumps(new_key))
     argv = [server.program("rclone"), "serve", "s3", "--config", "", "--addr", f"{addresses.gateway}:{_PORT}"]
     # rclone takes the key as an argument or from the environment, which root alone can read; it has no file for it.
-    words = json.loads(key.read_text(encoding="utf-8"))
-    pair = f'"{words["access_key_id"]},{words["secret_access_key"]}"'
+    key_pair = json.loads(key.read_text(encoding="utf-8"))
+    pair = f'"{key_pair["access_key_id"]},{key_pair["secret_access_key"]}"'
     server.start(sandbox, NAME, [*argv, str(place / "data")], {"RCLONE_AUTH_KEY": pair})
 
 

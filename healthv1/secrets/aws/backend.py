@@ -50,9 +50,9 @@ class SecretsManager(Backend[str]):
         start = self._place.id("")
         with self._explaining("list"):
             pages = self._client().get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [start]}])
-            found = [secret["Name"] for page in pages for secret in page["SecretList"]]
+            names = [secret["Name"] for page in pages for secret in page["SecretList"]]
         # The filter also finds what starts alike; a longer path is none of ours.
-        ours = (name.removeprefix(start) for name in found if name.startswith(start))
+        ours = (name.removeprefix(start) for name in names if name.startswith(start))
         return tuple(sorted(name for name in ours if "/" not in name))
 
     def _connect(self) -> None:
@@ -62,12 +62,12 @@ class SecretsManager(Backend[str]):
     def _fetch(self, name: str) -> tuple[Entry | None, str]:
         with self._explaining("read", name):
             try:
-                found = self._client().get_secret_value(SecretId=self._place.id(name), VersionStage=CURRENT)
+                response = self._client().get_secret_value(SecretId=self._place.id(name), VersionStage=CURRENT)
             except ClientError as error:
                 if code(error) == "ResourceNotFoundException":
                     return None, ""
                 raise
-            return self._understood(name, found.get("SecretString", "")), str(found["VersionId"])
+            return self._understood(name, response.get("SecretString", "")), str(response["VersionId"])
 
     def _understood(self, name: str, text: str) -> Entry:
         try:

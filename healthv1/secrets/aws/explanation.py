@@ -71,20 +71,20 @@ def explain(error: Exception, place: AwsPlace, verb: str, name: str) -> SecretsE
 
 
 def _refusal(error: ClientError, place: AwsPlace, verb: str, name: str) -> Fault:
-    where, found = f"{place}#{name}" if name else place.described, code(error)
-    if found.startswith("AccessDenied") or found == "403":  # the bare status, when the answer has no code
+    where, error_code = f"{place}#{name}" if name else place.described, code(error)
+    if error_code.startswith("AccessDenied") or error_code == "403":  # the bare status, when the answer has no code
         what = f"Permission was denied: {_ACTIONS[verb]} on {place.id(name or '*')}."
         return Fault(where, what, "let the policy have it: docs/secrets.md shows the whole one")
-    if found == "InvalidRequestException" and "delet" in str(error.response["Error"].get("Message", "")):
+    if error_code == "InvalidRequestException" and "delet" in str(error.response["Error"].get("Message", "")):
         undelete = f"aws secretsmanager restore-secret {place.arguments(name)}"
         return Fault(where, "It is lost: it is scheduled for deletion.", f"bring it back: {undelete}")
-    if found in _EXPIRED:
+    if error_code in _EXPIRED:
         return Fault(place.described, "The credentials have expired.", _LOG_IN)
-    if found in _UNKNOWN:
+    if error_code in _UNKNOWN:
         return Fault(
-            place.described, f"The credentials are not known there ({found}).", "check the account and the region"
+            place.described, f"The credentials are not known there ({error_code}).", "check the account and the region"
         )
-    return Fault(where, f"It cannot answer ({found}).", "look the code up in AWS's documentation, and try again")
+    return Fault(where, f"It cannot answer ({error_code}).", "look the code up in AWS's documentation, and try again")
 
 
 def _state(error: Exception, place: AwsPlace) -> tuple[str, str]:

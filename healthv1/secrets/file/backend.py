@@ -31,7 +31,7 @@ class EncryptedFile(Backend[str]):
     def __init__(self, path: str | Path, key_file: str | Path | None = None, recipients: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._path = path
-        self._opening = FileOpening(str(self), key_file, tuple(one.strip() for one in recipients))
+        self._opening = FileOpening(str(self), key_file, tuple(key.strip() for key in recipients))
         self._asking = Lock()  # those who read side by side ask for one passphrase
         self._keys = _opened_keys
         self._refused: dict[str, tuple[Fault, ...]] = {}
@@ -56,8 +56,8 @@ class EncryptedFile(Backend[str]):
         return "" if path.exists() else committed.restore_hint(path, self.environment)
 
     def self_checks(self) -> Iterator[tuple[str, bool, str]]:
-        same = set(self.sealed_to()) == set(self._opening.openers())
-        yield "Those who are to open it can, and nobody else", same, f"healthv1 secrets rekey {self.environment}"
+        matches = set(self.sealed_to()) == set(self._opening.openers())
+        yield "Those who are to open it can, and nobody else", matches, f"healthv1 secrets rekey {self.environment}"
 
     def rekey(self) -> None:
         """Give the file a new key, and that to the recipients that are set now, else to a new passphrase.
@@ -74,7 +74,7 @@ class EncryptedFile(Backend[str]):
         renewed = self._new("" if self._opening.openers() else new_passphrase(str(self), NEW_PASSPHRASE))
         for name, entry in entries.items():
             renewed = renewed.with_block(name, self._block(renewed.key, name, entry))
-        if not self._replace(lambda now: renewed if now == document else None):
+        if not self._replace(lambda current: renewed if current == document else None):
             raise SecretsError(Fault(str(self), "Somebody else wrote to it meanwhile.", "try again"))
 
     def forget(self) -> None:
@@ -95,13 +95,13 @@ class EncryptedFile(Backend[str]):
         if not NAME.fullmatch(name):
             what = "A secret's name has letters, digits and . _ - alone."
             raise SecretsError(Fault(f"{self}#{name}", what, "choose another name"))
-        found = self._document()
-        start = found or self._new(self._passphrase)
+        seen = self._document()
+        start = seen or self._new(self._passphrase)
         block = self._block(start.key, name, entry.as_document())
 
-        def put(now: SecretsDocument | None) -> SecretsDocument | None:
-            same = _key(now) == _key(found) and _block(now, name) == revision
-            return (now or start).with_block(name, block) if same else None
+        def put(current: SecretsDocument | None) -> SecretsDocument | None:
+            is_unchanged = _key(current) == _key(seen) and _block(current, name) == revision
+            return (current or start).with_block(name, block) if is_unchanged else None
 
         return self._replace(put)
 
@@ -119,10 +119,10 @@ class EncryptedFile(Backend[str]):
     def _decrypted(self, document: SecretsDocument, name: str) -> Entry:
         identities = age.identities(self._private(document.key))
         try:
-            found = json.loads(age.decrypt(document.blocks[name], identities))
-            if found["name"] != name:
+            block = json.loads(age.decrypt(document.blocks[name], identities))
+            if block["name"] != name:
                 raise self._unreadable_block(name, "It is the block of another secret.")
-            return Entry.from_document(found["entry"])
+            return Entry.from_document(block["entry"])
         except age.AgeError as error:
             raise self._unreadable_block(name, f"{error}.") from None
         except (KeyError, TypeError, ValueError):
@@ -170,14 +170,14 @@ class EncryptedFile(Backend[str]):
         path = self._absolute()
         try:
             with folder_locked(path):
-                wanted = change(self._document())
-                if wanted:
+                changed = change(self._document())
+                if changed:
                     changes_begin()
-                    replace(path, wanted.text())
+                    replace(path, changed.text())
         except OSError as error:
             what = f"It cannot be written ({error.strerror}); it is as it was."
             raise SecretsError(Fault(str(self), what, "mend that, and run again")) from None
-        return wanted is not None
+        return changed is not None
 
     def _absolute(self) -> Path:
         return project.root() / Path(self._path).expanduser()

@@ -65,8 +65,8 @@ class SecretsDocument:
 def _refuse_other_formats(lines: list[str]) -> None:
     if not lines or not lines[0].startswith(TITLE):
         raise MalformedError(1, "It is no secrets file of ours.", "choose another path, or move that file away")
-    found = re.match(r"(\d+)\.", lines[0].removeprefix(TITLE))
-    if not found or int(found[1]) != FORMAT:
+    format_number = re.match(r"(\d+)\.", lines[0].removeprefix(TITLE))
+    if not format_number or int(format_number[1]) != FORMAT:
         raise MalformedError(1, f"Its format is not {FORMAT}, the one that we know.", "update healthv1")
 
 

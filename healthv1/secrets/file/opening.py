@@ -47,7 +47,7 @@ class FileOpening:
 
     def contents(self, private: str) -> str:
         """Return what the file's key says, once decrypted: a key file as age-keygen makes it."""
-        names = "".join(f"# opens with: {one}\n" for one in self.openers())
+        names = "".join(f"# opens with: {key}\n" for key in self.openers())
         return f"# The key of {self.place}: whoever has it reads every secret in there.\n{names}{private}\n"
 
     def openers(self) -> Sequence[str]:
@@ -83,25 +83,25 @@ class FileOpening:
 def ask_passphrase(place: str, variable: str, prompt: str = "Passphrase") -> str:
     """Return the passphrase: from the file or the variable that CI sets, else from the terminal."""
     file = os.environ.get(f"{variable}_FILE")
-    found = _read_passphrase(Path(file), place) if file else os.environ.get(variable, "")
-    if not found and not sys.stdin.isatty():
+    passphrase = _read_passphrase(Path(file), place) if file else os.environ.get(variable, "")
+    if not passphrase and not sys.stdin.isatty():
         hint = f"set {variable}_FILE to a file with it, or {variable}"
         raise SecretsError(Fault(place, "Its passphrase is needed, and there is no terminal to ask at.", hint))
-    found = found or getpass(f"{prompt} of {place}: ")
-    redactor.add(found)
-    return found
+    passphrase = passphrase or getpass(f"{prompt} of {place}: ")
+    redactor.add(passphrase)
+    return passphrase
 
 
 def new_passphrase(place: str, variable: str) -> str:
     """Return a passphrase that is to be; whoever types it types it twice. Raises `SecretsError`."""
-    found = ask_passphrase(place, variable, "New passphrase")
-    if len(found) < SHORTEST:
+    passphrase = ask_passphrase(place, variable, "New passphrase")
+    if len(passphrase) < SHORTEST:
         what = f"The passphrase has fewer than {SHORTEST} characters."
         raise SecretsError(Fault(place, what, "choose a longer one, such as five words drawn by lot"))
-    given = any(os.environ.get(name) for name in (variable, f"{variable}_FILE"))
-    if not given and getpass("Once more: ") != found:
+    from_environment = any(os.environ.get(name) for name in (variable, f"{variable}_FILE"))
+    if not from_environment and getpass("Once more: ") != passphrase:
         raise SecretsError(Fault(place, "The two passphrases differ.", "try again"))
-    return found
+    return passphrase
 
 
 def _read_passphrase(path: Path, place: str) -> str:

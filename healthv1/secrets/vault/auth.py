@@ -40,14 +40,14 @@ class Token:
 
     def login(self, client: Any, backend: str) -> None:
         if self.file:
-            found, hint = _read(self.file, "token", backend, missing=""), f"put a token into {self.file}"
+            token, hint = _read(self.file, "token", backend, missing=""), f"put a token into {self.file}"
         else:
-            found = os.environ.get("VAULT_TOKEN", "").strip()
-            found = found or _read(Path.home() / LOGIN, "token", backend, missing="")
+            token = os.environ.get("VAULT_TOKEN", "").strip()
+            token = token or _read(Path.home() / LOGIN, "token", backend, missing="")
             hint = "log in: bao login, or set VAULT_TOKEN"
-        if not found:
+        if not token:
             raise SecretsError(Fault(backend, "There is no token.", hint))
-        client.token = _redacted(found)
+        client.token = _redacted(token)
 
     def explain(self, why: str) -> tuple[str, str]:
         return f"The token was refused ({why}).", "get another token"
@@ -127,7 +127,7 @@ def _redacted(token: str) -> str:
 def _read(path: str | Path, content: str, backend: str, missing: str | None = None) -> str:
     """Return what a file holds; `missing` when there is no such file, if that is given."""
     try:
-        found = Path(path).expanduser().read_text(encoding="utf-8").strip()
+        text = Path(path).expanduser().read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         if missing is not None:
             return missing
@@ -136,18 +136,18 @@ def _read(path: str | Path, content: str, backend: str, missing: str | None = No
         why = getattr(error, "strerror", "") or "it is not text"
         what = f"The {content} in {path} cannot be read ({why})."
         raise SecretsError(Fault(backend, what, f"let {path} be a file that you may read")) from None
-    return _redacted(found)
+    return _redacted(text)
 
 
 def session(ca_file: str | Path | None, backend: str) -> requests.Session:
     """Return a session that keeps as many connections as names are read at once. Raises `SecretsError`."""
-    made = requests.Session()
-    made.trust_env = False  # a proxy is no place for secrets
-    made.verify = _authority(ca_file, backend) if ca_file else True
-    made.hooks["response"].append(_refuse_redirect)
+    new_session = requests.Session()
+    new_session.trust_env = False  # a proxy is no place for secrets
+    new_session.verify = _authority(ca_file, backend) if ca_file else True
+    new_session.hooks["response"].append(_refuse_redirect)
     for scheme in ("https://", "http://"):
-        made.mount(scheme, HTTPAdapter(pool_maxsize=PARALLEL_READS, pool_block=True))
-    return made
+        new_session.mount(scheme, HTTPAdapter(pool_maxsize=PARALLEL_READS, pool_block=True))
+    return new_session
 
 
 def _authority(ca_file: str | Path, backend: str) -> str:

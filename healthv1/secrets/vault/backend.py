@@ -70,12 +70,12 @@ class Vault(Backend[int]):
     def names(self) -> tuple[str, ...]:
         with self._explaining("list"):
             try:
-                found = self._kv().list_secrets(self._place.path, mount_point=self._place.mount)
+                response = self._kv().list_secrets(self._place.path, mount_point=self._place.mount)
             except InvalidPath as error:
                 self._refuse_other_mounts(error)
                 return ()
             # A name that ends in a slash is a folder, which is none of ours.
-            return tuple(sorted(name for name in found["data"]["keys"] if not name.endswith("/")))
+            return tuple(sorted(name for name in response["data"]["keys"] if not name.endswith("/")))
 
     def _connect(self) -> None:
         with self._explaining("log in"):
@@ -84,14 +84,14 @@ class Vault(Backend[int]):
     def _fetch(self, name: str) -> tuple[Entry | None, int]:
         with self._explaining("read", name):
             try:
-                found = self._kv().read_secret_version(
+                response = self._kv().read_secret_version(
                     self._path(name), mount_point=self._place.mount, raise_on_deleted_version=True
                 )["data"]
             except InvalidPath as error:
                 self._refuse_lost(name, ((error.json or {}).get("data") or {}).get("metadata"))
                 self._refuse_other_mounts(error)
                 return None, 0
-            return self._understood(name, found["data"]), int(found["metadata"]["version"])
+            return self._understood(name, response["data"]), int(response["metadata"]["version"])
 
     def _understood(self, name: str, document: dict[str, Any]) -> Entry:
         try:
@@ -167,8 +167,10 @@ class Vault(Backend[int]):
         try:
             yield
         except RAISED as error:
-            found = explain(error, self._place, verb, name, alive=self._token_is_alive)
-            raise SecretsError(*(hints.with_environment(fault, self.environment) for fault in found.faults)) from None
+            explanation = explain(error, self._place, verb, name, alive=self._token_is_alive)
+            raise SecretsError(
+                *(hints.with_environment(fault, self.environment) for fault in explanation.faults)
+            ) from None
 
     def _token_is_alive(self) -> bool:
         """Tell a token that expired or was revoked from one that lacks a permission."""

@@ -104,21 +104,21 @@ class Signed:
 
     def _checked_expiry(self, text: str, public: str, user: str) -> int:
         """Return until when the certificate is valid. Raises `SecretsError` when it would not open an account."""
-        found = load_ssh_public_identity(text.encode())
+        certificate = load_ssh_public_identity(text.encode())
         now = time.time()
-        if not isinstance(found, SSHCertificate) or not _is_of(found, public):
+        if not isinstance(certificate, SSHCertificate) or not _is_of(certificate, public):
             raise self._unusable(
                 "What it signed is no certificate for our key", "check that the mount is an SSH engine"
             )
-        if user.encode() not in found.valid_principals:
+        if user.encode() not in certificate.valid_principals:
             raise self._unusable(f"It does not name {user}", f"let the role's allowed_users have {user}")
-        if found.valid_before <= now + SHORTEST_VALIDITY:
-            what = f"It ends at {_clock(found.valid_before)}, and it is {_clock(now)} here"
+        if certificate.valid_before <= now + SHORTEST_VALIDITY:
+            what = f"It ends at {_clock(certificate.valid_before)}, and it is {_clock(now)} here"
             raise self._unusable(what, "compare this machine's clock with Vault's, or give the role a longer ttl")
-        if found.valid_after > now:
-            what = f"It begins at {_clock(found.valid_after)}, and it is {_clock(now)} here"
+        if certificate.valid_after > now:
+            what = f"It begins at {_clock(certificate.valid_after)}, and it is {_clock(now)} here"
             raise self._unusable(what, "compare this machine's clock with Vault's")
-        return int(found.valid_before)
+        return int(certificate.valid_before)
 
     def _unusable(self, what: str, hint: str) -> SecretsError:
         return SecretsError(Fault(str(self), f"The certificate is of no use. {what}.", hint))
@@ -129,8 +129,8 @@ def _is_of(certificate: SSHCertificate, public: str) -> bool:
         certificate.verify_cert_signature()
     except InvalidSignature:
         return False
-    found = certificate.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    return found == public
+    signed_key = certificate.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    return signed_key == public
 
 
 def _clock(moment: float) -> str:
