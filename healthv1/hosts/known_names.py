@@ -64,13 +64,13 @@ def _setting(where: str, name: str, value: Settings) -> Iterator[Fault]:
         yield Fault(f"{where}: {name}", what, f"did you mean {read_as}?")
 
 
-def _key(where: str, name: str, known: set[str]) -> Iterator[Fault]:
+def _key(where: str, name: str, known_names: set[str]) -> Iterator[Fault]:
     # pyinfra's own arguments begin with an underscore, and so does what is private to a file.
-    if not name.startswith("_") and name not in known:
-        yield _fault(f"{where}: {name}", "Nobody reads this name.", name, known)
+    if not name.startswith("_") and name not in known_names:
+        yield _fault(f"{where}: {name}", "Nobody reads this name.", name, known_names)
 
 
-def _fault(where: str, what: str, name: str, known: Iterable[Any]) -> Fault:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+def _fault(where: str, what: str, name: str, known_names: Iterable[Any]) -> Fault:
+    close = difflib.get_close_matches(name, list(known_names), n=1, cutoff=0.6)
     own = f'a name of your own: add {OWN} = ("{name}",) to group_data'
     return Fault(where, what, f"did you mean {close[0]}?" if close else own)

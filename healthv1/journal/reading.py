@@ -69,23 +69,24 @@ def read_journals(environment: str, last: int | None = None, host: str = "") -> 
     with opened(environment, (host,) if host else (), read_site=False) as session:
         hosts = ssh_hosts(session.hosts)
 
-        def of(one: Host) -> list[str]:
+        def read_lines(host: Host) -> list[str]:
             try:
-                return run_script(one, script.read(FOLDER, environment, last), TIMEOUT).splitlines()
+                return run_script(host, script.read(FOLDER, environment, last), TIMEOUT).splitlines()
             except HostError as error:
-                session.fail(one, *error.faults)
+                session.fail(host, *error.faults)
                 return []
 
-        lines = {
-            one.name: found for one, found in run_concurrently(hosts, of).items() if one.name not in session.faults
-        }
-        held = [
-            one.held
-            for one in run_concurrently([HostPlace(one) for one in session.hosts], lambda at: ask(at, "show")).values()
-        ]
+        read = run_concurrently(hosts, read_lines)
+        lines = {host.name: journal for host, journal in read.items() if host.name not in session.faults}
+        places = [HostPlace(host) for host in session.hosts]
+        held = [answer.held for answer in run_concurrently(places, lambda place: ask(place, "show")).values()]
         faults = tuple(fault for faults in session.faults.values() for fault in faults)
-    mine = OperatorCopy(environment).lines()
-    return Journals(lines if host else {OPERATOR: mine[-last:] if last else mine, **lines}, _live_locks(held), faults)
+    operator_lines = OperatorCopy(environment).lines()
+    return Journals(
+        lines if host else {OPERATOR: operator_lines[-last:] if last else operator_lines, **lines},
+        _live_locks(held),
+        faults,
+    )
 
 
 def _live_locks(held: Iterable[Held | None]) -> frozenset[str]:

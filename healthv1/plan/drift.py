@@ -87,18 +87,20 @@ def _cause(snapshot: Snapshot, record: Mapping[str, Any] | None) -> str:
 def lines(drift: Drift) -> Iterator[str]:
     """Yield what people read: by cause, then by host, one line per change."""
     for cause, title in CAUSES.items():
-        steps_of_cause = [one.step for one in drift.drifted if one.cause == cause]
+        steps_of_cause = [drifted.step for drifted in drift.drifted if drifted.cause == cause]
         if steps_of_cause:
             yield f"{title[0].upper()}{title[1:]}:"
         for host, steps in groupby(steps_of_cause, key=lambda step: step.host):
             last = drift.last.get(host)
             yield f"  {host}" + (f"  (last apply: {last.at}, {last.by})" if last else "")
             for step in steps:
-                yield from (f"    {step.component}: {one.action} {one.kind} {one.target}" for one in step.changes)
+                yield from (
+                    f"    {step.component}: {change.action} {change.kind} {change.target}" for change in step.changes
+                )
     if drift.left:
         yield "Left behind, and not touched by an apply:"
-    for one in drift.left:
-        yield from (f"  {one.what}", f"    {one.way_out}")
+    for left in drift.left:
+        yield from (f"  {left.what}", f"    {left.way_out}")
 
 
 def metrics(drift: Drift, at: float) -> str:
@@ -108,7 +110,7 @@ def metrics(drift: Drift, at: float) -> str:
     def gauge(name: str, description: str, *labels: str) -> Gauge:
         return Gauge(f"healthv1_drift_{name}", description, ("environment", *labels), registry=registry)
 
-    causes = Counter((one.step.host, one.cause) for one in drift.drifted for _ in one.step.changes)
+    causes = Counter((drifted.step.host, drifted.cause) for drifted in drift.drifted for _ in drifted.step.changes)
     changes = gauge("changes", "Changes that are due, by why.", "host", "cause")
     for host in drift.hosts:
         for cause in CAUSES:

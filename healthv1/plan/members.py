@@ -102,14 +102,14 @@ def _member(document: Any) -> Member | None:
 
 def known_members(present: Sequence[Present]) -> tuple[Member, ...]:
     """Return everybody: those that were asked as they are, the others as any of them remembers it."""
-    here = {one.member.address: one.with_past_parts for one in present}
-    taken = frozenset(address for one in here.values() for address in one.addresses)
+    here = {host.member.address: host.with_past_parts for host in present}
+    taken = frozenset(address for member in here.values() for address in member.addresses)
     others: dict[str, Member] = {}
-    for member in (member for one in present for member in read(one.record)):
+    for member in (member for host in present for member in read(host.record)):
         if not member.addresses & taken:
             before = others.get(member.address, member)
             others[member.address] = replace(member, parts=_ordered([*member.parts, *before.parts]))
-    return tuple(sorted([*here.values(), *others.values()], key=lambda one: one.address))
+    return tuple(sorted([*here.values(), *others.values()], key=lambda member: member.address))
 
 
 def find_leavers(everybody: Iterable[Member], inventory: Iterable[Member]) -> tuple[Member, ...]:
@@ -153,11 +153,11 @@ def _parts(environment: str, present: Sequence[Present]) -> Iterator[Left]:
 
 def record_without(record: Mapping[str, Any], member: Member, parts: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return a host's record once `member` was retired, or only some `parts` of it."""
-    members = [one for one in read(record) if one.address != member.address]
+    members = [other for other in read(record) if other.address != member.address]
     staying = tuple(part for part in member.parts if part not in parts)
     if parts:
         return {**record, "members": _listed([*members, replace(member, parts=staying)])}
-    retired = [one for one in read(record, "retired") if one.address != member.address]
+    retired = [other for other in read(record, "retired") if other.address != member.address]
     return {**record, "members": _listed(members), "retired": _listed([*retired, member])[-RETIRED:]}
 
 

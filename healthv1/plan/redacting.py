@@ -30,7 +30,7 @@ def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, tuple):
-        return tuple(_map_texts(one, change) for one in value)
+        return tuple(_map_texts(part, change) for part in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{one.name: _map_texts(getattr(value, one.name), change) for one in fields(value)})
+        return replace(value, **{part.name: _map_texts(getattr(value, part.name), change) for part in fields(value)})
     return value

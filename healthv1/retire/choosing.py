@@ -29,20 +29,21 @@ class Chosen:
 def choose(name: str, parts: tuple[str, ...], present: Sequence[Present], inventory: Sequence[Member]) -> Chosen:
     """Return the host that is called `name`, or is at that address. Raises `Refused`."""
     leavers = find_leavers(known_members(present), inventory)
-    by_address = [one for one in leavers if one.address == name]
-    by_name = [one for one in leavers if one.name == name]
-    here = next((one for one in inventory if name in (one.name, one.address)), None)
+    by_address = [leaver for leaver in leavers if leaver.address == name]
+    by_name = [leaver for leaver in leavers if leaver.name == name]
+    here = next((member for member in inventory if name in (member.name, member.address)), None)
     if here and not by_address:
         if by_name and not parts:
             raise Refused(_ambiguous_name(here, by_name))
         return _choose_parts(here, parts, present)
     if len(by_address or by_name) > 1:
-        addresses = ", ".join(one.address for one in by_name)
+        addresses = ", ".join(leaver.address for leaver in by_name)
         raise Refused(Fault(name, "More than one host of that name is remembered.", f"give its address: {addresses}"))
-    for one in by_address or by_name:
-        return _choose_leaver(one, parts)
-    for one in (one for each in present for one in read(each.record, "retired") if name in (one.name, one.address)):
-        return replace(_choose_leaver(one, parts), retired=True)
+    for leaver in by_address or by_name:
+        return _choose_leaver(leaver, parts)
+    for retired in (member for host in present for member in read(host.record, "retired")):
+        if name in (retired.name, retired.address):
+            return replace(_choose_leaver(retired, parts), retired=True)
     raise Refused(_unknown_host(name, leavers))
 
 
@@ -88,13 +89,13 @@ def refuse_too_early(environment: str, chosen: Chosen, staying: Sequence[Present
             raise Refused(Fault(chosen.member.name, what, f"healthv1 apply {environment}, then retire it"))
 
 
-def refuse_data(chosen: Chosen, typed: str, others: Sequence[str], *, has_database: bool) -> None:
-    """Raise `Refused` unless what is patients' may go. `others`: the hosts that hold the database besides."""
+def refuse_data(chosen: Chosen, typed: str, other_holders: Sequence[str], *, has_database: bool) -> None:
+    """Raise `Refused` unless what is patients' may go. `other_holders`: the hosts that hold the database besides."""
     member = chosen.member
     if typed not in (member.name, member.address):
         what = f"--with-data names {typed}."
         raise Refused(Fault(member.name, what, f"type the host's name again: --with-data {member.name}"))
-    if has_database and "database" in chosen.leaving and not others:
+    if has_database and "database" in chosen.leaving and not other_holders:
         what = "No other host of the inventory holds the database: its data may be the only one."
         raise Refused(Fault(member.name, what, "leave --with-data out: it is taken down, and its data stays"))
 

@@ -24,13 +24,13 @@ def failing_claims(
 ) -> dict[Host, list[Finding]]:
     """Try the claims, and those that fail again within `settle` seconds; return what does not hold, by host."""
     deadline, pause = time.monotonic() + settle, PAUSE
-    left = {host: [(one.component, one.check) for one in claims] for host, claims in due.items() if claims}
+    left = {host: [(claim.component, claim.check) for claim in claims] for host, claims in due.items() if claims}
     while True:
         broken: dict[Host, list[Finding]] = {}
 
         def attempt(host: Host, broken: dict[Host, list[Finding]] = broken) -> None:
-            found = zip(left[host], inside.try_claims(host, left[host]), strict=True)
-            failing = [(claim, finding) for claim, finding in found if not finding.holds]
+            results = zip(left[host], inside.try_claims(host, left[host]), strict=True)
+            failing = [(claim, finding) for claim, finding in results if not finding.holds]
             left[host] = [claim for claim, _ in failing]
             broken[host] = [finding for _, finding in failing]
 

@@ -73,14 +73,14 @@ def refuse_expired(plan: Saved) -> None:
         )
 
 
-def refuse_stale(session: Session, made: Plan, plan: Saved) -> None:
-    """Raise `Refused`, naming all that moved since `plan` was saved, unless `made` is that very plan."""
-    under = digests(session)
+def refuse_stale(session: Session, new_plan: Plan, plan: Saved) -> None:
+    """Raise `Refused`, naming all that moved since `plan` was saved, unless `new_plan` is that very plan."""
+    plan_digests = digests(session)
     faults = list(_already_applied(session, plan)) or [
-        *_settings_faults(plan.settings, _settings(session, under), plan.again),
-        *moved_faults(plan.operations, take_snapshots(session, under)),
+        *_settings_faults(plan.settings, _settings(session, plan_digests), plan.again),
+        *moved_faults(plan.operations, take_snapshots(session, plan_digests)),
     ]
-    if not faults and json.loads(json.dumps(redacted(made).as_json()["steps"])) != plan.plan["steps"]:
+    if not faults and json.loads(json.dumps(redacted(new_plan).as_json()["steps"])) != plan.plan["steps"]:
         faults = [
             Fault(plan.environment, f"This healthv1 ({plan.toolkit} saved it) would do something else.", plan.again)
         ]

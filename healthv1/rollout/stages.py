@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, takewhile
+from operator import itemgetter
 from typing import TypeVar
 
 from deploys.operations.claims import Claim, claimed
@@ -59,9 +60,9 @@ def apply(
 def batches(hosts: Sequence[T], busy: Collection[T], settings: Rollout) -> list[list[T]]:
     """Return the hosts in the order in which they are changed: the canaries, the others, and who has nothing to do."""
     changing = [host for host in hosts if host in busy]
-    rest = changing[settings.canary :]
+    others = changing[settings.canary :]
     groups = [changing[: settings.canary]]
-    groups += [rest[start : start + settings.at_once] for start in range(0, len(rest), settings.at_once)]
+    groups += [others[start : start + settings.at_once] for start in range(0, len(others), settings.at_once)]
     groups.append([host for host in hosts if host not in busy])
     return [batch for batch in groups if batch]
 
@@ -89,14 +90,16 @@ class _Run:
         self._session, self._report, self._ledger, self._stopping = session, report, ledger, stopping
         self._hosts = session.hosts
         self._stages = {
-            stage: [operation for _, operation in some]
-            for stage, some in groupby(operations_by_stage(session), lambda one: one[0])
+            stage: [operation for _, operation in pairs]
+            for stage, pairs in groupby(operations_by_stage(session), itemgetter(0))
         }
         self._order = [operation for operations in self._stages.values() for operation in operations]
         self._planned = {(step.host, step.component, step.operation) for step in plan.steps}
         self._due = {(step.host, step.stage) for step in plan.steps} | {(host, stage) for host, stage, _ in unproven}
         self._changed = {(host, stage, component) for host, stage, component in unproven}
-        self._settings = next((found for host in self._hosts if (found := host.data.get("rollout"))), None) or Rollout()
+        self._settings = (
+            next((rollout for host in self._hosts if (rollout := host.data.get("rollout"))), None) or Rollout()
+        )
         self._course = {host: _HostCourse() for host in self._hosts}
         self._made: ChangesMade = watch_operations(session, plan)
 

@@ -70,19 +70,19 @@ def rotate(
     turns: list[Turn], apply: Callable[[], None], note: Callable[[str], None], *, at_once: bool
 ) -> tuple[Turn, ...]:
     """Go on until each is settled, or has to wait; return those that wait. `apply` raises unless every host is done."""
-    moving = [turn for turn in turns if turn.entry.step != "settled"]
-    for turn in moving:
+    rotating = [turn for turn in turns if turn.entry.step != "settled"]
+    for turn in rotating:
         note(_step_note(turn))
     while any(turn.entry.step != "settled" for turn in turns):
         apply()
-        moved = False
+        has_moved = False
         for turn in turns:
             before = turn.entry.step
             turn.backend.change(turn.secret.key, partial(_next_step, turn, at_once=at_once))
             if turn.entry.step != before:
-                moved = True
+                has_moved = True
                 note(_step_note(turn))
-        if not moved:
+        if not has_moved:
             break
     return tuple(turn for turn in turns if turn.entry.step != "settled")
 

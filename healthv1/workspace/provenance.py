@@ -44,12 +44,14 @@ def revision_of(folder: Path) -> str:
 
 def job() -> str:
     """Return the address of the CI job that this runs in; empty elsewhere."""
-    environ_get = os.environ.get
-    if environ_get("CI_JOB_URL"):  # https://docs.gitlab.com/ci/variables/predefined_variables/
-        return str(environ_get("CI_JOB_URL"))
-    if environ_get("GITHUB_RUN_ID"):  # https://docs.github.com/en/actions/reference/workflows-and-actions/variables
-        return f"{environ_get('GITHUB_SERVER_URL')}/{environ_get('GITHUB_REPOSITORY')}/actions/runs/{environ_get('GITHUB_RUN_ID')}"
-    return "CI" if environ_get("CI") else ""
+    variable = os.environ.get
+    if variable("CI_JOB_URL"):  # https://docs.gitlab.com/ci/variables/predefined_variables/
+        return str(variable("CI_JOB_URL"))
+    if variable("GITHUB_RUN_ID"):  # https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+        return (
+            f"{variable('GITHUB_SERVER_URL')}/{variable('GITHUB_REPOSITORY')}/actions/runs/{variable('GITHUB_RUN_ID')}"
+        )
+    return "CI" if variable("CI") else ""
 
 
 def toolkit() -> str:
