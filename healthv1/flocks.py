@@ -1,4 +1,4 @@
-"""What one process at a time may do. The kernel lets go of a lock when its holder dies."""
+"""File locks (flock): one process at a time holds each. The kernel releases a lock when its holder dies."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def _quiet() -> None:
 def locked(descriptor: int, patience: float = math.inf, wait: Callable[[], None] = _quiet) -> Iterator[None]:
     """Hold the lock on an open file or folder. Other greenlets go on while this one waits: one of them may hold it.
 
-    + patience: seconds that another process may take.
-    + wait: called once when another process holds it.
+    + patience: seconds to wait for another process.
+    + wait: called once, when another process holds the lock.
 
     Raises `TimeoutError`.
     """

@@ -1,4 +1,4 @@
-"""`ENV` in a hint is the environment at hand: the host side, and claims, do not know what it is called."""
+"""`ENV` in a hint is replaced by the environment's name, which the host side and the claims do not know."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 
 class Hinting(Protocol):
-    """A fault, or what became of a claim."""
+    """A fault, or the finding of a claim."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 

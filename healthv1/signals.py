@@ -1,6 +1,6 @@
-"""Ctrl-C, and SIGTERM, which is how a CI job is cancelled: they mean the same.
+"""Ctrl-C and SIGTERM mean the same: SIGTERM is how a CI job is cancelled.
 
-A change that has begun on a host is not cut short: it is waited for, unless somebody insists.
+An operation that runs on a host is waited for, unless the signal comes twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _changes = False
 
 
 def changes_begin() -> None:
-    """Note that from now on something may be changed: on hosts, in a secrets backend, of a sandbox."""
+    """Note that changes may begin now: on hosts, in a secrets backend, in a sandbox."""
     global _changes  # noqa: PLW0603 - one process, one command
     _changes = True
 
@@ -29,7 +29,7 @@ def may_have_changed() -> bool:
 
 
 class NothingChanged(KeyboardInterrupt):
-    """Somebody stopped it before its first change."""
+    """The command was interrupted before its first change."""
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def sigterm_as_interrupt() -> Iterator[None]:
 
 @contextmanager
 def interrupts_deferred(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Yield what tells whether somebody wants it to stop, which calls `say` too. Twice raises `KeyboardInterrupt`."""
+    """Yield a function that returns whether a signal came. The first signal calls `say`; the second raises `KeyboardInterrupt`."""
     requested = False
 
     def request() -> None:

@@ -1,4 +1,4 @@
-"""The `healthv1` command: each file here parses one command, calls one function, and shows what came of it."""
+"""The `healthv1` command: each file here parses one command, calls one function, and shows its result."""
 
 from __future__ import annotations
 

@@ -35,5 +35,5 @@ def plan(environment: str, limit: tuple[str, ...], form: Form, out: Path | None)
 
 
 def _as_file(path: Path) -> str:
-    """Return `path` as `apply` tells it from an environment's name."""
+    """Return `path` with a slash in it: by the slash `apply` tells a file from an environment."""
     return str(path) if "/" in str(path) else f"./{path}"

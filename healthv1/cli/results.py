@@ -18,7 +18,7 @@ from healthv1.plan.drift import Drift
 
 
 def agreement(*, show: bool, ask: bool) -> Callable[[plans.Plan], bool]:
-    """Return what lets an apply go on: shows the plan, and asks for consent unless it was given with --yes."""
+    """Return a function that shows a plan, and asks for consent unless --yes gave it."""
 
     def agree(plan: plans.Plan) -> bool:
         if show:

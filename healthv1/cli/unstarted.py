@@ -1,4 +1,4 @@
-"""What is said in place of any command where a library lacks what the command is made from."""
+"""The command when one of its imports fails: it reports the missing library."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from healthv1.output import terminal
 
 
 def failing_command(missing: ImportError) -> Callable[[], None]:
-    """Return what to run instead of the command: it tells what is lacking, as every fault is told."""
+    """Return a command that reports the failed import as a fault."""
 
     def refuse() -> None:
         pyinfras = (missing.name or "").partition(".")[0] in {"pyinfra", "pyinfra_cli"}
         refuse_other_version([str(missing).partition(" (")[0]] if pyinfras else [])
-        raise missing  # pyinfra is the one that it was, so it is something else
+        raise missing  # pyinfra is as expected: another library is the cause
 
     return lambda: sys.exit(terminal.run_guarded(refuse, wants_json="--json" in sys.argv))

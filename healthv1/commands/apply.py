@@ -1,4 +1,4 @@
-"""An apply from its plan to its end: everything is looked at and agreed to before the first change is made."""
+"""`healthv1 apply`: plan, ask for consent, take the lock, run the stages, and record the result."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Applied:
     declined: bool = False
     """The plan was shown and not agreed to."""
     standings: tuple[HostStanding, ...] = ()
-    """How far each host came."""
+    """The progress of each host."""
     interrupted: bool = False
-    """Somebody stopped it."""
+    """Somebody interrupted it."""
 
     @classmethod
     def of(cls, plan: Plan, outcome: Outcome, seconds: float) -> Applied:
@@ -77,8 +77,8 @@ def apply(
 ) -> Applied:
     """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault.
 
-    + saved: the plan that is to be applied, and none other.
-    + resume: go on with what was agreed to and did not end; `agree` is only shown what is left of it.
+    + saved: the saved plan; a plan that differs from it is refused.
+    + resume: go on with the agreement of an apply that stopped; `agree` is only shown the remaining changes.
     """
     progress = progress or Progress()
     earlier = approval.agreement_to_resume(environment, limit) if resume else approval.read_agreement(environment)
@@ -125,7 +125,7 @@ def apply(
 
 
 def _ask_consent(session: Session, plan: Plan, agree: Callable[[Plan], bool], progress: Progress) -> bool:
-    """Ask. Raises `NothingChanged` when it is interrupted there."""
+    """Ask for consent. Raises `NothingChanged` when it is interrupted there."""
     try:
         return agree(plan)
     except KeyboardInterrupt:
@@ -134,21 +134,21 @@ def _ask_consent(session: Session, plan: Plan, agree: Callable[[Plan], bool], pr
 
 
 def _record_apply(session: Session, saved: Saved | None, progress: Progress, *, changed: bool) -> None:
-    """Have the hosts remember it. What was applied is applied, whether or not one can."""
+    """Have the hosts record this apply. A host that cannot is noted, and no fault: the changes are made."""
     last_apply.record_apply(session, saved_plans.digests(session), saved.id if saved else "", changed=changed)
     for fault in (fault for host_faults in session.faults.values() for fault in host_faults):
         progress.note(f"{fault.where} does not remember this apply, so drift will not know it: {fault.what}")
 
 
 def refuse_resuming(saved: Saved, *, resume: bool) -> None:
-    """A saved plan is applied from its beginning; what is left of it is no longer that plan."""
+    """Refuse to resume a saved plan: its remainder is no longer the plan that was sealed."""
     if resume:
         what = "A saved plan is applied from its beginning, or not at all."
         raise Refused(Fault("apply --resume", what, f"healthv1 apply {saved.environment} --resume"))
 
 
 def _refuse_faults(session: Session) -> None:
-    """One host's fault stops all, until somebody says that the others are to go on without it."""
+    """Raise `HostError` when any host has a fault. The hint leaves those hosts out, by --limit."""
     faults = [fault for host_faults in session.faults.values() for fault in host_faults]
     healthy = [host.name for host in session.hosts]
     if faults and healthy:
@@ -160,7 +160,7 @@ def _refuse_faults(session: Session) -> None:
 
 
 def _agreement(new: Agreement, plan: Plan, earlier: Agreement | None, *, resume: bool) -> Agreement:
-    """Return what is agreed to; what an apply that stopped left unproven is proven by the next on those hosts."""
+    """Return the agreement. Components that an earlier apply left unproven on these hosts have to pass the gates of this one."""
     if earlier and resume:
         earlier.refuse_unagreed(new, plan)
         return earlier

@@ -43,7 +43,7 @@ class PutBack:
     environment: str
     host: str
     entry: KeptAside
-    """As it was before."""
+    """Its state before the put-back."""
     done: bool = False
     declined: bool = False
 

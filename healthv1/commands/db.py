@@ -20,7 +20,7 @@ ADD = "reading = Reading(logins=Leased(by=secrets, role=â€¦), vault_addresses=(â
 
 @dataclass(frozen=True)
 class Database:
-    """The host of an environment's database, and what its settings say."""
+    """The host of an environment's database, with its settings."""
 
     environment: str
     host: Host
@@ -33,7 +33,7 @@ class Database:
             yield shells.PsqlPlace(ssh, self.host.name, self.stack.postgresql_port, self.stack.database)
 
     def leased(self) -> tuple[Reading, Leased]:
-        """Return who makes logins. Raises `Refused` when nobody does."""
+        """Return the database engine that makes logins. Raises `Refused` when the settings have none."""
         if self.reading is None or not isinstance(self.reading.logins, Leased):
             what = "Nobody makes logins that read: the settings have no Vault for it."
             raise Refused(Fault(self.environment, what, f"set {ADD}"))
@@ -64,7 +64,7 @@ def _as_postgres(environment: str, statements: str | None) -> bool:
 
 
 def _as_reader(environment: str, statements: str | None, greet: Callable[[str, Lease], None]) -> bool:
-    """Have a login made, open psql with it, and have it removed, however that ended. Returns whether it ended well."""
+    """Lease a login, open psql with it, and revoke it in any case. Returns whether psql ended well."""
     with _database(environment) as database, shells.signals_as_exit():
         _, leased = database.leased()
         with database.place() as place, _lease(leased) as lease:

@@ -10,7 +10,7 @@ from healthv1.journal import reading, verifying
 from healthv1.journal.reading import Run
 from healthv1.journal.verifying import BrokenLine
 
-LINES = 4  # of a journal, for each run that is asked for: two are its own, and others' may stand between
+LINES = 4  # read per requested run: each run has two, and lines of other runs may stand between
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,7 @@ def release(environment: str, confirmed: Callable[[Held], bool]) -> ShownLock:
                 what = f"The lock was not released: {held.holder} holds it."
                 raise LockError(Fault(environment, what, f"give that name: healthv1 lock release {environment}"))
         changes_begin()
-        # Only what was seen: whoever took it meanwhile keeps it.
+        # Only the tokens that were read: who took the lock meanwhile keeps it.
         run_concurrently(
             [(place, held.token) for place, held in held_at.items() if held],
             lambda place_and_token: ask(place_and_token[0], "release", place_and_token[1]),

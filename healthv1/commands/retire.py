@@ -57,7 +57,7 @@ class Retired:
     declined: bool = False
     interrupted: bool = False
     forgotten_by: tuple[str, ...] = ()
-    """The hosts that remembered it until now."""
+    """The hosts whose record named it until now."""
 
     @property
     def changes(self) -> int:
@@ -104,7 +104,7 @@ def retire(
 
 
 def forget(environment: str, wish: Wish, agree: Callable[[Member], bool], terms: Terms) -> Retired:
-    """Have the hosts forget one that is gone for good: it is not asked."""
+    """Remove a host that is gone for good from the records of the others. The host itself is not connected to."""
     progress = Progress()
     with sigterm_as_interrupt(), opened(environment, read_site=False) as session:
         chosen = _choice(session, wish)
@@ -129,7 +129,7 @@ def _chosen(environment: str, wish: Wish) -> Chosen:
 
 
 def _choice(session: Session, wish: Wish) -> Chosen:
-    """Ask the hosts who that is. Raises `HostError` when none can be asked."""
+    """Look the host up in the records of the others. Raises `HostError` when no host can be asked."""
     membership.read_records(session)
     if not session.hosts:
         session.refuse_faults()
@@ -139,7 +139,7 @@ def _choice(session: Session, wish: Wish) -> Chosen:
 
 
 def _unlisted(member: Member, wish: Wish) -> UnlistedHost:
-    """What is not remembered of the way there is as with the other hosts."""
+    """Return the host with its remembered SSH settings; the others' settings count where none is remembered."""
     user = {"ssh_user": member.ssh_user} if member.ssh_user else {}
     private = {"private_address": member.private_address or None}
     where = {"ssh_hostname": member.address, "ssh_port": member.ssh_port}
@@ -147,7 +147,7 @@ def _unlisted(member: Member, wish: Wish) -> UnlistedHost:
 
 
 def _host(session: Session, chosen: Chosen, progress: Progress) -> Host:
-    """Return the host that is meant. Raises `HostError` when it cannot be reached; others may be away."""
+    """Return the chosen host. Raises `HostError` when it cannot be reached; other hosts may be unreachable."""
     members = membership.inventory_members(session)
     name = next(member.name for member in members if member.address == chosen.member.address)
     host = session.host(name)
@@ -166,7 +166,7 @@ def _has_database(session: Session, host: Host) -> bool:
 
 
 def _drop_unreachable(session: Session, progress: Progress) -> None:
-    """Go on without the hosts that are away: what they remember is told again, and forgotten then."""
+    """Go on without unreachable hosts. Their records still name the retired host, and are updated by a later retire."""
     if not session.hosts:
         session.refuse_faults()
     for fault in (fault for host_faults in session.faults.values() for fault in host_faults):

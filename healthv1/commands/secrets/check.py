@@ -1,4 +1,4 @@
-"""`healthv1 secrets check`: whether what the backend keeps opens what it is for, tried by the API on a host."""
+"""`healthv1 secrets check`: each secret is tried by the API, on a host, on the service that it opens."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TIMEOUT = 60  # seconds
 
 
 def check(environment: str) -> list[Finding]:
-    """Try every secret on what it opens. Raises `Refused` when the backend cannot be read, or a host not be reached."""
+    """Try every secret on its service. Raises `Refused` when the backend cannot be read, or a host not be reached."""
     in_use = bind_secrets_unless_lost(environment)
     backend_findings = [finding for finding in doctor.findings(in_use) if finding.claim != "names"]
     with opened(environment, read_site=False) as session:
@@ -41,7 +41,7 @@ def check(environment: str) -> list[Finding]:
 
 
 def try_secrets(session: Session) -> list[Finding]:
-    """Return one finding per secret that opens something. The values travel on stdin alone."""
+    """Return one finding per secret that opens a service. The values travel on stdin alone."""
     findings: list[Finding] = []
     first = next((host for host in session.hosts if "api" in host.groups), None)
 

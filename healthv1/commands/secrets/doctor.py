@@ -1,4 +1,4 @@
-"""`healthv1 secrets doctor`: what is wrong with secrets, or will be, seen from the backend alone."""
+"""`healthv1 secrets doctor`: faults of the secrets, present and coming, found in the backend alone."""
 
 from __future__ import annotations
 

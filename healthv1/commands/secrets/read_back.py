@@ -1,4 +1,4 @@
-"""`healthv1 secrets read-back`: that an escrow file opens, proven before it is needed."""
+"""`healthv1 secrets read-back`: proves that an escrow file opens, before it is needed."""
 
 from __future__ import annotations
 
@@ -31,6 +31,6 @@ def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
 
 
 def _noted(current: Entry | None, read_back_entry: Entry, digest: str) -> Entry:
-    """Note the digest at the versions that were seen, and at no other: somebody may be rotating."""
+    """Note the digest at the versions that were read back, and at no other: somebody may be rotating."""
     assert current is not None
     return current.escrowed(digest, {kept.number for kept in read_back_entry.versions})

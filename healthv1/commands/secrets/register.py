@@ -1,4 +1,4 @@
-"""What an environment's settings name, beside what its backend keeps of it: names, versions and ages, never values."""
+"""The secrets that the settings name, with their entries in the backend: names, versions and ages, never values."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _row(secret: Secret, entry: Entry | None) -> Row:
 
 
 def table(rows: list[Row]) -> list[str]:
-    """Return what people read: a line of headings, then one for each secret."""
+    """Return a table for a terminal: a line of headings, then one for each secret."""
     cells = [("NAME", "VERSION", "AGE", "STATE", "USED BY"), *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]

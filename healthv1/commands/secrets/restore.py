@@ -1,4 +1,4 @@
-"""`healthv1 secrets restore`: what the backend lost, from an escrow file."""
+"""`healthv1 secrets restore`: brings lost secrets back from an escrow file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`healthv1 secrets rotate`: what may be rotated, that nothing else is due, and the apply between the steps."""
+"""`healthv1 secrets rotate`: checks that a rotation is possible and no other change is due, and applies between the steps."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def rotate(
     at_once: bool,
     terms: Terms = Terms(),  # noqa: B008 - a value
 ) -> Rotated | None:
-    """Rotate without a refused request, and return what came of it; None when `agree` was asked and declined."""
+    """Rotate without a refused request, and return the result; None when `agree` was asked and declined."""
     in_use = bind_secrets_unless_lost(environment)
     register.backend_of(in_use)
     turns = [_turn(secret, in_use) for secret in register.secrets_named(in_use, names)]
@@ -90,7 +90,7 @@ def _turn(secret: Secret, in_use: SecretsInUse) -> Turn:
 
 
 def _refuse_pending_changes(environment: str) -> None:
-    """What else is due is not slipped in with a rotation."""
+    """Refuse a rotation while other changes are due: its applies would make them too."""
     due = plan(environment, ())
     Refused.unless(due.faults)
     if due.steps:
@@ -99,7 +99,7 @@ def _refuse_pending_changes(environment: str) -> None:
 
 
 def _apply(session: Session, progress: Progress) -> None:
-    """Apply, as the step before that of the backend. Raises `LockError` when the lock was lost meanwhile."""
+    """Apply before the backend takes its next step. Raises `LockError` when the lock was lost meanwhile."""
     applied = apply(session.environment, (), lambda _plan: True, progress)
     Refused.unless(applied.faults)
     if applied.interrupted:

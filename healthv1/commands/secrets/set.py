@@ -15,7 +15,7 @@ from healthv1.secrets.strength import refuse_unusable
 def put(environment: str, name: str, value: str, confirmed: Callable[[str], bool]) -> int:
     """Keep a value that a person supplies, and return its version's number.
 
-    `confirmed` is asked, with the text to type, before what data depend on is replaced.
+    `confirmed` is called with the text to type, before a secret is replaced that data depend on.
     """
     in_use = bind_secrets_unless_lost(environment)
     (secret,) = register.secrets_named(in_use, [name])
