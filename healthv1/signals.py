@@ -41,7 +41,7 @@ def sigterm_as_interrupt() -> Iterator[None]:
 
 @contextmanager
 def interrupts_deferred(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns whether a signal came. The first signal calls `say`; the second raises `KeyboardInterrupt`."""
+    """Yield a function: did a signal come? The first signal calls `say`; the second raises `KeyboardInterrupt`."""
     requested = False
 
     def request() -> None:

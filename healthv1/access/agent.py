@@ -1,4 +1,4 @@
-"""An agent of our own for OpenSSH's client: it holds a signed key in memory, so that no file has to."""
+"""An SSH agent for OpenSSH's client: it holds a signed key in memory, and no file holds it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATIENCE = 5  # seconds
 _CERTIFICATE = "ssh-ed25519-cert-v01@openssh.com"
 
 
-# It ends with us, even if we are killed: our end of its stdin closes then.
+# The agent ends with this process, even if it is killed: its stdin closes then.
 _AGENT = 'ssh-agent -D -a "$1/agent" >/dev/null 2>&1 & cat >/dev/null; kill $!; wait; rm -rf -- "$1"'
 
 

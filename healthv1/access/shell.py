@@ -31,7 +31,7 @@ _NO_HISTORY = "PSQL_HISTORY=/dev/null HISTFILE=/dev/null LESSHISTFILE=- LESSSECU
 
 @dataclass(frozen=True)
 class PsqlPlace:
-    """Where psql goes."""
+    """The database that psql connects to."""
 
     ssh: list[str]
     """The start of a command line that ends with the host."""
@@ -114,7 +114,7 @@ def _passfile_on_host(place: PsqlPlace, line: str) -> Iterator[str]:
 
 @contextmanager
 def signals_ignored() -> Iterator[None]:
-    """Let nobody stop what this context does, nor a process that it starts, with Ctrl-C or by closing the terminal."""
+    """Ignore SIGINT, SIGTERM and SIGHUP in this context, and in the processes that it starts."""
     kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {kind: signal.signal(kind, signal.SIG_IGN) for kind in kinds}
     try:
@@ -126,7 +126,7 @@ def signals_ignored() -> Iterator[None]:
 
 @contextmanager
 def signals_as_exit() -> Iterator[None]:
-    """Let a closed terminal, or a request to end, unwind what is open as Ctrl-C does."""
+    """Turn SIGTERM and SIGHUP into `SystemExit`, so that contexts are unwound as by Ctrl-C."""
 
     def stop(kind: int, _frame: object) -> None:
         raise SystemExit(128 + kind)

@@ -1,4 +1,4 @@
-"""An entry: what was kept aside, when, from where, and what lies in each of its places now."""
+"""An entry of files kept aside: their time, their paths, and the present state of each path."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class KeptAside:
     """Bytes."""
     paths: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
-    """Of each path what lies there now: same, different or missing. Only where it was asked."""
+    """The present state of each path: same, different or missing. Empty unless inspected."""
     then: str = ""
-    """Shell that is run once the files lie in their places again. Only where it was asked."""
+    """Shell that runs after the files are put back. Empty unless inspected."""
     begun: bool = False
-    """It was being put back, and that did not end."""
+    """A put-back of it began, and did not end."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -101,7 +101,7 @@ def choose(environment: str, name: str, host: str, kept: Mapping[str, list[KeptA
 
 
 def lines(host: str, kept: Iterable[KeptAside]) -> Iterator[str]:
-    """Yield what people read of one host's."""
+    """Yield the lines of one host's entries, for a terminal."""
     kept = list(kept)
     yield host if kept else f"{host}: nothing is kept aside"
     for entry in kept:
@@ -111,7 +111,7 @@ def lines(host: str, kept: Iterable[KeptAside]) -> Iterator[str]:
 
 
 def preview(host: str, entry: KeptAside) -> Iterator[str]:
-    """Yield what putting it back would do."""
+    """Yield the effects of a put-back, for a terminal."""
     yield f"{host}: {entry.id}  {entry.thing}, as it was at {entry.at}"
     for path, state in zip(entry.paths, entry.states, strict=True):
         yield f"  {path}: {WORDS[state]}"

@@ -1,4 +1,4 @@
-"""The forms in which a plan is shown, and `healthv1 show`: it shows a kept plan, without a host and without a secret."""
+"""The forms of a plan, and `healthv1 show`: it shows a kept plan, without a host and without a secret."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ def _refuse_faults(session: Session) -> None:
 
 
 def _agreement(new: Agreement, plan: Plan, earlier: Agreement | None, *, resume: bool) -> Agreement:
-    """Return the agreement. Components that an earlier apply left unproven on these hosts have to pass the gates of this one."""
+    """Return the agreement. What an earlier apply left unproven on these hosts has to pass the gates of this one."""
     if earlier and resume:
         earlier.refuse_unagreed(new, plan)
         return earlier

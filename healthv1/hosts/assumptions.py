@@ -1,4 +1,4 @@
-"""What is assumed of a library beyond what it documents: each can be tried on the library itself, in microseconds."""
+"""Assumptions about a library beyond its documentation. Each is checked on the library itself, in microseconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Assumption(ABC):
     """A module and what is in it: `pyinfra.api.host:Host.get_fact`."""
 
     def broken(self) -> str:
-        """Return what is otherwise, in a few words; nothing where all is as assumed."""
+        """Return the difference from the assumption, in a few words; empty when it holds."""
         try:
             target = pkgutil.resolve_name(self.path)
         except (ImportError, AttributeError):
@@ -33,7 +33,7 @@ class Assumption(ABC):
 
     @abstractmethod
     def difference(self, target: Any) -> str:
-        """Return what is otherwise with what was found there."""
+        """Return the difference between `target` and the assumption; empty when it holds."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class HasSignature(Assumption):
 
 @dataclass(frozen=True)
 class UsesNames(Assumption):
-    """Its code, or that of a function in it, has these names: what is replaced under one of them has an effect."""
+    """Its code, or that of an inner function, uses these names: a replacement under one of them has an effect."""
 
     path: str
     names: str

@@ -32,13 +32,13 @@ Output = tuple[bool, Any]
 
 
 class Unanswered(Exception):  # noqa: N818 - it reads as what happened
-    """A fact was asked for while questions are only being gathered."""
+    """A fact was asked for that is not cached, while questions are gathered."""
 
 
 class FastSSH(SignedIn):
-    """Facts are remembered until the next write; everything that is not a fact counts as a write.
+    """Answers to facts are cached until the next write. Every command that is not a fact counts as a write.
 
-    While questions are gathered, a fact that is not known yet raises `Unanswered`; they are then asked all at once.
+    While questions are gathered, a fact that is not cached raises `Unanswered`. The gathered ones are asked at once.
     """
 
     handles_execution = True
@@ -50,9 +50,9 @@ class FastSSH(SignedIn):
         self._questions: list[Question] | None = None
         self._answers: dict[Question, Output] | None = None
         self._ask_alone: set[Question] = set()
-        """Questions that failed among others: asked alone, they say why."""
+        """Questions that failed in a batch: asked alone, their error is shown."""
         self.error_lines: list[str] = []
-        """What the last failing command said."""
+        """The output of the last command that failed."""
         self._second_connection: FastSSH | None = None
         """A second connection to the same host."""
         self._connecting = BoundedSemaphore()
@@ -73,7 +73,7 @@ class FastSSH(SignedIn):
 
     @contextmanager
     def _in_fact(self) -> Iterator[None]:
-        """While this lasts, commands come from facts."""
+        """Commands in this context belong to facts."""
         self._facts_running += 1
         try:
             yield
@@ -81,11 +81,11 @@ class FastSSH(SignedIn):
             self._facts_running -= 1
 
     def run_without_forgetting(self, command: Any, **arguments: Any) -> Any:
-        """Run what is neither a fact nor a write: what the host said of itself is still true afterwards."""
+        """Run a command that is neither a fact nor a write: the cache stays valid."""
         return self._run(command, arguments)
 
     def run_without_waiting(self, command: Any, **arguments: Any) -> Any:
-        """Run what cannot wait, as `run_aside` does: where sshd takes no more sessions, over a second connection."""
+        """Run an urgent command, and keep the cache: where sshd takes no more sessions, over a second connection."""
         try:
             return self._run(command, arguments, wait=False)
         except TooManySessions:
@@ -100,7 +100,7 @@ class FastSSH(SignedIn):
         return second
 
     def _run(self, command: Any, arguments: dict[str, Any], *, wait: bool = True) -> Output:
-        """Run a command as pyinfra does, only that nobody is asked for a password, and no host waited for in vain."""
+        """Run a command as pyinfra does, but never ask for a password, and give up on a host that is gone."""
         shell_arguments = dict(arguments)
         stdin, timeout, success_codes = (
             shell_arguments.pop(name, None) for name in ("_stdin", "_timeout", "_success_exit_codes")
@@ -114,7 +114,7 @@ class FastSSH(SignedIn):
 
     @property
     def cache_is_empty(self) -> bool:
-        """Whether nothing was asked since the last write."""
+        """Whether no fact was asked since the last write."""
         return not self._cache
 
     def forget(self) -> None:
@@ -122,7 +122,7 @@ class FastSSH(SignedIn):
 
     @contextmanager
     def collecting_answers(self) -> Iterator[dict[Question, Output]]:
-        """Collect what is asked in this context, and what the host says to it."""
+        """Collect the questions of this context with their answers."""
         learned = self._answers = {}
         try:
             yield learned
@@ -131,7 +131,7 @@ class FastSSH(SignedIn):
 
     @contextmanager
     def gathering_questions(self) -> Iterator[list[Question]]:
-        """Gather what is asked in this context and not known yet."""
+        """Gather the questions of this context that are not cached."""
         self._questions = []
         try:
             yield self._questions
@@ -139,7 +139,7 @@ class FastSSH(SignedIn):
             self._questions = None
 
     def ask(self, questions: list[Question], timeout: int | None = None) -> bool:
-        """Ask all of them in one round trip, over a few channels at once. Returns whether the host let us ask."""
+        """Ask all questions in one round trip, over a few SSH channels. Return whether all scripts ran."""
 
         def try_batch(queries: list[Query]) -> bool | Exception:
             try:
@@ -188,5 +188,5 @@ class FastSSH(SignedIn):
 
 
 def _with_c_locale(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Have programs answer in the words and with the numbers that we read, whatever the host speaks."""
+    """Add the locale C.UTF-8: programs then answer in the words and number formats that we parse."""
     return {**arguments, "_env": {"LC_ALL": "C.UTF-8", **(arguments.get("_env") or {})}}

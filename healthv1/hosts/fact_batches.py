@@ -1,4 +1,4 @@
-"""Many facts in one round trip: their commands as one script, and its output taken apart again."""
+"""Many facts in one round trip: one script runs their commands, and its output is split by a mark."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ QUERIES_PER_CHANNEL = 8  # commands: another shell and another sudo take about a
 
 @dataclass(frozen=True)
 class Question:
-    """The command of one fact, and with which privileges it is asked."""
+    """The command of one fact, and the privileges that it runs with."""
 
     command: str
     privileges: str
-    """The connector's arguments, written down so that they can be compared."""
+    """The connector's arguments as text, for comparison."""
     arguments: dict[str, Any] = field(default_factory=dict, compare=False)
     each: Each | None = field(default=None, compare=False)
-    """It is one of several that can be asked at once."""
+    """Set when the question can be merged with others of its kind."""
 
     @classmethod
     def of(cls, command: Any, arguments: dict[str, Any]) -> Question:
@@ -37,7 +37,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked with one command: a question, or several that are one for the host."""
+    """One command of a script: a question, or several merged questions."""
 
     questions: tuple[Question, ...]
 
@@ -54,7 +54,7 @@ class Query:
 
 
 def merged_queries(questions: Iterable[Question]) -> list[Query]:
-    """Return as few to ask as there can be. What is asked twice about one thing is asked apart."""
+    """Merge the questions into as few queries as possible. Two questions about the same thing go into two queries."""
     questions_by_query: dict[object, dict[object, Question]] = {}
     for question in questions:
         each, turn = question.each, 0
@@ -67,14 +67,14 @@ def merged_queries(questions: Iterable[Question]) -> list[Query]:
 
 
 def grouped_by_privileges(questions: Iterable[Question]) -> Iterator[list[Question]]:
-    """Yield those that can share a script: asked with the same privileges."""
+    """Yield the questions in groups of the same privileges: each group can share a script."""
     unique = sorted(dict.fromkeys(questions), key=lambda question: question.privileges)
     for _, group in groupby(unique, key=lambda question: question.privileges):
         yield list(group)
 
 
 def balanced_parts(queries: list[Query], most: int) -> list[list[Query]]:
-    """Return them in at most so many shares that take about as long: what is longer to say takes longer to do."""
+    """Split the queries into at most `most` parts of about the same duration, judged by the length of the commands."""
     parts: list[list[Query]] = [[] for _ in range(min(most, math.ceil(len(queries) / QUERIES_PER_CHANNEL)))]
     for query in sorted(queries, key=lambda query: -len(query.command)):
         min(parts, key=lambda part: sum(len(query.command) for query in part)).append(query)
@@ -82,19 +82,19 @@ def balanced_parts(queries: list[Query], most: int) -> list[list[Query]]:
 
 
 def script(queries: list[Query]) -> tuple[str, str]:
-    """Return a script for `sh`, and the mark that nothing on the host can know beforehand."""
+    """Return a script for `sh`, and its random mark, which no program on the host can print by chance."""
     mark = secrets.token_hex(16)
     ending = f"2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?"
     return "\n".join(f"{in_subshell(query.command)} {ending}" for query in queries), mark
 
 
 def in_subshell(command: str) -> str:
-    """Return the command as it harms no other. A shell of its own would do that as well, but its start costs."""
+    """Return the command in a subshell, so that it cannot affect the others. A new shell would cost its start."""
     return f"( eval {shlex.quote(command)} )"
 
 
 def answers(queries: list[Query], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
-    """Yield what was printed for each question whose command succeeded."""
+    """Yield the output of each question whose command succeeded."""
     output: list[str] = []
     waiting = iter(queries)
     for line in lines:

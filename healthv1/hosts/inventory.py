@@ -24,11 +24,11 @@ from healthv1.workspace import project
 
 @dataclass(frozen=True)
 class UnlistedHost:
-    """A host that the inventory does not name, and that one command is about all the same."""
+    """A host that the inventory does not name, added for one command."""
 
     name: str
     data: Mapping[str, Any] = field(default_factory=dict)
-    """As an inventory would have it. How the other hosts are reached counts where this says nothing."""
+    """Its data, as in an inventory. Missing SSH settings are those of the other hosts."""
 
 
 def load(environment: str, unlisted_hosts: Iterable[UnlistedHost] = ()) -> Inventory:
@@ -51,7 +51,7 @@ def load(environment: str, unlisted_hosts: Iterable[UnlistedHost] = ()) -> Inven
 
 
 def _add_unlisted(inventory: Inventory, environment: str, unlisted: UnlistedHost) -> None:
-    """Have a host with the environment's group_data, that plays no part."""
+    """Add a host with the environment's group_data, and in no group of components."""
     first = next(iter(inventory))
     ssh_data = {name: value for name, value in first.host_data.items() if name.startswith("ssh_")}
     inventory.host_data[unlisted.name] = {**ssh_data, **unlisted.data}

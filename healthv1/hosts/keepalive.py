@@ -1,7 +1,7 @@
-"""Whether a host still answers: one that works for minutes does, one behind a dead link does not, and both say nothing.
+"""Detects a dead SSH connection: a host that is silent because it works still answers a keepalive.
 
-sshd answers a keepalive whatever its sessions do. Any packet is a sign of life: an upload over a slow line may keep the
-answer waiting for a minute, but not the host's words that it took more of it.
+sshd answers a keepalive whatever its sessions do. Any packet is a sign of life: an upload over a slow line may delay
+that answer for a minute, but not the host's acknowledgements.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import gevent
 from paramiko import Transport
 
 WARNINGS = 4
-"""So often silence is told of before the connection is given up."""
+"""The number of warnings about silence before the connection is closed."""
 
 
 class Keepalive:
@@ -46,7 +46,7 @@ class Keepalive:
             self._warn()
 
     def _send_keepalive(self) -> None:
-        with suppress(Exception):  # it is told below that the connection ended
+        with suppress(Exception):  # the loop of _watch ends with the connection
             self._transport.global_request("keepalive@openssh.com", wait=True)
 
     def _warn(self) -> None:

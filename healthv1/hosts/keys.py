@@ -1,4 +1,4 @@
-"""The key that signs us in, where its file has a passphrase: an agent signs with it, and nobody is asked in a run."""
+"""SSH keys with a passphrase: an SSH agent signs with them, so that no run asks for a passphrase."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAGIC = b"openssh-key-v1\0"
 
 
 def agent_key(host: str, path: Path) -> AgentKey | None:
-    """Return what signs with the key in `path`; nothing where its file does. Raises `HostError` when nobody can."""
+    """Return the agent's key for a key file; None when it has no passphrase. Raises `HostError` if no agent has it."""
     text = _read_text(path)
     if not has_passphrase(text):
         return None
@@ -30,7 +30,7 @@ def agent_key(host: str, path: Path) -> AgentKey | None:
 
 
 def passphrase_fault(host: str, *paths: Path) -> Fault:
-    """Return the fault of a key that only its passphrase opens: the first such of `paths` and of those in ~/.ssh."""
+    """Return the fault for the first key with a passphrase, of `paths` and of those in ~/.ssh."""
     default_keys = (Path.home() / ".ssh" / f"id_{kind}" for kind in ("ed25519", "ecdsa", "rsa"))
     path = next(
         (candidate for candidate in (*paths, *default_keys) if has_passphrase(_read_text(candidate))), "of yours"

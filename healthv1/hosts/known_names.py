@@ -1,4 +1,4 @@
-"""Names in inventories and group_data that nobody would read: refused, for a typo is else silently without effect."""
+"""Refuses unknown names in inventories and group_data: a typo would otherwise have no effect, and no error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Source = tuple[str, Mapping[str, Any]]
 
 
 def sources(inventory: Inventory, environment: str) -> list[Source]:
-    """Return whatever inventory and group_data say."""
+    """Return all values of the inventory and of group_data, with their files."""
     return [
         *((f"inventories/{environment}.py: {host.name}", host.host_data) for host in inventory),
         ("group_data/all.py", inventory.get_data()),
@@ -32,7 +32,7 @@ def sources(inventory: Inventory, environment: str) -> list[Source]:
 
 
 def own_names(data: Iterable[Source]) -> set[str]:
-    """Return the names that a team says it reads itself."""
+    """Return the names that a team declares as its own."""
     return {name for _, values in data for name in values.get(OWN, ())}
 
 

@@ -1,6 +1,6 @@
-"""What is replaced in pyinfra 3.10, and in its hosts. Each has a row in pyinfra_reached.py: what has to be true for it.
+"""Patches of pyinfra 3.10 and its hosts. Each has a row of assumptions in pyinfra_reached.py.
 
-What pyinfra works out again for every operation is had for less: half of what preparing a host costs this machine.
+They save work that pyinfra repeats for every operation: half of the operator's time to prepare a host.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from healthv1.hosts.team_files import group_data
 
 @cache
 def apply_patches() -> None:
-    """Replace what stands in `REPLACED`, once. Raises `Refused`, with nothing replaced, when pyinfra is another."""
+    """Replace the names in `REPLACED`, once. Raises `Refused`, with nothing replaced, for an incompatible pyinfra."""
     refuse_other_version()
     for path, replacement in REPLACED.items():
         module, name = path.split(":")
@@ -34,14 +34,14 @@ def apply_patches() -> None:
 
 
 def prepare_host(host: Host, over_ssh: type[BaseConnector]) -> None:
-    """Have a host whose data is merged once, and that is reached by our connector where pyinfra would by its own."""
+    """Merge a host's data once, and give it our connector in place of pyinfra's SSH connector."""
     host.data = MergedData(host)
     if host.connector_cls is SSHConnector:
         host.connector_cls = over_ssh
 
 
 def wrap_get_fact(host: Host, reading: Callable[[], AbstractContextManager[None]]) -> None:
-    """Have each fact of a host be asked within `reading`."""
+    """Wrap a host's `get_fact` in the context `reading`."""
     get_fact = host.get_fact
 
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -89,4 +89,4 @@ REPLACED: dict[str, Callable[[Any], Any]] = {
     "pyinfra.api.arguments:all_global_arguments": cache,
     "pyinfra_cli.inventory:_get_group_data": lambda read: partial(group_data, read),
 }
-"""By module and name: what stands there from now on, made of what did."""
+"""By module and name: a function that makes the replacement from the original."""

@@ -1,4 +1,4 @@
-"""What no look at pyinfra's code tells: small things of its own are tried, and no host is spoken to."""
+"""Probes of pyinfra's behaviour that its code alone does not show. No host is connected to."""
 
 # ruff: noqa: PLC0415 - where a module of pyinfra's is not as it was, that is what is to be told
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Where pyinfra 3.10 is replaced or reached into, and what has to be true of it for that: one row for each.
+"""Every use of pyinfra 3.10's internals, with the assumptions that it rests on: one row for each.
 
-What is here is all there is. A test looks through healthv1/hosts and deploys for what has no row.
+The list is complete: a test searches healthv1/hosts and deploys for uses without a row.
 
 No module of pyinfra's is imported here: this is also read where one of them cannot be.
 """

@@ -1,4 +1,4 @@
-"""What is to be done about a host that lets nobody in, or lets nobody work: one command that runs as it stands."""
+"""Faults of a failed login or a refused sudo. The hint is one command that runs as it stands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONNECT_HINTS = {
     "connect": "check that the host is up and that SSH is reachable from here",
 }
 RULES = "/etc/sudoers.d/zz-healthv1"
-"""Behind all others, for the last rule counts. Appended to, for it may need two."""
+"""Sorted behind all others, because the last rule counts. Appended to, because it may need two."""
 INSTALL = "apt-get update && apt-get install -y sudo"
 
 

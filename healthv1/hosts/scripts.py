@@ -1,4 +1,4 @@
-"""A script beside what pyinfra does: over the same connection, and nothing that is known of the host is forgotten."""
+"""Scripts outside of pyinfra's operations: over the same connection, and without clearing cached facts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HINTS = {
 
 
 def ssh_hosts(hosts: list[Host]) -> list[Host]:
-    """Return those that are spoken to over SSH: recorded ones keep nothing."""
+    """Return the hosts on SSH; recorded hosts keep no state."""
     return [host for host in hosts if issubclass(host.connector_cls, FastSSH)]
 
 
@@ -45,19 +45,19 @@ def run_script(host: Host, script: str, timeout: float) -> str:
 
 
 def run_read_only(host: Host, command: StringCommand, **arguments: Any) -> tuple[bool, CommandOutput]:
-    """Run a command that changes nothing, as pyinfra does, only that what is known of the host stays known."""
+    """Run a read-only command, as pyinfra does, but keep the cached facts."""
     run = host.connector.run_without_forgetting if isinstance(host.connector, FastSSH) else host.run_shell_command
     done, output = run(command, **arguments)
     return bool(done), output
 
 
 def inactive_hosts(session: Session) -> list[Host]:
-    """Return the environment's hosts that take no part in this session: those left out, and those with faults."""
+    """Return the environment's hosts that are not active in this session: outside of --limit, or with faults."""
     return [host for host in session.all_hosts if host not in session.state.active_hosts]
 
 
 def connect(host: Host, timeout: float) -> None:
-    """Connect to a host that takes no part. Raises `HostError`."""
+    """Connect to an inactive host. Raises `HostError`."""
     if host.connected:
         return
     try:

@@ -1,4 +1,4 @@
-"""Hosts that are connected, proven usable, and have read the site: what plan, apply and verify start from."""
+"""A session: connected hosts with working sudo, on which the site was read. plan, apply and verify start from it."""
 
 from __future__ import annotations
 
@@ -49,11 +49,11 @@ class Session:
     faults: dict[str, list[Fault]] = field(default_factory=dict)
     """By host. A host with faults takes no further part."""
     operations: dict[Host, dict[str, Callable[[], Any]]] = field(default_factory=dict)
-    """What pyinfra made of each operation when the site was read, by its hash: evaluated, it asks for its facts."""
+    """By host and hash: the generator of each operation, as the site was read."""
     answers: dict[tuple[Host, str], dict[Question, Output]] = field(default_factory=dict)
-    """What each operation asked its host when it was last looked at, and heard."""
+    """By host and operation: the questions of its last evaluation, with the answers."""
     records: dict[str, dict[str, Any]] = field(default_factory=dict)
-    """By host: what it keeps of the last apply."""
+    """By host: the record of its last apply."""
     check_lock: Callable[[], None] = lambda: None
     """Called before each operation that runs. Raises `Refused` when the run has to stop there: its lock was lost."""
 
@@ -81,13 +81,13 @@ class Session:
         self.state.failed_hosts.add(host)
 
     def on_each(self, work: Callable[[Host], None], hosts: Iterable[Host] | None = None) -> None:
-        """Do `work` on all hosts, or these, at once. What goes wrong on one is that host's fault alone."""
+        """Run `work` on all hosts, or these, concurrently. An exception becomes a fault of its host."""
         selected = self.hosts if hosts is None else hosts
         gevent.joinall([gevent.spawn(self._isolated, host, work) for host in selected], raise_error=True)
 
     @contextmanager
     def on(self, host: Host) -> Iterator[None]:
-        """Let pyinfra's operations and facts mean `host` in this context."""
+        """Set `host` as the current host of pyinfra's operations and facts in this context."""
         with restored_contexts(ctx_config, ctx_host):
             ctx_config.set(self.state.config.copy())
             ctx_host.set(host)
@@ -112,7 +112,7 @@ class Session:
 
 @contextmanager
 def restored_contexts(*contexts: ContextManager) -> Iterator[None]:
-    """Put pyinfra's contexts back as they were. Its own way to do so leaves them set after an exception."""
+    """Restore pyinfra's contexts at the end. pyinfra's own context managers leave them set after an exception."""
     before = [(context, context.get()) for context in contexts]
     try:
         yield
@@ -165,7 +165,7 @@ def _read_site(session: Session) -> None:
 def read_deploys(
     session: Session, file: str, deploys: Callable[[Host], None], hosts: Iterable[Host] | None = None
 ) -> None:
-    """Have `deploys` say what is to be done on all hosts, or these. Nothing is done yet.
+    """Run `deploys` on all hosts, or these, to prepare their operations. No operation runs yet.
 
     + file: where they stand. Operations are told apart by the lines that call them, from this file's on.
     """
@@ -190,7 +190,7 @@ def _connect(host: Host) -> None:
 
 
 def _refusal_over_ssh(host: Host, connector: FastSSH) -> list[str] | None:
-    """Ask as root, in one round trip, what reading the site will need; return why that was refused, if it was."""
+    """Ask the facts for reading the site, as root and in one round trip; return the error lines if sudo was refused."""
     with connector.gathering_questions() as questions:
         for fact in READ_WITH_THE_SITE:
             with suppress(Unanswered):
@@ -204,7 +204,7 @@ def _sudo_refusal(host: Host) -> list[str] | None:
 
 
 def faults_of(host: Host, error: BaseException) -> list[Fault]:
-    """Tell in a user's words what went wrong on `host`."""
+    """Return the faults of `host` that an exception stands for."""
     if isinstance(error, UnexpectedExternalError):
         error = error.exception
     if isinstance(error, Refused):

@@ -1,4 +1,4 @@
-"""Signed in to a host with the key that is meant for it, over a connection that tells when it is dead."""
+"""Logs in to a host over SSH: with a signed certificate, an agent's key or a key file, and with keepalives."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class SignedIn(SSHConnector):
         return str(transport.sock.getsockname()[0]) if transport and hasattr(transport.sock, "getsockname") else ""
 
     def _sign_in(self) -> None:
-        """With a signed key where group_data says who signs; if the host refuses it, with the ordinary key."""
+        """Log in with a signed key where group_data names a signer; if the host refuses it, with the ordinary key."""
         self.credential = credential_for(self.host)
         if self.credential is None:
             self._sign_in_with_ordinary_key()
@@ -102,7 +102,7 @@ class SignedIn(SSHConnector):
         return {**arguments, "pkey": key, "look_for_keys": False}
 
     def _agent_key(self) -> PKey | None:
-        """Return what an agent holds for us, where the ordinary key has a passphrase that nobody gave."""
+        """Return the SSH agent's key, where the ordinary key has a passphrase that is not configured."""
         path = self.data["ssh_key"]
         if not path or self.data["ssh_key_password"]:
             return None

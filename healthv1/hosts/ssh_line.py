@@ -1,4 +1,4 @@
-"""Commands over one SSH connection: as many at once as sshd allows, and none that waits for a host that is gone."""
+"""Commands over one SSH connection: as many sessions as sshd allows, and an error when the host is gone."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from healthv1.hosts.keepalive import Keepalive
 from healthv1.hosts.loginshell import CUT_SHORT, ShellCommand
 
 SESSION_END_DELAY = 5.0
-"""Seconds: sshd may count a session for a moment after it told of its end."""
+"""Seconds: sshd may still count a session for a moment after its end."""
 PAUSE = 0.2  # seconds
 NO_EXIT_CODE = -1
-"""For paramiko, the exit code of what ended without one: killed by a signal, or cut off."""
+"""paramiko's exit code for a command without one: killed by a signal, or cut off."""
 
 
 class TooManySessions(Exception):  # noqa: N818 - it reads as what happened
@@ -34,11 +34,11 @@ class SshLine:
         self._keepalive = Keepalive(name, transport, patience)
         self._open: set[Channel] = set()
         self._session_limit = sys.maxsize
-        """So many at once, once sshd refused one more."""
+        """The number of sessions at which sshd refused one more."""
         self._session_ended = Event()
 
     def run(self, command: str, stdin: Any, timeout: int | None, *, wait: bool) -> tuple[int, CommandOutput]:
-        """Return the exit code, and what was said. Raises `ConnectError` when the host is gone, or ran nothing.
+        """Return the exit code and the output. Raises `ConnectError` when the host is gone, or ran nothing.
 
         + timeout: seconds after which `TimeoutError` is raised.
         + wait: where sshd takes no more sessions, wait for one that ends, instead of raising `TooManySessions`.
@@ -99,7 +99,7 @@ class SshLine:
         return channel
 
     def _exec(self, channel: Channel, line: str) -> None:
-        """Ask for it without waiting for the yes, which would cost a round trip: a no closes the channel."""
+        """Send the exec request without awaiting the reply: that saves a round trip. A refusal closes the channel."""
         request = Message()
         request.add_byte(cMSG_CHANNEL_REQUEST)
         request.add_int(channel.remote_chanid)
@@ -126,7 +126,7 @@ def _stdin_bytes(stdin: Any) -> bytes:
 
 
 def _refuse_other_program(shell_command: ShellCommand, code: int) -> None:
-    """Whoever answered, it was not the command: an account without a shell, or sshd made to run something else."""
+    """Raise `ConnectError` when another program ran: the account has no shell, or sshd forces a command."""
     noise = "; ".join(line.strip() for line in shell_command.noise if line.strip())[:300]
     if not shell_command.started:
         raise ConnectError(f"Its login shell ran no command ({noise or f'it said nothing, exit code {code}'})")

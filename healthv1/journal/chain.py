@@ -1,8 +1,8 @@
-"""Lines of which each carries the digest of the one before: none is edited, taken out or moved unseen.
+"""A hash chain: each line carries the digest of the line before. An edit, a deletion or a move breaks it.
 
     {"line":2,"previous":"<sha256 of line 1>", … ,"hash":"<sha256 of all before this>"}
 
-That its end was cut, or that all of it was written anew, the chain alone cannot show: other journals keep its head.
+The chain alone does not show a cut end, or a whole new chain. Other journals keep its head for that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BEGINNING = "0" * 64
 
 @dataclass(frozen=True)
 class Head:
-    """A line by its number and its digest."""
+    """The number and the digest of a line."""
 
     line: int
     digest: str
@@ -39,7 +39,7 @@ class ChainLine:
     number: int
     previous: str
     intact: bool
-    """It is what its own hash says."""
+    """Its hash matches its text."""
 
     @property
     def digest(self) -> str:
@@ -63,7 +63,7 @@ def fields(body: dict[str, Any]) -> str:
 
 
 def read(text: str) -> ChainLine:
-    """Take a line apart, whatever it is."""
+    """Parse a line. A line that is no entry has number 0, and is not intact."""
     try:
         fields_of_line = json.loads(text)
         body, mark, _ = text.rpartition(',"hash":"')
@@ -100,7 +100,7 @@ def _misplaced(place: int, line: ChainLine, missing: range, present: set[int]) -
 
 
 def missing_head(lines: Sequence[str], head: Head) -> Break | None:
-    """Return what happened to a line that another journal remembers; None when it stands where it stood."""
+    """Return the break of a line that another journal keeps as head; None when the line is unchanged."""
     remembered = next((line for line in map(read, lines) if line.number == head.line), None)
     if remembered and remembered.digest == head.digest:
         return None

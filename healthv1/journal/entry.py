@@ -1,4 +1,4 @@
-"""What a line of the journal tells. No diff, no value, and nothing that a host printed: no secret and no patient."""
+"""The entry of a journal line. It has no diff, no value and no output of a host: so no secret and no patient."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from healthv1.plan import Step
 from healthv1.workspace import provenance
 
 MOST = 50
-"""So many changes are listed; of the others the entry has the number."""
+"""The number of changes that are listed; the entry counts all."""
 LONGEST = 120  # characters of each
 
 
 @dataclass(frozen=True)
 class RunHeader:
-    """What is the same in all lines of a run."""
+    """The fields that all lines of a run share."""
 
     run: str
     command: str
@@ -54,7 +54,7 @@ def _changes(steps: Iterable[Step], host: str) -> Iterable[dict[str, str]]:
 
 
 def _clipped(value: Any) -> Any:
-    """Redacted first: of a secret that was clipped nothing would be known again."""
+    """Redact, then clip: a clipped secret would not be recognised."""
     if isinstance(value, (tuple, list)):
         return [_clipped(part) for part in value]
     if isinstance(value, dict):

@@ -1,6 +1,6 @@
 """The operator's copy, in the project: .healthv1/journal/ENV.jsonl, which git is told to ignore.
 
-Each line names the copy, a random name that is as old as the file: hosts remember the copy's last line by it.
+Each line names the copy, a random name that is as old as the file: hosts keep the copy's head under that name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class OperatorCopy:
         self.path = self._folder / "journal" / f"{environment}.jsonl"
 
     def lines(self) -> list[str]:
-        """Raise `OSError` when there is a file that cannot be read."""
+        """Return the lines. Raises `OSError` when the file cannot be read."""
         return self.path.read_text(encoding="ascii", errors="replace").splitlines() if self.path.exists() else []
 
     def append(self, body: dict[str, Any]) -> tuple[str, Head]:

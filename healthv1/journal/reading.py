@@ -31,7 +31,7 @@ class Journals:
     lines: dict[str, list[str]]
     """By host; the operator's copy under `OPERATOR`."""
     locks: frozenset[str]
-    """By what journals know them: those whose holder is alive."""
+    """Token digests of the locks whose holder is alive."""
     faults: tuple[Fault, ...] = ()
 
 
@@ -40,12 +40,12 @@ class Run:
     run: str
     details: dict[str, Any] = field(default_factory=dict)
     started: str = ""
-    """UTC; empty for what has only looked."""
+    """UTC; empty for a read-only command."""
     ended: str = ""
     count: int = 0
     changes: list[dict[str, str]] = field(default_factory=list)
     journals: list[str] = field(default_factory=list)
-    """In whose journals it stands."""
+    """The journals that have a line of it."""
 
     def state(self, locks: Iterable[str]) -> str:
         if self.ended:
@@ -94,7 +94,7 @@ def _live_locks(held: Iterable[Held | None]) -> frozenset[str]:
 
 
 def runs(journals: Journals) -> list[Run]:
-    """Return them by the time of their first line, the oldest first. A line that cannot be read is left to `verify`."""
+    """Return the runs, the oldest first. Unreadable lines are skipped: `verify` reports them."""
     runs_by_id: dict[str, Run] = {}
     for where, lines in journals.lines.items():
         for entry in filter(None, map(_entry, lines)):
@@ -111,7 +111,7 @@ def _add(run: Run, entry: dict[str, Any]) -> None:
         if run.ended:
             return
     elif not run.ended:
-        run.ended, run.changes = entry["at"], []  # what was made, instead of what was planned
+        run.ended, run.changes = entry["at"], []  # the changes made replace the planned ones
         run.details |= {name: entry[name] for name in END_FIELDS if name in entry}
     run.count = entry["count"]
     run.changes += [change for change in entry["changes"] if change not in run.changes]

@@ -1,6 +1,6 @@
-"""`with recorded(…)`: a run has a line before its first change and one after its last; what only looks has one line.
+"""`with recorded(…)`: a run has a line before its first change and one after its last; a read-only command has one.
 
-A run that died has the first alone.
+A run that died has only the first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Note = Callable[[str], None]
 
 @dataclass
 class Recording:
-    """What is told of a run when it ends."""
+    """The result of a run, for its last line."""
 
     steps: Sequence[Step]
     result: str = "done"
@@ -49,8 +49,8 @@ def recorded(
 ) -> Iterator[Recording]:
     """Record a run that changes something. Raises `HostError` before it, when a host cannot be written to.
 
-    + steps: what is going to be changed.
-    + needed: without, such a host is noted.
+    + steps: the planned changes.
+    + needed: if false, such a host is only noted.
     """
     journal = _Journal(session, command, note)
     run = Recording(steps)
@@ -73,7 +73,7 @@ def record(session: Session, command: str, note: Note, result: str, seconds: flo
 
 
 def secret_step(action: str, secret: str) -> Step:
-    """Return what was done to a secret, of which only the name is told, as a step."""
+    """Return a step for an action on a secret. It has the secret's name, and not its value."""
     return Step("", "", "Secrets", f"secrets {action}", (Change("secret", secret, action),))
 
 
@@ -94,12 +94,12 @@ class _Journal:
         self.header = RunHeader(secrets.token_hex(6), self.command, environment, names, lock_digest(environment))
 
     def append(self, event: str, steps: Sequence[Step], *, durable: bool = True, **more: Any) -> list[Fault]:
-        """The operator's copy first, so that the hosts remember its head; return why hosts could not be written to."""
+        """Write the operator's copy, then the hosts, which keep its head. Return the faults of hosts."""
         self._append_to_copy(event, steps, **more)
         return self._append_on_hosts(event, steps, durable=durable, **more)[1]
 
     def end(self, run: Recording, seconds: float, *, durable: bool = True) -> None:
-        """The hosts first, so that the operator's copy remembers their heads."""
+        """Write the hosts, then the operator's copy, which keeps their heads."""
         if not self.hosts:
             return
         outcome = {
@@ -144,7 +144,7 @@ class _Journal:
 
 
 def _reason(error: BaseException) -> str:
-    """Never what a host printed."""
+    """Return the reason without any output of a host."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     return "; ".join(fault.where for fault in error.faults) if isinstance(error, Refused) else type(error).__name__

@@ -1,4 +1,4 @@
-"""What a host is asked to do with its journal: append one line under flock, or read it."""
+"""Scripts for a host's journal: append one line under flock, or read lines."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import shlex
 
 from healthv1.journal.chain import BEGINNING
 
-# The host links the line itself: only under its lock is it known what the last one is. What a full disk left of a
-# line is taken away again.
+# The host links the line itself: the last line is certain only under its lock. A line that a full disk cut short is
+# removed again.
 _APPEND = f"""set -u
 umask 077
 file=$kept/journal/$environment.jsonl

@@ -1,4 +1,4 @@
-"""Whether a chain was broken, and whether the ends of one are what another remembers of it."""
+"""Finds broken lines: in each chain, and by the heads that the journals keep of each other."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class BrokenLine:
 
 
 def broken_lines(journals: Journals) -> list[BrokenLine]:
-    """Return every break, of each journal by itself and of each as the others remember it."""
+    """Return the breaks within each journal, and those that the other journals' heads show."""
     own_breaks = {where: find_breaks(lines) for where, lines in journals.lines.items()}
     compared = _mirror_breaks(journals)
     first = {where: breaks[0] for where, breaks in compared.items() if breaks and where in journals.lines}
@@ -69,7 +69,7 @@ def _head(fields: dict[str, Any]) -> Head:
 
 
 def _read(line: str) -> dict[str, Any]:
-    """What cannot be read is named by the chain."""
+    """Return the entry; empty for an unreadable line, which `find_breaks` reports."""
     try:
         entry = json.loads(line)
     except ValueError:

@@ -1,7 +1,7 @@
-"""The lock taken on all hosts or on none, whoever else tries at the same moment.
+"""Takes the lock on all hosts or on none, also when others try at the same moment.
 
-Everybody takes the first host of the inventory first, and the others only then: of two operators who see the same
-hosts one is refused there, and neither has what the other waits for. Whoever does not get all gives back what it got.
+Everybody takes the first host of the inventory first, and the others only then. So one of two operators is refused
+there, and there is no deadlock. An operator who does not get all locks releases those taken.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 
 def take(places: Sequence[LockPlace], claim: LockClaim) -> tuple[dict[LockPlace, Held | None], tuple[Fault, ...]]:
-    """Return the places with what was found there (an expired record), and why others are left out.
+    """Return the locked places with the expired record that was found, if any, and the faults of places left out.
 
     Raises `HeldBySomebody`; `HostError` when a host that is needed cannot be locked.
     """
@@ -37,7 +37,7 @@ def take(places: Sequence[LockPlace], claim: LockClaim) -> tuple[dict[LockPlace,
         outcomes |= run_concurrently(rest, lambda place: _take(place, claim))
         _refuse(outcomes)
     except BaseException:
-        # An answer that was lost on its way may have been a yes; the token keeps others' locks from harm.
+        # A lost answer may have been a yes. The token protects the locks of others.
         release_all([*outcomes, *rest], claim)
         raise
     records = {place: outcome.held for place, outcome in outcomes.items() if isinstance(outcome, LockAnswer)}
@@ -47,7 +47,7 @@ def take(places: Sequence[LockPlace], claim: LockClaim) -> tuple[dict[LockPlace,
 
 
 def release_all(places: Sequence[LockPlace], claim: LockClaim) -> None:
-    """What cannot be reached any more is free when its lease is over."""
+    """Release our locks. The lock on a host that cannot be reached ends with its lease."""
 
     def release(place: LockPlace) -> None:
         with suppress(HostError):

@@ -1,4 +1,4 @@
-"""What an operator says when asking for the lock, and what is said of it to others."""
+"""The claim with which an operator takes the lock, and its description for others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LockClaim:
 
     @property
     def text(self) -> str:
-        """What is written into the record: one line for each, whatever was typed."""
+        """The record: one line for each field, also when the reason had several."""
         fields = {
             name: getattr(self, name) for name in ("holder", "command", "reason", "environment", "token", "lease")
         }
@@ -42,7 +42,7 @@ class LockClaim:
 
 
 class HeldBySomebody(LockError):  # noqa: N818 - it reads as what happened
-    """The lock was not had, and nothing was changed."""
+    """Somebody else holds the lock. Nothing was changed."""
 
     def __init__(self, host: str, held: Held) -> None:
         self.held = held
@@ -59,5 +59,5 @@ def describe(held: Held) -> str:
 
 
 def _line(text: str) -> str:
-    text = redactor.redact(text)  # ahead of clipping: half a secret is not known again
+    text = redactor.redact(text)  # before clipping: half a secret would not be recognised
     return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:LONGEST]

@@ -1,4 +1,4 @@
-"""The lock while it is held: renewed every quarter of its lease, and given back whatever happens.
+"""A held lock: renewed every quarter of its lease, and released in any case.
 
 A holder that was killed renews nothing: its lock is free when the lease is over, and not before.
 """
@@ -21,7 +21,7 @@ class Holding:
     def __init__(self, claim: LockClaim, places: Iterable[LockPlace], note: Callable[[str], None]) -> None:
         self.claim = claim
         self._note = note
-        # Counted from before the host was asked: we give up before the host does.
+        # Counted from before the request: our lease ends before the host's.
         self._renewed_at = dict.fromkeys(places, time.monotonic())
         self._lost: Fault | None = None
         self._one_at_a_time = BoundedSemaphore()

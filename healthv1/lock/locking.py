@@ -31,7 +31,7 @@ T = TypeVar("T")
 Note = Callable[[str], None]
 
 _held: dict[str, Holding] = {}
-"""By environment: what this process holds. A rotation holds it over all of its applies."""
+"""By environment: the lock that this process holds. A rotation holds it during all of its applies."""
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def locked(session: Session, command: str, terms: Terms, note: Note, *, needed: 
 def locked_session(
     environment: str, command: str, terms: Terms, note: Note, *, needed: bool = True
 ) -> Iterator[Session]:
-    """Hold it over connections of its own. With `needed`, raise `HostError` when not every host can be locked."""
+    """Hold the lock over connections of its own. With `needed`, raise `HostError` when not every host can be locked."""
     with opened(environment, read_site=False) as session:
         if needed:
             session.refuse_faults()
@@ -71,7 +71,7 @@ def locked_session(
 
 
 def lock_digest(environment: str) -> str:
-    """Return by what a journal knows the lock that this process holds; empty when it holds none."""
+    """Return the digest of this process's lock token, for the journal; empty when it holds no lock."""
     return token_digest(_held[environment].claim.token) if environment in _held else ""
 
 
@@ -80,7 +80,7 @@ def token_digest(token: str) -> str:
 
 
 def wait_until_free(session: Session, terms: Terms, note: Note) -> None:
-    """Wait before planning, so that what is planned is what the other leaves. Takes nothing."""
+    """Wait until no other deploy runs, so that the plan sees its result. Takes no lock."""
 
     def attempt() -> None:
         for place, answer in run_concurrently(
@@ -94,7 +94,7 @@ def wait_until_free(session: Session, terms: Terms, note: Note) -> None:
 
 
 def note_deploys(session: Session, note: Note) -> None:
-    """Say who is deploying meanwhile. Costs no round trip: it was asked among the facts of the plan."""
+    """Note a deploy that runs now. It costs no round trip: the lock is among the facts of the plan."""
     if session.environment in _held:  # it is we
         return
     records = [host.get_fact(Lock) for host in ssh_hosts(session.hosts)]
@@ -103,7 +103,7 @@ def note_deploys(session: Session, note: Note) -> None:
 
 
 def _places(session: Session, inactive: list[Host], needed: bool, note: Note) -> list[HostPlace]:
-    """Return what can be locked, in the inventory's order, which is everybody's."""
+    """Return the hosts to lock, in the inventory's order, which is the same for every operator."""
     unreachable = {
         host: fault for host, fault in run_concurrently(ssh_hosts(inactive), _connect_fault).items() if fault
     }
@@ -143,7 +143,7 @@ def _take_lock(places: list[HostPlace], claim: LockClaim, terms: Terms, note: No
 
 
 def wait(attempt: Callable[[], T], terms: Terms, note: Note) -> T:
-    """Try until it is had, or the time is over; say every few seconds whom it waits for."""
+    """Retry until the lock is free or the time is over; note the holder every few seconds."""
     until, noted_at = time.monotonic() + terms.wait, 0.0
     while True:
         try:
@@ -154,5 +154,5 @@ def wait(attempt: Callable[[], T], terms: Terms, note: Note) -> T:
             if time.monotonic() - noted_at >= SAY_AGAIN:
                 noted_at = time.monotonic()
                 note(f"Waiting for {describe(refusal.held)}")
-        # Two who wait for the same do not meet again and again.
+        # Random, so that two waiting operators do not retry at the same moments.
         gevent.sleep(min(ASK_AGAIN * random.uniform(0.5, 1.5), max(0.1, until - time.monotonic())))  # noqa: S311

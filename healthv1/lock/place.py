@@ -1,4 +1,4 @@
-"""A host, as the lock sees it: something that runs one short script as root, atomic by flock and by rename."""
+"""A place of the lock: it runs one short script as root, atomic by flock and by rename."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ holds=$(field token)
 
 _VERBS: dict[Verb, str] = {
     "show": "said shown",
-    # What holds no token is no lock. One's own is taken once more: the first answer may have been lost on its way.
+    # A record without token is no lock. One's own lock is taken again: the first answer may have been lost.
     "take": """if [ -n "$holds" ] && [ "$holds" != "$token" ] && [ "$(age)" -le "$(number lease)" ]; then said held; fi
 printf '%s\\nstarted=%s\\n' "$claim" "$now" | write || exit 1
 said taken""",

@@ -1,6 +1,6 @@
-"""Digests under the environment's key: they tell whether two values are one, and nothing of either.
+"""Keyed digests (HMAC) under the environment's plan key: they show whether two values are equal, and nothing else.
 
-Without the key nobody can try values until a digest fits, as one could for a short password.
+Without the key nobody can guess a short value by its digest.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TEXT_KINDS = (
     *(bytes, Enum, PurePath, UUID, Decimal, date, time, timedelta),
     *(IPv4Address, IPv6Address, IPv4Network, IPv6Network),
 )
-"""Kinds whose text tells all of them."""
+"""Types whose text is their canonical form."""
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
@@ -40,7 +40,7 @@ class Digests:
     def __init__(self, key: str) -> None:
         self._key = key.encode()
         self.name = self._hmac("name", "")[:16]
-        """Which key it is: digests of different names say nothing of each other."""
+        """The key's name: digests of different keys cannot be compared."""
 
     def of(self, value: object) -> str:
         return self._hmac("digest", json.dumps(canonical(value)))[:LENGTH]
@@ -54,7 +54,7 @@ class Digests:
 
 
 class Formless(ValueError):  # noqa: N818 - it reads as what happened
-    """A value of a kind that has no form of its own: two processes would write it differently."""
+    """A value without canonical form: two processes would write it differently."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
@@ -64,20 +64,20 @@ class Formless(ValueError):  # noqa: N818 - it reads as what happened
 
 
 def canonical(value: object) -> Any:
-    """Return `value` as JSON knows it, the same for equal values whatever made them. Reveals secrets: only to digest.
+    """Return the canonical form of `value` for JSON: the same for equal values. It reveals secrets: only for a digest.
 
-    What is rendered late is rendered. Raises `Formless`.
+    Content that is rendered late is rendered. Raises `Formless`.
     """
     return _canonical(value, reveal=True)
 
 
 def canonical_unrevealed(value: object) -> Any:
-    """Return settings as they stand in group_data: a secret is its name, and nothing is revealed. Raises `Formless`."""
+    """Return the canonical form of settings with each secret as its name: nothing is revealed. Raises `Formless`."""
     return _canonical(value, reveal=False)
 
 
 def refuse_formless(value: object) -> None:
-    """Raise `Formless` for what no digest can be made of. Reveals and renders nothing."""
+    """Raise `Formless` for a value without canonical form. Reveals and renders nothing."""
     _canonical(value, reveal=None)
 
 
@@ -97,7 +97,7 @@ def _canonical(value: object, *, reveal: bool | None) -> Any:
 
 
 def _named_parts(value: object) -> dict[str, Any] | None:
-    """Return what has names in it, by its names; None where nothing has."""
+    """Return the named parts of a mapping, model or dataclass; None for other values."""
     if isinstance(value, Mapping):
         return {_key(key): part for key, part in value.items()}
     if isinstance(value, BaseModel):

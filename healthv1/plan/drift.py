@@ -1,4 +1,4 @@
-"""Why something is due: because the host was changed since the last apply, or because the repository was."""
+"""The cause of each due change: the host was changed since the last apply, or the repository was."""
 
 from __future__ import annotations
 
@@ -56,9 +56,9 @@ class Drift:
 
 
 def drift(plan: Plan, snapshots: Iterable[Snapshot], records: Mapping[str, Mapping[str, Any]], key: str) -> Drift:
-    """Tell why each step of `plan` is due.
+    """Return the cause of each step of `plan`.
 
-    + records: by host, what it keeps of the last apply; of another key than `key` nothing is believed.
+    + records: by host, the record of its last apply. Records under another key than `key` are ignored.
     """
     snapshots_by_operation = {
         (snapshot.host, snapshot.component, snapshot.operation): snapshot for snapshot in snapshots

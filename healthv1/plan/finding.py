@@ -1,4 +1,4 @@
-"""What became of a claim."""
+"""A finding: the result of a claim."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Finding:
     claim: str
     holds: bool
     evidence: str = ""
-    """What was seen, when the claim does not hold."""
+    """The output that shows it, when the claim does not hold."""
     hint: str = ""
 
 
@@ -39,7 +39,7 @@ def lines(findings: list[Finding], everything: bool) -> Iterator[str]:
         yield f"{'✗' if broken else '✓'} {host}  {component}: {len(group) - len(broken)} of {len(group)} hold"
         if everything:
             yield from (f"    ✓ {finding.claim}" for finding in group if finding.holds)
-        # What is seen of many was seen for one cause, and that is said once. Nothing seen has nothing in common.
+        # Claims with the same evidence have one cause: it is printed once. Without evidence each is its own cause.
         for same_evidence in _grouped(broken, lambda finding: finding.evidence or finding.claim).values():
             yield from (f"    ✗ {finding.claim}" for finding in same_evidence)
             yield from (f"        {line}" for line in same_evidence[0].evidence.splitlines()[-5:])
@@ -47,7 +47,7 @@ def lines(findings: list[Finding], everything: bool) -> Iterator[str]:
 
 
 def _grouped(findings: Iterable[Finding], key: Callable[[Finding], Any]) -> dict[Any, list[Finding]]:
-    """Return the findings in groups, in the order of each one's first."""
+    """Return the findings in groups by `key`, in the order of each group's first."""
     groups: dict[Any, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(key(finding), []).append(finding)

@@ -1,7 +1,7 @@
 """A plan as the comment on a merge request: found again by its first line, within a limit, and inert.
 
-All that comes from a host or a file stands in code, where no HTML, no mention and no other mark-up is looked for: in a
-code span or a fence that is longer than any run of backticks within, or escaped in a <summary>, which is HTML alone.
+Text of a host or a file stands in code, where HTML, mentions and mark-up have no effect: in a code span or a fence
+that is longer than any run of backticks within, or escaped in a <summary>, which is HTML alone.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _PLACES = 20
 def document(plan: Plan, limit: int = LIMIT) -> str:
     plan = redacted(plan)
     head, foot = _head(plan), _foot(plan)
-    room = limit - len(head) - len(foot) - 2 * _WIDEST  # for what is said of what is left out
+    room = limit - len(head) - len(foot) - 2 * _WIDEST  # for the note about omitted sections
     pieces = [*_places_piece(plan), *map(_fault_piece, plan.faults)]
     pieces += [*map(_leaver_piece, plan.left), *map(_section_piece, sections(plan.steps))]
     fold(pieces, _KINDS, room)
@@ -59,7 +59,7 @@ def _foot(plan: Plan) -> str:
 
 
 def _places_piece(plan: Plan) -> Iterator[Piece]:
-    """Yield what decides where data lie: what comes below is folded, and may be left out."""
+    """Yield the lines that decide where data lie: at the top, because the rest is folded and may be left out."""
     changes = dict.fromkeys(change for step in plan.steps for change in step.changes)
     lines_by_target = {change.target: lines for change in changes if (lines := placing_lines(diff_lines(change)))}
     lines = [_short(line) for target, placed in lines_by_target.items() for line in (target, *placed)]

@@ -1,6 +1,7 @@
-"""Who is and was of an environment, as its hosts remember it.
+"""The members of an environment, present and former, by the records of its hosts.
 
-A host that leaves the inventory goes on serving until it is retired, and nobody is left to ask it: the others know.
+A host that leaves the inventory goes on serving until it is retired. It is not asked any more; the others' records
+name it.
 A host is its address. The same name at another address is another host.
 """
 
@@ -22,7 +23,7 @@ PART_OF_MARK = {
     "nginx": "edge",
     "lineage": "edge",
 }
-"""The part that a mark of ours tells of: for hosts on which earlier versions noted no parts."""
+"""The part that a mark on a host stands for: earlier versions recorded no parts."""
 DEPLOYED = frozenset(PART_OF_MARK.values())
 RETIRED = 20  # retired hosts that are still known, so that a second run finds them
 
@@ -34,7 +35,7 @@ class Member:
     """Where it is reached by SSH."""
     private_address: str = ""
     parts: tuple[str, ...] = ()
-    """What it plays, and what it has played and was not retired from."""
+    """Its parts by the inventory, and past parts that were not retired."""
     ssh_user: str = ""
     ssh_port: int = 22
 
@@ -43,7 +44,7 @@ class Member:
 
     @property
     def addresses(self) -> frozenset[str]:
-        """Return by what nobody else goes at the same time."""
+        """Return the addresses that only this member can have at present."""
         return frozenset({self.address, self.private_address} - {""} - _loopback(self.private_address))
 
 
@@ -58,7 +59,7 @@ class Present:
 
     @property
     def with_past_parts(self) -> Member:
-        """Return it with all that it has played: as it remembers itself, else as its marks tell.
+        """Return the member with its past parts: by its own record, else by its marks.
 
         The marks of a host that was retired stand still: what is kept there is ours.
         """
@@ -85,7 +86,7 @@ class Present:
 
 
 def read(record: Mapping[str, Any], under: str = "members") -> list[Member]:
-    """Return whom a host remembers; what cannot be read is nobody, and an earlier version noted none."""
+    """Return the members in a host's record. Unreadable ones are skipped; earlier versions recorded none."""
     documents = record.get(under)
     return [member for document in (documents if isinstance(documents, list) else ()) if (member := _member(document))]
 
@@ -101,7 +102,7 @@ def _member(document: Any) -> Member | None:
 
 
 def known_members(present: Sequence[Present]) -> tuple[Member, ...]:
-    """Return everybody: those that were asked as they are, the others as any of them remembers it."""
+    """Return all members: the present hosts by their own state, the others by any host's record."""
     here = {host.member.address: host.with_past_parts for host in present}
     taken = frozenset(address for member in here.values() for address in member.addresses)
     others: dict[str, Member] = {}
@@ -113,19 +114,19 @@ def known_members(present: Sequence[Present]) -> tuple[Member, ...]:
 
 
 def find_leavers(everybody: Iterable[Member], inventory: Iterable[Member]) -> tuple[Member, ...]:
-    """Return those that the inventory does not name any more, under whatever name."""
+    """Return the members whose addresses the inventory does not have any more."""
     addresses = frozenset(address for member in inventory for address in member.addresses)
     return tuple(member for member in everybody if not member.addresses & addresses)
 
 
 def left(environment: str, present: Sequence[Present], inventory: Sequence[Member]) -> tuple[Left, ...]:
-    """Return what a plan has to tell: hosts that left the inventory, and parts that a host left."""
+    """Return the hosts that left the inventory, and the parts that hosts left, for a plan."""
     leavers = find_leavers(known_members(present), inventory)
     return (*_hosts(environment, leavers, inventory), *_parts(environment, present))
 
 
 def unambiguous_name(member: Member, leavers: Iterable[Member], inventory: Iterable[Member]) -> str:
-    """Return by what a leaver is told from everybody else: its name, or its address where another has that name."""
+    """Return a leaver's name, or its address where another member has that name."""
     namesakes = [
         other for other in (*leavers, *inventory) if other.name == member.name and other.address != member.address
     ]

@@ -1,4 +1,4 @@
-"""A plan without any value that was ever revealed, before its texts are spelled out or escaped past recognition."""
+"""Redacts a plan before its texts are escaped: an escaped secret would not be recognised."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from healthv1.plan.data import Plan
 
 
 def redacted(plan: Plan) -> Plan:
-    """Return the same plan. All its texts are looked through at once: there are many, and many forms of a secret."""
+    """Return the redacted plan. All its texts are redacted at once: there are many, and a secret has many forms."""
     texts: list[str] = []
 
     def gather(text: str) -> str:

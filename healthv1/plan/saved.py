@@ -1,6 +1,6 @@
-"""The file of a saved plan: what was seen, what is to be done, until when; sealed with the environment's plan key.
+"""The file of a saved plan: snapshots, steps and expiry, sealed with the environment's plan key.
 
-It is written in one way alone, so that not a byte can be altered unseen. It holds no secret.
+It has one canonical text, so that any altered byte is detected. It holds no secret.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from healthv1.workspace import project, provenance
 SCHEMA = 1
 KIND = "healthv1 saved plan"
 AHEAD = timedelta(minutes=5)
-"""By so much the clocks of who plans and who applies may differ."""
+"""The allowed difference between the clocks of the planning and the applying machine."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Saved:
         return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
     def refusals(self, digests: Digests, at: datetime) -> Iterator[Fault]:
-        """Yield why it is not to be trusted, or not any more."""
+        """Yield a fault for a wrong key, a broken seal, and a time before or after its term."""
         if self.key != digests.name:
             what = f"It was sealed with another plan_key than {self.environment} has now."
             yield Fault(self.id, what, self.again)
@@ -80,7 +80,7 @@ _documents = TypeAdapter(Saved)
 
 
 def read(path: Path) -> Saved:
-    """Return what `path` holds; whether to trust it `refusals` tells. Raises `Refused` when it is no saved plan."""
+    """Read a saved plan. `refusals` checks its seal and term. Raises `Refused` when the file is no saved plan."""
     text = ""
     try:
         text = path.read_bytes().decode()

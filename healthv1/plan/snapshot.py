@@ -1,4 +1,4 @@
-"""One operation on one host at one time: what it heard there, and what it is to bring about."""
+"""A snapshot: digests of one operation's arguments and of its host's answers, at one time."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Snapshot:
     component: str
     operation: str
     target: str
-    """What it is about, as a plan would name it: a path, a unit."""
+    """Its target, as a plan names it: a path, a unit."""
     asked: dict[str, str]
     """Digests of its questions, each with the digest of the answer."""
     desired: str
-    """A digest of all that it is given, contents and secrets included."""
+    """A digest of its arguments, contents and secrets included."""
 
     @property
     def name(self) -> str:
@@ -26,15 +26,15 @@ class Snapshot:
         return f"{self.component} | {self.operation}"
 
     def answers_differ_from(self, before: dict[str, str]) -> bool:
-        """Whether the host says something else to a question that was asked before.
+        """Whether the host's answer to a question of `before` has changed.
 
-        What is asked besides follows from such answers, and from what is planned ahead of it.
+        New questions do not count: they follow from such answers, and from earlier steps of the plan.
         """
         return any(before.get(question, answer) != answer for question, answer in self.asked.items())
 
 
 def moved_faults(before: Iterable[Snapshot], after: Iterable[Snapshot]) -> list[Fault]:
-    """Return a fault for each operation whose host, or whose settings, moved between two looks at the same hosts."""
+    """Return a fault for each operation whose answers or arguments differ between two snapshots of the hosts."""
     then = {(snapshot.host, snapshot.name): snapshot for snapshot in before}
     now = {(snapshot.host, snapshot.name): snapshot for snapshot in after}
     faults = [fault for key, snapshot in now.items() if (fault := _moved_fault(then.get(key), snapshot))]

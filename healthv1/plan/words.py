@@ -1,4 +1,4 @@
-"""How a plan is put into words, whatever it is shown on; no text of a host's does more than be read."""
+"""The words of a plan, for every form. Text of a host is escaped."""
 
 from __future__ import annotations
 

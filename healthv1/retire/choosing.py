@@ -1,4 +1,4 @@
-"""Who is meant by a name, and whether it may be taken down: decided before anything is asked of that host."""
+"""Chooses the host to retire, and refuses if it may not be: before that host is asked anything."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Chosen:
     named: bool
     """The inventory names it."""
     parts: tuple[str, ...] = ()
-    """Only these are meant; none for the whole host."""
+    """The parts to retire; empty for the whole host."""
     retired: bool = False
     """It was retired already."""
 

@@ -1,4 +1,4 @@
-"""Once a host was retired, or parts of it, nobody tells of it any more: what each host keeps of it is written anew."""
+"""Removes a retired host, or its parts, from the records that the hosts keep."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from healthv1.rollout import last_apply
 
 
 def hosts_to_update(session: Session, leaving: Host | None, chosen: Chosen) -> list[Host]:
-    """Return the hosts whose record is another once it was retired; the one that leaves is told last."""
+    """Return the hosts whose record names the retired host or parts; the leaving host comes last."""
     hosts = [host for host in ssh_hosts(session.hosts) if host is not leaving]
     remembering = [host for host in hosts if _remembers(session.records.get(host.name, {}), chosen)]
     own = leaving is not None and _still_has(session.records.get(leaving.name, {}), chosen)
@@ -33,7 +33,7 @@ def _still_has(record: dict[str, Any], chosen: Chosen) -> bool:
 
 
 def update_records(session: Session, leaving: Host | None, chosen: Chosen) -> tuple[str, ...]:
-    """Have the hosts forget; return which. Raises `HostError` when one cannot: it is told again, and done again."""
+    """Update the records; return the hosts' names. Raises `HostError` when one cannot be: a second run updates it."""
     faults: list[Fault] = []
     names: list[str] = []
     for host in hosts_to_update(session, leaving, chosen):

@@ -1,4 +1,4 @@
-"""What the hosts that stay have to do with one that leaves: whether they use it still, and who has the database."""
+"""Checks the hosts that stay: whether they still use the leaving host, and which hold the database."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def refuse_in_use(session: Session, leaving: Host, chosen: Chosen) -> None:
 
 
 def uses_of(chosen: Chosen, stack: Stack, addresses: Iterable[str]) -> list[str]:
-    """Return by what a configuration says that it uses the parts that leave."""
+    """Return the texts by which a configuration refers to the leaving parts."""
     words = []
     for address in sorted(addresses):
         at = f"[{address}]" if ":" in address else address

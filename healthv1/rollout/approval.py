@@ -1,6 +1,6 @@
-"""What somebody agreed to, noted with the operator while it is carried out: `apply --resume` goes no further.
+"""The agreement to a plan, kept by the operator while it is applied: `apply --resume` makes no other change.
 
-The note is removed when the apply ends well. It holds no secret, nor what files contain.
+Its file is removed when the apply ends well. It holds no secret, and no content of files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from healthv1.workspace import project
 from healthv1.workspace.atomic_files import folder_locked, replace
 
 SCHEMA = 1
-# What an interruption makes of an agreed change: a package brought the file meanwhile, a unit runs already or died.
+# Agreed action: actions that may stand for it after an interruption. A package brought the file, a unit runs or died.
 EQUIVALENT_ACTIONS = {
     "create": {"update"},
     "start": {"enable", "restart", "reload"},
@@ -31,12 +31,12 @@ AgreedChange = tuple[str, str, str, str, str, str, str]
 
 @dataclass
 class Agreement:
-    """The ledger of a rollout, too: it notes which components may have changed and are not proven to work yet."""
+    """Also the ledger of a rollout: it notes the components that may have changed and have not passed a gate yet."""
 
     environment: str
     limit: tuple[str, ...]
     inputs: str
-    """The digest of settings, inventories, deploys and templates that it was made from."""
+    """The digest of the settings, inventories, deploys and templates of the agreed plan."""
     hosts: dict[str, str]
     """Names and addresses: another sandbox has hosts of the same names."""
     changes: set[AgreedChange]
@@ -79,15 +79,15 @@ class Agreement:
             raise Refused(Fault(str(path), what, "make the folder writable, or make room there")) from error
 
     def covers_hosts(self, hosts: Mapping[str, str]) -> bool:
-        """Whether it means these hosts: names with the same addresses, and perhaps others besides."""
+        """Whether it covers these hosts, by name and address; it may cover more."""
         return all(self.hosts.get(host, address) == address for host, address in hosts.items())
 
     def unproven_on(self, hosts: Collection[str]) -> frozenset[tuple[str, str, str]]:
-        """Return what is unproven on these hosts."""
+        """Return the unproven components on these hosts."""
         return frozenset(component for component in self.unproven if component[0] in hosts)
 
     def mark_done(self, hosts: Collection[str]) -> None:
-        """Note that nothing is left to do or to prove on these hosts; what is left on others stays noted."""
+        """Remove the changes and unproven components of these hosts; those of other hosts stay."""
         self.changes = {entry for entry in self.changes if entry[0] not in hosts}
         self.unproven = {entry for entry in self.unproven if entry[0] not in hosts}
         if self.changes or self.unproven:
@@ -96,7 +96,7 @@ class Agreement:
             delete_agreement(self.environment)
 
     def refuse_unagreed(self, new: Agreement, plan: Plan) -> None:
-        """Raise `Refused` with everything in `plan`, which needs the agreement `new`, that was not agreed to."""
+        """Raise `Refused` with every change of `plan` that was not agreed to. `new`: the agreement that it needs."""
         again = f"healthv1 apply {self.environment}, which shows the plan and asks"
         if (self.inputs, self.hosts) != (new.inputs, new.hosts):
             what = "Settings, inventories or deploys are not what they were when it was agreed to."
@@ -110,7 +110,7 @@ class Agreement:
 
     def _covers(self, step: Step, change: Change) -> bool:
         at = (step.host, step.stage, step.component, step.operation)
-        if (change.kind, change.action) == ("package", "configure"):  # what was being installed was cut short
+        if (change.kind, change.action) == ("package", "configure"):  # the installation of a package was interrupted
             return any(agreed[0] == step.host and agreed[4] == "package" for agreed in self.changes)
         return any(
             (*at, change.kind, change.target) == agreed[:6]
@@ -120,7 +120,7 @@ class Agreement:
 
 
 def read_agreement(environment: str) -> Agreement | None:
-    """Return what was agreed to and did not end well, or None."""
+    """Return the agreement of an apply that did not end well, or None."""
     try:
         document = json.loads(_agreement_file(environment).read_text(encoding="utf-8"))
         return Agreement(
@@ -141,7 +141,7 @@ def delete_agreement(environment: str) -> None:
 
 
 def agreement_to_resume(environment: str, limit: tuple[str, ...]) -> Agreement:
-    """Return what `apply --resume` goes on with. Raises `Refused`."""
+    """Return the agreement that `apply --resume` goes on with. Raises `Refused`."""
     agreement, where = read_agreement(environment), f"apply {environment} --resume"
     if agreement is None:
         raise Refused(Fault(where, "No apply is left to go on with.", f"healthv1 apply {environment}"))

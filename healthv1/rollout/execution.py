@@ -1,4 +1,4 @@
-"""One operation on some of the hosts, watched: what it changed is noted, and its failure is its own host's alone."""
+"""Runs one operation on some hosts: records its changes, refuses unplanned ones, and keeps a failure to its host."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ChangesMade = dict[tuple[Host, str], tuple[Change, ...]]
 
 
 def watch_operations(session: Session, plan: Plan) -> ChangesMade:
-    """Have every operation that the session prepared be noted once it has changed something, and do only as planned."""
+    """Wrap every prepared operation: its changes are recorded, and a change that is not planned is refused."""
     changes_made: ChangesMade = {}
     planned = {(step.host, step.component, step.operation): step.changes for step in plan.steps}
     for host in session.hosts:
@@ -40,7 +40,7 @@ def execute(
 ) -> None:
     """Run the operation on `hosts` at once, and wait for all of them. A host on which it fails has a fault then.
 
-    + next_operations: which operations, from this one on, are expected to find a host as it is now.
+    + next_operations: returns this operation and those up to the next planned change; their facts are asked at once.
     """
     greenlets = [gevent.spawn(_run, session, host, operation, next_operations) for host in hosts]
     try:
@@ -70,9 +70,9 @@ def _watched(
     planned: tuple[Change, ...],
     changes_made: ChangesMade,
 ) -> Evaluation:
-    """Note what the operation announces, and turn its exception into its own host's failure.
+    """Record the changes that the operation announces, and turn its exception into a failure of its host.
 
-    What the plan did not name is not begun: then the operation fails ahead of the command that would do it.
+    An unplanned change is not made: the operation fails before the command that would make it.
 
     Without this, an exception inside one host's operation ends the run of all hosts (pyinfra 3.10).
     """
@@ -114,7 +114,7 @@ def _change_key(change: Change) -> tuple[str, str, str]:
 
 
 def _recording_fault(session: Session, host: Host, function: Callable[..., None]) -> Callable[..., None]:
-    """Return the same function, whose exception becomes the host's fault: pyinfra only logs it."""
+    """Return the function, with its exception added to the host's faults: pyinfra only logs it."""
 
     def call(*args: Any, **kwargs: Any) -> None:
         try:

@@ -1,4 +1,4 @@
-"""A gate: what the changed components claim of their hosts holds, or nothing goes on."""
+"""A gate: the claims of the changed components hold, or the rollout stops."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAUSE = 0.5
 def failing_claims(
     session: Session, due: Mapping[Host, list[Claim]], settle: float, stopping: Callable[[], bool]
 ) -> dict[Host, list[Finding]]:
-    """Try the claims, and those that fail again within `settle` seconds; return what does not hold, by host."""
+    """Try the claims, and retry failing ones for `settle` seconds; return the findings that do not hold, by host."""
     deadline, pause = time.monotonic() + settle, PAUSE
     left = {host: [(claim.component, claim.check) for claim in claims] for host, claims in due.items() if claims}
     while True:
@@ -41,7 +41,7 @@ def failing_claims(
         gevent.sleep(pause)
         for host in red:
             if isinstance(host.connector, FastSSH):
-                host.connector.forget()  # it is still becoming what it is to be
+                host.connector.forget()  # its state still changes
         pause = min(2 * pause, 4)
 
 

@@ -1,4 +1,4 @@
-"""What each host keeps of the last apply that ended well: by it drift tells the host from the repository."""
+"""The record of the last apply on each host: by it drift tells changes on the host from those in the repository."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ new=$(mktemp {RECORD}.XXXXXXXX); trap 'rm -f "$new"' EXIT; cat > "$new"; mv -fT 
 
 
 def record_apply(session: Session, digests: Digests, plan_id: str = "", *, changed: bool) -> None:
-    """Have each host keep what is true of it now. Where nothing is new, nothing is written.
+    """Write each host's record: digests of operations and answers, and the members. Not where nothing is new.
 
-    + changed: operations ran, so that hosts have to be asked what was not asked since.
+    + changed: operations ran, so the facts have to be asked again.
     """
     if changed:
         for host in session.hosts:
@@ -55,7 +55,7 @@ def record_apply(session: Session, digests: Digests, plan_id: str = "", *, chang
 
 
 def record_members(session: Session) -> None:
-    """Have each host know, before anything is changed, who is of this environment. Raises `HostError` if one cannot.
+    """Write the members of the environment to each host, before any change. Raises `HostError` if one cannot.
 
     So a host whose first apply fails is not forgotten. Where nothing is new, nothing is written.
     """
@@ -73,7 +73,7 @@ def record_members(session: Session) -> None:
 
 
 def store_record(host: Host, session: Session, record: dict[str, Any]) -> HostError | None:
-    """Have a host keep `record`, aside of pyinfra; return why it does not."""
+    """Write `record` to a host, outside of pyinfra; return the error when it fails."""
     try:
         run_script(host, f"printf %s {shlex.quote(json.dumps(record))} | sh -c {shlex.quote(_WRITE)}", TIMEOUT)
     except HostError as error:

@@ -1,4 +1,4 @@
-"""A secrets backend that is gone although hosts were deployed from it: what it held is brought back, not made anew."""
+"""Refuses a missing secrets backend that hosts were deployed from: its secrets have to be restored, not generated."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TIMEOUT = 20  # seconds
 
 
 def bind_secrets_unless_lost(environment: str) -> SecretsInUse:
-    """Return what `bind_secrets` does. Raises `SecretsError` when the backend is gone that a host was deployed from."""
+    """Bind the secrets. Raises `SecretsError` when the backend is missing that a host was deployed from."""
     bindings = bind_secrets(environment)
     if _missing_backends(secret.backend for secret in bindings.secrets):
         refuse_lost(environment)
@@ -36,9 +36,9 @@ def refuse_lost(environment: str) -> None:
 
 
 def refuse(session: Session) -> None:
-    """Raise `SecretsError` when a backend is gone that a host of the environment was deployed from.
+    """Raise `SecretsError` when a backend is missing that a host of the environment was deployed from.
 
-    Hosts that were left out are asked too. Who cannot be asked says nothing.
+    Hosts outside of --limit are asked too. A host that cannot be reached counts as not deployed.
     """
     gone = _missing_backends(host.data.get("secrets") for host in session.all_hosts)
     if not gone:
@@ -51,7 +51,7 @@ def refuse(session: Session) -> None:
 
 
 def _missing_backends(backends: Iterable[object]) -> dict[str, str]:
-    """Return those of the backends that are not there, each with what brings it back."""
+    """Return the missing backends, each with the command that restores it."""
     return {
         str(backend): hint for backend in backends if isinstance(backend, Backend) and (hint := backend.restore_hint())
     }
@@ -68,7 +68,7 @@ def _was_deployed(session: Session, host: Host) -> bool:
 
 
 def _ask_fact(host: Host, fact: FactBase[Any]) -> Any:
-    """Ask, without a word of the answer being remembered: the host may take no part. Raises `HostError`."""
+    """Ask a fact without caching the answer: the host may not be part of the session. Raises `HostError`."""
     command = StringCommand("sh", "-c", QuoteString(fact.command()))
     try:
         _, output = run_read_only(host, command, _sudo=True, _timeout=TIMEOUT)

@@ -1,4 +1,4 @@
-"""Who is and was of the environment, as the hosts of a session tell."""
+"""Present and former members of the environment, by the records on the hosts of a session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from healthv1.plan.members import Member, Present
 
 
 def read_records(session: Session) -> None:
-    """Note in the session what each host keeps. Asked together with a plan this costs no round trip."""
+    """Read each host's record into the session. Together with a plan this costs no round trip."""
 
     def ask(host: Host) -> None:
         session.records[host.name] = host.get_fact(Record, _sudo=True)
@@ -25,7 +25,7 @@ def read_records(session: Session) -> None:
 
 
 def with_left_members(session: Session, plan: Plan) -> Plan:
-    """Note in the session what each host keeps; return the plan with what they remember and nobody names any more."""
+    """Read each host's record into the session; return the plan with the members that left the inventory."""
     read_records(session)
     return replace(plan, left=members.left(session.environment, present_hosts(session), inventory_members(session)))
 
@@ -35,7 +35,7 @@ def known_members(session: Session) -> tuple[Member, ...]:
 
 
 def present_hosts(session: Session, without: Container[Host] = ()) -> list[Present]:
-    """Return the hosts of the session, with what they remember; recorded ones remember nobody."""
+    """Return the hosts of the session with their records; recorded hosts, which keep none, are left out."""
     return [
         Present(_member(host), session.records.get(host.name, {}), _marks(session, host))
         for host in ssh_hosts(session.hosts)
@@ -44,7 +44,7 @@ def present_hosts(session: Session, without: Container[Host] = ()) -> list[Prese
 
 
 def inventory_members(session: Session) -> list[Member]:
-    """Return everybody that the inventory names, whether or not asked."""
+    """Return all members that the inventory names, whether or not they were asked."""
     return members_of(session.all_hosts)
 
 
@@ -53,7 +53,7 @@ def members_of(hosts: Iterable[Host]) -> list[Member]:
 
 
 def _marks(session: Session, host: Host) -> dict[str, str]:
-    """Return the marks of a host; they were asked when it was connected to, and count until it remembers itself."""
+    """Return the marks of a host. They count until its own record names it; they were read at connection."""
     remembered = members.read(session.records.get(host.name, {}))
     if any(member.address == _member(host).address for member in remembered):
         return {}

@@ -1,4 +1,4 @@
-"""Every operation asked what it would change, before any of them runs."""
+"""Makes a plan: every operation announces its changes before any of them runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ExtraFacts = tuple[type[FactBase[Any]], ...]
 def plan(session: Session, besides: ExtraFacts = (Lock,)) -> Plan:
     """Return what an apply would change on the session's hosts. A host with a fault has no steps.
 
-    + besides: facts to ask in the same breath, that no operation asks for; by default who is deploying.
+    + besides: further facts to ask in the same round trip; by default the lock.
     """
     announced: dict[tuple[Host, str], tuple[Change, ...]] = {}
 
@@ -41,7 +41,7 @@ def plan(session: Session, besides: ExtraFacts = (Lock,)) -> Plan:
             try:
                 with forecast_of(host).collecting() as changes, _recording_answers(session, host, operation):
                     will_change = operations.will_change(session, host, operation)
-            except Refused as refusal:  # what else is refused is told as well
+            except Refused as refusal:  # go on: further refusals are reported too
                 refusals.extend(refusal.faults)
                 continue
             if will_change:
@@ -70,7 +70,7 @@ def plan(session: Session, besides: ExtraFacts = (Lock,)) -> Plan:
 
 
 def _unique_refusals(host: Host, refusals: Iterable[Fault]) -> list[Fault]:
-    """Return the refusals; of a thing that several operations meet, a taken port say, the first alone."""
+    """Return the refusals. Of several about one thing, such as a taken port, only the first."""
     first_by_place: dict[str, Fault] = {}
     for fault in refusals:
         first_by_place.setdefault(fault.where if fault.where.startswith(f"{host.name}: ") else str(fault), fault)
@@ -78,9 +78,9 @@ def _unique_refusals(host: Host, refusals: Iterable[Fault]) -> list[Fault]:
 
 
 def refresh_facts(session: Session, *, anew: bool) -> None:
-    """Ask every host what its operations ask. Nothing is planned, and nothing run.
+    """Ask the facts of all operations on every host. No plan is made, and no operation runs.
 
-    + anew: also what was asked since the last write: somebody else may have changed it.
+    + anew: clear the cache first: somebody else may have changed the host.
     """
 
     def ask(host: Host) -> None:
@@ -105,15 +105,15 @@ def _recording_answers(session: Session, host: Host, operation: str) -> Iterator
 
 
 def prefetch_after_write(session: Session, host: Host, next_operations: Callable[[Host], Iterable[str]]) -> None:
-    """Once a write has made the host unknown, learn all at once what the operations that find it alike ask for."""
+    """After a write cleared the cache, ask the facts of the next operations in one batch."""
     if isinstance(host.connector, FastSSH) and host.connector.cache_is_empty:
         prefetch(host, [session.operations[host][operation] for operation in next_operations(host)])
 
 
 def prefetch(host: Host, evaluations: Iterable[Evaluation]) -> None:
-    """Learn, in a few round trips, every fact that is asked for.
+    """Ask every fact of the evaluations, in a few round trips.
 
-    Each round evaluates the operations up to the first fact that is not known yet, then asks for all of those at once.
+    Each round evaluates each up to its first fact that is not cached, then asks for all of these facts at once.
     """
     if not isinstance(host.connector, FastSSH):
         return

@@ -1,4 +1,4 @@
-"""What binds a saved plan to one environment: its key, what group_data says of its hosts, and what they said."""
+"""Saved plans: sealed with the plan key, with digests of the hosts' settings and answers, and refused when stale."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from healthv1.rollout import losses
 from healthv1.rollout.snapshots import take_snapshots
 from healthv1.secrets.rehearsal import Rehearsal
 
-SHOWN = 20  # faults: who changed everything need not read of everything
+SHOWN = 20  # faults at most; the rest are counted
 ADDRESS = ("ssh_hostname", "ssh_port", "ssh_user", "private_address")
 
 
 def _digests_of(environment: str) -> Digests:
-    """Return those under the plan key of an environment. Raises `Refused` when it cannot be had."""
+    """Return the digests under an environment's plan key. Raises `Refused` when the key cannot be read."""
     with inventory_of(environment) as inventory:
         return _digests(next(iter(inventory)), environment)
 
@@ -39,7 +39,7 @@ def digests(session: Session) -> Digests:
 
 
 def read_trusted(path: Path, limit: tuple[str, ...]) -> Saved:
-    """Return the plan in a file, before any host is asked. Raises `Refused` when it is not to be believed."""
+    """Read a saved plan, before any host is asked. Raises `Refused` when its seal, term or limit is not valid."""
     plan = read(path)
     faults = [Fault(str(path), fault.what, fault.hint) for fault in plan.refusals(_digests_of(plan.environment), now())]
     if limit and limit != plan.limit:

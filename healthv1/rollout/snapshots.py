@@ -1,4 +1,4 @@
-"""What each operation of a session heard from its host and is to bring about, as digests."""
+"""Snapshots: digests of each operation's arguments, and of the answers that it got from its host."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from healthv1.plan.snapshot import Snapshot, moved_faults
 from healthv1.rollout.planner import label
 
 NAMED_BY_ANOTHER = {"archive", "backend"}
-"""Arguments that another one names: a release by its version. To look at them would be to build it."""
+"""Arguments that another argument names: a release by its version. A digest of the release would build it."""
 HOST_STATE = {"ours", "asked"}
-"""Arguments that tell what a host has been made before: they follow from its marks, and are nothing to bring about."""
+"""Arguments that follow from a host's marks: they describe the host, and not the desired state."""
 TARGETS = ("path", "unit", "role", "database", "version", "names", "user", "cluster", "domain")
 
 
 def take_snapshots(session: Session, digests: Digests) -> tuple[Snapshot, ...]:
-    """Return one per operation and host, in a stable order."""
+    """Return one snapshot per operation and host, in a stable order."""
     snapshots_by_host: dict[str, tuple[Snapshot, ...]] = {}
 
     def snapshot_host(host: Host) -> None:
@@ -36,7 +36,7 @@ def take_snapshots(session: Session, digests: Digests) -> tuple[Snapshot, ...]:
 
 @contextmanager
 def hosts_unchanged(session: Session) -> Iterator[None]:
-    """Raise `Refused`, naming what moved, when the hosts say something else after this context than before it."""
+    """Take snapshots before and after this context; raise `Refused` with each that differs."""
     digests = Digests(secrets.token_hex())
     before = take_snapshots(session, digests)
     yield
@@ -79,7 +79,7 @@ def _host_snapshots(session: Session, host: Host, digests: Digests) -> Iterator[
 
 
 def _without_clock(output: CommandOutput) -> list[str]:
-    """Return what a host said, but for its clock: that moves by itself."""
+    """Return the output without the host's clock, which changes by itself."""
     return [line for line in output.stdout_lines if not line.startswith("now=")]
 
 

@@ -1,4 +1,4 @@
-"""A plan carried out: stage by stage, in each a few hosts at a time, which have to be whole before others are begun.
+"""Applies a plan: stage by stage, in each batch by batch. A batch has to pass its gate before the next begins.
 
 The hosts of a batch take each operation together. Where one fails, the batch stops at that operation: what comes after
 may rest on it, as an API does on the migration of its database.
@@ -28,7 +28,7 @@ from healthv1.rollout.planner import label, operations_by_stage
 
 T = TypeVar("T")
 Unproven = Collection[tuple[str, str, str]]
-"""Host, stage and component of what an earlier apply may have changed, and did not prove."""
+"""Host, stage and component that an earlier apply may have changed, and that passed no gate."""
 
 
 def _never() -> bool:
@@ -43,22 +43,22 @@ def apply(
     stopping: Callable[[], bool] = _never,
     unproven: Unproven = (),
 ) -> Outcome:
-    """Carry out `plan`, which the session has just made, and stop before the next operation once `stopping` says so.
+    """Apply `plan`, which the session has just made. Stop before the next operation once `stopping` returns true.
 
-    + unproven: what has to pass the gates although this plan may not change it any more.
+    + unproven: components that have to pass the gates although this plan may not change them any more.
     """
     run = _Run(session, plan, report, ledger, stopping, unproven)
     try:
         run.go()
-    except Refused as refusal:  # what is under way cannot be noted
+    except Refused as refusal:  # the ledger cannot be written
         session.faults.setdefault("", []).extend(refusal.faults)
-    except KeyboardInterrupt:  # somebody does not even wait for the running operation
+    except KeyboardInterrupt:  # the second signal: the running operation is not waited for
         return run.outcome(interrupted=True)
     return run.outcome(interrupted=stopping())
 
 
 def batches(hosts: Sequence[T], busy: Collection[T], settings: Rollout) -> list[list[T]]:
-    """Return the hosts in the order in which they are changed: the canaries, the others, and who has nothing to do."""
+    """Return the batches in order: the canaries, the other hosts with changes, and the hosts without."""
     changing = [host for host in hosts if host in busy]
     others = changing[settings.canary :]
     groups = [changing[: settings.canary]]
@@ -69,7 +69,7 @@ def batches(hosts: Sequence[T], busy: Collection[T], settings: Rollout) -> list[
 
 @dataclass
 class _HostCourse:
-    """How far one host has come."""
+    """The progress of one host."""
 
     proven: list[str] = field(default_factory=list)
     stage: str = ""
@@ -145,7 +145,7 @@ class _Run:
             self._report.ended(host.name, stage, *names, changed=changed)
 
     def _until_next_change(self, operation: str, host: Host) -> list[str]:
-        """Return the operations from this one to the next that is to change something: all find the host alike."""
+        """Return the operations from this one to the next with a planned change: all see the same state of the host."""
         later = self._operations_of(host, self._order[self._order.index(operation) :])
         unchanged = list(
             takewhile(lambda candidate: (host.name, *label(self._session, candidate)) not in self._planned, later)
@@ -162,7 +162,7 @@ class _Run:
         if due:
             self._report.trying(stage, {host.name: len(claims) for host, claims in due.items()})
             red = gate.failing_claims(self._session, due, self._settings.settle, self._stopping)
-        if not self._stopping():  # else it may not have had the time to settle
+        if not self._stopping():  # an interrupted gate may not have had the time to settle
             for host, findings in red.items():
                 self._session.fail(host, *(gate.fault(finding) for finding in findings))
         whole = [host for host in self._without_faults(hosts) if host not in red]
@@ -171,7 +171,7 @@ class _Run:
         self._ledger.note_proven(stage, [host.name for host in whole])
 
     def _claims_to_try(self, stage: str, host: Host) -> Iterator[Claim]:
-        """Yield what components claim that changed something in this stage, or earlier and have until now to hold."""
+        """Yield the claims due in this stage of components that changed something in it or earlier."""
         stages = list(self._stages)
         until = stages[: stages.index(stage) + 1]
         for claim in claimed(host):

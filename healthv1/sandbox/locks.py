@@ -1,4 +1,4 @@
-"""While a lock is held, no other process is in the same part. The kernel lets go of it when its holder dies."""
+"""Lock files of the sandboxes. The kernel releases a lock when its holder dies."""
 
 from __future__ import annotations
 

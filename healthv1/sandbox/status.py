@@ -1,4 +1,4 @@
-"""What of a sandbox is there and alive, as plain data."""
+"""The status of a sandbox's hosts and servers, as plain data."""
 
 from __future__ import annotations
 

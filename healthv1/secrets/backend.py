@@ -1,4 +1,4 @@
-"""What all backends have in common: a name is read once, what is missing is generated, nothing is overwritten."""
+"""The base of all backends: a name is read once, missing secrets are generated, and nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Backend(ABC, Generic[Revision]):
         """Return the names that are kept. Raises `SecretsError`."""
 
     def _connect(self) -> None:
-        """Have what `_fetch` needs, before several names are read side by side. Raises `SecretsError`."""
+        """Open the connection for `_fetch`, before names are read in parallel. Raises `SecretsError`."""
 
     @abstractmethod
     def _fetch(self, name: str) -> tuple[Entry | None, Revision]:
-        """Return what is kept under `name`, and what `_put` must find there still. Raises `SecretsError`."""
+        """Return the entry `name`, and its revision for `_put`. Raises `SecretsError`."""
 
     @abstractmethod
     def _put(self, name: str, entry: Entry, revision: Revision) -> bool:
@@ -79,7 +79,7 @@ class Backend(ABC, Generic[Revision]):
         for secret in self.missing(secrets):
             faults += self._store(secret)
             if any(fault.where != f"{self}#{secret.key}" for fault in faults[-1:]):
-                break  # what concerns the whole backend would be met again for each name
+                break  # a fault of the whole backend would repeat for each name
         SecretsError.unless(faults)
 
     def _store(self, secret: Secret) -> tuple[Fault, ...]:
@@ -159,7 +159,7 @@ class Backend(ABC, Generic[Revision]):
         return ""
 
     def self_checks(self) -> Iterator[tuple[str, bool, str]]:
-        """Yield what must be true of the place itself: the claim, whether it holds, and the command that mends it."""
+        """Yield claims about the backend itself: the claim, whether it holds, and the command that mends it."""
         yield from ()
 
     def forget(self) -> None:
@@ -168,7 +168,7 @@ class Backend(ABC, Generic[Revision]):
             self._read.clear()
 
     def _pending_value(self, secret: Secret) -> str:
-        """Generate in memory what is to be stored, so that a plan can be made before it is."""
+        """Generate a value in memory: a plan needs it before it is stored."""
         if not secret.entropy:
             what = "It is not in the backend, and only a person can supply it."
             hint = f"supply it: healthv1 secrets set {self.environment} {secret.key}"

@@ -1,4 +1,4 @@
-"""What a backend keeps under one name: numbered versions, the one that is active, and the step of its rotation.
+"""An entry of a backend: numbered versions, the active one, and the step of its rotation.
 
 A rotation goes staged, promoted, retired, settled. Hosts are deployed from the state after each of the first three, so
 that servers accept a value before a client uses it, and until no client does. Whatever kills a rotation, the state says

@@ -30,7 +30,7 @@ class Turn:
 
     secret: Secret
     outlives: timedelta = timedelta()
-    """How long what was made with the old version is good for, after clients stopped using it."""
+    """How long tokens made with the old version stay valid, after clients stopped using it."""
     escrow: bool = False
     """Whether a version must have been exported before clients use it."""
 
@@ -69,7 +69,7 @@ def begin(turns: list[Turn], value: str | None) -> None:
 def rotate(
     turns: list[Turn], apply: Callable[[], None], note: Callable[[str], None], *, at_once: bool
 ) -> tuple[Turn, ...]:
-    """Go on until each is settled, or has to wait; return those that wait. `apply` raises unless every host is done."""
+    """Advance each until it is settled or has to wait; return the waiting ones. `apply` raises if a host fails."""
     rotating = [turn for turn in turns if turn.entry.step != "settled"]
     for turn in rotating:
         note(_step_note(turn))

@@ -30,7 +30,7 @@ LOGS = "read: journalctl -u 'health-v1-api@*'"
 
 
 class HttpClient(Protocol):
-    """What a `Visitor` can do."""
+    """The HTTP requests of a `Visitor`."""
 
     def get(
         self, path: str, *, method: str = ..., document: object = ..., headers: dict[str, str] | None = ...
@@ -39,7 +39,7 @@ class HttpClient(Protocol):
 
 
 class UnexpectedError(Exception):
-    """Something else was seen than was claimed."""
+    """The response differs from the claim."""
 
 
 @dataclass
@@ -47,7 +47,7 @@ class Canary:
     visitor: HttpClient
     password: str = field(repr=False)
     stored: Callable[[str], str]
-    """Return what the database holds of the patient with that id, as text."""
+    """Returns the database row of the patient with that id, as text."""
     token: str = field(default="", repr=False)
     patient: dict[str, Any] = field(default_factory=dict)
     marker: str = field(default_factory=lambda: f"marker-{secrets.token_hex(8)}")

@@ -16,7 +16,7 @@ from healthv1.verify.outside import visitors
 
 
 def findings(session: Session) -> list[Finding]:
-    """Return what became of the canary at each host of the edge, one after another."""
+    """Return the canary's findings at each host of the edge, one after another."""
     database = [host for host in session.hosts if "database" in host.groups]
     return [
         finding

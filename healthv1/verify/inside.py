@@ -1,4 +1,4 @@
-"""Every component's claims, tried on its hosts over the connection that is open by then, and what opened it."""
+"""Tries every component's claims on its hosts, over the session's connection, and claims about the login itself."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Claim = tuple[str, Check]
 
 
 def findings(session: Session) -> list[Finding]:
-    """Return how each host was opened, then one finding per claim, in the order of hosts and claims."""
+    """Return the findings about logins, then one per claim, in the order of hosts and claims."""
     findings_by_host: dict[str, list[Finding]] = {}
 
     def try_host(host: Host) -> None:
@@ -40,7 +40,7 @@ def findings(session: Session) -> list[Finding]:
 
 
 def _certificate_findings(session: Session) -> list[Finding]:
-    """Return of each host that a certificate is to open whether it did."""
+    """Return a finding for each host with a signed certificate: whether the login used it."""
     return [
         Finding(
             host.name,
@@ -57,7 +57,7 @@ def _certificate_findings(session: Session) -> list[Finding]:
 
 
 def try_claims(host: Host, claims: list[Claim]) -> list[Finding]:
-    """Try the claims in a few batches, and each that is left without an answer once more, alone."""
+    """Try the claims in a few batches, and each without an answer again, alone."""
     count = min(PARALLEL_SESSIONS, math.ceil(len(claims) / CLAIMS_PER_SESSION))
     batches = [claims[start::count] for start in range(count)]
     greenlets = [gevent.spawn(_try_batch, host, claims_of_batch) for claims_of_batch in batches]

@@ -1,4 +1,4 @@
-"""What a visitor sees: claims that no host can vouch for itself, tried over the network."""
+"""Claims about a visitor's view, tried over the network from this machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMON_PORTS = (21, 23, 25, 111, 2375, 3000, 3306, 5432, 6379, 6432, 8080, 8200,
 RENEW_AHEAD = timedelta(days=21)
 """How long a certificate must still last: this, or a third of its life if that is less."""
 Claim = tuple[str, Callable[[], str], str]
-"""A statement, what tries it (returning "" or what was seen instead), and a hint."""
+"""A statement, a function that tries it (it returns "" or the difference), and a hint."""
 
 
 def findings(session: Session) -> list[Finding]:

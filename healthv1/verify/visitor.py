@@ -1,4 +1,4 @@
-"""A visitor: connects to a host from where this runs, and trusts only what a visitor trusts."""
+"""A visitor: connects to a host from this machine, and trusts only public or configured roots."""
 
 from __future__ import annotations
 

@@ -15,12 +15,12 @@ from healthv1.flocks import locked
 from healthv1.output.redaction import redactor
 
 PATIENCE = 10  # seconds that another process may take to write
-STALE_AFTER = 3600  # seconds after which nobody is writing a temporary file any more
+STALE_AFTER = 3600  # seconds after which a temporary file has no writer any more
 
 
 @contextlib.contextmanager
 def folder_locked(path: Path) -> Iterator[None]:
-    """Have the folder of `path` to ourselves. Raises `TimeoutError` and other `OSError`."""
+    """Hold the lock on the folder of `path`. Raises `TimeoutError` and other `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)  # no lock file is left that could be committed
     try:

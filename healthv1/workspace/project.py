@@ -1,4 +1,4 @@
-"""Where the team's inventories, group_data and deploys lie: the checkout that is worked in."""
+"""The project: the checkout with the team's inventories, group_data and deploys."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def state(name: str, notes: Path | None = None) -> Path:
 
 
 def digest() -> str:
-    """Return a digest of everything that a plan is made from, but for secrets, releases and what the hosts say."""
+    """Return a digest of a plan's inputs, but for secrets, releases and facts."""
     toolkit = Path(__file__).parents[2]
     folders = (root() / "inventories", root() / "group_data", toolkit / "deploys", toolkit / "templates")
     sha256 = hashlib.sha256()

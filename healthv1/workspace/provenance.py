@@ -1,4 +1,4 @@
-"""Who works here, on what, and with which revision of the project: what a lock and a journal tell of a run."""
+"""The provenance of a run, for locks and journals: user, machine, CI job and revision of the project."""
 
 from __future__ import annotations
 

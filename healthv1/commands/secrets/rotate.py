@@ -1,4 +1,4 @@
-"""`healthv1 secrets rotate`: checks that a rotation is possible and no other change is due, and applies between the steps."""
+"""`healthv1 secrets rotate`: refuses it while other changes are due, and applies between the steps."""
 
 from __future__ import annotations
 

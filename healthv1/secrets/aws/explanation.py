@@ -1,4 +1,4 @@
-"""What boto3 raises, in a user's words: which reference, which backend, which state, what to do next.
+"""Explains boto3's exceptions to users: which reference, which backend, which state, what to do next.
 
 No explanation quotes what was sent or received: a value could be in it.
 """

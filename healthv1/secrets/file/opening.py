@@ -1,4 +1,4 @@
-"""Who can open a secrets file: those whose keys it is sealed to, or whoever knows its passphrase."""
+"""Opens a secrets file: with a private key that it is encrypted to, or with its passphrase."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ SHORTEST = 12  # characters
 
 @dataclass(frozen=True)
 class FileOpening:
-    """How the inventory has its file opened, and closed again."""
+    """The inventory's settings for opening its file and encrypting it again."""
 
     place: str
     key_file: str | Path | None
     recipients: tuple[str, ...]
 
     def open(self, key: str, passphrase: str = "") -> tuple[str, str]:
-        """Return what `key` holds, and the passphrase that opened it if one did. Raises `SecretsError`."""
+        """Return the decrypted `key`, and the passphrase if it needed one. Raises `SecretsError`."""
         try:
             if not age.needs_passphrase(key):
                 return self._open_with_key(key), ""

@@ -1,4 +1,4 @@
-"""Another engine of Vault or OpenBao than the one that keeps values: it signs keys, or makes logins."""
+"""A secrets engine of Vault or OpenBao other than KV: it signs SSH keys, or makes database logins."""
 
 from __future__ import annotations
 

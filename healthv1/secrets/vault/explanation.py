@@ -1,4 +1,4 @@
-"""What hvac and requests raise, in a user's words: which reference, which backend, which state, what to do next.
+"""Explains exceptions of hvac and requests to users: which reference, which backend, which state, what to do next.
 
 No explanation quotes what was sent or received: a value could be in it.
 """
