@@ -14,7 +14,7 @@ import testinfra
 from healthv1.sandbox import Sandbox, lifecycle, load
 from healthv1.sandbox.lifecycle import Shape
 from healthv1.sandbox.reach import on_host
-from healthv1.sandbox.snapshots import reset, snapshot, taken
+from healthv1.sandbox.snapshots import reset, snapshot, snapshot_names
 from tests.hosts.sharing import shared
 
 REPOSITORY = Path(__file__).parents[2]
@@ -107,7 +107,7 @@ class World:
     def converge(self):
         """Have the hosts deployed, from the snapshot when there is one."""
         self.up()
-        if CONVERGED in taken(self.sandbox):
+        if CONVERGED in snapshot_names(self.sandbox):
             reset(self.sandbox, CONVERGED)
         else:
             with shared(self, CONVERGED):
