@@ -77,6 +77,10 @@ def is_greenlet_local(context: Any) -> bool:
     return isinstance(context.context._container, local)  # noqa: SLF001
 
 
+def keeps_attributes(host: Any) -> bool:
+    return not {"healthv1_forecast", "healthv1_claims"} & set(_new_host(host).__dict__)
+
+
 def joins_with_bar(generate: Any) -> bool:
     deploy = SimpleNamespace(current_deploy_name="deploy")
     return bool(generate(None, deploy, {}, {"name": "sentence"}) == ({"deploy | sentence"}, False))

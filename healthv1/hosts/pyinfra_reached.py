@@ -228,6 +228,10 @@ REACHED = (
         ),
     ),
     Reach(
+        "deploys/operations: the forecast and the claims of a host lie on pyinfra's host",
+        (Behaves(f"{API}.host:Host", "keep attributes of ours, under free names", probes.keeps_attributes),),
+    ),
+    Reach(
         "deploys/operations/risky.py: a command that may cut its own connection off is waited for in its own way",
         (
             HasSignature(f"{API}.command:StringCommand.execute", "self, state, host, connector_arguments"),

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext
 from healthv1.sandbox import identity
 from healthv1.sandbox.addresses import allot
 from healthv1.sandbox.keys import write_private
-from healthv1.sandbox.locks import held
+from healthv1.sandbox.locks import locked
 from healthv1.sandbox.place import Sandbox, state_root
 from healthv1.sandbox.snapshots import reset
 
@@ -29,7 +29,7 @@ def shared(world, name):
 @contextmanager
 def _shared(world, name):
     run = f"{RUN} {world.shape}"
-    with held(state_root() / "locks" / ".shared"):
+    with locked(state_root() / "locks" / ".shared"):
         for path in state_root().glob(f"sandboxes/*/snapshots/{name}/shared.json"):
             if (made := json.loads(path.read_text()))["run"] == run:
                 _begin_with(world, path.parent, made)
@@ -46,7 +46,7 @@ def _secrets(world):
 
 
 def _begin_with(world, snapshot, made):
-    with held(Sandbox(snapshot.parents[1].name).lock):  # it is not taken down meanwhile
+    with locked(Sandbox(snapshot.parents[1].name).lock):  # it is not taken down meanwhile
         _copy_hosts(world, snapshot)
     for name, document in made["secrets"].items():
         world.openbao("POST", f"data/{world.name}/{name}", {"data": document})
