@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Hundreds of tests start the command: without bytecode each compiles it anew.
 unexport PYTHONDONTWRITEBYTECODE
-# Tests on hosts mostly wait: two processors keep three workers going. Each has a host of its own, which takes about 1 GB.
+# Host tests mostly wait: two processors are enough for three workers. Each worker has its own host, of about 1 GB.
 WORKERS ?= 3
 APT := python3-venv mmdebstrap systemd-container pebble nftables iproute2 openssh-client e2fsprogs util-linux curl \
   postgresql redis-server pgbouncer wrk age jq unzip
@@ -28,12 +28,12 @@ unit: setup ## Our tests that need no host and no root
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target .unit-hosts .unit-operator .unit-operator-more
 
 SEED ?= $(shell date +%s)
-fuzz: setup ## Drifts, kills and values drawn by chance, for an hour or two; SEED=… draws the same again
+fuzz: setup ## Random drifts, kills and values, for an hour or two; SEED=… repeats a run
 	@echo "make fuzz SEED=$(SEED)"
 	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest --hypothesis-seed=$(SEED) $$(grep -rl hypothesis tests/unit --include 'test_*.py')
 	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 tests/fuzz
 
-# Processes of their own, not pytest-xdist's workers: gevent, which the engine needs, makes those hang.
+# Separate processes, not pytest-xdist's workers: the engine needs gevent, and gevent makes the workers hang.
 MORE := $(wildcard tests/unit/healthv1/test_[p-z]*.py)
 .PHONY: .unit-hosts .unit-operator .unit-operator-more
 .unit-hosts:
@@ -56,13 +56,13 @@ check: .venv/.done ## Formatting, lint, types and layering
 bench: setup ## Measure; figures are ratios within one run
 	@$(BIN)/python -m benchmarks
 
-clean: ## Take down every sandbox and remove what was built here
+clean: ## Take down every sandbox and remove all built files
 	@test ! -x $(BIN)/healthv1 || $(BIN)/healthv1 sandbox down
 	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache
 
 setup: .apt .venv/.done
 
-# Only what is missing is asked of apt; without root the sandbox says what it lacks, and the rest works.
+# apt installs only missing packages. Without root the sandbox names its missing packages, and the rest works.
 .PHONY: .apt
 .apt:
 	@if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \

@@ -1,1 +1,1 @@
-"""Measured, not asserted: every figure is printed beside what it is compared with, in one run."""
+"""Benchmarks: every figure is printed beside another one of the same run. They measure, and assert nothing."""

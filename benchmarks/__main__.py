@@ -1,7 +1,7 @@
-"""`make bench`: what planning and applying cost, beside others on the same host, in one run.
+"""`make bench`: the cost of plan and apply, compared with other tools on the same host, in one run.
 
-Figures are ratios within one run: what else this machine does hits all alike. Everything that is made here is gone
-afterwards, but for Ansible in build/.
+Figures are ratios within one run: other load on this machine affects all alike. All temporary files and hosts are gone
+afterwards; only Ansible in build/ stays.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How many patients per second the bundled API reads, beside a plain hello from the database, in the same run.
+"""Patients per second that the bundled API reads, compared with a plain hello from the database, in one run.
 
 python benchmarks/api.py [--seconds 10] [--rounds 3]: through Nginx with TLS and without rate limits, against
 PostgreSQL, PgBouncer and Redis on loopback, all started here. Needs wrk and nginx. Exit 1 below the floor.

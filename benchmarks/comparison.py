@@ -1,7 +1,7 @@
-"""A plan, an apply without changes, and the mending of five drifts: beside stock pyinfra and Ansible, on one host.
+"""A plan, an apply without changes, and the repair of five drifts: beside stock pyinfra and Ansible, on one host.
 
-Nothing is timed before the playbook has proven itself: it changes nothing on what healthv1 converged, it takes back
-what was changed by hand, and healthv1 then finds nothing to change either.
+The playbook proves itself before any timing: it changes nothing on a host converged by healthv1, it reverts changes
+by hand, and healthv1 then finds nothing to change either.
 """
 
 import json

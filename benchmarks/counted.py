@@ -1,9 +1,8 @@
-"""One `healthv1` command in this process, and what it cost: python -m benchmarks.counted FILE ARGUMENT…
+"""One `healthv1` command in this process, and its cost: python -m benchmarks.counted FILE ARGUMENT…
 
-Exits as the command does. FILE then holds, as JSON, the seconds and the processor's seconds that the command took
-besides the process's start, its peak of memory in bytes, and for each host the SSH channels that were opened, and in
-how many rounds. A channel that is opened while another one to the same host is open belongs to the same round: it
-waits no longer for the network.
+Exits with the command's code. FILE then holds, as JSON, the seconds and the processor seconds of the command without
+the process's start, its peak memory in bytes, and for each host the number of SSH channels and of rounds. A channel
+opened while another one to the same host is open belongs to the same round: it costs no further network wait.
 """
 
 # ruff: noqa: E402 - as in healthv1/__main__.py

@@ -1,7 +1,7 @@
-"""A way to a host that takes as long as a far network: python -m benchmarks.delayed ADDRESS MILLISECONDS.
+"""A proxy with the delay of a far network: python -m benchmarks.delayed ADDRESS MILLISECONDS.
 
-Prints the port on 127.0.0.1 that leads to port 22 of ADDRESS. What goes either way arrives so many milliseconds late,
-and a connection opens a round trip late. netem would do the same in the kernel, but not every kernel has it.
+Prints its port on 127.0.0.1; it leads to port 22 of ADDRESS. Data arrives so many milliseconds late in each direction,
+and a connection opens one round trip late. netem does the same in the kernel, but not every kernel has it.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ CHUNK = 65536
 
 @contextmanager
 def far(address: str, milliseconds: float) -> Iterator[int]:
-    """Have a port that leads to `address`; it takes so long each way."""
+    """Yield a port that leads to `address`, with this delay each way."""
     argv = [sys.executable, "-m", __spec__.name, address, str(milliseconds)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         try:

@@ -1,4 +1,4 @@
-"""The same plan over a network whose round trip takes 80 ms."""
+"""The same plan over a network with a round trip of 80 ms."""
 
 from pathlib import Path
 

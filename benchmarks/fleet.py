@@ -1,7 +1,7 @@
-"""Simulated hosts: one sandbox host under many addresses, whose sshd answers as the converged host did.
+"""Simulated hosts: one sandbox host under many addresses replays the answers of the converged host.
 
-Each is connected to as any server is, over TCP, with its own key exchange, login and channels. Only what runs there
-is replayed, for fifty hosts' own work would be measured on two processors: it is what these hosts do by themselves.
+Each connection is real: TCP, with its own key exchange, login and channels. Only the commands are replayed, because two
+processors would have to do the work of fifty hosts.
 """
 
 import base64

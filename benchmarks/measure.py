@@ -1,4 +1,4 @@
-"""Commands timed in turns, and figures as a table: each beside the one that it is compared with."""
+"""Commands timed in turns, and figures as a table: each beside its comparison."""
 
 import json
 import os
@@ -24,7 +24,7 @@ class Contender:
     name: str
     argv: tuple[str, ...]
     does: str
-    """What it does in that time: without it no ratio says anything."""
+    """Its work in that time: without it no ratio has a meaning."""
     env: dict[str, str] = field(default_factory=dict)
     folder: Path = ROOT
     ends: tuple[int, ...] = (0,)

@@ -1,4 +1,4 @@
-"""A team's folder of its own, with environments that reach the sandbox's host in other ways than the sandbox does."""
+"""A team's project folder. Its environments reach the sandbox's host by other addresses and ports."""
 
 import json
 import shutil

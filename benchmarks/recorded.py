@@ -1,4 +1,4 @@
-"""What the sandbox's host answers to a plan, by question as a script words it: python -m benchmarks.recorded."""
+"""Record the answers of the sandbox's host to a plan, by question: python -m benchmarks.recorded."""
 
 # ruff: noqa: E402 - as in healthv1/__main__.py
 from healthv1 import cooperation
@@ -11,17 +11,17 @@ from collections.abc import Iterable, Iterator
 from pyinfra.connectors.util import CommandOutput
 
 from healthv1.hosts import connector
-from healthv1.hosts.fact_batches import Asked, Question, answers, apart
+from healthv1.hosts.fact_batches import Query, Question, answers, in_subshell
 from healthv1.hosts.session import opened
 from healthv1.rollout import planner
 
 heard: dict[str, list[str]] = {}
 
 
-def heeded(asked: list[Asked], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
+def heeded(asked: list[Query], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
     found = dict(answers(asked, lines, mark))
     for one in asked:
-        heard[apart(one.command)] = [line for question in one.questions for line in found[question].stdout_lines]
+        heard[in_subshell(one.command)] = [line for question in one.questions for line in found[question].stdout_lines]
     yield from found.items()
 
 

@@ -1,6 +1,6 @@
-"""Runs on a simulated host, in place of every command that SSH brings: answers questions as a converged host once did.
+"""Replaces every SSH command on a simulated host: answers questions with the recorded answers of a converged host.
 
-Python's standard library alone, for it is copied there. A question that was not recorded fails, and is noted.
+It is copied there, so it uses Python's standard library alone. An unrecorded question fails, and is noted.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 
 PLACE = Path("/var/lib/simulated")
 END = re.compile(r" 2>/dev/null </dev/null; printf '\\n%s %s\\n' ([0-9a-f]{32}) \$\?\n?")
-"""What healthv1/hosts/fact_batches.py writes after each question."""
+"""The end of each question, as healthv1/hosts/fact_batches.py writes it."""
 
 text = sys.stdin.read()
 parts = END.split(text)

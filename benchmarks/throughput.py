@@ -1,4 +1,4 @@
-"""How much the bundled API serves: what benchmarks/api.py finds, where its programs are installed."""
+"""Throughput of the bundled API: the figures of benchmarks/api.py, if wrk and nginx are installed."""
 
 import os
 import shutil

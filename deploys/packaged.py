@@ -1,4 +1,4 @@
-"""A service as the distribution's package installs it. Ours has its own unit; the packaged one is the owner's, or off."""
+"""A service as its package installs it. Ours has its own unit; the packaged one is the owner's, or off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every component with its defaults: the guide's values. An environment's own file overrides what differs."""
+"""Every component with its defaults: the guide's values. An environment's own file overrides them."""
 
 from deploys.api.settings import Api
 from deploys.fail2ban.settings import Fail2ban
@@ -14,7 +14,7 @@ from deploys.user.settings import User
 from healthv1.release import Bundled
 
 _sudo = True
-_timeout = 900  # seconds; without it a command that hangs would hang the run
+_timeout = 900  # seconds; without a limit a hanging command would hang the run
 ssh_strict_host_key_checking = "yes"
 
 preflight = Preflight()

@@ -1,4 +1,4 @@
-"""What belongs to the cluster alone: the same as for one server, for the addresses come from the inventory."""
+"""Settings of the cluster alone: the same as for one server, because the addresses come from the inventory."""
 
 from deploys.certbot.settings import Certbot
 from deploys.environment.settings import Environment

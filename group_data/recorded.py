@@ -1,4 +1,4 @@
-"""Bare hosts that were recorded: enough to plan, nothing to keep."""
+"""Settings for recorded bare hosts: enough for a plan."""
 
 from deploys.certbot.settings import Certbot
 from deploys.environment.settings import Environment

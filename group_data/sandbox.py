@@ -1,4 +1,4 @@
-"""The sandbox: disposable hosts on this machine, smaller than a server, with servers of its own around them."""
+"""The sandbox: disposable hosts on this machine, smaller than a server, with their own Vault and ACME servers."""
 
 from pathlib import Path
 

@@ -12,9 +12,9 @@ resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # this process reads secrets: 
 try:
     from healthv1.cli.main import main
 except ImportError as lacking:
-    from healthv1.cli.unstarted import unstarted
+    from healthv1.cli.unstarted import failing_command
 
-    main = unstarted(lacking)
+    main = failing_command(lacking)
 
 gc.freeze()
 gc.enable()

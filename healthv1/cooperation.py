@@ -1,4 +1,4 @@
-"""Sockets and processes that let others work while they wait: gevent's, but for two of its ways."""
+"""gevent's cooperative sockets and processes, with two corrections: other greenlets work while one waits."""
 
 # ruff: noqa: PLC0415 - what is imported first may keep what is replaced here
 from __future__ import annotations
@@ -9,10 +9,10 @@ from typing import Any
 
 
 def begin() -> None:
-    """Replace those of the standard library. Call this before anything that uses them is imported."""
+    """Monkey-patch the standard library. Call this before anything that uses sockets or processes is imported."""
     from gevent import events, monkey
 
-    # It also looks through all that is installed for who listens. Nobody does, and that takes a fifth of a second.
+    # gevent also searches all installed packages for plugins. There are none, and that takes a fifth of a second.
     events.notify_and_call_entry_points = events.notify
     monkey.patch_all()
     from gevent.subprocess import Popen
@@ -21,7 +21,7 @@ def begin() -> None:
 
 
 def _send_signal(process: Any, number: int) -> None:
-    """As the standard library does, and gevent does not, let a process be that has just ended by itself."""
+    """Send no signal to a process that has just ended. The standard library does this, and gevent does not."""
     if process.returncode is None:
         with suppress(ProcessLookupError):
             os.kill(process.pid, number)

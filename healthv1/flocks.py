@@ -1,4 +1,4 @@
-"""What one process at a time may do. The kernel lets go of a lock when its holder dies."""
+"""File locks (flock): one process at a time holds each. The kernel releases a lock when its holder dies."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ def _quiet() -> None:
 
 
 @contextmanager
-def held(descriptor: int, patience: float = math.inf, wait: Callable[[], None] = _quiet) -> Iterator[None]:
+def locked(descriptor: int, patience: float = math.inf, wait: Callable[[], None] = _quiet) -> Iterator[None]:
     """Hold the lock on an open file or folder. Other greenlets go on while this one waits: one of them may hold it.
 
-    + patience: seconds that another process may take.
-    + wait: called once when another process holds it.
+    + patience: seconds to wait for another process.
+    + wait: called once, when another process holds the lock.
 
     Raises `TimeoutError`.
     """
     given_up = time.monotonic() + patience
     waited = False
-    while not _taken(descriptor):
+    while not _try_lock(descriptor):
         if not waited:
             wait()
         waited = True
@@ -39,7 +39,7 @@ def held(descriptor: int, patience: float = math.inf, wait: Callable[[], None] =
         fcntl.flock(descriptor, fcntl.LOCK_UN)
 
 
-def _taken(descriptor: int) -> bool:
+def _try_lock(descriptor: int) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

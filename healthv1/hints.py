@@ -1,4 +1,4 @@
-"""`ENV` in a hint is the environment at hand: the host side, and claims, do not know what it is called."""
+"""`ENV` in a hint is replaced by the environment's name, which the host side and the claims do not know."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 
 class Hinting(Protocol):
-    """A fault, or what became of a claim."""
+    """A fault, or the finding of a claim."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
@@ -20,6 +20,6 @@ H = TypeVar("H", bound=Hinting)
 _ENV = re.compile(r"\bENV\b")
 
 
-def named(one: H, environment: str) -> H:
+def with_environment(hinting: H, environment: str) -> H:
     """Return the fault or finding with a hint that can be run as it stands."""
-    return replace(one, hint=_ENV.sub(lambda _: environment, one.hint))
+    return replace(hinting, hint=_ENV.sub(lambda _: environment, hinting.hint))

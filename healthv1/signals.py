@@ -1,6 +1,6 @@
-"""Ctrl-C, and SIGTERM, which is how a CI job is cancelled: they mean the same.
+"""Ctrl-C and SIGTERM mean the same: SIGTERM is how a CI job is cancelled.
 
-A change that has begun on a host is not cut short: it is waited for, unless somebody insists.
+An operation that runs on a host is waited for, unless the signal comes twice.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _changes = False
 
 
 def changes_begin() -> None:
-    """Note that from now on something may be changed: on hosts, in a secrets backend, of a sandbox."""
+    """Note that changes may begin now: on hosts, in a secrets backend, in a sandbox."""
     global _changes  # noqa: PLW0603 - one process, one command
     _changes = True
 
@@ -29,30 +29,30 @@ def may_have_changed() -> bool:
 
 
 class NothingChanged(KeyboardInterrupt):
-    """Somebody stopped it before its first change."""
+    """The command was interrupted before its first change."""
 
 
 @contextmanager
-def cancelled_as_interrupted() -> Iterator[None]:
+def sigterm_as_interrupt() -> Iterator[None]:
     """Have SIGTERM raise `KeyboardInterrupt`, as Ctrl-C does."""
-    with _handling((signal.SIGTERM,), _interrupt):
+    with _signal_handlers((signal.SIGTERM,), _interrupt):
         yield
 
 
 @contextmanager
-def postponed(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Yield what tells whether somebody wants it to stop, which calls `say` too. Twice raises `KeyboardInterrupt`."""
-    asked = False
+def interrupts_deferred(say: Callable[[], None]) -> Iterator[Callable[[], bool]]:
+    """Yield a function: did a signal come? The first signal calls `say`; the second raises `KeyboardInterrupt`."""
+    requested = False
 
-    def ask() -> None:
-        nonlocal asked
-        if asked:
+    def request() -> None:
+        nonlocal requested
+        if requested:
             _interrupt()
-        asked = True
+        requested = True
         gevent.spawn(say)  # a signal may come while something is being printed
 
-    with _handling(SIGNALS, ask):
-        yield lambda: asked
+    with _signal_handlers(SIGNALS, request):
+        yield lambda: requested
 
 
 def _interrupt() -> None:
@@ -60,16 +60,20 @@ def _interrupt() -> None:
 
 
 @contextmanager
-def _handling(signals: tuple[signal.Signals, ...], react: Callable[[], None]) -> Iterator[None]:
+def _signal_handlers(signals: tuple[signal.Signals, ...], react: Callable[[], None]) -> Iterator[None]:
     def handler(_number: int, _frame: FrameType | None) -> None:
         react()
 
     # What the shell or nohup told this process to ignore stays ignored.
-    before = {one: found for one in signals if (found := signal.getsignal(one)) is not signal.SIG_IGN}
-    for one in before:
-        signal.signal(one, handler)
+    previous = {
+        number: previous_handler
+        for number in signals
+        if (previous_handler := signal.getsignal(number)) is not signal.SIG_IGN
+    }
+    for number in previous:
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        for one, found in before.items():
-            signal.signal(one, found)
+        for number, previous_handler in previous.items():
+            signal.signal(number, previous_handler)

@@ -21,7 +21,7 @@ class Persistence:
 
 
 def is_writing(server: RedisServer) -> str:
-    """Return a test that succeeds while the process has a complete append-only file open: an incomplete one is named temp-."""
+    """Return a test that succeeds while a complete append-only file is open: an incomplete one is named temp-."""
     opened = f"readlink /proc/$(systemctl show -p MainPID --value -- {server.unit})/fd/* 2>/dev/null"
     return rf"""{opened} | grep -vF temp- | grep -q '^{server.directory}/.*\.aof$'"""
 

@@ -1,4 +1,4 @@
-"""How people come in without a key or password of their own: what opens a door is made for one run, and ends."""
+"""Access without a key or password of one's own: signed SSH certificates and leased logins, which expire."""
 
 from healthv1.secrets.vault.database_logins import Leased
 from healthv1.secrets.vault.ssh_certificates import Signed

@@ -1,4 +1,4 @@
-"""An agent of our own for OpenSSH's client: it holds a signed key in memory, so that no file has to."""
+"""An SSH agent for OpenSSH's client: it holds a signed key in memory, and no file holds it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PATIENCE = 5  # seconds
 _CERTIFICATE = "ssh-ed25519-cert-v01@openssh.com"
 
 
-# It ends with us, even if we are killed: our end of its stdin closes then.
+# The agent ends with this process, even if it is killed: its stdin closes then.
 _AGENT = 'ssh-agent -D -a "$1/agent" >/dev/null 2>&1 & cat >/dev/null; kill $!; wait; rm -rf -- "$1"'
 
 
@@ -54,7 +54,7 @@ def agent(credential: Credential) -> Iterator[Path]:
 def _add(at: Path, credential: Credential) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(PATIENCE)
-        _reach(connection, at)
+        _await_socket(connection, at)
         request = addition(credential)
         connection.sendall(len(request).to_bytes(4, "big") + request)
         answer = connection.recv(5)
@@ -62,7 +62,7 @@ def _add(at: Path, credential: Credential) -> None:
         raise HostError(Fault("ssh-agent", "It did not take the signed key.", "check that OpenSSH is 8.2 or newer"))
 
 
-def _reach(connection: socket.socket, at: Path) -> None:
+def _await_socket(connection: socket.socket, at: Path) -> None:
     end = time.monotonic() + PATIENCE
     while connection.connect_ex(os.fspath(at)):
         if time.monotonic() > end:

@@ -17,21 +17,21 @@ from healthv1.errors import Fault, HostError
 from healthv1.secrets.vault.database_logins import Lease
 
 SOCKETS = "/var/run/postgresql"
-UNREACHED = 255  # ssh's own exit code
+SSH_FAILED = 255  # ssh's own exit code
 # The last command waits until our end closes; then, and when it is killed, the trap removes the file.
 # One line, without a `!`: the login shell may be csh. What it says by itself is told from ours by the first word.
-_KEEP = (
+_HOLD_PASSFILE = (
     "umask 077; d=$(mktemp -d /dev/shm/health-v1.XXXXXXXX) || exit 1; "
     "trap 'rm -rf \"$d\"' EXIT; trap 'exit 1' HUP INT TERM; "
     'IFS= read -r line && printf \'%s\\n\' "$line" > "$d/pass" && echo "kept $d" && cat > /dev/null'
 )
 # Nothing that is typed or shown is kept: it may name patients. A pager writes no files.
-_FORGETFUL = "PSQL_HISTORY=/dev/null HISTFILE=/dev/null LESSHISTFILE=- LESSSECURE=1 LESS=FRX PGAPPNAME=healthv1"
+_NO_HISTORY = "PSQL_HISTORY=/dev/null HISTFILE=/dev/null LESSHISTFILE=- LESSSECURE=1 LESS=FRX PGAPPNAME=healthv1"
 
 
 @dataclass(frozen=True)
 class PsqlPlace:
-    """Where psql goes."""
+    """The database that psql connects to."""
 
     ssh: list[str]
     """The start of a command line that ends with the host."""
@@ -42,15 +42,15 @@ class PsqlPlace:
 
 def as_postgres(place: PsqlPlace, statements: str | None) -> bool:
     """Open psql as the cluster's superuser. Returns whether it ended well."""
-    psql = f"cd / && sudo -u postgres env {_FORGETFUL} psql -X -p {place.port} {_ending(place, statements)}"
+    psql = f"cd / && sudo -u postgres env {_NO_HISTORY} psql -X -p {place.port} {_ending(place, statements)}"
     return _run(place, psql, statements)
 
 
 def as_reader(place: PsqlPlace, lease: Lease, statements: str | None) -> bool:
     """Open psql with the login that was made for this session. Returns whether it ended well."""
-    with _kept(place, passfile(lease)) as folder:
+    with _passfile_on_host(place, passfile(lease)) as folder:
         psql = (
-            f"env PGPASSFILE={shlex.quote(folder)}/pass {_FORGETFUL} psql -X -w -h {SOCKETS} -p {place.port}"
+            f"env PGPASSFILE={shlex.quote(folder)}/pass {_NO_HISTORY} psql -X -w -h {SOCKETS} -p {place.port}"
             f" -U {shlex.quote(lease.user)} {_ending(place, statements)}"
         )
         return _run(place, psql, statements)
@@ -75,7 +75,7 @@ def _run(place: PsqlPlace, psql: str, statements: str | None) -> bool:
         done = subprocess.run(argv, check=False)
     else:
         done = subprocess.run(argv, input=statements.encode(), check=False)
-    if done.returncode == UNREACHED:
+    if done.returncode == SSH_FAILED:
         raise HostError(
             Fault(
                 place.name,
@@ -87,11 +87,14 @@ def _run(place: PsqlPlace, psql: str, statements: str | None) -> bool:
 
 
 @contextmanager
-def _kept(place: PsqlPlace, line: str) -> Iterator[str]:
+def _passfile_on_host(place: PsqlPlace, line: str) -> Iterator[str]:
     """Keep a line in a file that nobody else can read, and yield the folder on the host that it is in."""
-    with undisturbed():  # its connection outlives a Ctrl-C: it has to clean up
+    with signals_ignored():  # its connection outlives a Ctrl-C: it has to clean up
         keeper = subprocess.Popen(
-            [*place.ssh, f"sh -c {shlex.quote(_KEEP)}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [*place.ssh, f"sh -c {shlex.quote(_HOLD_PASSFILE)}"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
     assert keeper.stdin is not None
     assert keeper.stdout is not None
@@ -103,15 +106,15 @@ def _kept(place: PsqlPlace, line: str) -> Iterator[str]:
             raise HostError(Fault(place.name, "No file could be kept there in memory.", "check SSH and /dev/shm"))
         yield folder
     finally:
-        with undisturbed():
+        with signals_ignored():
             keeper.stdin.close()
             keeper.wait()
             keeper.stdout.close()
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let nobody stop what this context does, nor a process that it starts, with Ctrl-C or by closing the terminal."""
+def signals_ignored() -> Iterator[None]:
+    """Ignore SIGINT, SIGTERM and SIGHUP in this context, and in the processes that it starts."""
     kinds = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {kind: signal.signal(kind, signal.SIG_IGN) for kind in kinds}
     try:
@@ -122,8 +125,8 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def ending_well() -> Iterator[None]:
-    """Let a closed terminal, or a request to end, unwind what is open as Ctrl-C does."""
+def signals_as_exit() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into `SystemExit`, so that contexts are unwound as by Ctrl-C."""
 
     def stop(kind: int, _frame: object) -> None:
         raise SystemExit(128 + kind)

@@ -1,1 +1,1 @@
-"""What hosts had before us and is kept aside on them: listed, and put back."""
+"""Files that hosts had before us, kept aside on them: listed, and put back."""

@@ -1,4 +1,4 @@
-"""An entry: what was kept aside, when, from where, and what lies in each of its places now."""
+"""An entry of files kept aside: their time, their paths, and the present state of each path."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class KeptAside:
     """Bytes."""
     paths: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
-    """Of each path what lies there now: same, different or missing. Only where it was asked."""
+    """The present state of each path: same, different or missing. Empty unless inspected."""
     then: str = ""
-    """Shell that is run once the files lie in their places again. Only where it was asked."""
+    """Shell that runs after the files are put back. Empty unless inspected."""
     begun: bool = False
-    """It was being put back, and that did not end."""
+    """A put-back of it began, and did not end."""
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -52,65 +52,66 @@ class KeptAside:
 
 def read(lines: Iterable[str]) -> list[KeptAside]:
     """Return what a host listed, the newest first."""
-    found: list[dict[str, list[str]]] = []
+    records: list[dict[str, list[str]]] = []
     for name, _, value in (line.partition("=") for line in lines):
         if name == "id":
-            found.append({})
-        if found:
-            found[-1].setdefault(name, []).append(value)
-    entries = [_entry(told) for told in found]
+            records.append({})
+        if records:
+            records[-1].setdefault(name, []).append(value)
+    entries = [_entry(record) for record in records]
     return sorted(entries, key=lambda entry: (entry.at, entry.id), reverse=True)
 
 
-def _entry(told: Mapping[str, list[str]]) -> KeptAside:
-    def one(name: str) -> str:
-        return told.get(name, [""])[0]
+def _entry(fields: Mapping[str, list[str]]) -> KeptAside:
+    def first(name: str) -> str:
+        return fields.get(name, [""])[0]
 
     return KeptAside(
-        id=one("id"),
-        thing=one("thing"),
-        at=one("at"),
-        size=int(one("size")) if one("size").isdigit() else 0,
-        paths=tuple(told.get("path", ())),
-        states=tuple(told.get("state", ())),
-        then="\n".join(told.get("then", ())),
-        begun="begun" in told,
+        id=first("id"),
+        thing=first("thing"),
+        at=first("at"),
+        size=int(first("size")) if first("size").isdigit() else 0,
+        paths=tuple(fields.get("path", ())),
+        states=tuple(fields.get("state", ())),
+        then="\n".join(fields.get("then", ())),
+        begun="begun" in fields,
     )
 
 
-def choose(environment: str, name: str, host: str, found: Mapping[str, list[KeptAside]]) -> tuple[str, KeptAside]:
+def choose(environment: str, name: str, host: str, kept: Mapping[str, list[KeptAside]]) -> tuple[str, KeptAside]:
     """Return the entry and the host that has it. Raises `Refused`, naming what there is."""
-    if host and host not in found:
-        raise Refused(Fault(f"--host {host}", "No host of that name answered.", f"hosts: {', '.join(found)}"))
+    if host and host not in kept:
+        raise Refused(Fault(f"--host {host}", "No host of that name answered.", f"hosts: {', '.join(kept)}"))
     having = {
-        one: entry
-        for one, entries in found.items()
-        for entry in entries
-        if entry.id == name and (not host or one == host)
+        at: entry for at, entries in kept.items() for entry in entries if entry.id == name and (not host or at == host)
     }
     if len(having) == 1:
         return next(iter(having.items()))
     if having:
-        names = " or ".join(f"--host {one}" for one in having)
+        names = " or ".join(f"--host {at}" for at in having)
         raise Refused(Fault(name, "More than one host has an entry of that name.", f"give {names}"))
-    told = ", ".join(f"{entry.id} ({one}: {entry.thing})" for one, entries in found.items() for entry in entries)
+    entries_text = ", ".join(f"{entry.id} ({at}: {entry.thing})" for at, entries in kept.items() for entry in entries)
     where = f" on {host}" if host else ""
-    hint = f"there are: {told}; healthv1 before list {environment}" if told else "nothing is kept aside there"
+    hint = (
+        f"there are: {entries_text}; healthv1 before list {environment}"
+        if entries_text
+        else "nothing is kept aside there"
+    )
     raise Refused(Fault(name, f"Nothing of that name is kept aside{where}.", hint))
 
 
-def lines(host: str, entries: Iterable[KeptAside]) -> Iterator[str]:
-    """Yield what people read of one host's."""
-    entries = list(entries)
-    yield host if entries else f"{host}: nothing is kept aside"
-    for entry in entries:
+def lines(host: str, kept: Iterable[KeptAside]) -> Iterator[str]:
+    """Yield the lines of one host's entries, for a terminal."""
+    kept = list(kept)
+    yield host if kept else f"{host}: nothing is kept aside"
+    for entry in kept:
         unfinished = "  (putting it back did not end)" if entry.begun else ""
-        yield f"  {entry.id}  {entry.thing}  {entry.at}  {shown(entry.size)}{unfinished}"
+        yield f"  {entry.id}  {entry.thing}  {entry.at}  {readable_size(entry.size)}{unfinished}"
         yield from (f"      {path}" for path in entry.paths)
 
 
-def told(host: str, entry: KeptAside) -> Iterator[str]:
-    """Yield what putting it back would do."""
+def preview(host: str, entry: KeptAside) -> Iterator[str]:
+    """Yield the effects of a put-back, for a terminal."""
     yield f"{host}: {entry.id}  {entry.thing}, as it was at {entry.at}"
     for path, state in zip(entry.paths, entry.states, strict=True):
         yield f"  {path}: {WORDS[state]}"
@@ -119,7 +120,7 @@ def told(host: str, entry: KeptAside) -> Iterator[str]:
         yield from (f"      {line}" for line in entry.then.splitlines())
 
 
-def shown(size: int) -> str:
+def readable_size(size: int) -> str:
     amount = float(size)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if amount < 1024 or unit == "GiB":

@@ -1,4 +1,4 @@
-"""What a host is asked to do with what it keeps aside. No file's content is ever printed."""
+"""Scripts for the entries that a host keeps aside. No file's content is ever printed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deploys.paths import BEFORE
 from healthv1.before.entries import KeptAside
 
 OLD = 1440
-"""Minutes after which what a killed run half made is swept."""
+"""Minutes after which a half-made entry of a killed run is removed."""
 
 # A folder that is being made has a leading dot, and is not listed.
 _TELL = """tell() {
@@ -22,7 +22,7 @@ _LIST = f"""cd {BEFORE} 2>/dev/null || exit 0
 find . -mindepth 1 -maxdepth 1 -name '.new.*' -mmin +{OLD} -exec rm -rf -- {{}} +
 for entry in *; do if [ -f "$entry/entry" ] && [ -d "$entry/files" ]; then tell "$entry"; fi; done"""
 
-# The same is what tar would write alike: content, kind, mode, owner, attributes, and the time of the last change.
+# Two paths are the same if tar writes the same: content, kind, mode, owner, attributes and modification time.
 _SAME = """written() { tar --sort=name --acls --xattrs --format=posix \\
   --pax-option=exthdr.name=%d/%f,delete=atime,delete=ctime -C "$1" -cf - -- "${2#/}" 2>/dev/null | sha256sum; }
 state() {
@@ -42,13 +42,13 @@ _PUT = """put() {
   mv -fT -- "$beside/new" "$2"; sync -f "$place"; rm -rf -- "$beside"; }"""
 
 
-def listed() -> str:
-    """Return a script that tells of all entries, and sweeps what is half made and old."""
+def list_entries() -> str:
+    """Return a script that lists all entries, and removes old half-made ones."""
     return _LIST
 
 
-def looked_at(name: str) -> str:
-    """Return a script that tells of one entry, and what lies in its places now."""
+def inspect_entry(name: str) -> str:
+    """Return a script that prints one entry, and the present state of its paths."""
     return f"""cd {BEFORE} || exit 1
 entry={shlex.quote(name)}
 {_TELL}
@@ -76,7 +76,7 @@ rm -f -- "$entry/putting-back"
 """
 
 
-# What was put where nothing was goes again, unless it was changed since.
+# A file that was put where none was is removed again, unless it was changed since.
 _TAKE_AWAY = """take_away() {
   if [ -L "$1" ]; then [ "$(readlink -- "$1")" = "$(readlink -- "$2")" ] || return 0
   else cmp -s -- "$1" "$2" || return 0; fi

@@ -1,1 +1,1 @@
-"""The command line: a file per command parses, calls one function, and shows what came of it."""
+"""The command line: a file per command parses, calls one function, and shows its result."""

@@ -33,7 +33,7 @@ def apply(
     """
     saved = None
     if "/" in environment or "." in environment:
-        saved = saved_plans.trusted(Path(environment), limit)
+        saved = saved_plans.read_trusted(Path(environment), limit)
         environment, limit = saved.environment, saved.limit
         work.refuse_resuming(saved, resume=resume)
     agree = results.agreement(show=not as_json, ask=not (yes or saved or resume))

@@ -27,15 +27,15 @@ def before() -> None:
 @as_json
 def show(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
     """List what is kept aside, the newest first. Exit 0: every host answered; 1: one did not."""
-    found = work.list_(environment, limit)
+    listing = work.list_(environment, limit)
     if as_json:
-        terminal.show_document(found.as_json())
+        terminal.show_document(listing.as_json())
     else:
-        for host, kept in found.hosts.items():
+        for host, kept in listing.hosts.items():
             for line in entries.lines(host, kept):
                 terminal.say(line, bold=not line.startswith(" "))
-        terminal.show_faults(found.faults)
-    sys.exit(1 if found.faults else 0)
+        terminal.show_faults(listing.faults)
+    sys.exit(1 if listing.faults else 0)
 
 
 @before.command("put-back")
@@ -51,25 +51,25 @@ def put_back(environment: str, entry: str, host: str, yes: bool, as_json: bool, 
 
     What lies there now is kept aside first: a put-back can be put back.
     """
-    agree = _agreed(show=not as_json, ask=not yes)
-    done = work.put_back(environment, entry, host, agree, Terms(reason, lock_wait))
+    agree = _ask_consent(show=not as_json, ask=not yes)
+    result = work.put_back(environment, entry, host, agree, Terms(reason, lock_wait))
     if as_json:
-        terminal.show_document(done.as_json())
-    elif done.declined:
+        terminal.show_document(result.as_json())
+    elif result.declined:
         terminal.say("Nothing was changed.", bold=True)
-    elif not done.done:
-        terminal.say(f"Nothing to do: {done.entry.thing} lies on {done.host} as it was kept.", bold=True)
+    elif not result.done:
+        terminal.say(f"Nothing to do: {result.entry.thing} lies on {result.host} as it was kept.", bold=True)
     else:
-        terminal.say(f"Put back on {done.host}: {done.entry.thing}.", bold=True)
+        terminal.say(f"Put back on {result.host}: {result.entry.thing}.", bold=True)
         terminal.say("The next apply changes it again, unless settings say otherwise: the plan names what it would do.")
         terminal.say_next(f"healthv1 plan {environment}")
-    sys.exit(1 if done.declined else 0)
+    sys.exit(1 if result.declined else 0)
 
 
-def _agreed(*, show: bool, ask: bool) -> Callable[[str, KeptAside], bool]:
+def _ask_consent(*, show: bool, ask: bool) -> Callable[[str, KeptAside], bool]:
     def agreed(host: str, entry: KeptAside) -> bool:
         if show:
-            for line in entries.told(host, entry):
+            for line in entries.preview(host, entry):
                 terminal.say(line)
         return not ask or terminal.consent("before put-back", "Put this back?")
 

@@ -25,11 +25,11 @@ from healthv1.workspace import atomic_files
 )
 def drift(environment: str, limit: tuple[str, ...], as_json: bool, prometheus: Path | None) -> None:
     """Tell what changed on the hosts from what changed in the repository. Exit 0: nothing; 2: something; 1: a fault."""
-    found = work.drift(environment, limit)
+    report = work.drift(environment, limit)
     if prometheus:
-        atomic_files.write(prometheus, drifts.metrics(found, time.time()), mode=0o644)
+        atomic_files.write(prometheus, drifts.metrics(report, time.time()), mode=0o644)
     if as_json:
-        terminal.show_document(found.as_json())
+        terminal.show_document(report.as_json())
     else:
-        results.show_drift(found)
-    sys.exit(FAILED if found.faults else CHANGES if found.drifted else DONE)
+        results.show_drift(report)
+    sys.exit(FAILED if report.faults else CHANGES if report.drifted else DONE)

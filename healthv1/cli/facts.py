@@ -18,9 +18,9 @@ from healthv1.output import terminal
 @as_json
 def facts(environment: str, limit: tuple[str, ...], as_json: bool) -> None:
     """Show what the hosts are made of and what runs on them."""
-    found = work.facts(environment, limit)
+    document = work.facts(environment, limit)
     if as_json:
-        terminal.show_document(found)
+        terminal.show_document(document)
     else:
-        results.show_facts(found)
-    sys.exit(FAILED if found["faults"] else DONE)
+        results.show_facts(document)
+    sys.exit(FAILED if document["faults"] else DONE)

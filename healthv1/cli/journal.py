@@ -49,10 +49,10 @@ def verify(environment: str, as_json: bool) -> None:
         terminal.show_document(verified.as_json())
     else:
         for where, count in verified.lines.items():
-            word = "broken" if any(one.journal == where for one in verified.broken) else "whole"
+            word = "broken" if any(broken_line.journal == where for broken_line in verified.broken) else "whole"
             click.echo(f"{where}: {counted(count, 'line')}, {word}")
-        for one in verified.broken:
-            terminal.say(f"✗ {one}", fg="red")
+        for broken_line in verified.broken:
+            terminal.say(f"✗ {broken_line}", fg="red")
         terminal.show_faults(verified.faults)
     sys.exit(1 if verified.broken or verified.faults else 0)
 
@@ -60,13 +60,13 @@ def verify(environment: str, as_json: bool) -> None:
 def lines(run: Run, state: str) -> Iterator[str]:
     """Yield what people read: who, when, what, how it ended and how long it took; below it what was changed."""
     mark = {"ended": " ", "still running": "…"}.get(state, "✗")
-    if run.told.get("result", "").startswith(("stopped", "failed")):
+    if run.details.get("result", "").startswith(("stopped", "failed")):
         mark = "✗"
     at = (run.started or run.ended)[:19].replace("T", " ")
-    result = run.told["result"] if state == "ended" else state
-    took = f"  {run.told['seconds']} s" if state == "ended" else ""
+    result = run.details["result"] if state == "ended" else state
+    took = f"  {run.details['seconds']} s" if state == "ended" else ""
     changes = f"  {counted(run.count, 'change')}{'' if state == 'ended' else ' planned'}" if run.count else ""
-    yield f"{mark} {at} UTC  {run.told['by']}  {run.told['command']}  {result}{changes}{took}  ({run.run})"
+    yield f"{mark} {at} UTC  {run.details['by']}  {run.details['command']}  {result}{changes}{took}  ({run.run})"
     if run.started:
         for change in run.changes[:SHOWN]:
             host = f"{change['host']}  " if "host" in change else ""

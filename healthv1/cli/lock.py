@@ -10,7 +10,7 @@ from deploys.facts.lock import LockRecord
 from healthv1.cli.options import as_json, environment
 from healthv1.commands import lock as work
 from healthv1.errors import Fault, LockError
-from healthv1.lock.holder import described
+from healthv1.lock.holder import describe
 from healthv1.output import terminal
 
 wait = click.option(
@@ -49,18 +49,20 @@ def show(environment: str, as_json: bool) -> None:
 @as_json
 def release(environment: str, force_holder: str | None, as_json: bool) -> None:
     """Take the lock from its holder. A run that is still alive stops before its next operation."""
-    released = work.release(environment, _asked if force_holder is None else lambda held: held.holder == force_holder)
+    released = work.release(
+        environment, _confirm_release if force_holder is None else lambda held: held.holder == force_holder
+    )
     if as_json:
         terminal.show_document(released.as_json())
     else:
         for name, held in released.hosts.items():
-            terminal.say(f"{name}: {f'released, it was held by {described(held)}' if held else 'it was free'}")
+            terminal.say(f"{name}: {f'released, it was held by {describe(held)}' if held else 'it was free'}")
         terminal.show_faults(released.faults)
     sys.exit(1 if released.faults else 0)
 
 
-def _asked(held: LockRecord) -> bool:
+def _confirm_release(held: LockRecord) -> bool:
     if not sys.stdin.isatty():
         raise LockError(Fault("lock", "There is nobody to ask.", f"give --force-holder {held.holder}"))
-    terminal.say(f"Held by {described(held)}. What runs there stops before its next operation.", err=True)
+    terminal.say(f"LockRecord by {describe(held)}. What runs there stops before its next operation.", err=True)
     return str(click.prompt(f"Type {held.holder} to release it", err=True)) == held.holder

@@ -1,4 +1,4 @@
-"""The `healthv1` command: each file here parses one command, calls one function, and shows what came of it."""
+"""The `healthv1` command: each file here parses one command, calls one function, and shows its result."""
 
 from __future__ import annotations
 
@@ -43,5 +43,7 @@ for command in (apply, before, db, drift, facts, journal, lock, plan, retire, sa
 def main() -> None:
     """Run the command. Every fault is one clear error; a traceback needs --debug."""
     sys.exit(
-        terminal.guarded(lambda: cli.main(prog_name="healthv1", standalone_mode=False), wants_json="--json" in sys.argv)
+        terminal.run_guarded(
+            lambda: cli.main(prog_name="healthv1", standalone_mode=False), wants_json="--json" in sys.argv
+        )
     )

@@ -1,4 +1,4 @@
-"""What many commands are given, and how they end."""
+"""Options and exit codes that many commands share."""
 
 from __future__ import annotations
 

@@ -22,18 +22,18 @@ from healthv1.output import terminal
 def plan(environment: str, limit: tuple[str, ...], form: Form, out: Path | None) -> None:
     """Show what apply would change. Exit 0: nothing; 2: changes; 1: a fault. A plan with faults is not saved."""
     try:
-        made = work.plan(environment, limit, out)
+        new_plan = work.plan(environment, limit, out)
     except Refused as refusal:
-        form.say_why(environment, refusal)
+        form.show_refusal(environment, refusal)
         raise
-    form.show(made)
-    terminal.show_faults(made.faults if form.name != "json" else ())
-    if not form.name and not made.faults:
+    form.show(new_plan)
+    terminal.show_faults(new_plan.faults if form.name != "json" else ())
+    if not form.name and not new_plan.faults:
         applied = f"healthv1 apply {_as_file(out) if out else environment}"
-        terminal.say_next(applied if made.steps else f"healthv1 verify {environment}")
-    sys.exit(FAILED if made.faults else CHANGES if made.steps else DONE)
+        terminal.say_next(applied if new_plan.steps else f"healthv1 verify {environment}")
+    sys.exit(FAILED if new_plan.faults else CHANGES if new_plan.steps else DONE)
 
 
 def _as_file(path: Path) -> str:
-    """Return `path` as `apply` tells it from an environment's name."""
+    """Return `path` with a slash in it: by the slash `apply` tells a file from an environment."""
     return str(path) if "/" in str(path) else f"./{path}"

@@ -18,7 +18,7 @@ from healthv1.plan.drift import Drift
 
 
 def agreement(*, show: bool, ask: bool) -> Callable[[plans.Plan], bool]:
-    """Return what lets an apply go on: shows the plan, and asks for consent unless it was given with --yes."""
+    """Return a function that shows a plan, and asks for consent unless --yes gave it."""
 
     def agree(plan: plans.Plan) -> bool:
         if show:
@@ -55,7 +55,7 @@ def show_report(report: Report, everything: bool) -> None:
     for line in finding.lines(report.findings, everything):
         terminal.say(line, fg={"✓": "green", "✗": "red"}.get(line.strip()[:1]))
     terminal.show_faults(report.faults)
-    broken = sum(not one.holds for one in report.findings)
+    broken = sum(not finding.holds for finding in report.findings)
     click.secho(
         f"{broken} of {len(report.findings)} claims do not hold." if broken else
         f"All {len(report.findings)} claims hold." if report.holds else "Not every host could be asked.",
@@ -63,21 +63,21 @@ def show_report(report: Report, everything: bool) -> None:
     )  # fmt: skip
 
 
-def show_drift(found: Drift) -> None:
-    for line in drifts.lines(found):
+def show_drift(report: Drift) -> None:
+    for line in drifts.lines(report):
         terminal.say(line, bold=not line.startswith(" "))
-    terminal.show_faults(found.faults)
-    changes = sum(len(one.step.changes) for one in found.drifted)
+    terminal.show_faults(report.faults)
+    changes = sum(len(drifted.step.changes) for drifted in report.drifted)
     if changes:
         click.secho(f"{plans.counted(changes, 'change')} due.", bold=True)
-        terminal.say_next(f"healthv1 plan {found.environment}")
-    elif not found.faults:
-        click.secho(f"No drift on {', '.join(found.hosts)}.", bold=True)
+        terminal.say_next(f"healthv1 plan {report.environment}")
+    elif not report.faults:
+        click.secho(f"No drift on {', '.join(report.hosts)}.", bold=True)
 
 
-def show_facts(found: dict[str, Any]) -> None:
-    for host, facts in found["hosts"].items():
+def show_facts(document: dict[str, Any]) -> None:
+    for host, facts in document["hosts"].items():
         click.secho(host, bold=True)
         for name, value in facts.items():
             terminal.say(f"    {name:<14}{value}")
-    terminal.show_faults(Fault(**fault) for fault in found["faults"])
+    terminal.show_faults(Fault(**fault) for fault in document["faults"])

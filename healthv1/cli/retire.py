@@ -61,9 +61,9 @@ def retire(
     if forget:
         if with_data or parts:
             raise click.UsageError("--forget asks nothing of the host: leave --part and --with-data out.")
-        retired = work.forget(environment, wish, _agreed_to_forget(ask=not yes), terms)
+        retired = work.forget(environment, wish, _ask_to_forget(ask=not yes), terms)
     else:
-        retired = work.retire(environment, wish, _agreed(wish, show=not as_json, ask=not yes), terms)
+        retired = work.retire(environment, wish, _ask_consent(wish, show=not as_json, ask=not yes), terms)
     if as_json:
         terminal.show_document(retired.as_json())
     else:
@@ -87,7 +87,7 @@ def show(retired: Retired, environment: str) -> None:
         terminal.say(f"Nothing to do: {name} was retired already.", bold=True)
 
 
-def _agreed(wish: Wish, *, show: bool, ask: bool) -> Callable[[Plan], bool]:
+def _ask_consent(wish: Wish, *, show: bool, ask: bool) -> Callable[[Plan], bool]:
     def agreed(plan: Plan) -> bool:
         if show:
             results.show_plan(plan)
@@ -97,7 +97,7 @@ def _agreed(wish: Wish, *, show: bool, ask: bool) -> Callable[[Plan], bool]:
     return agreed
 
 
-def _agreed_to_forget(*, ask: bool) -> Callable[[Member], bool]:
+def _ask_to_forget(*, ask: bool) -> Callable[[Member], bool]:
     def agreed(member: Member) -> bool:
         terminal.say(f"{member.name} ({member.address}) is not asked: what it still has goes on serving.", err=True)
         return not ask or terminal.consent("retire --forget", "Have the others forget it?")

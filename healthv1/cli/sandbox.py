@@ -47,11 +47,11 @@ def down() -> None:
 @as_json
 def status(as_json: bool) -> None:
     """Show what runs."""
-    found = work.status()
+    report = work.status()
     if as_json:
-        terminal.show_document(asdict(found))
+        terminal.show_document(asdict(report))
         return
-    for line in found.lines():
+    for line in report.lines():
         click.echo(line)
 
 

@@ -102,8 +102,8 @@ def doctor_(environment: str, as_json: bool) -> None:
 @name
 def set_(environment: str, name: str) -> None:
     """Keep a value that you type, or pipe in. It is asked for twice and not shown."""
-    value = _piped() if not sys.stdin.isatty() else _typed(name)
-    number = setting.put(environment, name, value, _confirmed)
+    value = _read_piped() if not sys.stdin.isatty() else _read_typed(name)
+    number = setting.put(environment, name, value, _confirm_replacement)
     click.echo(f"Kept as version {number} of {name}.")
     terminal.say_next(f"healthv1 apply {environment}")
 
@@ -139,11 +139,11 @@ def rotate_(
         return
     if from_stdin and len(names) > 1:
         raise click.UsageError("--stdin gives one value: name one secret.")
-    value = _piped() if from_stdin else None
+    value = _read_piped() if from_stdin else None
     agree = _agreement(environment, yes)
     done = rotate.rotate(environment, names, agree, value=value, at_once=at_once, terms=terms)
     if done is None:
-        _declined()
+        _exit_declined()
     if as_json:
         terminal.show_document(done.as_json())
         return
@@ -215,12 +215,12 @@ def _renew_data_keys(environment: str, names: tuple[str, ...], yes: bool, as_jso
     if not yes:
         _refuse_without_terminal("give --yes")
         if not click.confirm("Seal everything known of patients anew? Visitors are served meanwhile.", err=True):
-            _declined()
-    said = rotate.renew_data_keys(environment, terms)
+            _exit_declined()
+    summary = rotate.renew_data_keys(environment, terms)
     if as_json:
-        terminal.show_document({"schema": SCHEMA, "environment": environment, "done": said})
+        terminal.show_document({"schema": SCHEMA, "environment": environment, "done": summary})
     else:
-        click.echo(said)
+        click.echo(summary)
         terminal.say_next(f"healthv1 verify {environment}")
 
 
@@ -236,13 +236,13 @@ def _agreement(environment: str, yes: bool) -> Callable[[dict[str, str]], bool]:
     return agree
 
 
-def _confirmed(text: str) -> bool:
+def _confirm_replacement(text: str) -> bool:
     _refuse_without_terminal("replace it by hand, at a terminal")
     click.echo("Data that it encrypts are lost unless they are wrapped anew, or the old version is kept.", err=True)
     return str(click.prompt(f"Type {text} to replace it", err=True)) == text
 
 
-def _declined() -> NoReturn:
+def _exit_declined() -> NoReturn:
     click.secho("Nothing was changed.", bold=True)
     sys.exit(1)
 
@@ -252,16 +252,16 @@ def _refuse_without_terminal(hint: str) -> None:
         raise Refused(Fault("secrets", "There is nobody to ask.", hint))
 
 
-def _piped() -> str:
+def _read_piped() -> str:
     return sys.stdin.read().removesuffix("\n")
 
 
-def _typed(name: str) -> str:
+def _read_typed(name: str) -> str:
     return str(click.prompt(name, hide_input=True, confirmation_prompt=True, err=True))
 
 
 def _report(environment: str, findings: list[finding.Finding], as_json: bool) -> None:
-    holds = all(one.holds for one in findings)
+    holds = all(finding.holds for finding in findings)
     if as_json:
         terminal.show_document(finding.as_json(environment, findings, ()))
     else:

@@ -1,4 +1,4 @@
-"""In which form a plan is shown, and `healthv1 show`: a kept plan, without a host and without a secret."""
+"""The forms of a plan, and `healthv1 show`: it shows a kept plan, without a host and without a secret."""
 
 from __future__ import annotations
 
@@ -51,25 +51,25 @@ class Form:
         else:
             results.show_plan(plan, full=self.full)
 
-    def say_why(self, environment: str, refusal: Refused) -> None:
-        """Have a comment or a page that says why there is no plan; a JSON document is printed for every refusal."""
+    def show_refusal(self, environment: str, refusal: Refused) -> None:
+        """Print a comment or a page that says why there is no plan. For JSON the refusal itself is a document."""
         if self.name in {"markdown", "html"}:
             self.show(Plan(environment, (), 0, (), refusal.faults))
 
 
 def forms(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options by which a plan is shown. It gets them as `form`."""
+    """Add the options of a plan's form to a command. The command gets them as `form`."""
 
     @wraps(command)
-    def chosen(*args: Any, as_json: bool, markdown: bool, html: bool, full: bool, size: int, **options: Any) -> None:
+    def with_form(*args: Any, as_json: bool, markdown: bool, html: bool, full: bool, size: int, **options: Any) -> None:
         given = [name for name, on in (("json", as_json), ("markdown", markdown), ("html", html)) if on]
         if len(given) > 1:
             raise click.UsageError(f"--{given[0]} and --{given[1]} exclude each other.")
         command(*args, form=Form("".join(given), full, size), **options)
 
     for option in reversed(_OPTIONS):
-        chosen = option(chosen)
-    return chosen
+        with_form = option(with_form)
+    return with_form
 
 
 @click.command()

@@ -1,20 +1,20 @@
-"""What is said in place of any command where a library lacks what the command is made from."""
+"""The command when one of its imports fails: it reports the missing library."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 
-from healthv1.hosts.pyinfra_guard import refuse_another
+from healthv1.hosts.pyinfra_guard import refuse_other_version
 from healthv1.output import terminal
 
 
-def unstarted(lacking: ImportError) -> Callable[[], None]:
-    """Return what to run instead of the command: it tells what is lacking, as every fault is told."""
+def failing_command(missing: ImportError) -> Callable[[], None]:
+    """Return a command that reports the failed import as a fault."""
 
-    def tell() -> None:
-        pyinfras = (lacking.name or "").partition(".")[0] in {"pyinfra", "pyinfra_cli"}
-        refuse_another([str(lacking).partition(" (")[0]] if pyinfras else [])
-        raise lacking  # pyinfra is the one that it was, so it is something else
+    def refuse() -> None:
+        pyinfras = (missing.name or "").partition(".")[0] in {"pyinfra", "pyinfra_cli"}
+        refuse_other_version([str(missing).partition(" (")[0]] if pyinfras else [])
+        raise missing  # pyinfra is as expected: another library is the cause
 
-    return lambda: sys.exit(terminal.guarded(tell, wants_json="--json" in sys.argv))
+    return lambda: sys.exit(terminal.run_guarded(refuse, wants_json="--json" in sys.argv))

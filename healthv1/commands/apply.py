@@ -1,4 +1,4 @@
-"""An apply from its plan to its end: everything is looked at and agreed to before the first change is made."""
+"""`healthv1 apply`: plan, ask for consent, take the lock, run the stages, and record the result."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from healthv1.plan.saved import Saved
 from healthv1.rollout import approval, last_apply, losses, membership, planner, saved_plans, stages
 from healthv1.rollout.approval import Agreement
 from healthv1.rollout.progress import Progress
-from healthv1.rollout.snapshots import refuse_formless_arguments, unmoved
-from healthv1.signals import NothingChanged, cancelled_as_interrupted, postponed
+from healthv1.rollout.snapshots import hosts_unchanged, refuse_formless_arguments
+from healthv1.signals import NothingChanged, interrupts_deferred, sigterm_as_interrupt
 
 WAITING = "Stopping as soon as the running operation has ended. Once more stops at once."
 
@@ -36,9 +36,9 @@ class Applied:
     declined: bool = False
     """The plan was shown and not agreed to."""
     standings: tuple[HostStanding, ...] = ()
-    """How far each host came."""
+    """The progress of each host."""
     interrupted: bool = False
-    """Somebody stopped it."""
+    """Somebody interrupted it."""
 
     @classmethod
     def of(cls, plan: Plan, outcome: Outcome, seconds: float) -> Applied:
@@ -77,100 +77,100 @@ def apply(
 ) -> Applied:
     """Plan, ask, and make it so. Raises `Refused`, with nothing changed, when any chosen host has a fault.
 
-    + saved: the plan that is to be applied, and none other.
-    + resume: go on with what was agreed to and did not end; `agree` is only shown what is left of it.
+    + saved: the saved plan; a plan that differs from it is refused.
+    + resume: go on with the agreement of an apply that stopped; `agree` is only shown the remaining changes.
     """
     progress = progress or Progress()
-    left = approval.to_resume(environment, limit) if resume else approval.left(environment)
-    limit = left.limit if resume and left else limit
+    earlier = approval.agreement_to_resume(environment, limit) if resume else approval.read_agreement(environment)
+    limit = earlier.limit if resume and earlier else limit
     progress.note(f"Planning {environment}")
-    with cancelled_as_interrupted(), opened(environment, limit) as session:
+    with sigterm_as_interrupt(), opened(environment, limit) as session:
         losses.refuse(session)
         refuse_formless_arguments(session)
         wait_until_free(session, terms, progress.note)
-        made = planner.plan(session, besides=(Lock, Record))
+        plan = planner.plan(session, besides=(Lock, Record))
         _refuse_faults(session)
-        made = membership.told(session, made)
+        plan = membership.with_left_members(session, plan)
         if saved:
-            saved_plans.refuse_stale(session, made, saved)
-        left = left if left and (resume or left.is_about(session.addresses)) else None
-        agreement = _agreement(Agreement.on(made, limit, session.addresses), made, left, resume=resume)
-        if not made.steps and not agreement.due_on(made.hosts):
-            for one in made.left:
-                progress.note(f"{one.what} To take it down: {one.way_out}")
-            (left or agreement).settle(made.hosts)
-            _keep(session, saved, progress, changed=False)
+            saved_plans.refuse_stale(session, plan, saved)
+        earlier = earlier if earlier and (resume or earlier.covers_hosts(session.addresses)) else None
+        agreement = _agreement(Agreement.of_plan(plan, limit, session.addresses), plan, earlier, resume=resume)
+        if not plan.steps and not agreement.unproven_on(plan.hosts):
+            for left in plan.left:
+                progress.note(f"{left.what} To take it down: {left.way_out}")
+            (earlier or agreement).mark_done(plan.hosts)
+            _record_apply(session, saved, progress, changed=False)
             record(session, "apply", progress.note, "nothing to do", progress.seconds())
-            return Applied(environment, made.hosts, progress.seconds())
-        if not _agreed(session, made, agree, progress):
+            return Applied(environment, plan.hosts, progress.seconds())
+        if not _ask_consent(session, plan, agree, progress):
             record(session, "apply", progress.note, "declined", progress.seconds())
-            return Applied(environment, made.hosts, progress.seconds(), declined=True)
+            return Applied(environment, plan.hosts, progress.seconds(), declined=True)
         with (
             locked(session, "apply", terms, progress.note),
-            recorded(session, "apply", progress.note, made.steps) as run,
+            recorded(session, "apply", progress.note, plan.steps) as run,
         ):
             if saved:
                 saved_plans.refuse_expired(saved)
-            last_apply.remember(session)
-            with unmoved(session):
-                planner.learn(session, anew=True)
-            outcome = _carried_out(session, made, agreement, progress)
+            last_apply.record_members(session)
+            with hosts_unchanged(session):
+                planner.refresh_facts(session, anew=True)
+            outcome = _carry_out(session, plan, agreement, progress)
             if outcome.ended_well:
-                (left or agreement).settle(made.hosts)
-            run.made(outcome.steps, outcome.faults)
+                (earlier or agreement).mark_done(plan.hosts)
+            run.end_with(outcome.steps, outcome.faults)
             run.result = "interrupted" if outcome.interrupted else run.result
             if outcome.ended_well:
-                _keep(session, saved, progress, changed=True)
-    return Applied.of(made, outcome, progress.seconds())
+                _record_apply(session, saved, progress, changed=True)
+    return Applied.of(plan, outcome, progress.seconds())
 
 
-def _agreed(session: Session, made: Plan, agree: Callable[[Plan], bool], progress: Progress) -> bool:
-    """Ask. Raises `NothingChanged` when it is interrupted there."""
+def _ask_consent(session: Session, plan: Plan, agree: Callable[[Plan], bool], progress: Progress) -> bool:
+    """Ask for consent. Raises `NothingChanged` when it is interrupted there."""
     try:
-        return agree(made)
+        return agree(plan)
     except KeyboardInterrupt:
         record(session, "apply", progress.note, "interrupted before the first change", progress.seconds())
         raise NothingChanged from None
 
 
-def _keep(session: Session, saved: Saved | None, progress: Progress, *, changed: bool) -> None:
-    """Have the hosts remember it. What was applied is applied, whether or not one can."""
-    last_apply.keep(session, saved_plans.digests(session), saved.id if saved else "", changed=changed)
-    for fault in (fault for some in session.faults.values() for fault in some):
+def _record_apply(session: Session, saved: Saved | None, progress: Progress, *, changed: bool) -> None:
+    """Have the hosts record this apply. A host that cannot is noted, and no fault: the changes are made."""
+    last_apply.record_apply(session, saved_plans.digests(session), saved.id if saved else "", changed=changed)
+    for fault in (fault for host_faults in session.faults.values() for fault in host_faults):
         progress.note(f"{fault.where} does not remember this apply, so drift will not know it: {fault.what}")
 
 
 def refuse_resuming(saved: Saved, *, resume: bool) -> None:
-    """A saved plan is applied from its beginning; what is left of it is no longer that plan."""
+    """Refuse to resume a saved plan: its remainder is no longer the plan that was sealed."""
     if resume:
         what = "A saved plan is applied from its beginning, or not at all."
         raise Refused(Fault("apply --resume", what, f"healthv1 apply {saved.environment} --resume"))
 
 
 def _refuse_faults(session: Session) -> None:
-    """One host's fault stops all, until somebody says that the others are to go on without it."""
-    faults = [fault for some in session.faults.values() for fault in some]
-    whole = [host.name for host in session.hosts]
-    if faults and whole:
-        them = approval.options(whole)
-        hint = f"to go on without {', '.join(session.faults)}: healthv1 apply {session.environment} {them}"
+    """Raise `HostError` when any host has a fault. The hint leaves those hosts out, by --limit."""
+    faults = [fault for host_faults in session.faults.values() for fault in host_faults]
+    healthy = [host.name for host in session.hosts]
+    if faults and healthy:
+        limits = approval.limit_options(healthy)
+        hint = f"to go on without {', '.join(session.faults)}: healthv1 apply {session.environment} {limits}"
         faults.append(Fault(f"apply {session.environment}", "Nothing was changed on any host.", hint))
     if faults:
         raise HostError(*faults)
 
 
-def _agreement(new: Agreement, made: Plan, left: Agreement | None, *, resume: bool) -> Agreement:
-    """Return what is agreed to; what an apply that stopped left unproven is proven by the next on those hosts."""
-    if left and resume:
-        left.refuse_more(new, made)
-        return left
-    if left:
-        new.unproven |= left.unproven
+def _agreement(new: Agreement, plan: Plan, earlier: Agreement | None, *, resume: bool) -> Agreement:
+    """Return the agreement. What an earlier apply left unproven on these hosts has to pass the gates of this one."""
+    if earlier and resume:
+        earlier.refuse_unagreed(new, plan)
+        return earlier
+    if earlier:
+        new.unproven |= earlier.unproven
     return new
 
 
-def _carried_out(session: Session, made: Plan, agreement: Agreement, progress: Progress) -> Outcome:
-    unproven = agreement.due_on(made.hosts)
-    with progress, postponed(lambda: progress.note(WAITING)) as stopping:
+def _carry_out(session: Session, plan: Plan, agreement: Agreement, progress: Progress) -> Outcome:
+    unproven = agreement.unproven_on(plan.hosts)
+    with progress, interrupts_deferred(lambda: progress.note(WAITING)) as stopping:
         agreement.write()
-        return stages.apply(session, made, progress, agreement, stopping, unproven)
+        return stages.apply(session, plan, progress, agreement, stopping, unproven)

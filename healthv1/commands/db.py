@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from deploys.postgresql.settings import MAKER, Reading
 from deploys.stack import Stack
 from healthv1.access import shell as shells
-from healthv1.access.door import door
+from healthv1.access.ssh_client import ssh_argv
 from healthv1.errors import Fault, Refused, SecretsError
 from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.secrets_in_use import inventory_of
@@ -20,7 +20,7 @@ ADD = "reading = Reading(logins=Leased(by=secrets, role=â€¦), vault_addresses=(â
 
 @dataclass(frozen=True)
 class Database:
-    """The host of an environment's database, and what its settings say."""
+    """The host of an environment's database, with its settings."""
 
     environment: str
     host: Host
@@ -29,11 +29,11 @@ class Database:
 
     @contextmanager
     def place(self) -> Iterator[shells.PsqlPlace]:
-        with door(self.host) as ssh:
+        with ssh_argv(self.host) as ssh:
             yield shells.PsqlPlace(ssh, self.host.name, self.stack.postgresql_port, self.stack.database)
 
     def leased(self) -> tuple[Reading, Leased]:
-        """Return who makes logins. Raises `Refused` when nobody does."""
+        """Return the database engine that makes logins. Raises `Refused` when the settings have none."""
         if self.reading is None or not isinstance(self.reading.logins, Leased):
             what = "Nobody makes logins that read: the settings have no Vault for it."
             raise Refused(Fault(self.environment, what, f"set {ADD}"))
@@ -64,8 +64,8 @@ def _as_postgres(environment: str, statements: str | None) -> bool:
 
 
 def _as_reader(environment: str, statements: str | None, greet: Callable[[str, Lease], None]) -> bool:
-    """Have a login made, open psql with it, and have it removed, however that ended. Returns whether it ended well."""
-    with _database(environment) as database, shells.ending_well():
+    """Lease a login, open psql with it, and revoke it in any case. Returns whether psql ended well."""
+    with _database(environment) as database, shells.signals_as_exit():
         _, leased = database.leased()
         with database.place() as place, _lease(leased) as lease:
             greet(database.host.name, lease)
@@ -78,7 +78,7 @@ def _lease(leased: Leased) -> Iterator[Lease]:
     try:
         yield lease
     finally:
-        with shells.undisturbed():
+        with shells.signals_ignored():
             _revoke(leased, lease)
 
 
@@ -98,7 +98,7 @@ def engine(environment: str) -> str:
         secret = reading.database_engine_password
         if secret.backend is None or secret.backend.missing((secret,)):
             raise Refused(Fault(str(secret), "It is not in the backend yet.", f"healthv1 apply {environment}"))
-        leased.furnish(_url(database), MAKER, secret.reveal(), reading.minutes)
+        leased.configure(_url(database), MAKER, secret.reveal(), reading.minutes)
         with _lease(leased):
             return str(leased)
 

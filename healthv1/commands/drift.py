@@ -9,7 +9,7 @@ from healthv1.plan import drift as drifts
 from healthv1.plan.drift import Drift
 from healthv1.rollout import losses, membership, planner, saved_plans
 from healthv1.rollout.progress import Progress
-from healthv1.rollout.snapshots import looks, refuse_formless_arguments
+from healthv1.rollout.snapshots import refuse_formless_arguments, take_snapshots
 
 
 def drift(environment: str, limit: tuple[str, ...]) -> Drift:
@@ -19,6 +19,6 @@ def drift(environment: str, limit: tuple[str, ...]) -> Drift:
     with opened(environment, limit) as session:
         losses.refuse(session)
         refuse_formless_arguments(session)
-        made = membership.told(session, planner.plan(session, besides=(Lock, Record)))
-        under = saved_plans.digests(session)
-        return drifts.drift(made, looks(session, under), session.known, under.name)
+        plan = membership.with_left_members(session, planner.plan(session, besides=(Lock, Record)))
+        digests = saved_plans.digests(session)
+        return drifts.drift(plan, take_snapshots(session, digests), session.records, digests.name)

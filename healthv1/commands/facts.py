@@ -12,13 +12,13 @@ from healthv1.hosts.session import opened
 
 def facts(environment: str, limit: tuple[str, ...]) -> dict[str, Any]:
     """Return each host's facts by name; a host that cannot be asked is among the faults."""
-    found: dict[str, dict[str, Any]] = {}
+    facts_by_host: dict[str, dict[str, Any]] = {}
 
     def measure(host: Host) -> None:
-        found[host.name] = asdict(host.get_fact(MachineState, _sudo=True))
+        facts_by_host[host.name] = asdict(host.get_fact(MachineState, _sudo=True))
 
     with opened(environment, limit, read_site=False) as session:
         session.on_each(measure)
         faults = [asdict(fault) for faults in session.faults.values() for fault in faults]
-        hosts = {host.name: found[host.name] for host in session.hosts}
+        hosts = {host.name: facts_by_host[host.name] for host in session.hosts}
     return {"schema": 1, "environment": environment, "hosts": hosts, "faults": faults}

@@ -10,7 +10,7 @@ from healthv1.journal import reading, verifying
 from healthv1.journal.reading import Run
 from healthv1.journal.verifying import BrokenLine
 
-LINES = 4  # of a journal, for each run that is asked for: two are its own, and others' may stand between
+LINES = 4  # read per requested run: each run has two, and lines of other runs may stand between
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,13 @@ class ShownRuns:
     locks: set[str]
 
     def as_json(self) -> dict[str, Any]:
-        told = [run.as_json(self.locks) for run, _ in self.runs]
-        return {"schema": reading.SCHEMA, "environment": self.environment, "runs": told, "faults": _told(self.faults)}
+        runs = [run.as_json(self.locks) for run, _ in self.runs]
+        return {
+            "schema": reading.SCHEMA,
+            "environment": self.environment,
+            "runs": runs,
+            "faults": _as_dicts(self.faults),
+        }
 
 
 @dataclass(frozen=True)
@@ -35,24 +40,29 @@ class Verified:
     faults: list[Fault]
 
     def as_json(self) -> dict[str, Any]:
-        broken = [asdict(one) for one in self.broken]
-        told = {"environment": self.environment, "lines": self.lines, "broken": broken, "faults": _told(self.faults)}
-        return {"schema": reading.SCHEMA, **told}
+        broken = [asdict(line) for line in self.broken]
+        document = {
+            "environment": self.environment,
+            "lines": self.lines,
+            "broken": broken,
+            "faults": _as_dicts(self.faults),
+        }
+        return {"schema": reading.SCHEMA, **document}
 
 
 def show(environment: str, last: int, host: str) -> ShownRuns:
     """Return the last runs. `host`: what this host's journal tells, and no other's."""
-    found = reading.journals(environment, last * LINES, host)
-    runs = [(run, run.state(found.locks)) for run in reading.runs(found)[-last:]]
-    return ShownRuns(environment, runs, list(found.faults), set(found.locks))
+    journals = reading.read_journals(environment, last * LINES, host)
+    runs = [(run, run.state(journals.locks)) for run in reading.runs(journals)[-last:]]
+    return ShownRuns(environment, runs, list(journals.faults), set(journals.locks))
 
 
 def verify(environment: str) -> Verified:
     """Look whether a line was edited, deleted, moved or cut off."""
-    found = reading.journals(environment)
-    lines = {where: len(lines) for where, lines in found.lines.items()}
-    return Verified(environment, lines, verifying.broken(found), list(found.faults))
+    journals = reading.read_journals(environment)
+    lines = {where: len(lines) for where, lines in journals.lines.items()}
+    return Verified(environment, lines, verifying.broken_lines(journals), list(journals.faults))
 
 
-def _told(faults: list[Fault]) -> list[dict[str, Any]]:
+def _as_dicts(faults: list[Fault]) -> list[dict[str, Any]]:
     return [asdict(fault) for fault in faults]

@@ -23,14 +23,13 @@ def plan(environment: str, limit: tuple[str, ...], out: Path | None = None) -> P
     with opened(environment, limit) as session:
         losses.refuse(session)
         refuse_formless_arguments(session)
-        made = membership.told(session, planner.plan(session, besides=(Lock, Record)))
-        if out and not made.faults:
-            atomic_files.write(out, saved_plans.saved(session, made, limit).text())
+        new_plan = membership.with_left_members(session, planner.plan(session, besides=(Lock, Record)))
+        if out and not new_plan.faults:
+            atomic_files.write(out, saved_plans.sealed_plan(session, new_plan, limit).text())
         elif out:
             progress.note(f"A plan with faults is not saved: {out} was not written")
         note_deploys(session, progress.note)
-        result = (
-            "not every host could be planned" if made.faults else "changes are due" if made.steps else "nothing to do"
-        )
-        record(session, "plan", progress.note, result, progress.seconds(), made.steps)
-    return made
+        due = "changes are due" if new_plan.steps else "nothing to do"
+        result = "not every host could be planned" if new_plan.faults else due
+        record(session, "plan", progress.note, result, progress.seconds(), new_plan.steps)
+    return new_plan

@@ -10,10 +10,9 @@ from deploys import retirement
 from deploys.facts.marks import Marks
 from deploys.retirement import Retirement
 from healthv1.errors import Fault, HostError, Refused
-from healthv1.hosts.inventory import Stranger
+from healthv1.hosts.inventory import UnlistedHost
 from healthv1.hosts.pyinfra_names import Host
-from healthv1.hosts.session import Session, opened
-from healthv1.hosts.session import read as read_deploys
+from healthv1.hosts.session import Session, opened, read_deploys
 from healthv1.journal.recording import recorded
 from healthv1.lock.holder import Terms
 from healthv1.lock.locking import locked, wait_until_free
@@ -24,7 +23,7 @@ from healthv1.retire import choosing, forgetting, standing
 from healthv1.retire.choosing import Chosen
 from healthv1.rollout import membership, planner, saved_plans, stages
 from healthv1.rollout.progress import Progress
-from healthv1.signals import cancelled_as_interrupted, postponed
+from healthv1.signals import interrupts_deferred, sigterm_as_interrupt
 
 SCHEMA = 1
 WAITING = "Stopping as soon as the running operation has ended. Once more stops at once."
@@ -43,9 +42,9 @@ class Wish:
     known_hosts: str = ""
 
     @property
-    def ways(self) -> dict[str, Any]:
-        told = {"ssh_key": self.ssh_key, "ssh_known_hosts_file": self.known_hosts}
-        return {name: value for name, value in told.items() if value}
+    def connection_settings(self) -> dict[str, Any]:
+        settings = {"ssh_key": self.ssh_key, "ssh_known_hosts_file": self.known_hosts}
+        return {name: value for name, value in settings.items() if value}
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ class Retired:
     declined: bool = False
     interrupted: bool = False
     forgotten_by: tuple[str, ...] = ()
-    """The hosts that remembered it until now."""
+    """The hosts whose record named it until now."""
 
     @property
     def changes(self) -> int:
@@ -82,38 +81,38 @@ def retire(
     progress = Progress()
     progress.note(f"Asking who was of {environment}")
     chosen = _chosen(environment, wish)
-    strangers = () if chosen.named else (_stranger(chosen.member, wish),)
-    with cancelled_as_interrupted(), opened(environment, read_site=False, strangers=strangers) as session:
+    unlisted = () if chosen.named else (_unlisted(chosen.member, wish),)
+    with sigterm_as_interrupt(), opened(environment, read_site=False, unlisted=unlisted) as session:
         host = _host(session, chosen, progress)
         wait_until_free(session, terms, progress.note)
-        membership.read(session)
-        choosing.refuse_others(chosen, session.known[host.name], saved_plans.digests(session).name, environment)
-        choosing.refuse_too_early(environment, chosen, membership.present(session, [host]))
+        membership.read_records(session)
+        choosing.refuse_others(chosen, session.records[host.name], saved_plans.digests(session).name, environment)
+        choosing.refuse_too_early(environment, chosen, membership.present_hosts(session, [host]))
         standing.refuse_in_use(session, host, chosen)
         if wish.with_data:
-            found = standing.holders(session, host)
-            choosing.refuse_data(chosen, wish.with_data, found, has_database=_has_database(session, host))
-        made = _planned(session, host, chosen, data=bool(wish.with_data))
-        Refused.unless(made.faults)
+            others = standing.database_holders(session, host)
+            choosing.refuse_data(chosen, wish.with_data, others, has_database=_has_database(session, host))
+        plan = _plan_retirement(session, host, chosen, data=bool(wish.with_data))
+        Refused.unless(plan.faults)
         done = Retired(environment, chosen.member.name, chosen.member.address)
-        due = forgetting.remembering(session, host, chosen)
-        if not made.steps and not due:
+        due = forgetting.hosts_to_update(session, host, chosen)
+        if not plan.steps and not due:
             return done
-        if made.steps and not agree(made):
+        if plan.steps and not agree(plan):
             return replace(done, declined=True)
-        return _taken_down(session, host, chosen, made, done, terms, progress)
+        return _take_down(session, host, chosen, plan, done, terms, progress)
 
 
 def forget(environment: str, wish: Wish, agree: Callable[[Member], bool], terms: Terms) -> Retired:
-    """Have the hosts forget one that is gone for good: it is not asked."""
+    """Remove a host that is gone for good from the records of the others. The host itself is not connected to."""
     progress = Progress()
-    with cancelled_as_interrupted(), opened(environment, read_site=False) as session:
+    with sigterm_as_interrupt(), opened(environment, read_site=False) as session:
         chosen = _choice(session, wish)
         done = Retired(environment, chosen.member.name, chosen.member.address)
         if chosen.named:
             raise Refused(Fault(wish.host, "The inventory names it.", "take it out of the inventory first"))
-        _go_on(session, progress)
-        if not forgetting.remembering(session, None, chosen):
+        _drop_unreachable(session, progress)
+        if not forgetting.hosts_to_update(session, None, chosen):
             return done
         if not agree(chosen.member):
             return replace(done, declined=True)
@@ -121,7 +120,7 @@ def forget(environment: str, wish: Wish, agree: Callable[[Member], bool], terms:
             locked(session, "retire --forget", terms, progress.note),
             recorded(session, f"retire --forget {chosen.member.name}", progress.note),
         ):
-            return replace(done, forgotten_by=forgetting.have_forgotten(session, None, chosen))
+            return replace(done, forgotten_by=forgetting.update_records(session, None, chosen))
 
 
 def _chosen(environment: str, wish: Wish) -> Chosen:
@@ -130,32 +129,34 @@ def _chosen(environment: str, wish: Wish) -> Chosen:
 
 
 def _choice(session: Session, wish: Wish) -> Chosen:
-    """Ask the hosts who that is. Raises `HostError` when none can be asked."""
-    membership.read(session)
+    """Look the host up in the records of the others. Raises `HostError` when no host can be asked."""
+    membership.read_records(session)
     if not session.hosts:
         session.refuse_faults()
-    return choosing.choose(wish.host, wish.parts, membership.present(session), membership.inventory(session))
+    return choosing.choose(
+        wish.host, wish.parts, membership.present_hosts(session), membership.inventory_members(session)
+    )
 
 
-def _stranger(member: Member, wish: Wish) -> Stranger:
-    """What is not remembered of the way there is as with the other hosts."""
+def _unlisted(member: Member, wish: Wish) -> UnlistedHost:
+    """Return the host with its remembered SSH settings; the others' settings count where none is remembered."""
     user = {"ssh_user": member.ssh_user} if member.ssh_user else {}
     private = {"private_address": member.private_address or None}
     where = {"ssh_hostname": member.address, "ssh_port": member.ssh_port}
-    return Stranger(f"{member.name} ({member.address})", {**where, **private, **user, **wish.ways})
+    return UnlistedHost(f"{member.name} ({member.address})", {**where, **private, **user, **wish.connection_settings})
 
 
 def _host(session: Session, chosen: Chosen, progress: Progress) -> Host:
-    """Return the host that is meant. Raises `HostError` when it cannot be reached; others may be away."""
-    everybody = membership.inventory(session)
-    name = next(one.name for one in everybody if one.address == chosen.member.address)
+    """Return the chosen host. Raises `HostError` when it cannot be reached; other hosts may be unreachable."""
+    members = membership.inventory_members(session)
+    name = next(member.name for member in members if member.address == chosen.member.address)
     host = session.host(name)
     faults = session.faults.get(host.name, [])
     if faults and not chosen.named:
         hint = f"if it is gone for good: healthv1 retire {session.environment} {chosen.member.name} --forget"
         faults = [*faults, Fault(host.name, "Nothing was changed on any host.", hint)]
     HostError.unless(faults)
-    _go_on(session, progress)
+    _drop_unreachable(session, progress)
     return host
 
 
@@ -164,37 +165,37 @@ def _has_database(session: Session, host: Host) -> bool:
         return "cluster" in host.get_fact(Marks, _sudo=True)
 
 
-def _go_on(session: Session, progress: Progress) -> None:
-    """Go on without the hosts that are away: what they remember is told again, and forgotten then."""
+def _drop_unreachable(session: Session, progress: Progress) -> None:
+    """Go on without unreachable hosts. Their records still name the retired host, and are updated by a later retire."""
     if not session.hosts:
         session.refuse_faults()
-    for fault in (fault for some in session.faults.values() for fault in some):
+    for fault in (fault for host_faults in session.faults.values() for fault in host_faults):
         progress.note(f"{fault.where} takes no part: {fault.what}")
     session.faults.clear()
 
 
-def _planned(session: Session, host: Host, chosen: Chosen, *, data: bool) -> Plan:
+def _plan_retirement(session: Session, host: Host, chosen: Chosen, *, data: bool) -> Plan:
     leaving = Retirement(chosen.leaving, entire_host=not chosen.named, data=data)
     read_deploys(session, str(retirement.__file__), lambda _: retirement.retire(leaving), [host])
     return replace(planner.plan(session), hosts=(host.name,))
 
 
-def _taken_down(
-    session: Session, host: Host, chosen: Chosen, made: Plan, done: Retired, terms: Terms, progress: Progress
+def _take_down(
+    session: Session, host: Host, chosen: Chosen, plan: Plan, done: Retired, terms: Terms, progress: Progress
 ) -> Retired:
     with (
         locked(session, "retire", terms, progress.note),
-        recorded(session, f"retire {chosen.member.name}", progress.note, made.steps) as run,
+        recorded(session, f"retire {chosen.member.name}", progress.note, plan.steps) as run,
     ):
-        outcome = _carried_out(session, made, progress) if made.steps else Outcome((), (), ())
-        run.made(outcome.steps, outcome.faults)
+        outcome = _carry_out(session, plan, progress) if plan.steps else Outcome((), (), ())
+        run.end_with(outcome.steps, outcome.faults)
         run.result = "interrupted" if outcome.interrupted else run.result
-        names = forgetting.have_forgotten(session, host, chosen) if outcome.ended_well else ()
+        names = forgetting.update_records(session, host, chosen) if outcome.ended_well else ()
     return replace(
         done, steps=outcome.steps, faults=outcome.faults, interrupted=outcome.interrupted, forgotten_by=names
     )
 
 
-def _carried_out(session: Session, made: Plan, progress: Progress) -> Outcome:
-    with progress, postponed(lambda: progress.note(WAITING)) as stopping:
-        return stages.apply(session, made, progress, stopping=stopping)
+def _carry_out(session: Session, plan: Plan, progress: Progress) -> Outcome:
+    with progress, interrupts_deferred(lambda: progress.note(WAITING)) as stopping:
+        return stages.apply(session, plan, progress, stopping=stopping)

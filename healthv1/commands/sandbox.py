@@ -18,8 +18,8 @@ Say = Callable[[str], None]
 
 def up(hosts: int | None, suite: str | None, say: Say) -> Running:
     """Bring it up, or mend what died of it. What is not said stays as it was made."""
-    asked = Shape(hosts=hosts or 1, suite=suite or SUITES[0]) if hosts or suite else None
-    return lifecycle.up(Sandbox.named(), asked, say)
+    shape = Shape(hosts=hosts or 1, suite=suite or SUITES[0]) if hosts or suite else None
+    return lifecycle.up(Sandbox.named(), shape, say)
 
 
 def down(say: Say) -> None:

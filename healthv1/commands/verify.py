@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from healthv1.errors import Fault
-from healthv1.hints import named
+from healthv1.hints import with_environment
 from healthv1.hosts.session import opened
 from healthv1.journal.recording import record
 from healthv1.plan import finding
@@ -24,7 +24,7 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        return all(one.holds for one in self.findings) and not self.faults
+        return all(finding.holds for finding in self.findings) and not self.faults
 
     def as_json(self) -> dict[str, Any]:
         return finding.as_json(self.environment, self.findings, self.faults)
@@ -39,9 +39,9 @@ def verify(environment: str, limit: tuple[str, ...]) -> Report:
     with opened(environment, limit) as session:
         losses.refuse(session)
         kinds = (inside, end_to_end, outside)
-        found = [named(one, environment) for kind in kinds for one in kind.findings(session)]
+        findings = [with_environment(finding, environment) for kind in kinds for finding in kind.findings(session)]
         faults = [fault for faults in session.faults.values() for fault in faults]
-        report = Report(environment, found, faults)
+        report = Report(environment, findings, faults)
         result = "every claim holds" if report.holds else "not every claim holds"
         record(session, "verify", progress.note, result, progress.seconds())
     return report

@@ -1,1 +1,1 @@
-"""The hosts: how they are reached and asked, and all that we use of pyinfra's internals."""
+"""The hosts: connections, facts and operations, and all use of pyinfra's internals."""

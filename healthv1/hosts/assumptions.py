@@ -1,4 +1,4 @@
-"""What is assumed of a library beyond what it documents: each can be tried on the library itself, in microseconds."""
+"""Assumptions about a library beyond its documentation. Each is checked on the library itself, in microseconds."""
 
 from __future__ import annotations
 
@@ -16,73 +16,73 @@ class Assumption(ABC):
     """A module and what is in it: `pyinfra.api.host:Host.get_fact`."""
 
     def broken(self) -> str:
-        """Return what is otherwise, in a few words; nothing where all is as assumed."""
+        """Return the difference from the assumption, in a few words; empty when it holds."""
         try:
-            found = pkgutil.resolve_name(self.path)
+            target = pkgutil.resolve_name(self.path)
         except (ImportError, AttributeError):
             return f"{self.name} is missing"
         try:
-            otherwise = self.otherwise(found)
+            difference = self.difference(target)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not as assumed
-            otherwise = f"fails ({type(error).__name__}: {error})"
-        return f"{self.name} {otherwise}" if otherwise else ""
+            difference = f"fails ({type(error).__name__}: {error})"
+        return f"{self.name} {difference}" if difference else ""
 
     @property
     def name(self) -> str:
         return self.path.replace(":", ".")
 
     @abstractmethod
-    def otherwise(self, found: Any) -> str:
-        """Return what is otherwise with what was found there."""
+    def difference(self, target: Any) -> str:
+        """Return the difference between `target` and the assumption; empty when it holds."""
 
 
 @dataclass(frozen=True)
-class There(Assumption):
+class Exists(Assumption):
     """It exists."""
 
     path: str
 
-    def otherwise(self, found: Any) -> str:  # noqa: ARG002
+    def difference(self, target: Any) -> str:  # noqa: ARG002
         return ""
 
 
 @dataclass(frozen=True)
-class Takes(Assumption):
+class HasSignature(Assumption):
     """It is called with these arguments."""
 
     path: str
     arguments: str
     """Their names, as they are declared."""
 
-    def otherwise(self, found: Any) -> str:
-        taken = inspect.signature(found).parameters.values()
-        said = ", ".join(f"{_STARS.get(one.kind, '')}{one.name}" for one in taken)
-        return "" if said == self.arguments else f"takes ({said}) instead of ({self.arguments})"
+    def difference(self, target: Any) -> str:
+        parameters = inspect.signature(target).parameters.values()
+        actual = ", ".join(f"{_STARS.get(parameter.kind, '')}{parameter.name}" for parameter in parameters)
+        return "" if actual == self.arguments else f"takes ({actual}) instead of ({self.arguments})"
 
 
 @dataclass(frozen=True)
-class Uses(Assumption):
-    """Its code, or that of a function in it, has these names: what is replaced under one of them has an effect."""
+class UsesNames(Assumption):
+    """Its code, or that of an inner function, uses these names: a replacement under one of them has an effect."""
 
     path: str
     names: str
 
-    def otherwise(self, found: Any) -> str:
-        used = {name for code in codes(_code(found)) for name in (*code.co_names, *code.co_freevars)}
+    def difference(self, target: Any) -> str:
+        used = {name for code in codes(_code(target)) for name in (*code.co_names, *code.co_freevars)}
         lacking = [name for name in self.names.split() if name not in used]
         return f"does not use {', '.join(lacking)}" if lacking else ""
 
 
 @dataclass(frozen=True)
-class Closes(Assumption):
+class ClosesOver(Assumption):
     """A function within it closes over these variables."""
 
     path: str
     function: str
     variables: str
 
-    def otherwise(self, found: Any) -> str:
-        inner = next((code for code in codes(_code(found)) if code.co_name == self.function), None)
+    def difference(self, target: Any) -> str:
+        inner = next((code for code in codes(_code(target)) if code.co_name == self.function), None)
         if inner is None:
             return f"makes no {self.function}"
         lacking = [name for name in self.variables.split() if name not in inner.co_freevars]
@@ -90,16 +90,16 @@ class Closes(Assumption):
 
 
 @dataclass(frozen=True)
-class Is(Assumption):
+class Behaves(Assumption):
     """It behaves in a certain way."""
 
     path: str
     how: str
     """As a sentence about it ends: that it does not "keep its sources in datas"."""
-    tried: Callable[[Any], bool]
+    probe: Callable[[Any], bool]
 
-    def otherwise(self, found: Any) -> str:
-        return "" if self.tried(found) else f"does not {self.how}"
+    def difference(self, target: Any) -> str:
+        return "" if self.probe(target) else f"does not {self.how}"
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:
@@ -113,7 +113,7 @@ def codes(code: CodeType) -> Iterator[CodeType]:
 _STARS: dict[Any, str] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 
 
-def _code(found: Any) -> CodeType:
-    function: Any = found.fget if isinstance(found, property) else inspect.unwrap(found)
+def _code(target: Any) -> CodeType:
+    function: Any = target.fget if isinstance(target, property) else inspect.unwrap(target)
     code: CodeType = function.__code__
     return code

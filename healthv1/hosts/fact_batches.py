@@ -1,4 +1,4 @@
-"""Many facts in one round trip: their commands as one script, and its output taken apart again."""
+"""Many facts in one round trip: one script runs their commands, and its output is split by a mark."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from pyinfra.connectors.util import CommandOutput, OutputLine
 
 from deploys.facts.each import BatchedCommand
 
-WORTH_A_CHANNEL = 8  # commands: another shell and another sudo take about as long
+QUERIES_PER_CHANNEL = 8  # commands: another shell and another sudo take about as long
 
 
 @dataclass(frozen=True)
 class Question:
-    """The command of one fact, and with which privileges it is asked."""
+    """The command of one fact, and the privileges that it runs with."""
 
     command: str
     privileges: str
-    """The connector's arguments, written down so that they can be compared."""
+    """The connector's arguments as text, for comparison."""
     arguments: dict[str, Any] = field(default_factory=dict, compare=False)
     each: BatchedCommand | None = field(default=None, compare=False)
-    """It is one of several that can be asked at once."""
+    """Set when the question can be merged with others of its kind."""
 
     @classmethod
     def of(cls, command: Any, arguments: dict[str, Any]) -> Question:
@@ -36,8 +36,8 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What is asked with one command: a question, or several that are one for the host."""
+class Query:
+    """One command of a script: a question, or several merged questions."""
 
     questions: tuple[Question, ...]
 
@@ -46,62 +46,64 @@ class Asked:
         each = [question.each for question in self.questions if question.each]
         return type(each[0]).batch(each) if each else self.questions[0].command
 
-    def answered(self, lines: list[str]) -> Iterator[tuple[Question, CommandOutput]]:
+    def answers_in(self, lines: list[str]) -> Iterator[tuple[Question, CommandOutput]]:
         for question in self.questions:
             each = question.each
             own = [line for line in lines if each is None or line.startswith(f"{each.subject}\t")]
-            yield question, CommandOutput([OutputLine("stdout", one) for one in own])
+            yield question, CommandOutput([OutputLine("stdout", line) for line in own])
 
 
-def together(questions: Iterable[Question]) -> list[Asked]:
-    """Return as few to ask as there can be. What is asked twice about one thing is asked apart."""
-    found: dict[object, dict[object, Question]] = {}
+def merged_queries(questions: Iterable[Question]) -> list[Query]:
+    """Merge the questions into as few queries as possible. Two questions about the same thing go into two queries."""
+    questions_by_query: dict[object, dict[object, Question]] = {}
     for question in questions:
         each, turn = question.each, 0
-        while each and each.subject in found.get((type(each), turn), ()):
+        while each and each.subject in questions_by_query.get((type(each), turn), ()):
             turn += 1
-        found.setdefault((type(each), turn) if each else question, {})[each.subject if each else ""] = question
-    return [Asked(tuple(some.values())) for some in found.values()]
+        questions_by_query.setdefault((type(each), turn) if each else question, {})[each.subject if each else ""] = (
+            question
+        )
+    return [Query(tuple(group.values())) for group in questions_by_query.values()]
 
 
-def alike(questions: Iterable[Question]) -> Iterator[list[Question]]:
-    """Yield those that can share a script: asked with the same privileges."""
-    once = sorted(dict.fromkeys(questions), key=lambda question: question.privileges)
-    for _, group in groupby(once, key=lambda question: question.privileges):
+def grouped_by_privileges(questions: Iterable[Question]) -> Iterator[list[Question]]:
+    """Yield the questions in groups of the same privileges: each group can share a script."""
+    unique = sorted(dict.fromkeys(questions), key=lambda question: question.privileges)
+    for _, group in groupby(unique, key=lambda question: question.privileges):
         yield list(group)
 
 
-def shares(asked: list[Asked], ways: int) -> list[list[Asked]]:
-    """Return them in at most so many shares that take about as long: what is longer to say takes longer to do."""
-    parts: list[list[Asked]] = [[] for _ in range(min(ways, math.ceil(len(asked) / WORTH_A_CHANNEL)))]
-    for one in sorted(asked, key=lambda one: -len(one.command)):
-        min(parts, key=lambda part: sum(len(one.command) for one in part)).append(one)
+def balanced_parts(queries: list[Query], most: int) -> list[list[Query]]:
+    """Split the queries into at most `most` parts of about the same duration, judged by the length of the commands."""
+    parts: list[list[Query]] = [[] for _ in range(min(most, math.ceil(len(queries) / QUERIES_PER_CHANNEL)))]
+    for query in sorted(queries, key=lambda query: -len(query.command)):
+        min(parts, key=lambda part: sum(len(query.command) for query in part)).append(query)
     return parts
 
 
-def script(asked: list[Asked]) -> tuple[str, str]:
-    """Return a script for `sh`, and the mark that nothing on the host can know beforehand."""
+def script(queries: list[Query]) -> tuple[str, str]:
+    """Return a script for `sh`, and its random mark, which no program on the host can print by chance."""
     mark = secrets.token_hex(16)
-    ends = f"2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?"
-    return "\n".join(f"{apart(one.command)} {ends}" for one in asked), mark
+    ending = f"2>/dev/null </dev/null; printf '\\n%s %s\\n' {mark} $?"
+    return "\n".join(f"{in_subshell(query.command)} {ending}" for query in queries), mark
 
 
-def apart(command: str) -> str:
-    """Return the command as it harms no other. A shell of its own would do that as well, but its start costs."""
+def in_subshell(command: str) -> str:
+    """Return the command in a subshell, so that it cannot affect the others. A new shell would cost its start."""
     return f"( eval {shlex.quote(command)} )"
 
 
-def answers(asked: list[Asked], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
-    """Yield what was printed for each question whose command succeeded."""
-    said: list[str] = []
-    waiting = iter(asked)
+def answers(queries: list[Query], lines: Iterable[str], mark: str) -> Iterator[tuple[Question, CommandOutput]]:
+    """Yield the output of each question whose command succeeded."""
+    output: list[str] = []
+    waiting = iter(queries)
     for line in lines:
         if not line.startswith(mark):
-            said.append(line)
+            output.append(line)
             continue
-        if said and not said[-1]:  # the line break that stands before every mark
-            said.pop()
-        one = next(waiting)
+        if output and not output[-1]:  # the line break that stands before every mark
+            output.pop()
+        query = next(waiting)
         if line == f"{mark} 0":
-            yield from one.answered(said)
-        said = []
+            yield from query.answers_in(output)
+        output = []

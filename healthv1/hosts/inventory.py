@@ -23,15 +23,15 @@ from healthv1.workspace import project
 
 
 @dataclass(frozen=True)
-class Stranger:
-    """A host that the inventory does not name, and that one command is about all the same."""
+class UnlistedHost:
+    """A host that the inventory does not name, added for one command."""
 
     name: str
     data: Mapping[str, Any] = field(default_factory=dict)
-    """As an inventory would have it. How the other hosts are reached counts where this says nothing."""
+    """Its data, as in an inventory. Missing SSH settings are those of the other hosts."""
 
 
-def load(environment: str, strangers: Iterable[Stranger] = ()) -> Inventory:
+def load(environment: str, unlisted_hosts: Iterable[UnlistedHost] = ()) -> Inventory:
     """Return the hosts of `environment`, each with our connector. Nothing has been connected yet."""
     path = project.inventory_file(environment)
     with collecting_faults() as faults, explained(str(path), faults):
@@ -40,39 +40,39 @@ def load(environment: str, strangers: Iterable[Stranger] = ()) -> Inventory:
     if not len(inventory):
         raise Refused(Fault(f"inventories/{path.name}", "It names no host.", "add one to a group"))
     Refused.unless([*unknown_names(inventory, environment), *formless_settings(inventory, environment)])
-    for stranger in strangers:
-        _add(inventory, environment, stranger)
+    for unlisted in unlisted_hosts:
+        _add_unlisted(inventory, environment, unlisted)
     for host in inventory:
-        pyinfra_patches.adopt(host, FastSSH)
+        pyinfra_patches.prepare_host(host, FastSSH)
         backend = host.data.get("secrets")
         if isinstance(backend, Backend):
             backend.environment = environment
     return inventory
 
 
-def _add(inventory: Inventory, environment: str, stranger: Stranger) -> None:
-    """Have a host with the environment's group_data, that plays no part."""
+def _add_unlisted(inventory: Inventory, environment: str, unlisted: UnlistedHost) -> None:
+    """Add a host with the environment's group_data, and in no group of components."""
     first = next(iter(inventory))
-    ways = {name: value for name, value in first.host_data.items() if name.startswith("ssh_")}
-    inventory.host_data[stranger.name] = {**ways, **stranger.data}
-    inventory.hosts[stranger.name] = Host(
-        stranger.name, inventory=inventory, groups=[environment], connector_cls=FastSSH
+    ssh_data = {name: value for name, value in first.host_data.items() if name.startswith("ssh_")}
+    inventory.host_data[unlisted.name] = {**ssh_data, **unlisted.data}
+    inventory.hosts[unlisted.name] = Host(
+        unlisted.name, inventory=inventory, groups=[environment], connector_cls=FastSSH
     )
 
 
 def chosen(inventory: Inventory, limit: tuple[str, ...]) -> list[Host]:
     """Return the hosts that match `limit` (names, patterns or groups); all of them when there is none."""
-    known = list(inventory)
+    hosts = list(inventory)
     if not limit:
-        return known
-    matches = {pattern: [host for host in known if _matches(host, pattern)] for pattern in limit}
-    names = ", ".join(host.name for host in known)
+        return hosts
+    matches = {pattern: [host for host in hosts if _matches(host, pattern)] for pattern in limit}
+    names = ", ".join(host.name for host in hosts)
     Refused.unless(
         Fault(f"--limit {pattern}", "No host or group matches.", f"hosts: {names}")
-        for pattern, hosts in matches.items()
-        if not hosts
+        for pattern, matching in matches.items()
+        if not matching
     )
-    return [host for host in known if any(host in hosts for hosts in matches.values())]
+    return [host for host in hosts if any(host in matching for matching in matches.values())]
 
 
 def _matches(host: Host, pattern: str) -> bool:

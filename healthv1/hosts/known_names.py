@@ -1,4 +1,4 @@
-"""Names in inventories and group_data that nobody would read: refused, for a typo is else silently without effect."""
+"""Refuses unknown names in inventories and group_data: a typo would otherwise have no effect, and no error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Source = tuple[str, Mapping[str, Any]]
 
 
 def sources(inventory: Inventory, environment: str) -> list[Source]:
-    """Return whatever inventory and group_data say."""
+    """Return all values of the inventory and of group_data, with their files."""
     return [
         *((f"inventories/{environment}.py: {host.name}", host.host_data) for host in inventory),
         ("group_data/all.py", inventory.get_data()),
@@ -32,7 +32,7 @@ def sources(inventory: Inventory, environment: str) -> list[Source]:
 
 
 def own_names(data: Iterable[Source]) -> set[str]:
-    """Return the names that a team says it reads itself."""
+    """Return the names that a team declares as its own."""
     return {name for _, values in data for name in values.get(OWN, ())}
 
 
@@ -41,17 +41,19 @@ def unknown_names(inventory: Inventory, environment: str) -> Iterator[Fault]:
     data = sources(inventory, environment)
     own = own_names(data)
     connectors: list[type[BaseConnector]] = [SSHConnector, *(host.connector_cls for host in inventory)]
-    known = {*KEYS, OWN, *(key for connector in connectors for key in connector.data_cls.__annotations__)}
+    known_keys = {*KEYS, OWN, *(key for connector in connectors for key in connector.data_cls.__annotations__)}
     yield from _groups(inventory, environment, own)
     for where, values in data:
         for name, value in values.items():
-            yield from _setting(where, name, value) if isinstance(value, Settings) else _key(where, name, known | own)
+            yield from (
+                _setting(where, name, value) if isinstance(value, Settings) else _key(where, name, known_keys | own)
+            )
 
 
 def _groups(inventory: Inventory, environment: str, own: set[str]) -> Iterator[Fault]:
     for group, hosts in inventory.groups.items():
-        known = group in {*PARTS, environment, *own} or group.startswith("@")
-        if hosts and not known:
+        is_known = group in {*PARTS, environment, *own} or group.startswith("@")
+        if hosts and not is_known:
             yield _fault(f"inventories/{environment}.py: {group}", "It is no part of a deployment.", group, PARTS)
 
 
@@ -62,13 +64,13 @@ def _setting(where: str, name: str, value: Settings) -> Iterator[Fault]:
         yield Fault(f"{where}: {name}", what, f"did you mean {read_as}?")
 
 
-def _key(where: str, name: str, known: set[str]) -> Iterator[Fault]:
+def _key(where: str, name: str, known_names: set[str]) -> Iterator[Fault]:
     # pyinfra's own arguments begin with an underscore, and so does what is private to a file.
-    if not name.startswith("_") and name not in known:
-        yield _fault(f"{where}: {name}", "Nobody reads this name.", name, known)
+    if not name.startswith("_") and name not in known_names:
+        yield _fault(f"{where}: {name}", "Nobody reads this name.", name, known_names)
 
 
-def _fault(where: str, what: str, name: str, known: Iterable[Any]) -> Fault:
-    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.6)
+def _fault(where: str, what: str, name: str, known_names: Iterable[Any]) -> Fault:
+    close = difflib.get_close_matches(name, list(known_names), n=1, cutoff=0.6)
     own = f'a name of your own: add {OWN} = ("{name}",) to group_data'
     return Fault(where, what, f"did you mean {close[0]}?" if close else own)

@@ -14,21 +14,21 @@ from pyinfra.api.state import StateStage
 from healthv1.hosts.session import Session
 
 Evaluation = Callable[[], Iterator[Any]]
-"""What pyinfra made of an operation: until its first command it asks for facts, and changes nothing."""
+"""pyinfra's generator of an operation's commands. Up to its first command it asks facts, and changes nothing."""
 
 
-def of(session: Session, host: Host) -> KeysView[str]:
-    """Return those of one host, as they were read."""
+def operation_hashes(session: Session, host: Host) -> KeysView[str]:
+    """Return the hashes of one host's operations, in the order of the site."""
     return session.state.ops[host].keys()
 
 
-def in_order(session: Session) -> list[str]:
-    """Return those of all hosts, in the order in which they run."""
+def hashes_in_order(session: Session) -> list[str]:
+    """Return the hashes of all hosts' operations, in the order in which they run."""
     return list(session.state.get_op_order())
 
 
 def name(session: Session, operation: str) -> str:
-    """Return what it is called: its deploy and its sentence, a bar between them."""
+    """Return an operation's name: deploy and sentence, with a bar between them."""
     return min(session.state.op_meta[operation].names)
 
 
@@ -38,23 +38,22 @@ def will_change(session: Session, host: Host, operation: str) -> bool:
 
 
 def arguments(evaluate: Evaluation) -> dict[str, Any]:
-    """Return what it was given by name.
+    """Return the operation's keyword arguments.
 
-    It is taken from what pyinfra closes over: that is complete also where nothing is to be changed, which the commands
-    are not.
+    They are read from pyinfra's closure, which is complete also for an operation without commands.
     """
     given: dict[str, Any] = inspect.getclosurevars(evaluate).nonlocals["kwargs"]
     return given
 
 
-def watch(session: Session, host: Host, watched: Callable[[str, Evaluation], Evaluation]) -> None:
-    """Have each of a host's operations be what `watched` makes of it: pyinfra runs that instead."""
+def wrap_evaluations(session: Session, host: Host, watched: Callable[[str, Evaluation], Evaluation]) -> None:
+    """Replace the generator of each of a host's operations by what `watched` returns: pyinfra runs that."""
     for operation, data in session.state.ops[host].items():
         data.command_generator = watched(operation, data.command_generator)
 
 
-def begin(session: Session) -> None:
-    """From now on operations run."""
+def start_execution(session: Session) -> None:
+    """Set pyinfra's state to execution."""
     session.state.set_stage(StateStage.Execute)
     session.state.is_executing = True
 
@@ -69,18 +68,18 @@ def succeeded(session: Session, host: Host, operation: str) -> bool:
     return bool(meta.is_complete() and meta.did_succeed())
 
 
-def said(session: Session, host: Host, operation: str) -> list[str]:
-    """Return what the host said to it. Of one that did not come to its end nothing is known."""
+def output_lines(session: Session, host: Host, operation: str) -> list[str]:
+    """Return the operation's output; empty when it did not run to its end."""
     meta = session.state.ops[host][operation].operation_meta
     return (meta.stderr_lines or meta.stdout_lines) if meta.is_complete() else []
 
 
-def calling(function: Callable[[], None]) -> FunctionCommand:
-    """Return the command that calls a function of ours."""
+def function_command(function: Callable[[], None]) -> FunctionCommand:
+    """Return a pyinfra command that calls `function`."""
     return FunctionCommand(function, (), {})
 
 
-def explain(command: Any, explained: Callable[[Callable[..., None]], Callable[..., None]]) -> None:
-    """Have a command that calls a function call what `explained` makes of it."""
+def wrap_function(command: Any, explained: Callable[[Callable[..., None]], Callable[..., None]]) -> None:
+    """Wrap the function of a function command by `explained`."""
     if isinstance(command, FunctionCommand):
         command.function = explained(command.function)

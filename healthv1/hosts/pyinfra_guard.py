@@ -1,4 +1,4 @@
-"""Another pyinfra than the one that all of this was read from is refused before anything is replaced in it."""
+"""Refuses an incompatible pyinfra, before any patch is applied to it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from healthv1.errors import Fault, Refused
 from healthv1.hosts.pyinfra_reached import WRITTEN_FOR, assumptions
 
 
-def refuse_another(also: Iterable[str] = ()) -> None:
-    """Raise `Refused`, naming all that is otherwise, unless each assumption holds of the pyinfra that is installed.
+def refuse_other_version(also: Iterable[str] = ()) -> None:
+    """Raise `Refused` with every assumption that does not hold of the installed pyinfra.
 
-    + also: what else is known to be otherwise.
+    + also: further known differences.
     """
-    broken = [*(text for one in assumptions() if (text := one.broken())), *also]
+    broken = [*(text for assumption in assumptions() if (text := assumption.broken())), *also]
     if broken:
         what = f"{_installed()} is installed; healthv1 was written for pyinfra {WRITTEN_FOR}"
         raise Refused(Fault("pyinfra", f"{what} ({'; '.join(dict.fromkeys(broken))}).", _hint()))

@@ -1,4 +1,4 @@
-"""What others than the hosts may know of pyinfra: what a deploy of its users is written with, and nothing else."""
+"""pyinfra's names for modules outside of healthv1.hosts: only those that deploys are written with."""
 
 from __future__ import annotations
 

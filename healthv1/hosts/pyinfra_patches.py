@@ -1,6 +1,6 @@
-"""What is replaced in pyinfra 3.10, and in its hosts. Each has a row in pyinfra_reached.py: what has to be true for it.
+"""Patches of pyinfra 3.10 and its hosts. Each has a row of assumptions in pyinfra_reached.py.
 
-What pyinfra works out again for every operation is had for less: half of what preparing a host costs this machine.
+They save work that pyinfra repeats for every operation: half of the operator's time to prepare a host.
 """
 
 from __future__ import annotations
@@ -19,36 +19,36 @@ from pyinfra.api.host import Host, HostData
 from pyinfra.connectors.base import BaseConnector
 from pyinfra.connectors.ssh import SSHConnector
 
-from healthv1.hosts.pyinfra_guard import refuse_another
+from healthv1.hosts.pyinfra_guard import refuse_other_version
 from healthv1.hosts.team_files import group_data
 
 
 @cache
-def practise() -> None:
-    """Replace what stands in `REPLACED`, once. Raises `Refused`, with nothing replaced, when pyinfra is another."""
-    refuse_another()
+def apply_patches() -> None:
+    """Replace the names in `REPLACED`, once. Raises `Refused`, with nothing replaced, for an incompatible pyinfra."""
+    refuse_other_version()
     for path, replacement in REPLACED.items():
         module, name = path.split(":")
-        within = vars(import_module(module))
-        within[name] = replacement(within[name])
+        module_variables = vars(import_module(module))
+        module_variables[name] = replacement(module_variables[name])
 
 
-def adopt(host: Host, over_ssh: type[BaseConnector]) -> None:
-    """Have a host whose data is merged once, and that is reached by our connector where pyinfra would by its own."""
+def prepare_host(host: Host, over_ssh: type[BaseConnector]) -> None:
+    """Merge a host's data once, and give it our connector in place of pyinfra's SSH connector."""
     host.data = MergedData(host)
     if host.connector_cls is SSHConnector:
         host.connector_cls = over_ssh
 
 
-def tell_facts(host: Host, reading: Callable[[], AbstractContextManager[None]]) -> None:
-    """Have each fact of a host be asked within `reading`."""
+def wrap_get_fact(host: Host, reading: Callable[[], AbstractContextManager[None]]) -> None:
+    """Wrap a host's `get_fact` in the context `reading`."""
     get_fact = host.get_fact
 
-    def told(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
         with reading():
             return get_fact(*args, **kwargs)
 
-    host.get_fact = told  # type: ignore[method-assign]
+    host.get_fact = wrapped  # type: ignore[method-assign]
 
 
 def stack() -> list[tuple[FrameType]]:
@@ -64,7 +64,7 @@ def stack() -> list[tuple[FrameType]]:
     return frames
 
 
-def whereabouts(frame: FrameType) -> Traceback:
+def frame_info(frame: FrameType) -> Traceback:
     return Traceback(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name, None, None)
 
 
@@ -85,8 +85,8 @@ class MergedData(HostData):
 REPLACED: dict[str, Callable[[Any], Any]] = {
     "pyinfra:is_cli": lambda _: True,  # group_data lies beside the inventory, and operations are told by their lines
     "pyinfra.api.util:stack": lambda _: stack,
-    "pyinfra.api.util:getframeinfo": lambda _: whereabouts,
+    "pyinfra.api.util:getframeinfo": lambda _: frame_info,
     "pyinfra.api.arguments:all_global_arguments": cache,
     "pyinfra_cli.inventory:_get_group_data": lambda read: partial(group_data, read),
 }
-"""By module and name: what stands there from now on, made of what did."""
+"""By module and name: a function that makes the replacement from the original."""

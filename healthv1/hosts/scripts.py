@@ -1,4 +1,4 @@
-"""A script beside what pyinfra does: over the same connection, and nothing that is known of the host is forgotten."""
+"""Scripts outside of pyinfra's operations: over the same connection, and without clearing cached facts."""
 
 from __future__ import annotations
 
@@ -22,42 +22,42 @@ HINTS = {
 }
 
 
-def real(hosts: list[Host]) -> list[Host]:
-    """Return those that are spoken to over SSH: recorded ones keep nothing."""
+def ssh_hosts(hosts: list[Host]) -> list[Host]:
+    """Return the hosts on SSH; recorded hosts keep no state."""
     return [host for host in hosts if issubclass(host.connector_cls, FastSSH)]
 
 
-def aside(host: Host, script: str, timeout: float) -> str:
+def run_script(host: Host, script: str, timeout: float) -> str:
     """Run `script` as root; return what it printed. Raises `HostError` when it fails, or is not done in `timeout` s."""
     connector = host.connector
     assert isinstance(connector, FastSSH)
     try:
         with gevent.Timeout(timeout, TimeoutError):
-            succeeded, output = connector.run_beside(StringCommand("sh", "-s"), _sudo=True, _stdin=script)
+            succeeded, output = connector.run_without_waiting(StringCommand("sh", "-s"), _sudo=True, _stdin=script)
     except (ConnectError, OSError, EOFError, SSHException) as error:
         what = str(error) or f"no answer within {timeout:g} s"
         raise HostError(Fault(host.name, f"It does not answer ({what}).", "see whether it is up")) from None
     if not succeeded:
-        said = "; ".join(output.stderr_lines) or "it did not say why"
-        hint = next((hint for words, hint in HINTS.items() if words in said), "")
-        raise HostError(Fault(host.name, f"{said}.", hint))
+        message = "; ".join(output.stderr_lines) or "it did not say why"
+        hint = next((hint for words, hint in HINTS.items() if words in message), "")
+        raise HostError(Fault(host.name, f"{message}.", hint))
     return str(output.stdout)
 
 
-def looking(host: Host, command: StringCommand, **arguments: Any) -> tuple[bool, CommandOutput]:
-    """Run a command that changes nothing, as pyinfra does, only that what is known of the host stays known."""
-    run = host.connector.run_aside if isinstance(host.connector, FastSSH) else host.run_shell_command
+def run_read_only(host: Host, command: StringCommand, **arguments: Any) -> tuple[bool, CommandOutput]:
+    """Run a read-only command, as pyinfra does, but keep the cached facts."""
+    run = host.connector.run_without_forgetting if isinstance(host.connector, FastSSH) else host.run_shell_command
     done, output = run(command, **arguments)
     return bool(done), output
 
 
-def others(session: Session) -> list[Host]:
-    """Return the environment's hosts that take no part in this session: those left out, and those with faults."""
-    return [host for host in session.everybody if host not in session.state.active_hosts]
+def inactive_hosts(session: Session) -> list[Host]:
+    """Return the environment's hosts that are not active in this session: outside of --limit, or with faults."""
+    return [host for host in session.all_hosts if host not in session.state.active_hosts]
 
 
-def reach(host: Host, timeout: float) -> None:
-    """Connect to a host that takes no part. Raises `HostError`."""
+def connect(host: Host, timeout: float) -> None:
+    """Connect to an inactive host. Raises `HostError`."""
     if host.connected:
         return
     try:

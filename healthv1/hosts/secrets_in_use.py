@@ -14,7 +14,7 @@ from deploys.component import Secret, Settings
 from deploys.environment.settings import Environment
 from healthv1.errors import Fault, Refused
 from healthv1.hosts import inventory as inventories
-from healthv1.hosts.pyinfra_patches import practise
+from healthv1.hosts.pyinfra_patches import apply_patches
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class SecretsInUse:
     environment: Environment
 
 
-def bound(environment: str) -> SecretsInUse:
+def bind_secrets(environment: str) -> SecretsInUse:
     """Read the inventory. Raises `Refused` when it, or its settings, have faults."""
     with inventory_of(environment) as inventory:
-        found = [secret for host in inventory for secret in _secrets(host.data.dict())]
+        secrets = [secret for host in inventory for secret in _secrets(host.data.dict())]
         settings = next((host.data.get("environment") for host in inventory if host.data.get("environment")), None)
         lacking = [host.name for host in inventory if host.data.get("secrets") is None]
     if lacking or not isinstance(settings, Environment):
         what = "It names no secrets backend." if lacking else "It has no environment settings."
         raise Refused(Fault(f"group_data for {environment}", what, "add: secrets = EncryptedFile(…)"))
-    return SecretsInUse(environment, tuple({str(secret): secret for secret in found}.values()), settings)
+    return SecretsInUse(environment, tuple({str(secret): secret for secret in secrets}.values()), settings)
 
 
 def _secrets(data: dict[str, object]) -> Iterator[Secret]:
@@ -51,7 +51,7 @@ def _secrets(data: dict[str, object]) -> Iterator[Secret]:
 @contextmanager
 def inventory_of(environment: str) -> Iterator[Inventory]:
     """Read the inventory and its group_data; connect to nothing. Raises `Refused` with all their faults."""
-    practise()
+    apply_patches()
     ctx_state.set(State(check_for_changes=False))  # pyinfra reads inventories in the context of a state
     try:
         yield inventories.load(environment)

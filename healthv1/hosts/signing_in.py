@@ -1,4 +1,4 @@
-"""Signed in to a host with the key that is meant for it, over a connection that tells when it is dead."""
+"""Logs in to a host over SSH: with a signed certificate, an agent's key or a key file, and with keepalives."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from pyinfra.connectors.ssh import SSHConnector
 
 from deploys.rollout import Rollout
 from healthv1.errors import HostError
-from healthv1.hosts.keys import held_by_the_agent, locked_away
-from healthv1.hosts.line import SshLine
+from healthv1.hosts.keys import agent_key, passphrase_fault
+from healthv1.hosts.ssh_line import SshLine
 
 if TYPE_CHECKING:  # what speaks to Vault is imported after sockets were made cooperative, and only by who uses it
     from healthv1.secrets.vault.ssh_certificates import Credential
@@ -50,28 +50,30 @@ class SignedIn(SSHConnector):
         return str(transport.sock.getsockname()[0]) if transport and hasattr(transport.sock, "getsockname") else ""
 
     def _sign_in(self) -> None:
-        """With a signed key where group_data says who signs; if the host refuses it, with the ordinary key."""
+        """Log in with a signed key where group_data names a signer; if the host refuses it, with the ordinary key."""
         self.credential = credential_for(self.host)
         if self.credential is None:
-            self._sign_in_alone()
+            self._sign_in_with_ordinary_key()
             return
         try:
             super()._connect()
         except ConnectError as error:
             if not isinstance(error.__context__, AuthenticationException):
                 raise
-            self._sign_in_with_the_key()
+            self._fall_back_to_ordinary_key()
 
-    def _sign_in_alone(self) -> None:
+    def _sign_in_with_ordinary_key(self) -> None:
         try:
             super()._connect()
         except ConnectError as error:
             if isinstance(error.__context__, PasswordRequiredException):  # of ~/.ssh/config, or one that lies beside it
-                known = getattr(self.client, "_ssh_config", {}).get("key_filename") or ()
-                raise HostError(locked_away(self.host.name, *(Path(one).expanduser() for one in known))) from None
+                key_files = getattr(self.client, "_ssh_config", {}).get("key_filename") or ()
+                raise HostError(
+                    passphrase_fault(self.host.name, *(Path(key_file).expanduser() for key_file in key_files))
+                ) from None
             raise
 
-    def _sign_in_with_the_key(self) -> None:
+    def _fall_back_to_ordinary_key(self) -> None:
         refused, self.credential = self.credential, None
         if self.client is not None:
             self.client.close()
@@ -84,27 +86,27 @@ class SignedIn(SSHConnector):
 
     def make_paramiko_kwargs(self) -> dict[str, Any]:
         patience = _rollout(self.host).connect_timeout
-        return {**self._sign_in_with(), "timeout": patience, "banner_timeout": patience}
+        return {**self._key_arguments(), "timeout": patience, "banner_timeout": patience}
 
-    def _sign_in_with(self) -> dict[str, Any]:
-        key = self.credential.key if self.credential else self._of_the_agent()
+    def _key_arguments(self) -> dict[str, Any]:
+        key = self.credential.key if self.credential else self._agent_key()
         if key is None:
             return super().make_paramiko_kwargs()
-        everything = self.data
+        data = self.data
         # The ordinary key need not even exist.
-        self.data = {**everything, "ssh_key": None, "ssh_password": None, "ssh_allow_agent": False}  # type: ignore[typeddict-item]
+        self.data = {**data, "ssh_key": None, "ssh_password": None, "ssh_allow_agent": False}  # type: ignore[typeddict-item]
         try:
             arguments = super().make_paramiko_kwargs()
         finally:
-            self.data = everything
+            self.data = data
         return {**arguments, "pkey": key, "look_for_keys": False}
 
-    def _of_the_agent(self) -> PKey | None:
-        """Return what an agent holds for us, where the ordinary key has a passphrase that nobody gave."""
+    def _agent_key(self) -> PKey | None:
+        """Return the SSH agent's key, where the ordinary key has a passphrase that is not configured."""
         path = self.data["ssh_key"]
         if not path or self.data["ssh_key_password"]:
             return None
-        return held_by_the_agent(self.host.name, Path(str(self.state.cwd), Path(path).expanduser()))
+        return agent_key(self.host.name, Path(str(self.state.cwd), Path(path).expanduser()))
 
 
 def credential_for(host: Host) -> Credential | None:

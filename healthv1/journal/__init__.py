@@ -1,1 +1,1 @@
-"""Who did what, when, and how it ended: on each host and with the operator, in chains that break visibly."""
+"""The journal of all runs, on each host and with the operator: hash chains, which show any tampering."""

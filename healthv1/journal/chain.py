@@ -1,8 +1,8 @@
-"""Lines of which each carries the digest of the one before: none is edited, taken out or moved unseen.
+"""A hash chain: each line carries the digest of the line before. An edit, a deletion or a move breaks it.
 
     {"line":2,"previous":"<sha256 of line 1>", … ,"hash":"<sha256 of all before this>"}
 
-That its end was cut, or that all of it was written anew, the chain alone cannot show: other journals keep its head.
+The chain alone does not show a cut end, or a whole new chain. Other journals keep its head for that.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ BEGINNING = "0" * 64
 
 @dataclass(frozen=True)
 class Head:
-    """A line by its number and its digest."""
+    """The number and the digest of a line."""
 
     line: int
     digest: str
@@ -38,8 +38,8 @@ class ChainLine:
     text: str
     number: int
     previous: str
-    whole: bool
-    """It is what its own hash says."""
+    intact: bool
+    """Its hash matches its text."""
 
     @property
     def digest(self) -> str:
@@ -50,7 +50,7 @@ def digest(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def linked(body: dict[str, Any], lines: Sequence[str]) -> str:
+def link(body: dict[str, Any], lines: Sequence[str]) -> str:
     """Return the line that follows `lines`."""
     number = (read(lines[-1]).number or len(lines)) + 1 if lines else 1
     text = f'{{"line":{number},"previous":"{digest(lines[-1]) if lines else BEGINNING}",{fields(body)}'
@@ -63,31 +63,31 @@ def fields(body: dict[str, Any]) -> str:
 
 
 def read(text: str) -> ChainLine:
-    """Take a line apart, whatever it is."""
+    """Parse a line. A line that is no entry has number 0, and is not intact."""
     try:
-        found = json.loads(text)
+        fields_of_line = json.loads(text)
         body, mark, _ = text.rpartition(',"hash":"')
         whole = bool(mark) and text == f'{body},"hash":"{digest(body)}"}}'
-        return ChainLine(text, int(found["line"]), str(found["previous"]), whole)
+        return ChainLine(text, int(fields_of_line["line"]), str(fields_of_line["previous"]), whole)
     except (ValueError, KeyError, TypeError):
-        return ChainLine(text, 0, "", whole=False)
+        return ChainLine(text, 0, "", intact=False)
 
 
-def examined(lines: Sequence[str]) -> list[Break]:
+def find_breaks(lines: Sequence[str]) -> list[Break]:
     """Return every place where the chain is broken, in the file's order."""
     return list(_breaks([read(line) for line in lines]))
 
 
 def _breaks(lines: list[ChainLine]) -> Iterator[Break]:
-    present = {line.number for line in lines if line.whole}
-    expected, before = 1, ChainLine("", 0, "", whole=True)
+    present = {line.number for line in lines if line.intact}
+    expected, before = 1, ChainLine("", 0, "", intact=True)
     for place, line in enumerate(lines, 1):
-        if not line.whole:
+        if not line.intact:
             yield Break(place, "edited", "it is not what its hash says")
         elif line.number != expected:
             yield _misplaced(place, line, range(expected, line.number), present)
             expected = line.number
-        elif before.whole and line.previous != (before.digest if before.text else BEGINNING):
+        elif before.intact and line.previous != (before.digest if before.text else BEGINNING):
             yield Break(max(place - 1, 1), "edited", "its hash was made anew, but the next line knows another")
         expected, before = expected + 1, line
 
@@ -100,10 +100,10 @@ def _misplaced(place: int, line: ChainLine, missing: range, present: set[int]) -
 
 
 def missing_head(lines: Sequence[str], head: Head) -> Break | None:
-    """Return what happened to a line that another journal remembers; None when it stands where it stood."""
-    found = next((line for line in map(read, lines) if line.number == head.line), None)
-    if found and found.digest == head.digest:
+    """Return the break of a line that another journal keeps as head; None when the line is unchanged."""
+    remembered = next((line for line in map(read, lines) if line.number == head.line), None)
+    if remembered and remembered.digest == head.digest:
         return None
-    if found is None and head.line > max((read(line).number for line in lines), default=0):
+    if remembered is None and head.line > max((read(line).number for line in lines), default=0):
         return Break(len(lines), "cut", f"there was a line {head.line}")
     return Break(head.line, "rewritten", "another journal remembers another line")

@@ -1,4 +1,4 @@
-"""What a line of the journal tells. No diff, no value, and nothing that a host printed: no secret and no patient."""
+"""The entry of a journal line. It has no diff, no value and no output of a host: so no secret and no patient."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from healthv1.plan import Step
 from healthv1.workspace import provenance
 
 MOST = 50
-"""So many changes are listed; of the others the entry has the number."""
+"""The number of changes that are listed; the entry counts all."""
 LONGEST = 120  # characters of each
 
 
 @dataclass(frozen=True)
 class RunHeader:
-    """What is the same in all lines of a run."""
+    """The fields that all lines of a run share."""
 
     run: str
     command: str
@@ -32,10 +32,10 @@ class RunHeader:
     toolkit: str = field(default_factory=provenance.toolkit)
 
 
-def body(told: RunHeader, event: str, steps: Sequence[Step], *, host: str = "", **more: Any) -> dict[str, Any]:
+def body(header: RunHeader, event: str, steps: Sequence[Step], *, host: str = "", **more: Any) -> dict[str, Any]:
     """Return an entry: for a host with the changes there, for the operator (no host) with all."""
     return {
-        **{name: _clipped(value) for name, value in vars(told).items()},
+        **{name: _clipped(value) for name, value in vars(header).items()},
         "event": event,
         "at": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
         "count": sum(len(step.changes) for step in steps),
@@ -48,17 +48,17 @@ def _changes(steps: Iterable[Step], host: str) -> Iterable[dict[str, str]]:
     for step in steps:
         if step.host in {host, ""} or not host:
             for change in step.changes:
-                told = (step.host, step.component, step.operation, change.kind, change.target, change.action)
+                values = (step.host, step.component, step.operation, change.kind, change.target, change.action)
                 names = ("host", "component", "operation", "kind", "target", "action")
-                yield {name: _clipped(value) for name, value in zip(names, told, strict=True) if value}
+                yield {name: _clipped(value) for name, value in zip(names, values, strict=True) if value}
 
 
 def _clipped(value: Any) -> Any:
-    """Redacted first: of a secret that was clipped nothing would be known again."""
+    """Redact, then clip: a clipped secret would not be recognised."""
     if isinstance(value, (tuple, list)):
-        return [_clipped(one) for one in value]
+        return [_clipped(part) for part in value]
     if isinstance(value, dict):
-        return {name: _clipped(one) for name, one in value.items()}
+        return {name: _clipped(part) for name, part in value.items()}
     if not isinstance(value, str):
         return value
     text = redactor.redact(value)

@@ -1,6 +1,6 @@
 """The operator's copy, in the project: .healthv1/journal/ENV.jsonl, which git is told to ignore.
 
-Each line names the copy, a random name that is as old as the file: hosts remember the copy's last line by it.
+Each line names the copy, a random name that is as old as the file: hosts keep the copy's head under that name.
 """
 
 from __future__ import annotations
@@ -12,29 +12,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from healthv1.flocks import held
-from healthv1.journal.chain import Head, digest, linked, read
+from healthv1.flocks import locked
+from healthv1.journal.chain import Head, digest, link, read
 from healthv1.workspace import project
 
 
-class Copy:
+class OperatorCopy:
     def __init__(self, environment: str, folder: Path | None = None) -> None:
         self._folder = folder or project.state_folder()
         self.path = self._folder / "journal" / f"{environment}.jsonl"
 
     def lines(self) -> list[str]:
-        """Raise `OSError` when there is a file that cannot be read."""
+        """Return the lines. Raises `OSError` when the file cannot be read."""
         return self.path.read_text(encoding="ascii", errors="replace").splitlines() if self.path.exists() else []
 
     def append(self, body: dict[str, Any]) -> tuple[str, Head]:
         """Write a line; return the copy's name and its new head. Raises `OSError`."""
         project.state("journal", self._folder)
-        with self._alone() as file:
+        with self._locked_file() as file:
             file.seek(0)
             text = file.read()
             lines = text.splitlines()
             name = next(filter(None, map(_name, reversed(lines))), "") or secrets.token_hex(8)
-            line = linked({**body, "copy": name}, lines)
+            line = link({**body, "copy": name}, lines)
             file.write(f"{line}\n" if text.endswith("\n") or not text else f"\n{line}\n")
             return name, Head(read(line).number, digest(line))
 
@@ -49,10 +49,10 @@ class Copy:
         return (name, Head(read(last).number, digest(last))) if name else None
 
     @contextmanager
-    def _alone(self) -> Iterator[IO[str]]:
+    def _locked_file(self) -> Iterator[IO[str]]:
         with self.path.open("a+", encoding="ascii", errors="replace") as file:
             self.path.chmod(0o600)
-            with held(file.fileno()):
+            with locked(file.fileno()):
                 yield file
                 file.flush()
 

@@ -1,6 +1,6 @@
-"""`with recorded(…)`: a run has a line before its first change and one after its last; what only looks has one line.
+"""`with recorded(…)`: a run has a line before its first change and one after its last; a read-only command has one.
 
-A run that died has the first alone.
+A run that died has only the first.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from deploys.operations.change import Change
 from deploys.paths import FOLDER
 from healthv1.errors import Fault, HostError, Refused
 from healthv1.hosts.pyinfra_names import Host
-from healthv1.hosts.scripts import aside, real
+from healthv1.hosts.scripts import run_script, ssh_hosts
 from healthv1.hosts.session import Session
 from healthv1.journal import chain, script
 from healthv1.journal.chain import Head
 from healthv1.journal.entry import RunHeader, body
-from healthv1.journal.local import Copy
-from healthv1.lock.acquire import at_once
-from healthv1.lock.locking import lock_of
+from healthv1.journal.local import OperatorCopy
+from healthv1.lock.acquire import run_concurrently
+from healthv1.lock.locking import lock_digest
 from healthv1.plan import Step
 
 TIMEOUT = 20.0  # seconds
@@ -32,13 +32,13 @@ Note = Callable[[str], None]
 
 @dataclass
 class Recording:
-    """What is told of a run when it ends."""
+    """The result of a run, for its last line."""
 
     steps: Sequence[Step]
     result: str = "done"
     faults: Sequence[Fault] = ()
 
-    def made(self, steps: Sequence[Step], faults: Sequence[Fault]) -> None:
+    def end_with(self, steps: Sequence[Step], faults: Sequence[Fault]) -> None:
         self.steps, self.faults = steps, faults
         self.result = "failed" if faults else "done"
 
@@ -49,8 +49,8 @@ def recorded(
 ) -> Iterator[Recording]:
     """Record a run that changes something. Raises `HostError` before it, when a host cannot be written to.
 
-    + steps: what is going to be changed.
-    + needed: without, such a host is noted.
+    + steps: the planned changes.
+    + needed: if false, such a host is only noted.
     """
     journal = _Journal(session, command, note)
     run = Recording(steps)
@@ -72,8 +72,8 @@ def record(session: Session, command: str, note: Note, result: str, seconds: flo
     _Journal(session, command, note).end(Recording(steps, result), seconds, durable=False)
 
 
-def told(action: str, secret: str) -> Step:
-    """Return what was done to a secret, of which only the name is told, as a step."""
+def secret_step(action: str, secret: str) -> Step:
+    """Return a step for an action on a secret. It has the secret's name, and not its value."""
     return Step("", "", "Secrets", f"secrets {action}", (Change("secret", secret, action),))
 
 
@@ -82,69 +82,69 @@ class _Journal:
     session: Session
     command: str
     note: Note
-    told: RunHeader = field(init=False)
+    header: RunHeader = field(init=False)
     hosts: list[Host] = field(init=False)
-    copy: Copy = field(init=False)
+    copy: OperatorCopy = field(init=False)
 
     def __post_init__(self) -> None:
         environment = self.session.environment
-        self.hosts = real(self.session.hosts)
-        self.copy = Copy(environment)
+        self.hosts = ssh_hosts(self.session.hosts)
+        self.copy = OperatorCopy(environment)
         names = tuple(host.name for host in self.session.hosts)
-        self.told = RunHeader(secrets.token_hex(6), self.command, environment, names, lock_of(environment))
+        self.header = RunHeader(secrets.token_hex(6), self.command, environment, names, lock_digest(environment))
 
     def append(self, event: str, steps: Sequence[Step], *, durable: bool = True, **more: Any) -> list[Fault]:
-        """The operator's copy first, so that the hosts remember its head; return why hosts could not be written to."""
-        self._copied(event, steps, **more)
-        return self._on_hosts(event, steps, durable=durable, **more)[1]
+        """Write the operator's copy, then the hosts, which keep its head. Return the faults of hosts."""
+        self._append_to_copy(event, steps, **more)
+        return self._append_on_hosts(event, steps, durable=durable, **more)[1]
 
     def end(self, run: Recording, seconds: float, *, durable: bool = True) -> None:
-        """The hosts first, so that the operator's copy remembers their heads."""
+        """Write the hosts, then the operator's copy, which keeps their heads."""
         if not self.hosts:
             return
-        told = {
+        outcome = {
             "result": run.result,
             "seconds": round(seconds, 1),
             "faults": [fault.where for fault in run.faults][:10],
         }
-        heads, faults = self._on_hosts("ended", run.steps, durable=durable, **told)
+        heads, faults = self._append_on_hosts("ended", run.steps, durable=durable, **outcome)
         for fault in faults:
             self.note(f"{fault.where}: the journal there lacks this run: {fault.what}")
-        self._copied("ended", run.steps, **told, heads={name: asdict(head) for name, head in heads.items()})
+        self._append_to_copy("ended", run.steps, **outcome, heads={name: asdict(head) for name, head in heads.items()})
 
-    def _copied(self, event: str, steps: Sequence[Step], **more: Any) -> None:
+    def _append_to_copy(self, event: str, steps: Sequence[Step], **more: Any) -> None:
         if not self.hosts:
             return
         try:
-            self.copy.append(body(self.told, event, steps, **more))
+            self.copy.append(body(self.header, event, steps, **more))
         except OSError as error:
             if event == "ended":
                 self.note(f"This run stands in the hosts' journals alone: {self.copy.path}: {error.strerror}")
 
-    def _on_hosts(
+    def _append_on_hosts(
         self, event: str, steps: Sequence[Step], *, durable: bool, **more: Any
     ) -> tuple[dict[str, Head], list[Fault]]:
-        known = self.copy.head()
-        mirrored = {"copy": known[0], "mirrors": asdict(known[1])} if known else {}
+        head = self.copy.head()
+        mirrored = {"copy": head[0], "mirrors": asdict(head[1])} if head else {}
 
         def append(host: Host) -> Head | HostError:
-            told = chain.fields(body(self.told, event, steps, host=host.name, **more, **mirrored))
+            entry = chain.fields(body(self.header, event, steps, host=host.name, **more, **mirrored))
             try:
-                text = script.append(FOLDER, self.told.environment, told, durable=durable)
-                said = aside(host, text, TIMEOUT).split()
+                text = script.append(FOLDER, self.header.environment, entry, durable=durable)
+                words = run_script(host, text, TIMEOUT).split()
             except HostError as error:
                 return error
-            if len(said) < 2 or not said[0].isdigit():
+            if len(words) < 2 or not words[0].isdigit():
                 return HostError(Fault(host.name, "It did not say that the line was written.", "see its disk"))
-            return Head(int(said[0]), said[1])
+            return Head(int(words[0]), words[1])
 
-        found = at_once(self.hosts, append)
-        heads = {host.name: head for host, head in found.items() if isinstance(head, Head)}
-        return heads, [fault for one in found.values() if isinstance(one, HostError) for fault in one.faults]
+        answers = run_concurrently(self.hosts, append)
+        heads = {host.name: head for host, head in answers.items() if isinstance(head, Head)}
+        return heads, [fault for answer in answers.values() if isinstance(answer, HostError) for fault in answer.faults]
 
 
 def _reason(error: BaseException) -> str:
-    """Never what a host printed."""
+    """Return the reason without any output of a host."""
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     return "; ".join(fault.where for fault in error.faults) if isinstance(error, Refused) else type(error).__name__

@@ -1,4 +1,4 @@
-"""What a host is asked to do with its journal: append one line under flock, or read it."""
+"""Scripts for a host's journal: append one line under flock, or read lines."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import shlex
 
 from healthv1.journal.chain import BEGINNING
 
-# The host links the line itself: only under its lock is it known what the last one is. What a full disk left of a
-# line is taken away again.
+# The host links the line itself: the last line is certain only under its lock. A line that a full disk cut short is
+# removed again.
 _APPEND = f"""set -u
 umask 077
 file=$kept/journal/$environment.jsonl
@@ -38,14 +38,14 @@ _READ = """file=$kept/journal/$environment.jsonl
 
 def append(kept: str, environment: str, body: str, *, durable: bool) -> str:
     """Return a script for `sh` as root. It prints the number and the digest of the line that it wrote."""
-    return _given(kept, environment, body=body, durable="yes" if durable else "") + _APPEND
+    return _assignments(kept, environment, body=body, durable="yes" if durable else "") + _APPEND
 
 
 def read(kept: str, environment: str, last: int | None = None) -> str:
     """Return a script that prints the last lines, or all."""
-    return _given(kept, environment, last="+1" if last is None else str(last)) + _READ
+    return _assignments(kept, environment, last="+1" if last is None else str(last)) + _READ
 
 
-def _given(kept: str, environment: str, **values: str) -> str:
+def _assignments(kept: str, environment: str, **values: str) -> str:
     values = {"kept": kept, "environment": environment, **values}
     return " ".join(f"{name}={shlex.quote(value)}" for name, value in values.items()) + "\n"

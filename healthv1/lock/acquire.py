@@ -1,7 +1,7 @@
-"""The lock taken on all hosts or on none, whoever else tries at the same moment.
+"""Takes the lock on all hosts or on none, also when others try at the same moment.
 
-Everybody takes the first host of the inventory first, and the others only then: of two operators who see the same
-hosts one is refused there, and neither has what the other waits for. Whoever does not get all gives back what it got.
+Everybody takes the first host of the inventory first, and the others only then. So one of two operators is refused
+there, and there is no deadlock. An operator who does not get all locks releases those taken.
 """
 
 from __future__ import annotations
@@ -23,41 +23,43 @@ R = TypeVar("R")
 
 
 def take(places: Sequence[LockPlace], claim: LockClaim) -> tuple[dict[LockPlace, LockRecord | None], tuple[Fault, ...]]:
-    """Return the places with what was found there (an expired record), and why others are left out.
+    """Return the locked places with the expired record that was found, if any, and the faults of places left out.
 
     Raises `HeldBySomebody`; `HostError` when a host that is needed cannot be locked.
     """
-    tried: dict[LockPlace, Outcome] = {}
+    outcomes: dict[LockPlace, Outcome] = {}
     rest = list(places)
     try:
-        while rest and not any(isinstance(outcome, LockAnswer) for outcome in tried.values()):
+        while rest and not any(isinstance(outcome, LockAnswer) for outcome in outcomes.values()):
             first = rest.pop(0)
-            tried[first] = _take(first, claim)
-            _refuse(tried)
-        tried |= at_once(rest, lambda place: _take(place, claim))
-        _refuse(tried)
+            outcomes[first] = _take(first, claim)
+            _refuse(outcomes)
+        outcomes |= run_concurrently(rest, lambda place: _take(place, claim))
+        _refuse(outcomes)
     except BaseException:
-        # An answer that was lost on its way may have been a yes; the token keeps others' locks from harm.
-        give_back([*tried, *rest], claim)
+        # A lost answer may have been a yes. The token protects the locks of others.
+        release_all([*outcomes, *rest], claim)
         raise
-    had = {place: outcome.held for place, outcome in tried.items() if isinstance(outcome, LockAnswer)}
-    return had, tuple(fault for one in tried.values() if isinstance(one, HostError) for fault in one.faults)
+    records = {place: outcome.held for place, outcome in outcomes.items() if isinstance(outcome, LockAnswer)}
+    return records, tuple(
+        fault for outcome in outcomes.values() if isinstance(outcome, HostError) for fault in outcome.faults
+    )
 
 
-def give_back(places: Sequence[LockPlace], claim: LockClaim) -> None:
-    """What cannot be reached any more is free when its lease is over."""
+def release_all(places: Sequence[LockPlace], claim: LockClaim) -> None:
+    """Release our locks. The lock on a host that cannot be reached ends with its lease."""
 
     def release(place: LockPlace) -> None:
         with suppress(HostError):
             ask(place, "release", claim.token)
 
-    at_once(places, release)
+    run_concurrently(places, release)
 
 
-def at_once(places: Iterable[P], work: Callable[[P], R]) -> dict[P, R]:
-    spawned = {place: gevent.spawn(work, place) for place in places}
-    gevent.joinall(spawned.values(), raise_error=True)
-    return {place: one.value for place, one in spawned.items()}
+def run_concurrently(places: Iterable[P], work: Callable[[P], R]) -> dict[P, R]:
+    greenlets = {place: gevent.spawn(work, place) for place in places}
+    gevent.joinall(greenlets.values(), raise_error=True)
+    return {place: greenlet.value for place, greenlet in greenlets.items()}
 
 
 def _take(place: LockPlace, claim: LockClaim) -> Outcome:
@@ -67,13 +69,16 @@ def _take(place: LockPlace, claim: LockClaim) -> Outcome:
         return error
 
 
-def _refuse(tried: dict[LockPlace, Outcome]) -> None:
-    for place, outcome in tried.items():
+def _refuse(outcomes: dict[LockPlace, Outcome]) -> None:
+    for place, outcome in outcomes.items():
         if isinstance(outcome, LockAnswer) and outcome.verdict == "held":
             assert outcome.held is not None
             raise HeldBySomebody(place.name, outcome.held)
     faults = [
-        fault for place, one in tried.items() if place.needed and isinstance(one, HostError) for fault in one.faults
+        fault
+        for place, outcome in outcomes.items()
+        if place.needed and isinstance(outcome, HostError)
+        for fault in outcome.faults
     ]
     if faults:
         raise HostError(*faults)

@@ -1,4 +1,4 @@
-"""What an operator says when asking for the lock, and what is said of it to others."""
+"""The claim with which an operator takes the lock, and its description for others."""
 
 from __future__ import annotations
 
@@ -34,13 +34,15 @@ class LockClaim:
 
     @property
     def text(self) -> str:
-        """What is written into the record: one line for each, whatever was typed."""
-        told = {name: getattr(self, name) for name in ("holder", "command", "reason", "environment", "token", "lease")}
-        return "\n".join(f"{name}={_line(str(value))}" for name, value in told.items())
+        """The record: one line for each field, also when the reason had several."""
+        fields = {
+            name: getattr(self, name) for name in ("holder", "command", "reason", "environment", "token", "lease")
+        }
+        return "\n".join(f"{name}={_line(str(value))}" for name, value in fields.items())
 
 
 class HeldBySomebody(LockError):  # noqa: N818 - it reads as what happened
-    """The lock was not had, and nothing was changed."""
+    """Somebody else holds the lock. Nothing was changed."""
 
     def __init__(self, host: str, held: LockRecord) -> None:
         self.held = held
@@ -48,14 +50,14 @@ class HeldBySomebody(LockError):  # noqa: N818 - it reads as what happened
             f"wait for it with --lock-wait SECONDS; it is free {held.lease} s after the last sign of life of "
             f"{held.holder}. Who is sure that nothing runs there: healthv1 lock release {held.environment}"
         )
-        super().__init__(Fault(host, f"The lock is held by {described(held)}.", hint))
+        super().__init__(Fault(host, f"The lock is held by {describe(held)}.", hint))
 
 
-def described(held: LockRecord) -> str:
+def describe(held: LockRecord) -> str:
     reason = f' "{held.reason}"' if held.reason else ""
     return f"{held.holder}: {held.command} of {held.environment}{reason}, for {held.held} s, heard of {held.age} s ago"
 
 
 def _line(text: str) -> str:
-    text = redactor.redact(text)  # ahead of clipping: half a secret is not known again
-    return " ".join("".join(one if one.isprintable() else " " for one in text).split())[:LONGEST]
+    text = redactor.redact(text)  # before clipping: half a secret would not be recognised
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())[:LONGEST]

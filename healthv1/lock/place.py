@@ -1,4 +1,4 @@
-"""A host, as the lock sees it: something that runs one short script as root, atomic by flock and by rename."""
+"""A place of the lock: it runs one short script as root, atomic by flock and by rename."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Literal, Protocol
 from deploys.facts.lock import LOCK_FUNCTIONS, LockRecord
 from deploys.paths import FOLDER
 from healthv1.hosts.pyinfra_names import Host
-from healthv1.hosts.scripts import aside
+from healthv1.hosts.scripts import run_script
 
 TIMEOUT = 20.0  # seconds
 Verb = Literal["show", "take", "renew", "release"]
 
 # A directory can be locked by flock as well as a file, and needs no room on a full disk.
-_HELD_TOGETHER = """umask 077
+_FLOCK = """umask 077
 mkdir -p "$kept" && exec 9<"$kept" && flock -w 10 9 || { echo "$kept cannot be locked" >&2; exit 1; }
 """
 
@@ -30,7 +30,7 @@ holds=$(field token)
 
 _VERBS: dict[Verb, str] = {
     "show": "said shown",
-    # What holds no token is no lock. One's own is taken once more: the first answer may have been lost on its way.
+    # A record without token is no lock. One's own lock is taken again: the first answer may have been lost.
     "take": """if [ -n "$holds" ] && [ "$holds" != "$token" ] && [ "$(age)" -le "$(number lease)" ]; then said held; fi
 printf '%s\\nstarted=%s\\n' "$claim" "$now" | write || exit 1
 said taken""",
@@ -60,7 +60,7 @@ class LockPlace(Protocol):
 
 
 @dataclass(frozen=True)
-class OnHost:
+class HostPlace:
     host: Host
     needed: bool = True
     kept: str = FOLDER
@@ -70,7 +70,7 @@ class OnHost:
         return str(self.host.name)
 
     def run(self, text: str, timeout: float) -> str:
-        return aside(self.host, text, timeout)
+        return run_script(self.host, text, timeout)
 
 
 @dataclass(frozen=True)
@@ -89,5 +89,5 @@ def ask(place: LockPlace, verb: Verb, token: str = "", claim: str = "", timeout:
 def _script(verb: Verb, kept: str, token: str = "", claim: str = "") -> str:
     """Return a script for `sh` as root. It prints a verdict, and the record as it was found."""
     given = f"kept={shlex.quote(kept)} token={shlex.quote(token)} claim={shlex.quote(claim)}\n"
-    alone = "" if verb == "show" else _HELD_TOGETHER
+    alone = "" if verb == "show" else _FLOCK
     return f"{given}{LOCK_FUNCTIONS}{alone}{_WRITE}{_VERBS[verb]}\n"

@@ -1,1 +1,1 @@
-"""What leaves the process: secrets are redacted, and nothing steers a terminal."""
+"""Output of the process: secrets are redacted, and control characters are escaped."""

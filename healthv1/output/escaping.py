@@ -1,4 +1,4 @@
-"""Text that a host, a file or somebody else wrote, as a person may read it: it steers no terminal."""
+"""Escapes foreign text for a terminal: it cannot send control sequences."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import unicodedata
 
 
 def readable(text: str) -> str:
-    """Return one line, in which what would steer a terminal or turn the reading is spelled out."""
+    """Return one line with control and direction characters escaped."""
     if text.isprintable():  # most are: neither controls, nor what turns the direction, nor half characters
         return text
-    return "".join(character if _is_plain(character) else _spelled(character) for character in text)
+    return "".join(character if _is_plain(character) else _escaped(character) for character in text)
 
 
 def readable_lines(text: str) -> str:
@@ -21,5 +21,5 @@ def _is_plain(character: str) -> bool:
     return character == "\t" or unicodedata.category(character) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def _spelled(character: str) -> str:
+def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode()

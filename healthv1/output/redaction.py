@@ -1,4 +1,4 @@
-"""The last line of defence: every value that was ever revealed is blotted out of whatever is printed.
+"""The last line of defence: every revealed value is redacted from all output.
 
 The design does not need it: secrets travel only where operations made for them send them. It is there for the mistake.
 """

@@ -16,7 +16,7 @@ import gevent
 from healthv1.errors import Fault, Refused
 from healthv1.output.escaping import readable, readable_lines
 from healthv1.output.redaction import RedactingStream, redactor
-from healthv1.signals import NothingChanged, cancelled_as_interrupted, may_have_changed
+from healthv1.signals import NothingChanged, may_have_changed, sigterm_as_interrupt
 
 INTERRUPTED = 130
 _debug = False
@@ -32,23 +32,23 @@ def set_debug(debug: bool) -> None:
         logging.getLogger("pyinfra").setLevel(logging.DEBUG)
 
 
-def guarded(command: Callable[[], Any], wants_json: bool) -> int:
+def run_guarded(command: Callable[[], Any], wants_json: bool) -> int:
     """Run `command` with redacted streams; return its exit code."""
     sys.stdout, sys.stderr = RedactingStream(sys.stdout, redactor), RedactingStream(sys.stderr, redactor)
     # gevent prints the traceback of whatever fails in a greenlet, even when somebody waits for it.
     gevent.get_hub().exception_stream = None
     try:
-        with cancelled_as_interrupted():
+        with sigterm_as_interrupt():
             command()
     except Refused as refusal:
         return _refuse(refusal, refusal.faults, wants_json)
     except click.ClickException as error:
-        return _refuse(error, (_misused(error),), wants_json)
+        return _refuse(error, (_usage_fault(error),), wants_json)
     except (KeyboardInterrupt, click.Abort) as stop:
         done = "What was done stays done; the same command goes on from here."
         unchanged = isinstance(stop, NothingChanged) or not may_have_changed()
-        said = "Nothing was changed." if unchanged else done
-        click.echo(f"\nInterrupted. {said}", err=True)
+        outcome = "Nothing was changed." if unchanged else done
+        click.echo(f"\nInterrupted. {outcome}", err=True)
         return INTERRUPTED
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 1
@@ -58,7 +58,7 @@ def guarded(command: Callable[[], Any], wants_json: bool) -> int:
     return 0
 
 
-def _misused(error: click.ClickException) -> Fault:
+def _usage_fault(error: click.ClickException) -> Fault:
     """Return what was typed wrongly, with the help of that very command."""
     context = getattr(error, "ctx", None)
     path = context.command_path if context else "healthv1"

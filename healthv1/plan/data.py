@@ -47,9 +47,9 @@ class Plan:
             "hosts": list(self.hosts),
             "considered": self.considered,
             "changes": self.changes,
-            "steps": [asdict(step) | {"changes": [asdict(one) for one in step.changes]} for step in self.steps],
+            "steps": [asdict(step) | {"changes": [asdict(part) for part in step.changes]} for step in self.steps],
             "faults": [asdict(fault) for fault in self.faults],
-            "left": [asdict(one) | {"parts": list(one.parts)} for one in self.left],
+            "left": [asdict(part) | {"parts": list(part.parts)} for part in self.left],
         }
 
     @classmethod
@@ -57,13 +57,13 @@ class Plan:
         """Return the plan that `as_json` wrote. Raises `Refused` for anything else; `where` is what it came from."""
         _refuse_other_schemas(document, where)
         try:
-            found = documents.validate_python(document)
+            parsed = documents.validate_python(document)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             at = ".".join(str(part) for part in first["loc"])
             raise Refused(Fault(where, f"It is not a plan: {at}: {first['msg'].lower()}.", _again(document))) from None
         names = ("environment", "hosts", "considered", "steps", "faults", "made", "revision", "toolkit", "left")
-        return cls(**{name: getattr(found, name) for name in names})
+        return cls(**{name: getattr(parsed, name) for name in names})
 
 
 def _refuse_other_schemas(document: object, where: str) -> None:
@@ -79,5 +79,7 @@ def _refuse_other_schemas(document: object, where: str) -> None:
 
 
 def _again(document: object) -> str:
-    told = document.get("environment") if isinstance(document, Mapping) else None
-    return f"make it again: healthv1 plan {told if isinstance(told, str) and told else 'ENV'} --json"
+    environment = document.get("environment") if isinstance(document, Mapping) else None
+    return (
+        f"make it again: healthv1 plan {environment if isinstance(environment, str) and environment else 'ENV'} --json"
+    )

@@ -1,6 +1,6 @@
-"""Digests under the environment's key: they tell whether two values are one, and nothing of either.
+"""Keyed digests (HMAC) under the environment's plan key: they show whether two values are equal, and nothing else.
 
-Without the key nobody can try values until a digest fits, as one could for a short password.
+Without the key nobody can guess a short value by its digest.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from pydantic import BaseModel
 from deploys.secret import Secret
 
 LENGTH = 32  # hexadecimal digits, 128 bits
-PLAIN = (
+TEXT_KINDS = (
     *(bytes, Enum, PurePath, UUID, Decimal, date, time, timedelta),
     *(IPv4Address, IPv6Address, IPv4Network, IPv6Network),
 )
-"""Kinds whose text tells all of them."""
+"""Types whose text is their canonical form."""
 _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
@@ -39,22 +39,22 @@ class Digests:
 
     def __init__(self, key: str) -> None:
         self._key = key.encode()
-        self.name = self._made("name", "")[:16]
-        """Which key it is: digests of different names say nothing of each other."""
+        self.name = self._hmac("name", "")[:16]
+        """The key's name: digests of different keys cannot be compared."""
 
     def of(self, value: object) -> str:
-        return self._made("digest", json.dumps(canonical(value)))[:LENGTH]
+        return self._hmac("digest", json.dumps(canonical(value)))[:LENGTH]
 
     def seal(self, text: str) -> str:
-        return self._made("seal", text)
+        return self._hmac("seal", text)
 
-    def _made(self, purpose: str, text: str) -> str:
+    def _hmac(self, purpose: str, text: str) -> str:
         key = hmac.digest(self._key, f"healthv1 {purpose}".encode(), "sha256")
         return hmac.new(key, text.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
 
 
 class Formless(ValueError):  # noqa: N818 - it reads as what happened
-    """A value of a kind that has no form of its own: two processes would write it differently."""
+    """A value without canonical form: two processes would write it differently."""
 
     def __init__(self, what: str, hint: str) -> None:
         super().__init__(what)
@@ -64,56 +64,56 @@ class Formless(ValueError):  # noqa: N818 - it reads as what happened
 
 
 def canonical(value: object) -> Any:
-    """Return `value` as JSON knows it, the same for equal values whatever made them. Reveals secrets: only to digest.
+    """Return the canonical form of `value` for JSON: the same for equal values. It reveals secrets: only for a digest.
 
-    What is rendered late is rendered. Raises `Formless`.
+    Content that is rendered late is rendered. Raises `Formless`.
     """
-    return _form(value, reveal=True)
+    return _canonical(value, reveal=True)
 
 
-def named(value: object) -> Any:
-    """Return settings as they stand in group_data: a secret is its name, and nothing is revealed. Raises `Formless`."""
-    return _form(value, reveal=False)
+def canonical_unrevealed(value: object) -> Any:
+    """Return the canonical form of settings with each secret as its name: nothing is revealed. Raises `Formless`."""
+    return _canonical(value, reveal=False)
 
 
 def refuse_formless(value: object) -> None:
-    """Raise `Formless` for what no digest can be made of. Reveals and renders nothing."""
-    _form(value, reveal=None)
+    """Raise `Formless` for a value without canonical form. Reveals and renders nothing."""
+    _canonical(value, reveal=None)
 
 
-def _form(value: object, *, reveal: bool | None) -> Any:
+def _canonical(value: object, *, reveal: bool | None) -> Any:
     if value is None or (isinstance(value, bool | int | float | str) and not isinstance(value, Enum)):
         return value
     if isinstance(value, Secret):
-        return ["secret", value.key, *([one.number, one.value] for one in (value.versions() if reveal else ()))]
-    parts = _parts(value)
+        return ["secret", value.key, *([part.number, part.value] for part in (value.versions() if reveal else ()))]
+    parts = _named_parts(value)
     if parts is not None:
-        return {name: _inside(name, one, reveal) for name, one in sorted(parts.items())}
+        return {name: _canonical_part(name, part, reveal) for name, part in sorted(parts.items())}
     if isinstance(value, list | tuple):
-        return [_form(one, reveal=reveal) for one in value]
+        return [_canonical(part, reveal=reveal) for part in value]
     if isinstance(value, set | frozenset):  # its own order differs from process to process
-        return sorted((_form(one, reveal=reveal) for one in value), key=json.dumps)
+        return sorted((_canonical(part, reveal=reveal) for part in value), key=json.dumps)
     return _object(value, reveal)
 
 
-def _parts(value: object) -> dict[str, Any] | None:
-    """Return what has names in it, by its names; None where nothing has."""
+def _named_parts(value: object) -> dict[str, Any] | None:
+    """Return the named parts of a mapping, model or dataclass; None for other values."""
     if isinstance(value, Mapping):
-        return {_key(key): one for key, one in value.items()}
+        return {_key(key): part for key, part in value.items()}
     if isinstance(value, BaseModel):
         return dict(value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: getattr(value, one.name) for one in fields(value)}
+        return {attribute.name: getattr(value, attribute.name) for attribute in fields(value)}
     return None
 
 
 def _object(value: object, reveal: bool | None) -> Any:
-    if isinstance(value, PLAIN):
+    if isinstance(value, TEXT_KINDS):
         return [type(value).__qualname__, str(value)]
     if isinstance(value, FunctionType | MethodType | partial):
         if reveal is False:
             raise Formless("a function, of which nobody can tell what it does", "write what it returns")
-        return None if reveal is None else _form(value(), reveal=reveal)
+        return None if reveal is None else _canonical(value(), reveal=reveal)
     shown = "" if isinstance(value, type) or type(value).__repr__ is object.__repr__ else repr(value)
     if not shown or _ADDRESS.search(shown):
         kind = f"the class {value.__name__}" if isinstance(value, type) else f"an object of {type(value).__name__}"
@@ -122,15 +122,15 @@ def _object(value: object, reveal: bool | None) -> Any:
     return [type(value).__qualname__, shown]
 
 
-def _inside(name: str, value: object, reveal: bool | None) -> Any:
+def _canonical_part(name: str, value: object, reveal: bool | None) -> Any:
     try:
-        return _form(value, reveal=reveal)
+        return _canonical(value, reveal=reveal)
     except Formless as error:
         error.path.insert(0, name)
         raise
 
 
 def _key(key: object) -> str:
-    if key is None or isinstance(key, (bool, int, float, str, *PLAIN)):
+    if key is None or isinstance(key, (bool, int, float, str, *TEXT_KINDS)):
         return str(key)
     raise Formless(f"a mapping with a key of {type(key).__name__}", "use text for keys")

@@ -1,4 +1,4 @@
-"""Why something is due: because the host was changed since the last apply, or because the repository was."""
+"""The cause of each due change: the host was changed since the last apply, or the repository was."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 
 from healthv1.errors import Fault
 from healthv1.plan import Left, Plan, Step
-from healthv1.plan.snapshot import Look
+from healthv1.plan.snapshot import Snapshot
 
 SCHEMA = 1
 CAUSES = {
@@ -55,54 +55,62 @@ class Drift:
         return {"schema": SCHEMA, **asdict(self)}
 
 
-def drift(plan: Plan, looks: Iterable[Look], records: Mapping[str, Mapping[str, Any]], key: str) -> Drift:
-    """Tell why each step of `plan` is due.
+def drift(plan: Plan, snapshots: Iterable[Snapshot], records: Mapping[str, Mapping[str, Any]], key: str) -> Drift:
+    """Return the cause of each step of `plan`.
 
-    + records: by host, what it keeps of the last apply; of another key than `key` nothing is believed.
+    + records: by host, the record of its last apply. Records under another key than `key` are ignored.
     """
-    known = {(look.host, look.component, look.operation): look for look in looks}
+    snapshots_by_operation = {
+        (snapshot.host, snapshot.component, snapshot.operation): snapshot for snapshot in snapshots
+    }
     believed = {host: record for host, record in records.items() if record.get("key") == key}
-    found = [
-        Drifted(_cause(known[step.host, step.component, step.operation], believed.get(step.host)), step)
+    drifted = [
+        Drifted(
+            _cause(snapshots_by_operation[step.host, step.component, step.operation], believed.get(step.host)), step
+        )
         for step in plan.steps
     ]
     last = {host: LastApply(record["at"], record["by"], record["revision"]) for host, record in believed.items()}
-    return Drift(plan.environment, plan.hosts, last, tuple(found), plan.faults, plan.left)
+    return Drift(plan.environment, plan.hosts, last, tuple(drifted), plan.faults, plan.left)
 
 
-def _cause(look: Look, record: Mapping[str, Any] | None) -> str:
+def _cause(snapshot: Snapshot, record: Mapping[str, Any] | None) -> str:
     if record is None:
         return "unknown"
-    wanted = record["desired"].get(look.name) != look.desired
-    moved = look.is_answered_otherwise(record["asked"].get(look.name, {}))
-    return "both" if wanted and moved else "repository" if wanted else "host" if moved else "follows"
+    repository_moved = record["desired"].get(snapshot.name) != snapshot.desired
+    host_moved = snapshot.answers_differ_from(record["asked"].get(snapshot.name, {}))
+    if repository_moved:
+        return "both" if host_moved else "repository"
+    return "host" if host_moved else "follows"
 
 
 def lines(drift: Drift) -> Iterator[str]:
     """Yield what people read: by cause, then by host, one line per change."""
     for cause, title in CAUSES.items():
-        some = [one.step for one in drift.drifted if one.cause == cause]
-        if some:
+        steps_of_cause = [drifted.step for drifted in drift.drifted if drifted.cause == cause]
+        if steps_of_cause:
             yield f"{title[0].upper()}{title[1:]}:"
-        for host, steps in groupby(some, key=lambda step: step.host):
+        for host, steps in groupby(steps_of_cause, key=lambda step: step.host):
             last = drift.last.get(host)
             yield f"  {host}" + (f"  (last apply: {last.at}, {last.by})" if last else "")
             for step in steps:
-                yield from (f"    {step.component}: {one.action} {one.kind} {one.target}" for one in step.changes)
+                yield from (
+                    f"    {step.component}: {change.action} {change.kind} {change.target}" for change in step.changes
+                )
     if drift.left:
         yield "Left behind, and not touched by an apply:"
-    for one in drift.left:
-        yield from (f"  {one.what}", f"    {one.way_out}")
+    for left in drift.left:
+        yield from (f"  {left.what}", f"    {left.way_out}")
 
 
 def metrics(drift: Drift, at: float) -> str:
     """Return a file for node_exporter's textfile collector. `at`: seconds since 1970."""
     registry = CollectorRegistry()
 
-    def gauge(name: str, told: str, *labels: str) -> Gauge:
-        return Gauge(f"healthv1_drift_{name}", told, ("environment", *labels), registry=registry)
+    def gauge(name: str, description: str, *labels: str) -> Gauge:
+        return Gauge(f"healthv1_drift_{name}", description, ("environment", *labels), registry=registry)
 
-    causes = Counter((one.step.host, one.cause) for one in drift.drifted for _ in one.step.changes)
+    causes = Counter((drifted.step.host, drifted.cause) for drifted in drift.drifted for _ in drifted.step.changes)
     changes = gauge("changes", "Changes that are due, by why.", "host", "cause")
     for host in drift.hosts:
         for cause in CAUSES:

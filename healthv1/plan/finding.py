@@ -1,4 +1,4 @@
-"""What became of a claim."""
+"""A finding: the result of a claim."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Finding:
     claim: str
     holds: bool
     evidence: str = ""
-    """What was seen, when the claim does not hold."""
+    """The output that shows it, when the claim does not hold."""
     hint: str = ""
 
 
@@ -34,21 +34,21 @@ def as_json(environment: str, findings: list[Finding], faults: Iterable[Fault]) 
 
 def lines(findings: list[Finding], everything: bool) -> Iterator[str]:
     """Yield the findings by host and component: those that do not hold, or `everything`."""
-    for (host, component), some in _by(findings, lambda one: (one.host, one.component)).items():
-        broken = [one for one in some if not one.holds]
-        yield f"{'✗' if broken else '✓'} {host}  {component}: {len(some) - len(broken)} of {len(some)} hold"
+    for (host, component), group in _grouped(findings, lambda finding: (finding.host, finding.component)).items():
+        broken = [finding for finding in group if not finding.holds]
+        yield f"{'✗' if broken else '✓'} {host}  {component}: {len(group) - len(broken)} of {len(group)} hold"
         if everything:
-            yield from (f"    ✓ {one.claim}" for one in some if one.holds)
-        # What is seen of many was seen for one cause, and that is said once. Nothing seen has nothing in common.
-        for alike in _by(broken, lambda one: one.evidence or one.claim).values():
-            yield from (f"    ✗ {one.claim}" for one in alike)
-            yield from (f"        {line}" for line in alike[0].evidence.splitlines()[-5:])
-            yield f"        Hint: {alike[0].hint}"
+            yield from (f"    ✓ {finding.claim}" for finding in group if finding.holds)
+        # Claims with the same evidence have one cause: it is printed once. Without evidence each is its own cause.
+        for same_evidence in _grouped(broken, lambda finding: finding.evidence or finding.claim).values():
+            yield from (f"    ✗ {finding.claim}" for finding in same_evidence)
+            yield from (f"        {line}" for line in same_evidence[0].evidence.splitlines()[-5:])
+            yield f"        Hint: {same_evidence[0].hint}"
 
 
-def _by(findings: Iterable[Finding], what: Callable[[Finding], Any]) -> dict[Any, list[Finding]]:
-    """Return the findings in groups, in the order of each one's first."""
-    found: dict[Any, list[Finding]] = {}
-    for one in findings:
-        found.setdefault(what(one), []).append(one)
-    return found
+def _grouped(findings: Iterable[Finding], key: Callable[[Finding], Any]) -> dict[Any, list[Finding]]:
+    """Return the findings in groups by `key`, in the order of each group's first."""
+    groups: dict[Any, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(key(finding), []).append(finding)
+    return groups

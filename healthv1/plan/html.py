@@ -13,7 +13,7 @@ from healthv1.output.escaping import readable
 from healthv1.plan.data import Plan
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import sections
-from healthv1.plan.words import counted, diff_lines, headline, mark, placing, tally, total, value
+from healthv1.plan.words import counted, diff_lines, headline, mark, placing_lines, tally, total, value
 
 _pages = jinja2.Environment(
     loader=jinja2.PackageLoader("healthv1.plan", "page"),
@@ -29,7 +29,7 @@ _pages.filters |= {
     "mark": mark,
     "diff_lines": diff_lines,
     "counted": counted,
-    "placing": placing,
+    "placing": placing_lines,
 }
 _KINDS = {"+": "added", "-": "removed", "@": "place"}
 _pages.filters["line_kind"] = lambda line: _KINDS.get(line[:1], "")

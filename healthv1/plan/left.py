@@ -1,4 +1,4 @@
-"""What was of an environment and is not named by it any more."""
+"""A former member of an environment, or its former parts."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A plan as the comment on a merge request: found again by its first line, within a limit, and inert.
 
-All that comes from a host or a file stands in code, where no HTML, no mention and no other mark-up is looked for: in a
-code span or a fence that is longer than any run of backticks within, or escaped in a <summary>, which is HTML alone.
+Text of a host or a file stands in code, where HTML, mentions and mark-up have no effect: in a code span or a fence
+that is longer than any run of backticks within, or escaped in a <summary>, which is HTML alone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from healthv1.plan.left import Left
 from healthv1.plan.pieces import Piece, fold
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import Component, Section, sections
-from healthv1.plan.text import announced
-from healthv1.plan.words import counted, diff_lines, placing, total
+from healthv1.plan.text import change_line
+from healthv1.plan.words import counted, diff_lines, placing_lines, total
 
 LIMIT = 65_000
 """Characters. GitHub takes 65 536 (GitLab takes a million)."""
@@ -36,9 +36,9 @@ _PLACES = 20
 def document(plan: Plan, limit: int = LIMIT) -> str:
     plan = redacted(plan)
     head, foot = _head(plan), _foot(plan)
-    room = limit - len(head) - len(foot) - 2 * _WIDEST  # for what is said of what is left out
-    pieces = [*_of_places(plan), *map(_of_fault, plan.faults)]
-    pieces += [*map(_of_left, plan.left), *map(_of_section, sections(plan.steps))]
+    room = limit - len(head) - len(foot) - 2 * _WIDEST  # for the note about omitted sections
+    pieces = [*_places_piece(plan), *map(_fault_piece, plan.faults)]
+    pieces += [*map(_leaver_piece, plan.left), *map(_section_piece, sections(plan.steps))]
     fold(pieces, _KINDS, room)
     kept = list(_fitting(pieces, room))
     return head + "".join(kept) + _left_out(plan, pieces, more=len(pieces) - len(kept)) + foot
@@ -49,56 +49,61 @@ def _head(plan: Plan) -> str:
 
 
 def _foot(plan: Plan) -> str:
-    said = {"environment": plan.environment, "revision": plan.revision, "made": plan.made, "healthv1": plan.toolkit}
-    return " · ".join(f"{name} {_span(text)}" for name, text in said.items() if text) + "\n"
+    provenance = {
+        "environment": plan.environment,
+        "revision": plan.revision,
+        "made": plan.made,
+        "healthv1": plan.toolkit,
+    }
+    return " · ".join(f"{name} {_span(text)}" for name, text in provenance.items() if text) + "\n"
 
 
-def _of_places(plan: Plan) -> Iterator[Piece]:
-    """Yield what decides where data lie: what comes below is folded, and may be left out."""
+def _places_piece(plan: Plan) -> Iterator[Piece]:
+    """Yield the lines that decide where data lie: at the top, because the rest is folded and may be left out."""
     changes = dict.fromkeys(change for step in plan.steps for change in step.changes)
-    told = {change.target: lines for change in changes if (lines := placing(diff_lines(change)))}
-    lines = [_short(line) for target, placed in told.items() for line in (target, *placed)]
+    lines_by_target = {change.target: lines for change in changes if (lines := placing_lines(diff_lines(change)))}
+    lines = [_short(line) for target, placed in lines_by_target.items() for line in (target, *placed)]
     if lines:
         more = [f"… {counted(len(lines) - _PLACES, 'more line')}"] if len(lines) > _PLACES else []
         yield Piece(f"Lines that decide where data lie:\n\n{_fenced([*lines[:_PLACES], *more], 'diff')}")
 
 
-def _of_fault(fault: Fault) -> Piece:
+def _fault_piece(fault: Fault) -> Piece:
     text = f"{fault.where}: {fault.what}" + (f"\nHint: {fault.hint}" if fault.hint else "")
     lines = [readable(line) for line in text.split("\n")]
     return Piece(f"Error:\n\n{_fenced(lines, 'text')}", f"Error at {_span(fault.where)}, left out\n\n", "fault")
 
 
-def _of_left(left: Left) -> Piece:
+def _leaver_piece(left: Left) -> Piece:
     lines = [readable(line) for line in (left.what, left.way_out)]
     instead = f"{_span(left.host)} left, and what it had is left out here\n\n"
     return Piece(f"Left behind:\n\n{_fenced(lines, 'text')}", instead, "leaver")
 
 
-def _of_section(section: Section) -> Piece:
+def _section_piece(section: Section) -> Piece:
     names, changes = ", ".join(section.hosts), counted(section.changes, "change")
     return Piece(
         f"<details><summary>{_tagged(names)} · {_tagged(section.stage)}: {changes}</summary>\n\n",
         f"{_span(names)} · {_span(section.stage)}: {changes}, left out\n\n",
         "section",
-        [_of_component(component) for component in section.components],
+        [_component_piece(component) for component in section.components],
         "</details>\n\n",
     )
 
 
-def _of_component(component: Component) -> Piece:
+def _component_piece(component: Component) -> Piece:
     name, changes = _span(component.name), component.changes
-    lines = [line for change in changes for line in _announced(change)]
+    lines = [line for change in changes for line in _change_lines(change)]
     instead = f"{name}: {counted(len(changes), 'change')}, left out\n\n"
-    diffs = [_of_diff(change) for change in changes if change.diff]
+    diffs = [_diff_piece(change) for change in changes if change.diff]
     return Piece(f"{name}\n\n{_fenced(lines, 'diff')}", instead, "component", diffs)
 
 
-def _announced(change: Change) -> list[str]:
-    return [announced(change)] + ([f"    effect: {readable(change.effect)}"] if change.effect else [])
+def _change_lines(change: Change) -> list[str]:
+    return [change_line(change)] + ([f"    effect: {readable(change.effect)}"] if change.effect else [])
 
 
-def _of_diff(change: Change) -> Piece:
+def _diff_piece(change: Change) -> Piece:
     lines = diff_lines(change)
     length = counted(len(lines), "line")
     text = f"<details><summary>{_tagged(change.target)}, {length}</summary>\n\n{_fenced(lines, 'diff')}</details>\n\n"
@@ -149,11 +154,10 @@ def _fitting(pieces: list[Piece], room: int) -> Iterator[str]:
 
 
 def _left_out(plan: Plan, pieces: list[Piece], *, more: int) -> str:
-    found = Counter(one.kind for piece in pieces for one in piece.walk() if one.folded)
-    said = [counted(found[kind], kind) for kind in _KINDS if found[kind]]
-    said += [f"all of {counted(more, 'more section')}"] * (more > 0)
-    if not said:
+    folded = Counter(part.kind for piece in pieces for part in piece.walk() if part.folded)
+    summary = [counted(folded[kind], kind) for kind in _KINDS if folded[kind]]
+    summary += [f"all of {counted(more, 'more section')}"] * (more > 0)
+    if not summary:
         return ""
-    return (
-        f"Left out to stay short: {', '.join(said)}. `healthv1 plan {_plain(plan.environment)} --full` shows all.\n\n"
-    )
+    command = f"healthv1 plan {_plain(plan.environment)} --full"
+    return f"Left out to stay short: {', '.join(summary)}. `{command}` shows all.\n\n"

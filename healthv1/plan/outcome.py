@@ -1,4 +1,4 @@
-"""How far an apply came, host by host: what is told of one that ended, and of one that stopped."""
+"""The outcome of an apply, with the progress of each host."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from healthv1.plan import Step
 
 @dataclass(frozen=True)
 class HostStanding:
-    """Where one host stands."""
+    """The progress of one host."""
 
     host: str
     state: Literal["done", "stopped", "not begun"]
@@ -37,7 +37,7 @@ class HostStanding:
 @dataclass(frozen=True)
 class Outcome:
     steps: tuple[Step, ...]
-    """What was changed, in the plan's own words."""
+    """The changes made, as steps of the plan."""
     faults: tuple[Fault, ...]
     unfinished: tuple[str, ...]
     """Operations that did not run to their end, as "host: component, sentence"."""

@@ -36,8 +36,8 @@ def fold(pieces: list[Piece], kinds: Iterable[str], limit: int) -> None:
     """Fold pieces of the first kind, the largest first, then of the next, until all are within `limit` characters."""
     size = sum(piece.size for piece in pieces)
     for kind in kinds:
-        ofkind = [one for piece in pieces for one in piece.walk() if one.kind == kind]
-        for piece in sorted(ofkind, key=lambda one: one.size, reverse=True):
+        ofkind = [part for piece in pieces for part in piece.walk() if part.kind == kind]
+        for piece in sorted(ofkind, key=lambda part: part.size, reverse=True):
             if size <= limit:
                 return
             saved = piece.size - len(piece.instead)

@@ -1,4 +1,4 @@
-"""A plan without any value that was ever revealed, before its texts are spelled out or escaped past recognition."""
+"""Redacts a plan before its texts are escaped: an escaped secret would not be recognised."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from healthv1.plan.data import Plan
 
 
 def redacted(plan: Plan) -> Plan:
-    """Return the same plan. All its texts are looked through at once: there are many, and many forms of a secret."""
+    """Return the redacted plan. All its texts are redacted at once: there are many, and a secret has many forms."""
     texts: list[str] = []
 
-    def gathered(text: str) -> str:
+    def gather(text: str) -> str:
         texts.append(text)
         return text
 
-    _each(plan, gathered)
+    _map_texts(plan, gather)
     between = f"\0{secrets.token_hex(8)}\0"
     clean = iter(redactor.redact(between.join(texts)).split(between))
-    found: Plan = _each(plan, lambda _: next(clean))
-    return found
+    clean_plan: Plan = _map_texts(plan, lambda _: next(clean))
+    return clean_plan
 
 
-def _each(value: Any, change: Callable[[str], str]) -> Any:
+def _map_texts(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, tuple):
-        return tuple(_each(one, change) for one in value)
+        return tuple(_map_texts(part, change) for part in value)
     if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{one.name: _each(getattr(value, one.name), change) for one in fields(value)})
+        return replace(value, **{part.name: _map_texts(getattr(value, part.name), change) for part in fields(value)})
     return value

@@ -1,6 +1,6 @@
-"""The file of a saved plan: what was seen, what is to be done, until when; sealed with the environment's plan key.
+"""The file of a saved plan: snapshots, steps and expiry, sealed with the environment's plan key.
 
-It is written in one way alone, so that not a byte can be altered unseen. It holds no secret.
+It has one canonical text, so that any altered byte is detected. It holds no secret.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from healthv1.errors import Fault, Refused
 from healthv1.plan.digests import Digests
-from healthv1.plan.snapshot import Look
+from healthv1.plan.snapshot import Snapshot
 from healthv1.workspace import project, provenance
 
 SCHEMA = 1
 KIND = "healthv1 saved plan"
 AHEAD = timedelta(minutes=5)
-"""By so much the clocks of who plans and who applies may differ."""
+"""The allowed difference between the clocks of the planning and the applying machine."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Saved:
     """The name of the plan key that seals it."""
     settings: dict[str, dict[str, str]]
     """By host: what group_data and the inventory say of it, each as a digest."""
-    operations: tuple[Look, ...]
+    operations: tuple[Snapshot, ...]
     plan: dict[str, Any]
     by: str = field(default_factory=provenance.name)
     revision: str = field(default_factory=provenance.revision)
@@ -61,7 +61,7 @@ class Saved:
         return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
     def refusals(self, digests: Digests, at: datetime) -> Iterator[Fault]:
-        """Yield why it is not to be trusted, or not any more."""
+        """Yield a fault for a wrong key, a broken seal, and a time before or after its term."""
         if self.key != digests.name:
             what = f"It was sealed with another plan_key than {self.environment} has now."
             yield Fault(self.id, what, self.again)
@@ -80,15 +80,15 @@ _documents = TypeAdapter(Saved)
 
 
 def read(path: Path) -> Saved:
-    """Return what `path` holds; whether to trust it `refusals` tells. Raises `Refused` when it is no saved plan."""
+    """Read a saved plan. `refusals` checks its seal and term. Raises `Refused` when the file is no saved plan."""
     text = ""
     try:
         text = path.read_bytes().decode()
         document = json.loads(text)
         _refuse_other_schemas(document, path)
-        found = _documents.validate_python(document)
-        if found.text() == text:
-            return found
+        plan = _documents.validate_python(document)
+        if plan.text() == text:
+            return plan
         what = "It was altered after it was saved."
     except OSError as error:
         raise Refused(Fault(str(path), f"It cannot be read: {error.strerror}.", "name the file of --out")) from None
@@ -98,7 +98,7 @@ def read(path: Path) -> Saved:
 
 
 def again(environment: str, limit: Sequence[str] = ()) -> str:
-    limits = "".join(f"--limit {one} " for one in limit)
+    limits = "".join(f"--limit {pattern} " for pattern in limit)
     return f"save a new one: healthv1 plan {environment} {limits}--out plan.json"
 
 

@@ -52,8 +52,8 @@ documents = TypeAdapter(PlanDocument)
 
 
 def schema() -> dict[str, Any]:
-    made = documents.json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "A plan of healthv1"}
+    properties = documents.json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **properties, "title": "A plan of healthv1"}
 
 
 def as_text() -> str:

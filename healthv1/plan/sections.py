@@ -42,20 +42,20 @@ def sections(steps: Iterable[Step]) -> Iterator[Section]:
 
 def _stages(steps: Iterable[Step]) -> list[str]:
     """Return the stages in the order in which they run; a host may have nothing to do in one."""
-    found: list[str] = []
-    for _, ofhost in groupby(steps, key=lambda step: step.host):
-        at = len(found)
-        for stage in reversed(dict.fromkeys(step.stage for step in ofhost)):
-            if stage not in found:
-                found.insert(at, stage)
-            at = found.index(stage)
-    return found
+    stages: list[str] = []
+    for _, host_steps in groupby(steps, key=lambda step: step.host):
+        at = len(stages)
+        for stage in reversed(dict.fromkeys(step.stage for step in host_steps)):
+            if stage not in stages:
+                stages.insert(at, stage)
+            at = stages.index(stage)
+    return stages
 
 
 def _shared(steps: Iterable[Step]) -> Iterator[tuple[Component, tuple[str, ...]]]:
     """Yield each component's changes once, with the hosts that they are made on."""
-    found: dict[Component, list[str]] = {}
-    for (host, name), ofcomponent in groupby(steps, key=lambda step: (step.host, step.component)):
-        changes = tuple(change for step in ofcomponent for change in step.changes)
-        found.setdefault(Component(name, changes), []).append(host)
-    yield from ((component, tuple(dict.fromkeys(hosts))) for component, hosts in found.items())
+    hosts_by_component: dict[Component, list[str]] = {}
+    for (host, name), component_steps in groupby(steps, key=lambda step: (step.host, step.component)):
+        changes = tuple(change for step in component_steps for change in step.changes)
+        hosts_by_component.setdefault(Component(name, changes), []).append(host)
+    yield from ((component, tuple(dict.fromkeys(hosts))) for component, hosts in hosts_by_component.items())

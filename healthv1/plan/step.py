@@ -1,4 +1,4 @@
-"""What a plan is a list of."""
+"""A step of a plan."""
 
 from __future__ import annotations
 

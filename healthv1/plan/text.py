@@ -10,7 +10,7 @@ from healthv1.output.escaping import readable
 from healthv1.plan.data import Plan
 from healthv1.plan.redacting import redacted
 from healthv1.plan.sections import sections
-from healthv1.plan.words import counted, diff_lines, headline, mark, placing, total, value
+from healthv1.plan.words import counted, diff_lines, headline, mark, placing_lines, total, value
 
 LONG = 20
 """Lines of a diff; more are folded. A created file is folded whole. Lines that decide where data lie never are."""
@@ -31,32 +31,32 @@ def lines(plan: Plan, *, full: bool = False) -> Iterator[TextLine]:
         for component in section.components:
             yield TextLine(f"  {readable(component.name)}")
             for change in component.changes:
-                yield from _of_change(change, full=full)
+                yield from _change_lines(change, full=full)
                 folded = folded or (not full and _is_folded(change))
     if folded:
         yield TextLine("With --full, plan and show print created files and long diffs whole.")
-    yield from _left(plan)
+    yield from _left_lines(plan)
     yield TextLine(total(plan), bold=True)
 
 
-def _left(plan: Plan) -> Iterator[TextLine]:
+def _left_lines(plan: Plan) -> Iterator[TextLine]:
     if plan.left:
         yield TextLine("Left behind, and not touched by an apply:", "yellow", bold=True)
-    for one in plan.left:
-        yield TextLine(f"  {readable(one.what)}", "yellow")
-        yield TextLine(f"    {readable(one.way_out)}")
+    for left in plan.left:
+        yield TextLine(f"  {readable(left.what)}", "yellow")
+        yield TextLine(f"    {readable(left.way_out)}")
 
 
-def announced(change: Change) -> str:
+def change_line(change: Change) -> str:
     """Return one line: what is done to what, what was and becomes, and why."""
     parts = [f"{mark(change)} {headline(change)}", value(change), f"({readable(change.why)})" if change.why else ""]
     return "  ".join(part for part in parts if part)
 
 
-def _of_change(change: Change, *, full: bool) -> Iterator[TextLine]:
+def _change_lines(change: Change, *, full: bool) -> Iterator[TextLine]:
     diff = diff_lines(change)
     length = f"  {counted(len(diff), 'line')}" if change.action == "create" and diff else ""
-    yield TextLine(f"    {announced(change)}{length}", _COLOURS[mark(change)])
+    yield TextLine(f"    {change_line(change)}{length}", _COLOURS[mark(change)])
     if change.effect:
         yield TextLine(f"        effect: {readable(change.effect)}")
     shown, hidden = (diff, 0) if full else _folded(change, diff)
@@ -72,5 +72,5 @@ def _is_folded(change: Change) -> bool:
 def _folded(change: Change, diff: list[str]) -> tuple[list[str], int]:
     """Return the lines that are shown, and how many are not."""
     length = 0 if change.action == "create" else LONG
-    shown = diff[:length] + placing(diff[length:])
+    shown = diff[:length] + placing_lines(diff[length:])
     return shown, len(diff) - len(shown)

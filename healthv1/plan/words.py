@@ -1,4 +1,4 @@
-"""How a plan is put into words, whatever it is shown on; no text of a host's does more than be read."""
+"""The words of a plan, for every form. Text of a host is escaped."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def total(plan: Plan) -> str:
 
 def tally(plan: Plan) -> dict[str, int]:
     """Return how many changes there are of each action; what interrupts comes last."""
-    found = Counter(change.action for step in plan.steps for change in step.changes)
-    return {action: found[action] for action in sorted(found, key=_rank)}
+    counts = Counter(change.action for step in plan.steps for change in step.changes)
+    return {action: counts[action] for action in sorted(counts, key=_rank)}
 
 
 def _rank(action: str) -> tuple[int, str]:
@@ -70,6 +70,6 @@ def diff_lines(change: Change) -> list[str]:
     return lines[1:] if change.action == "create" and lines[:1] and lines[0].startswith("@@") else lines
 
 
-def placing(lines: list[str]) -> list[str]:
+def placing_lines(lines: list[str]) -> list[str]:
     """Return the lines of a diff that decide where data lie: in no form of a plan are they folded away."""
     return [line for line in lines if _PLACING.match(line)]

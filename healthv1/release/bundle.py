@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from healthv1.errors import Fault, ReleaseError
-from healthv1.flocks import held
+from healthv1.flocks import locked
 from healthv1.release import wheels
 
 LOCK = "requirements.lock"
@@ -43,7 +43,7 @@ class Bundled:
         path = cache() / f"{version}.tar.gz"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _alone(path.parent / f"{version}.lock"):
+            with _build_lock(path.parent / f"{version}.lock"):
                 if not path.exists():
                     self._build(path, path.parent / f"{version}.building", python, architecture)
         except OSError as error:
@@ -100,6 +100,6 @@ def _digest(source: Path) -> str:
 
 
 @contextmanager
-def _alone(lock: Path) -> Iterator[None]:
-    with lock.open("w") as handle, held(handle.fileno()):
+def _build_lock(lock: Path) -> Iterator[None]:
+    with lock.open("w") as handle, locked(handle.fileno()):
         yield

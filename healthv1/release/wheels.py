@@ -21,12 +21,14 @@ GLIBC = range(5, 36)
 
 def download(lock: Path, into: Path, python: str, architecture: str) -> None:
     """Fetch every dependency of `lock` that a Linux host may need, as a wheel. Raises `ReleaseError`."""
-    wanted = into.parent / "requirements.txt"
-    wanted.write_text("".join(requirements(lock.read_text(encoding="utf-8"), python, architecture)), encoding="utf-8")
+    requirements_file = into.parent / "requirements.txt"
+    requirements_file.write_text(
+        "".join(requirements(lock.read_text(encoding="utf-8"), python, architecture)), encoding="utf-8"
+    )
     platforms = [f"--platform=manylinux_2_{minor}_{architecture}" for minor in reversed(GLIBC)]
     platforms += [f"--platform={name}_{architecture}" for name in ("manylinux2014", "manylinux2010", "manylinux1")]
     target = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", *platforms]
-    _pip("download", *target, "--no-deps", "--require-hashes", f"--dest={into}", f"--requirement={wanted}")
+    _pip("download", *target, "--no-deps", "--require-hashes", f"--dest={into}", f"--requirement={requirements_file}")
 
 
 def requirements(lock: str, python: str, architecture: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Once a host was retired, or parts of it, nobody tells of it any more: what each host keeps of it is written anew."""
+"""Removes a retired host, or its parts, from the records that the hosts keep."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from typing import Any
 
 from healthv1.errors import Fault, HostError
 from healthv1.hosts.pyinfra_names import Host
-from healthv1.hosts.scripts import real
+from healthv1.hosts.scripts import ssh_hosts
 from healthv1.hosts.session import Session
-from healthv1.plan.members import forgotten, read
+from healthv1.plan.members import read, record_without
 from healthv1.retire.choosing import Chosen
 from healthv1.rollout import last_apply
 
 
-def remembering(session: Session, leaving: Host | None, chosen: Chosen) -> list[Host]:
-    """Return the hosts whose record is another once it was retired; the one that leaves is told last."""
-    hosts = [host for host in real(session.hosts) if host is not leaving]
-    found = [host for host in hosts if _remembers(session.known.get(host.name, {}), chosen)]
-    own = leaving is not None and _still_has(session.known.get(leaving.name, {}), chosen)
-    return [*found, *([leaving] if leaving and own else [])]
+def hosts_to_update(session: Session, leaving: Host | None, chosen: Chosen) -> list[Host]:
+    """Return the hosts whose record names the retired host or parts; the leaving host comes last."""
+    hosts = [host for host in ssh_hosts(session.hosts) if host is not leaving]
+    remembering = [host for host in hosts if _remembers(session.records.get(host.name, {}), chosen)]
+    own = leaving is not None and _still_has(session.records.get(leaving.name, {}), chosen)
+    return [*remembering, *([leaving] if leaving and own else [])]
 
 
 def _remembers(record: dict[str, Any], chosen: Chosen) -> bool:
-    entry = next((one for one in read(record) if one.address == chosen.member.address), None)
+    entry = next((member for member in read(record) if member.address == chosen.member.address), None)
     return entry is not None and (not chosen.named or bool(set(entry.parts) & set(chosen.parts)))
 
 
@@ -32,12 +32,12 @@ def _still_has(record: dict[str, Any], chosen: Chosen) -> bool:
     return bool(set(chosen.member.parts) & set(chosen.parts))
 
 
-def have_forgotten(session: Session, leaving: Host | None, chosen: Chosen) -> tuple[str, ...]:
-    """Have the hosts forget; return which. Raises `HostError` when one cannot: it is told again, and done again."""
+def update_records(session: Session, leaving: Host | None, chosen: Chosen) -> tuple[str, ...]:
+    """Update the records; return the hosts' names. Raises `HostError` when one cannot be: a second run updates it."""
     faults: list[Fault] = []
     names: list[str] = []
-    for host in remembering(session, leaving, chosen):
-        error = last_apply.store(host, session, _record(session, host, leaving, chosen))
+    for host in hosts_to_update(session, leaving, chosen):
+        error = last_apply.store_record(host, session, _record(session, host, leaving, chosen))
         faults += error.faults if error else []
         names += [] if error else [host.name]
     HostError.unless(faults)
@@ -47,6 +47,6 @@ def have_forgotten(session: Session, leaving: Host | None, chosen: Chosen) -> tu
 def _record(session: Session, host: Host, leaving: Host | None, chosen: Chosen) -> dict[str, Any]:
     parts = chosen.parts if chosen.named else ()
     if host is leaving and not chosen.named:
-        past = forgotten({}, chosen.member)["retired"]
+        past = record_without({}, chosen.member)["retired"]
         return {"schema": last_apply.SCHEMA, "environment": session.environment, "retired": past}
-    return {"schema": last_apply.SCHEMA, **forgotten(session.known.get(host.name, {}), chosen.member, parts)}
+    return {"schema": last_apply.SCHEMA, **record_without(session.records.get(host.name, {}), chosen.member, parts)}

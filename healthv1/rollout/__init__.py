@@ -1,1 +1,1 @@
-"""Plans, and applies of them: stages, gates, what was agreed to and what is remembered."""
+"""Plans, and applies of them: stages, gates, agreements, and the records that hosts keep."""

@@ -1,6 +1,6 @@
-"""What somebody agreed to, noted with the operator while it is carried out: `apply --resume` goes no further.
+"""The agreement to a plan, kept by the operator while it is applied: `apply --resume` makes no other change.
 
-The note is removed when the apply ends well. It holds no secret, nor what files contain.
+Its file is removed when the apply ends well. It holds no secret, and no content of files.
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ from deploys.operations.change import Change
 from healthv1.errors import Fault, Refused
 from healthv1.plan import Plan, Step
 from healthv1.workspace import project
-from healthv1.workspace.atomic_files import alone, replace
+from healthv1.workspace.atomic_files import folder_locked, replace
 
 SCHEMA = 1
-# What an interruption makes of an agreed change: a package brought the file meanwhile, a unit runs already or died.
-SAME = {
+# Agreed action: actions that may stand for it after an interruption. A package brought the file, a unit runs or died.
+EQUIVALENT_ACTIONS = {
     "create": {"update"},
     "start": {"enable", "restart", "reload"},
     "restart": {"start", "enable", "reload"},
     "reload": {"start", "restart"},
 }
-Noted = tuple[str, str, str, str, str, str, str]
+AgreedChange = tuple[str, str, str, str, str, str, str]
 """Host, stage, component, operation; then kind, target and action of one change."""
 
 
 @dataclass
 class Agreement:
-    """The ledger of a rollout, too: it notes which components may have changed and are not proven to work yet."""
+    """Also the ledger of a rollout: it notes the components that may have changed and have not passed a gate yet."""
 
     environment: str
     limit: tuple[str, ...]
     inputs: str
-    """The digest of settings, inventories, deploys and templates that it was made from."""
+    """The digest of the settings, inventories, deploys and templates of the agreed plan."""
     hosts: dict[str, str]
     """Names and addresses: another sandbox has hosts of the same names."""
-    changes: set[Noted]
+    changes: set[AgreedChange]
     unproven: set[tuple[str, str, str]] = field(default_factory=set)
     """Host, stage and component."""
 
     @classmethod
-    def on(cls, plan: Plan, limit: tuple[str, ...], hosts: dict[str, str]) -> Agreement:
-        changes = {one for step in plan.steps for one in _noted(step)}
+    def of_plan(cls, plan: Plan, limit: tuple[str, ...], hosts: dict[str, str]) -> Agreement:
+        changes = {change for step in plan.steps for change in _agreed_changes(step)}
         return cls(plan.environment, limit, project.digest(), hosts, changes)
 
-    def begun(self, stage: str, hosts: Sequence[str]) -> None:
-        self.unproven |= {one[:3] for one in self.changes if one[0] in hosts and one[1] == stage}
+    def note_begun(self, stage: str, hosts: Sequence[str]) -> None:
+        self.unproven |= {change[:3] for change in self.changes if change[0] in hosts and change[1] == stage}
         self.write()
 
-    def proven(self, stage: str, hosts: Sequence[str]) -> None:
-        self.unproven -= {one for one in self.unproven if one[0] in hosts and one[1] == stage}
+    def note_proven(self, stage: str, hosts: Sequence[str]) -> None:
+        self.unproven -= {component for component in self.unproven if component[0] in hosts and component[1] == stage}
         self.write()
 
     def write(self) -> None:
@@ -69,34 +69,34 @@ class Agreement:
             },
             indent=1,
         )
-        path = _file(self.environment)
+        path = _agreement_file(self.environment)
         try:
             project.state("apply")
-            with alone(path):  # another sandbox of the same checkout has the same environment
+            with folder_locked(path):  # another sandbox of the same checkout has the same environment
                 replace(path, text)
         except OSError as error:
             what = f"What was agreed to cannot be noted ({error.strerror})."
             raise Refused(Fault(str(path), what, "make the folder writable, or make room there")) from error
 
-    def is_about(self, hosts: Mapping[str, str]) -> bool:
-        """Whether it means these hosts: names with the same addresses, and perhaps others besides."""
+    def covers_hosts(self, hosts: Mapping[str, str]) -> bool:
+        """Whether it covers these hosts, by name and address; it may cover more."""
         return all(self.hosts.get(host, address) == address for host, address in hosts.items())
 
-    def due_on(self, hosts: Collection[str]) -> frozenset[tuple[str, str, str]]:
-        """Return what is unproven on these hosts."""
-        return frozenset(one for one in self.unproven if one[0] in hosts)
+    def unproven_on(self, hosts: Collection[str]) -> frozenset[tuple[str, str, str]]:
+        """Return the unproven components on these hosts."""
+        return frozenset(component for component in self.unproven if component[0] in hosts)
 
-    def settle(self, hosts: Collection[str]) -> None:
-        """Note that nothing is left to do or to prove on these hosts; what is left on others stays noted."""
-        self.changes = {one for one in self.changes if one[0] not in hosts}
-        self.unproven = {one for one in self.unproven if one[0] not in hosts}
+    def mark_done(self, hosts: Collection[str]) -> None:
+        """Remove the changes and unproven components of these hosts; those of other hosts stay."""
+        self.changes = {entry for entry in self.changes if entry[0] not in hosts}
+        self.unproven = {entry for entry in self.unproven if entry[0] not in hosts}
         if self.changes or self.unproven:
             self.write()
         else:
-            forget(self.environment)
+            delete_agreement(self.environment)
 
-    def refuse_more(self, new: Agreement, plan: Plan) -> None:
-        """Raise `Refused` with everything in `plan`, which needs the agreement `new`, that was not agreed to."""
+    def refuse_unagreed(self, new: Agreement, plan: Plan) -> None:
+        """Raise `Refused` with every change of `plan` that was not agreed to. `new`: the agreement that it needs."""
         again = f"healthv1 apply {self.environment}, which shows the plan and asks"
         if (self.inputs, self.hosts) != (new.inputs, new.hosts):
             what = "Settings, inventories or deploys are not what they were when it was agreed to."
@@ -110,42 +110,43 @@ class Agreement:
 
     def _covers(self, step: Step, change: Change) -> bool:
         at = (step.host, step.stage, step.component, step.operation)
-        if (change.kind, change.action) == ("package", "configure"):  # what was being installed was cut short
-            return any(one[0] == step.host and one[4] == "package" for one in self.changes)
+        if (change.kind, change.action) == ("package", "configure"):  # the installation of a package was interrupted
+            return any(agreed[0] == step.host and agreed[4] == "package" for agreed in self.changes)
         return any(
-            (*at, change.kind, change.target) == one[:6] and change.action in {one[6], *SAME.get(one[6], ())}
-            for one in self.changes
+            (*at, change.kind, change.target) == agreed[:6]
+            and change.action in {agreed[6], *EQUIVALENT_ACTIONS.get(agreed[6], ())}
+            for agreed in self.changes
         )
 
 
-def left(environment: str) -> Agreement | None:
-    """Return what was agreed to and did not end well, or None."""
+def read_agreement(environment: str) -> Agreement | None:
+    """Return the agreement of an apply that did not end well, or None."""
     try:
-        found = json.loads(_file(environment).read_text(encoding="utf-8"))
+        document = json.loads(_agreement_file(environment).read_text(encoding="utf-8"))
         return Agreement(
-            found["environment"],
-            tuple(found["limit"]),
-            found["inputs"],
-            found["hosts"],
-            {tuple(one) for one in found["changes"]},
-            {tuple(one) for one in found["unproven"]},
+            document["environment"],
+            tuple(document["limit"]),
+            document["inputs"],
+            document["hosts"],
+            {tuple(entry) for entry in document["changes"]},
+            {tuple(entry) for entry in document["unproven"]},
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def forget(environment: str) -> None:
+def delete_agreement(environment: str) -> None:
     with suppress(OSError):
-        _file(environment).unlink()
+        _agreement_file(environment).unlink()
 
 
-def to_resume(environment: str, limit: tuple[str, ...]) -> Agreement:
-    """Return what `apply --resume` goes on with. Raises `Refused`."""
-    found, where = left(environment), f"apply {environment} --resume"
-    if found is None:
+def agreement_to_resume(environment: str, limit: tuple[str, ...]) -> Agreement:
+    """Return the agreement that `apply --resume` goes on with. Raises `Refused`."""
+    agreement, where = read_agreement(environment), f"apply {environment} --resume"
+    if agreement is None:
         raise Refused(Fault(where, "No apply is left to go on with.", f"healthv1 apply {environment}"))
-    if limit and set(limit) != set(found.limit):
-        meant = options(found.limit) or "no --limit"
+    if limit and set(limit) != set(agreement.limit):
+        meant = limit_options(agreement.limit) or "no --limit"
         raise Refused(
             Fault(
                 where,
@@ -153,17 +154,17 @@ def to_resume(environment: str, limit: tuple[str, ...]) -> Agreement:
                 f"healthv1 apply {environment} --resume, or a new apply",
             )
         )
-    return found
+    return agreement
 
 
-def options(limit: Sequence[str]) -> str:
-    return " ".join(f"--limit {one}" for one in limit)
+def limit_options(limit: Sequence[str]) -> str:
+    return " ".join(f"--limit {pattern}" for pattern in limit)
 
 
-def _noted(step: Step) -> Iterator[Noted]:
+def _agreed_changes(step: Step) -> Iterator[AgreedChange]:
     for change in step.changes:
         yield step.host, step.stage, step.component, step.operation, change.kind, change.target, change.action
 
 
-def _file(environment: str) -> Path:
+def _agreement_file(environment: str) -> Path:
     return project.state_folder() / "apply" / f"{environment}.json"

@@ -1,4 +1,4 @@
-"""One operation on some of the hosts, watched: what it changed is noted, and its failure is its own host's alone."""
+"""Runs one operation on some hosts: records its changes, refuses unplanned ones, and keeps a failure to its host."""
 
 from __future__ import annotations
 
@@ -16,94 +16,105 @@ from healthv1.hosts.operations import Evaluation
 from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.session import Session, faults_of
 from healthv1.plan import Plan
-from healthv1.rollout.planner import label, look_ahead
+from healthv1.rollout.planner import label, prefetch_after_write
 
-Made = dict[tuple[Host, str], tuple[Change, ...]]
+ChangesMade = dict[tuple[Host, str], tuple[Change, ...]]
 
 
-def watch(session: Session, plan: Plan) -> Made:
-    """Have every operation that the session prepared be noted once it has changed something, and do only as planned."""
-    made: Made = {}
+def watch_operations(session: Session, plan: Plan) -> ChangesMade:
+    """Wrap every prepared operation: its changes are recorded, and a change that is not planned is refused."""
+    changes_made: ChangesMade = {}
     planned = {(step.host, step.component, step.operation): step.changes for step in plan.steps}
     for host in session.hosts:
 
         def watched(operation: str, evaluate: Evaluation, host: Host = host) -> Evaluation:
             changes = planned.get((host.name, *label(session, operation)), ())
-            return _watched(session, host, operation, evaluate, changes, made)
+            return _watched(session, host, operation, evaluate, changes, changes_made)
 
-        operations.watch(session, host, watched)
-    return made
+        operations.wrap_evaluations(session, host, watched)
+    return changes_made
 
 
-def execute(session: Session, operation: str, hosts: Sequence[Host], alike: Callable[[Host], Sequence[str]]) -> None:
+def execute(
+    session: Session, operation: str, hosts: Sequence[Host], next_operations: Callable[[Host], Sequence[str]]
+) -> None:
     """Run the operation on `hosts` at once, and wait for all of them. A host on which it fails has a fault then.
 
-    + alike: which operations, from this one on, are expected to find a host as it is now.
+    + next_operations: returns this operation and those up to the next planned change; their facts are asked at once.
     """
-    running = [gevent.spawn(_run, session, host, operation, alike) for host in hosts]
+    greenlets = [gevent.spawn(_run, session, host, operation, next_operations) for host in hosts]
     try:
-        gevent.joinall(running, raise_error=True)
+        gevent.joinall(greenlets, raise_error=True)
     except BaseException:
-        gevent.killall(running, block=False)
+        gevent.killall(greenlets, block=False)
         raise
     for host in hosts:
         if not operations.succeeded(session, host, operation):
             session.fail(host, *([] if host.name in session.faults else [_failure(session, host, operation)]))
 
 
-def _run(session: Session, host: Host, operation: str, alike: Callable[[Host], Sequence[str]]) -> None:
+def _run(session: Session, host: Host, operation: str, next_operations: Callable[[Host], Sequence[str]]) -> None:
     with session.on(host):
         try:
-            look_ahead(session, host, alike)
+            prefetch_after_write(session, host, next_operations)
             operations.run(session, host, operation)
         except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
             session.faults.setdefault(host.name, []).extend(faults_of(host, error))
 
 
 def _watched(
-    session: Session, host: Host, operation: str, evaluate: Evaluation, planned: tuple[Change, ...], made: Made
+    session: Session,
+    host: Host,
+    operation: str,
+    evaluate: Evaluation,
+    planned: tuple[Change, ...],
+    changes_made: ChangesMade,
 ) -> Evaluation:
-    """Note what the operation announces, and turn its exception into its own host's failure.
+    """Record the changes that the operation announces, and turn its exception into a failure of its host.
 
-    What the plan did not name is not begun: then the operation fails ahead of the command that would do it.
+    An unplanned change is not made: the operation fails before the command that would make it.
 
     Without this, an exception inside one host's operation ends the run of all hosts (pyinfra 3.10).
     """
 
     def commands() -> Iterator[Any]:
         acted = False
-        with forecast_of(host).collecting() as heard:
+        with forecast_of(host).collecting() as announced:
             try:
-                session.go_on()
+                session.check_lock()
                 for command in evaluate():
-                    _refuse_unplanned(host, label(session, operation), planned, heard)
+                    _refuse_unplanned(host, label(session, operation), planned, announced)
                     acted = True
-                    operations.explain(command, partial(_explained, session, host))
+                    operations.wrap_function(command, partial(_recording_fault, session, host))
                     yield command
             except Exception as error:  # noqa: BLE001 - whatever it is, it fails this host and no other
-                yield operations.calling(_explained(session, host, _raising(error)))
+                yield operations.function_command(_recording_fault(session, host, _raising(error)))
         if acted:
-            made[host, operation] = tuple(heard) or (Change("operation", label(session, operation)[1], "run"),)
+            changes_made[host, operation] = tuple(announced) or (
+                Change("operation", label(session, operation)[1], "run"),
+            )
 
     return commands
 
 
-def _refuse_unplanned(host: Host, names: tuple[str, str], planned: Sequence[Change], heard: Sequence[Change]) -> None:
+def _refuse_unplanned(
+    host: Host, names: tuple[str, str], planned: Sequence[Change], announced: Sequence[Change]
+) -> None:
     """Raise `Refused` when an operation that is about to act announces more than the plan did."""
-    more = [change for change in heard if _told(change) not in map(_told, planned)]
-    if planned and not more:
+    extra = [change for change in announced if _change_key(change) not in map(_change_key, planned)]
+    if planned and not extra:
         return
-    said = ", ".join(f"{change.action} {change.kind} {change.target}" for change in more) or names[1]
-    what = f"{said}: it is due by now, and no plan named it. It was not done."
+    unplanned = ", ".join(f"{change.action} {change.kind} {change.target}" for change in extra) or names[1]
+    what = f"{unplanned}: it is due by now, and no plan named it. It was not done."
     raise Refused(Fault(f"{host.name}: {names[0]}", what, "look at a new plan: healthv1 plan ENV"))
 
 
-def _told(change: Change) -> tuple[str, str, str]:
+def _change_key(change: Change) -> tuple[str, str, str]:
     return change.kind, change.target, change.action
 
 
-def _explained(session: Session, host: Host, function: Callable[..., None]) -> Callable[..., None]:
-    """Return the same function, whose exception becomes the host's fault: pyinfra only logs it."""
+def _recording_fault(session: Session, host: Host, function: Callable[..., None]) -> Callable[..., None]:
+    """Return the function, with its exception added to the host's faults: pyinfra only logs it."""
 
     def call(*args: Any, **kwargs: Any) -> None:
         try:
@@ -124,8 +135,8 @@ def _raising(error: Exception) -> Callable[[], None]:
 
 def _failure(session: Session, host: Host, operation: str) -> Fault:
     component, sentence = label(session, operation)
-    lines = operations.said(session, host, operation)[-25:]
-    said = "\n".join(lines) or "it said nothing (the connection may be lost)"
+    lines = operations.output_lines(session, host, operation)[-25:]
+    output = "\n".join(lines) or "it said nothing (the connection may be lost)"
     return Fault(
-        f"{host.name}: {component}", f'"{sentence}" failed:\n{said}', "mend the cause, then: healthv1 apply ENV"
+        f"{host.name}: {component}", f'"{sentence}" failed:\n{output}', "mend the cause, then: healthv1 apply ENV"
     )

@@ -1,4 +1,4 @@
-"""A gate: what the changed components claim of their hosts holds, or nothing goes on."""
+"""A gate: the claims of the changed components hold, or the rollout stops."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ PAUSE = 0.5
 """Seconds between two tries at first; each wait is longer than the one before."""
 
 
-def shut(
+def failing_claims(
     session: Session, due: Mapping[Host, list[Claim]], settle: float, stopping: Callable[[], bool]
 ) -> dict[Host, list[Finding]]:
-    """Try the claims, and those that fail again within `settle` seconds; return what does not hold, by host."""
+    """Try the claims, and retry failing ones for `settle` seconds; return the findings that do not hold, by host."""
     deadline, pause = time.monotonic() + settle, PAUSE
-    left = {host: [(one.component, one.check) for one in claims] for host, claims in due.items() if claims}
+    left = {host: [(claim.component, claim.check) for claim in claims] for host, claims in due.items() if claims}
     while True:
         broken: dict[Host, list[Finding]] = {}
 
         def attempt(host: Host, broken: dict[Host, list[Finding]] = broken) -> None:
-            found = zip(left[host], inside.tried(host, left[host]), strict=True)
-            failing = [(claim, finding) for claim, finding in found if not finding.holds]
+            results = zip(left[host], inside.try_claims(host, left[host]), strict=True)
+            failing = [(claim, finding) for claim, finding in results if not finding.holds]
             left[host] = [claim for claim, _ in failing]
             broken[host] = [finding for _, finding in failing]
 
@@ -41,10 +41,10 @@ def shut(
         gevent.sleep(pause)
         for host in red:
             if isinstance(host.connector, FastSSH):
-                host.connector.forget()  # it is still becoming what it is to be
+                host.connector.forget()  # its state still changes
         pause = min(2 * pause, 4)
 
 
 def fault(finding: Finding) -> Fault:
-    seen = f":\n{finding.evidence}" if finding.evidence else "."
-    return Fault(f"{finding.host}: {finding.component}", f'"{finding.claim}" does not hold{seen}', finding.hint)
+    evidence = f":\n{finding.evidence}" if finding.evidence else "."
+    return Fault(f"{finding.host}: {finding.component}", f'"{finding.claim}" does not hold{evidence}', finding.hint)

@@ -1,4 +1,4 @@
-"""Every operation asked what it would change, before any of them runs."""
+"""Makes a plan: every operation announces its changes before any of them runs."""
 
 from __future__ import annotations
 
@@ -21,41 +21,46 @@ from healthv1.hosts.session import Session
 from healthv1.plan import Plan, Step
 from healthv1.workspace import provenance
 
-Besides = tuple[type[FactBase[Any]], ...]
+ExtraFacts = tuple[type[FactBase[Any]], ...]
 
 
-def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
+def plan(session: Session, besides: ExtraFacts = (Lock,)) -> Plan:
     """Return what an apply would change on the session's hosts. A host with a fault has no steps.
 
-    + besides: facts to ask in the same breath, that no operation asks for; by default who is deploying.
+    + besides: further facts to ask in the same round trip; by default the lock.
     """
-    heard: dict[tuple[Host, str], tuple[Change, ...]] = {}
+    announced: dict[tuple[Host, str], tuple[Change, ...]] = {}
 
     def ask(host: Host) -> None:
-        prefetch(host, [*(partial(_asked, host, fact) for fact in besides), *session.operations.get(host, {}).values()])
+        prefetch(
+            host,
+            [*(partial(_fact_evaluation, host, fact) for fact in besides), *session.operations.get(host, {}).values()],
+        )
         refusals: list[Fault] = []
-        for operation in operations.of(session, host):
+        for operation in operations.operation_hashes(session, host):
             try:
-                with forecast_of(host).collecting() as changes, _learning(session, host, operation):
+                with forecast_of(host).collecting() as changes, _recording_answers(session, host, operation):
                     will_change = operations.will_change(session, host, operation)
-            except Refused as refusal:  # what else is refused is told as well
+            except Refused as refusal:  # go on: further refusals are reported too
                 refusals.extend(refusal.faults)
                 continue
             if will_change:
-                heard[host, operation] = tuple(changes) or (Change("operation", label(session, operation)[1], "run"),)
-        Refused.unless(_each_once(host, refusals))
+                announced[host, operation] = tuple(changes) or (
+                    Change("operation", label(session, operation)[1], "run"),
+                )
+        Refused.unless(_unique_refusals(host, refusals))
 
     session.on_each(ask)
     hosts = session.hosts
     return Plan(
         environment=session.environment,
         hosts=tuple(host.name for host in hosts),
-        considered=sum(len(operations.of(session, host)) for host in hosts),
+        considered=sum(len(operations.operation_hashes(session, host)) for host in hosts),
         steps=tuple(
-            Step(host.name, stage, *label(session, operation), heard[host, operation])
+            Step(host.name, stage, *label(session, operation), announced[host, operation])
             for host in hosts
-            for stage, operation in staged(session)
-            if (host, operation) in heard
+            for stage, operation in operations_by_stage(session)
+            if (host, operation) in announced
         ),
         faults=tuple(dict.fromkeys(fault for faults in session.faults.values() for fault in faults)),
         made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -64,18 +69,18 @@ def plan(session: Session, besides: Besides = (Lock,)) -> Plan:
     )
 
 
-def _each_once(host: Host, refusals: Iterable[Fault]) -> list[Fault]:
-    """Return the refusals; of a thing that several operations meet, a taken port say, the first alone."""
-    told: dict[str, Fault] = {}
+def _unique_refusals(host: Host, refusals: Iterable[Fault]) -> list[Fault]:
+    """Return the refusals. Of several about one thing, such as a taken port, only the first."""
+    first_by_place: dict[str, Fault] = {}
     for fault in refusals:
-        told.setdefault(fault.where if fault.where.startswith(f"{host.name}: ") else str(fault), fault)
-    return list(told.values())
+        first_by_place.setdefault(fault.where if fault.where.startswith(f"{host.name}: ") else str(fault), fault)
+    return list(first_by_place.values())
 
 
-def learn(session: Session, *, anew: bool) -> None:
-    """Ask every host what its operations ask. Nothing is planned, and nothing run.
+def refresh_facts(session: Session, *, anew: bool) -> None:
+    """Ask the facts of all operations on every host. No plan is made, and no operation runs.
 
-    + anew: also what was asked since the last write: somebody else may have changed it.
+    + anew: clear the cache first: somebody else may have changed the host.
     """
 
     def ask(host: Host) -> None:
@@ -83,47 +88,47 @@ def learn(session: Session, *, anew: bool) -> None:
             host.connector.forget()
         prefetch(host, session.operations[host].values())
         for operation, evaluate in session.operations[host].items():
-            with _learning(session, host, operation), forecast_of(host).asking(), suppress(Exception):
+            with _recording_answers(session, host, operation), forecast_of(host).asking(), suppress(Exception):
                 next(evaluate(), None)
 
     session.on_each(ask)
 
 
 @contextmanager
-def _learning(session: Session, host: Host, operation: str) -> Iterator[None]:
+def _recording_answers(session: Session, host: Host, operation: str) -> Iterator[None]:
     if not isinstance(host.connector, FastSSH):
         yield
         return
-    with host.connector.learning() as learned:
+    with host.connector.collecting_answers() as learned:
         yield
-    session.learned[host, operation] = learned
+    session.answers[host, operation] = learned
 
 
-def look_ahead(session: Session, host: Host, alike: Callable[[Host], Iterable[str]]) -> None:
-    """Once a write has made the host unknown, learn all at once what the operations that find it alike ask for."""
-    if isinstance(host.connector, FastSSH) and host.connector.knows_nothing:
-        prefetch(host, [session.operations[host][operation] for operation in alike(host)])
+def prefetch_after_write(session: Session, host: Host, next_operations: Callable[[Host], Iterable[str]]) -> None:
+    """After a write cleared the cache, ask the facts of the next operations in one batch."""
+    if isinstance(host.connector, FastSSH) and host.connector.cache_is_empty:
+        prefetch(host, [session.operations[host][operation] for operation in next_operations(host)])
 
 
 def prefetch(host: Host, evaluations: Iterable[Evaluation]) -> None:
-    """Learn, in a few round trips, every fact that is asked for.
+    """Ask every fact of the evaluations, in a few round trips.
 
-    Each round evaluates the operations up to the first fact that is not known yet, then asks for all of those at once.
+    Each round evaluates each up to its first fact that is not cached, then asks for all of these facts at once.
     """
     if not isinstance(host.connector, FastSSH):
         return
     waiting = list(evaluations)
     while waiting:
-        with host.connector.gathering() as questions:
-            waiting = [evaluate for evaluate in waiting if not _answered(host, evaluate)]
+        with host.connector.gathering_questions() as questions:
+            waiting = [evaluate for evaluate in waiting if not _is_evaluated(host, evaluate)]
         host.connector.ask(questions)
 
 
-def _asked(host: Host, fact: type[FactBase[Any]]) -> Iterator[Any]:
+def _fact_evaluation(host: Host, fact: type[FactBase[Any]]) -> Iterator[Any]:
     yield host.get_fact(fact)
 
 
-def _answered(host: Host, evaluate: Evaluation) -> bool:
+def _is_evaluated(host: Host, evaluate: Evaluation) -> bool:
     try:
         with forecast_of(host).asking():
             next(evaluate(), None)
@@ -134,13 +139,13 @@ def _answered(host: Host, evaluate: Evaluation) -> bool:
     return True
 
 
-def staged(session: Session) -> list[tuple[str, str]]:
+def operations_by_stage(session: Session) -> list[tuple[str, str]]:
     """Return the stage and hash of each operation of whole hosts, in the order in which they run.
 
     A host with a fault may have stopped short of a stage's end.
     """
-    theirs = {operation for host in session.hosts for operation in operations.of(session, host)}
-    order = [operation for operation in operations.in_order(session) if operation in theirs]
+    prepared = {operation for host in session.hosts for operation in operations.operation_hashes(session, host)}
+    order = [operation for operation in operations.hashes_in_order(session) if operation in prepared]
     return list(zip(_stages(session, order), order, strict=True))
 
 

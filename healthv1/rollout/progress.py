@@ -1,4 +1,4 @@
-"""What is going on, on stderr: one line per change, and on a terminal a line for each host that is at work."""
+"""Progress on stderr: one line per change, and on a terminal one status line per busy host."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Progress:
             self._draw()
 
     def _draw(self) -> None:
-        """Show as many hosts as there is room for: a line that scrolled away could not be taken back."""
+        """Show as many hosts as there is room for: a line that scrolled away could not be erased."""
         if not self._terminal:
             return
         columns, rows = _size()
@@ -131,7 +131,7 @@ class Progress:
 
 
 class _Warnings(logging.Handler):
-    """Says what the engine warns of, in its place among the lines: printed past them it would be wiped away."""
+    """Prints the engine's warnings among the status lines: printed past them they would be erased."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         super().__init__()

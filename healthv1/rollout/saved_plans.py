@@ -1,4 +1,4 @@
-"""What binds a saved plan to one environment: its key, what group_data says of its hosts, and what they said."""
+"""Saved plans: sealed with the plan key, with digests of the hosts' settings and answers, and refused when stale."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.secrets_in_use import inventory_of
 from healthv1.hosts.session import Session
 from healthv1.plan import Plan
-from healthv1.plan.digests import Digests, named
+from healthv1.plan.digests import Digests, canonical_unrevealed
 from healthv1.plan.redacting import redacted
 from healthv1.plan.saved import Saved, clock, now, read
-from healthv1.plan.snapshot import moved
+from healthv1.plan.snapshot import moved_faults
 from healthv1.rollout import losses
-from healthv1.rollout.snapshots import looks
+from healthv1.rollout.snapshots import take_snapshots
 from healthv1.secrets.rehearsal import Rehearsal
 
-SHOWN = 20  # faults: who changed everything need not read of everything
+SHOWN = 20  # faults at most; the rest are counted
 ADDRESS = ("ssh_hostname", "ssh_port", "ssh_user", "private_address")
 
 
 def _digests_of(environment: str) -> Digests:
-    """Return those under the plan key of an environment. Raises `Refused` when it cannot be had."""
+    """Return the digests under an environment's plan key. Raises `Refused` when the key cannot be read."""
     with inventory_of(environment) as inventory:
         return _digests(next(iter(inventory)), environment)
 
 
 def digests(session: Session) -> Digests:
-    return _digests(session.everybody[0], session.environment)
+    return _digests(session.all_hosts[0], session.environment)
 
 
-def trusted(path: Path, limit: tuple[str, ...]) -> Saved:
-    """Return the plan in a file, before any host is asked. Raises `Refused` when it is not to be believed."""
+def read_trusted(path: Path, limit: tuple[str, ...]) -> Saved:
+    """Read a saved plan, before any host is asked. Raises `Refused` when its seal, term or limit is not valid."""
     plan = read(path)
     faults = [Fault(str(path), fault.what, fault.hint) for fault in plan.refusals(_digests_of(plan.environment), now())]
     if limit and limit != plan.limit:
@@ -48,9 +48,9 @@ def trusted(path: Path, limit: tuple[str, ...]) -> Saved:
     return plan
 
 
-def saved(session: Session, made: Plan, limit: tuple[str, ...]) -> Saved:
-    """Return `made`, which has no faults, as it may be applied later. Raises `Refused` when it cannot be sealed."""
-    under = digests(session)
+def sealed_plan(session: Session, plan: Plan, limit: tuple[str, ...]) -> Saved:
+    """Return `plan`, which has no faults, as it may be applied later. Raises `Refused` when it cannot be sealed."""
+    plan_digests = digests(session)
     valid = timedelta(hours=_rollout(session.hosts[0]).plan_valid_for)
     when = now()
     return Saved(
@@ -58,11 +58,11 @@ def saved(session: Session, made: Plan, limit: tuple[str, ...]) -> Saved:
         limit=limit,
         made=when,
         expires=when + valid,
-        key=under.name,
-        settings=_settings(session, under),
-        operations=looks(session, under),
-        plan=redacted(made).as_json(),  # a file that is redacted after it was sealed is an altered one
-    ).sealed(under)
+        key=plan_digests.name,
+        settings=_settings(session, plan_digests),
+        operations=take_snapshots(session, plan_digests),
+        plan=redacted(plan).as_json(),  # a file that is redacted after it was sealed is an altered one
+    ).sealed(plan_digests)
 
 
 def refuse_expired(plan: Saved) -> None:
@@ -73,14 +73,14 @@ def refuse_expired(plan: Saved) -> None:
         )
 
 
-def refuse_stale(session: Session, made: Plan, plan: Saved) -> None:
-    """Raise `Refused`, naming all that moved since `plan` was saved, unless `made` is that very plan."""
-    under = digests(session)
-    faults = list(_applied(session, plan)) or [
-        *_unlike(plan.settings, _settings(session, under), plan.again),
-        *moved(plan.operations, looks(session, under)),
+def refuse_stale(session: Session, new_plan: Plan, plan: Saved) -> None:
+    """Raise `Refused`, naming all that moved since `plan` was saved, unless `new_plan` is that very plan."""
+    plan_digests = digests(session)
+    faults = list(_already_applied(session, plan)) or [
+        *_settings_faults(plan.settings, _settings(session, plan_digests), plan.again),
+        *moved_faults(plan.operations, take_snapshots(session, plan_digests)),
     ]
-    if not faults and json.loads(json.dumps(redacted(made).as_json()["steps"])) != plan.plan["steps"]:
+    if not faults and json.loads(json.dumps(redacted(new_plan).as_json()["steps"])) != plan.plan["steps"]:
         faults = [
             Fault(plan.environment, f"This healthv1 ({plan.toolkit} saved it) would do something else.", plan.again)
         ]
@@ -90,15 +90,17 @@ def refuse_stale(session: Session, made: Plan, plan: Saved) -> None:
     Refused.unless(faults)
 
 
-def _applied(session: Session, plan: Saved) -> Iterator[Fault]:
+def _already_applied(session: Session, plan: Saved) -> Iterator[Fault]:
     for host in session.hosts:
-        for one in session.known.get(host.name, {}).get("plans", ()):
-            if one["id"] == plan.id:
-                when = clock(datetime.fromisoformat(one["at"]).astimezone(timezone.utc))
-                yield Fault(host.name, f"This plan was applied already, at {when} by {one['by']}.", plan.again)
+        for applied in session.records.get(host.name, {}).get("plans", ()):
+            if applied["id"] == plan.id:
+                when = clock(datetime.fromisoformat(applied["at"]).astimezone(timezone.utc))
+                yield Fault(host.name, f"This plan was applied already, at {when} by {applied['by']}.", plan.again)
 
 
-def _unlike(then: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]], again: str) -> Iterator[Fault]:
+def _settings_faults(
+    then: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str, str]], again: str
+) -> Iterator[Fault]:
     for host in sorted({*then, *now}):
         if host not in now or host not in then:
             yield Fault(host, f"It is {'no longer' if host in then else 'now'} in the inventory.", again)
@@ -108,22 +110,26 @@ def _unlike(then: Mapping[str, Mapping[str, str]], now: Mapping[str, Mapping[str
                 yield Fault(f"{host}: {name}", "What group_data or the inventory says of it has changed.", again)
 
 
-def _settings(session: Session, under: Digests) -> dict[str, dict[str, str]]:
-    return {host.name: {name: under.of(value) for name, value in _said_of(host)} for host in session.hosts}
+def _settings(session: Session, plan_digests: Digests) -> dict[str, dict[str, str]]:
+    return {host.name: {name: plan_digests.of(value) for name, value in _host_settings(host)} for host in session.hosts}
 
 
-def _said_of(host: Host) -> Iterator[tuple[str, Any]]:
+def _host_settings(host: Host) -> Iterator[tuple[str, Any]]:
     yield "groups", sorted(host.groups)
     yield from ((name, host.data.get(name)) for name in ADDRESS)
     data = host.data.dict()
     own = {name for name in data.get(OWN, ()) if name in data}
-    yield from ((name, named(value)) for name, value in data.items() if name in own or isinstance(value, Settings))
+    yield from (
+        (name, canonical_unrevealed(value))
+        for name, value in data.items()
+        if name in own or isinstance(value, Settings)
+    )
 
 
 def _rollout(host: Host) -> Rollout:
-    found = host.data.get("rollout")
-    if isinstance(found, Rollout):
-        return found
+    rollout = host.data.get("rollout")
+    if isinstance(rollout, Rollout):
+        return rollout
     raise Refused(Fault(f"group_data for {host.name}", "rollout is missing.", "add: rollout = Rollout()"))
 
 

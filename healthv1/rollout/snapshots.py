@@ -1,4 +1,4 @@
-"""What each operation of a session heard from its host and is to bring about, as digests."""
+"""Snapshots: digests of each operation's arguments, and of the answers that it got from its host."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from healthv1.hosts.operations import Evaluation
 from healthv1.hosts.pyinfra_names import CommandOutput, Host
 from healthv1.hosts.session import Session
 from healthv1.plan.digests import Digests, Formless, refuse_formless
-from healthv1.plan.snapshot import Look, moved
+from healthv1.plan.snapshot import Snapshot, moved_faults
 from healthv1.rollout.planner import label
 
-NAMED_OTHERWISE = {"archive", "backend"}
-"""Arguments that another one names: a release by its version. To look at them would be to build it."""
-OF_THE_HOST = {"ours", "asked"}
-"""Arguments that tell what a host has been made before: they follow from its marks, and are nothing to bring about."""
+NAMED_BY_ANOTHER = {"archive", "backend"}
+"""Arguments that another argument names: a release by its version. A digest of the release would build it."""
+HOST_STATE = {"ours", "asked"}
+"""Arguments that follow from a host's marks: they describe the host, and not the desired state."""
 TARGETS = ("path", "unit", "role", "database", "version", "names", "user", "cluster", "domain")
 
 
-def looks(session: Session, digests: Digests) -> tuple[Look, ...]:
-    """Return one per operation and host, in a stable order."""
-    found: dict[str, tuple[Look, ...]] = {}
+def take_snapshots(session: Session, digests: Digests) -> tuple[Snapshot, ...]:
+    """Return one snapshot per operation and host, in a stable order."""
+    snapshots_by_host: dict[str, tuple[Snapshot, ...]] = {}
 
-    def look(host: Host) -> None:
-        found[host.name] = tuple(_of(session, host, digests))
+    def snapshot_host(host: Host) -> None:
+        snapshots_by_host[host.name] = tuple(_host_snapshots(session, host, digests))
 
-    session.on_each(look)
-    return tuple(look for host in session.hosts for look in found[host.name])
+    session.on_each(snapshot_host)
+    return tuple(snapshot for host in session.hosts for snapshot in snapshots_by_host[host.name])
 
 
 @contextmanager
-def unmoved(session: Session) -> Iterator[None]:
-    """Raise `Refused`, naming what moved, when the hosts say something else after this context than before it."""
+def hosts_unchanged(session: Session) -> Iterator[None]:
+    """Take snapshots before and after this context; raise `Refused` with each that differs."""
     digests = Digests(secrets.token_hex())
-    before = looks(session, digests)
+    before = take_snapshots(session, digests)
     yield
-    Refused.unless(moved(before, looks(session, digests)))
+    Refused.unless(moved_faults(before, take_snapshots(session, digests)))
 
 
 def refuse_formless_arguments(session: Session) -> None:
@@ -60,36 +60,36 @@ def _formless(where: str, operation: str, evaluate: Evaluation) -> Iterator[Faul
         yield Fault(where, f'"{operation}" is given {error.what}, as {".".join(error.path)}.', error.hint)
 
 
-def _of(session: Session, host: Host, digests: Digests) -> Iterator[Look]:
+def _host_snapshots(session: Session, host: Host, digests: Digests) -> Iterator[Snapshot]:
     for operation, evaluate in session.operations[host].items():
         names = label(session, operation)
         arguments = _arguments(evaluate)
-        learned = session.learned.get((host, operation), {})
-        yield Look(
+        learned = session.answers.get((host, operation), {})
+        yield Snapshot(
             host=host.name,
             component=names[0],
             operation=names[1],
             target=_target(arguments) or names[1],
             asked={
-                digests.of([question.command, question.privileges]): digests.of([succeeded, _lasting(output)])
+                digests.of([question.command, question.privileges]): digests.of([succeeded, _without_clock(output)])
                 for question, (succeeded, output) in learned.items()
             },
             desired=digests.of(arguments),
         )
 
 
-def _lasting(output: CommandOutput) -> list[str]:
-    """Return what a host said, but for its clock: that moves by itself."""
+def _without_clock(output: CommandOutput) -> list[str]:
+    """Return the output without the host's clock, which changes by itself."""
     return [line for line in output.stdout_lines if not line.startswith("now=")]
 
 
 def _arguments(evaluate: Evaluation) -> dict[str, Any]:
     given = operations.arguments(evaluate)
-    return {name: value for name, value in given.items() if name not in NAMED_OTHERWISE | OF_THE_HOST}
+    return {name: value for name, value in given.items() if name not in NAMED_BY_ANOTHER | HOST_STATE}
 
 
 def _target(arguments: dict[str, Any]) -> str:
-    found = next((arguments[name] for name in TARGETS if name in arguments), "")
+    target = next((arguments[name] for name in TARGETS if name in arguments), "")
     change = arguments.get("change")
-    text = ", ".join(found) if isinstance(found, tuple) else found
+    text = ", ".join(target) if isinstance(target, tuple) else target
     return str(text or getattr(change, "target", ""))

@@ -1,4 +1,4 @@
-"""A plan carried out: stage by stage, in each a few hosts at a time, which have to be whole before others are begun.
+"""Applies a plan: stage by stage, in each batch by batch. A batch has to pass its gate before the next begins.
 
 The hosts of a batch take each operation together. Where one fails, the batch stops at that operation: what comes after
 may rest on it, as an API does on the migration of its database.
@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, takewhile
+from operator import itemgetter
 from typing import TypeVar
 
 from deploys.operations.claims import Claim, claims_on
@@ -21,13 +22,13 @@ from healthv1.hosts.session import Session
 from healthv1.plan import Plan, Step
 from healthv1.plan.outcome import HostStanding, Outcome
 from healthv1.rollout import gate
-from healthv1.rollout.execution import Made, execute, watch
-from healthv1.rollout.planner import label, staged
-from healthv1.rollout.witnesses import Ledger, Nowhere, Witness
+from healthv1.rollout.execution import ChangesMade, execute, watch_operations
+from healthv1.rollout.observers import Ledger, NoLedger, Observer
+from healthv1.rollout.planner import label, operations_by_stage
 
-Anything = TypeVar("Anything")
+T = TypeVar("T")
 Unproven = Collection[tuple[str, str, str]]
-"""Host, stage and component of what an earlier apply may have changed, and did not prove."""
+"""Host, stage and component that an earlier apply may have changed, and that passed no gate."""
 
 
 def _never() -> bool:
@@ -37,38 +38,38 @@ def _never() -> bool:
 def apply(
     session: Session,
     plan: Plan,
-    report: Witness,
-    ledger: Ledger = Nowhere(),  # noqa: B008 - a value
+    report: Observer,
+    ledger: Ledger = NoLedger(),  # noqa: B008 - a value
     stopping: Callable[[], bool] = _never,
     unproven: Unproven = (),
 ) -> Outcome:
-    """Carry out `plan`, which the session has just made, and stop before the next operation once `stopping` says so.
+    """Apply `plan`, which the session has just made. Stop before the next operation once `stopping` returns true.
 
-    + unproven: what has to pass the gates although this plan may not change it any more.
+    + unproven: components that have to pass the gates although this plan may not change them any more.
     """
     run = _Run(session, plan, report, ledger, stopping, unproven)
     try:
         run.go()
-    except Refused as refusal:  # what is under way cannot be noted
+    except Refused as refusal:  # the ledger cannot be written
         session.faults.setdefault("", []).extend(refusal.faults)
-    except KeyboardInterrupt:  # somebody does not even wait for the running operation
+    except KeyboardInterrupt:  # the second signal: the running operation is not waited for
         return run.outcome(interrupted=True)
     return run.outcome(interrupted=stopping())
 
 
-def batches(hosts: Sequence[Anything], busy: Collection[Anything], settings: Rollout) -> list[list[Anything]]:
-    """Return the hosts in the order in which they are changed: the canaries, the others, and who has nothing to do."""
-    due = [host for host in hosts if host in busy]
-    rest = due[settings.canary :]
-    found = [due[: settings.canary]]
-    found += [rest[start : start + settings.at_once] for start in range(0, len(rest), settings.at_once)]
-    found.append([host for host in hosts if host not in busy])
-    return [batch for batch in found if batch]
+def batches(hosts: Sequence[T], busy: Collection[T], settings: Rollout) -> list[list[T]]:
+    """Return the batches in order: the canaries, the other hosts with changes, and the hosts without."""
+    changing = [host for host in hosts if host in busy]
+    others = changing[settings.canary :]
+    groups = [changing[: settings.canary]]
+    groups += [others[start : start + settings.at_once] for start in range(0, len(others), settings.at_once)]
+    groups.append([host for host in hosts if host not in busy])
+    return [batch for batch in groups if batch]
 
 
 @dataclass
-class _Course:
-    """How far one host has come."""
+class _HostCourse:
+    """The progress of one host."""
 
     proven: list[str] = field(default_factory=list)
     stage: str = ""
@@ -81,7 +82,7 @@ class _Run:
         self,
         session: Session,
         plan: Plan,
-        report: Witness,
+        report: Observer,
         ledger: Ledger,
         stopping: Callable[[], bool],
         unproven: Unproven,
@@ -89,43 +90,46 @@ class _Run:
         self._session, self._report, self._ledger, self._stopping = session, report, ledger, stopping
         self._hosts = session.hosts
         self._stages = {
-            stage: [operation for _, operation in some] for stage, some in groupby(staged(session), lambda one: one[0])
+            stage: [operation for _, operation in pairs]
+            for stage, pairs in groupby(operations_by_stage(session), itemgetter(0))
         }
         self._order = [operation for operations in self._stages.values() for operation in operations]
         self._planned = {(step.host, step.component, step.operation) for step in plan.steps}
         self._due = {(step.host, step.stage) for step in plan.steps} | {(host, stage) for host, stage, _ in unproven}
         self._changed = {(host, stage, component) for host, stage, component in unproven}
-        self._settings = next((found for host in self._hosts if (found := host.data.get("rollout"))), None) or Rollout()
-        self._course = {host: _Course() for host in self._hosts}
-        self._made: Made = watch(session, plan)
+        self._settings = (
+            next((rollout for host in self._hosts if (rollout := host.data.get("rollout"))), None) or Rollout()
+        )
+        self._course = {host: _HostCourse() for host in self._hosts}
+        self._made: ChangesMade = watch_operations(session, plan)
 
     @property
     def _halted(self) -> bool:
         return bool(self._session.faults) or self._stopping()
 
     def go(self) -> None:
-        prepared.begin(self._session)
+        prepared.start_execution(self._session)
         for stage, operations in self._stages.items():
             busy = [host for host in self._hosts if (host.name, stage) in self._due]
-            self._report.stage_begun(stage, {host.name: len(self._of(host, operations)) for host in busy})
+            self._report.stage_begun(stage, {host.name: len(self._operations_of(host, operations)) for host in busy})
             for batch in batches(self._hosts, busy, self._settings):
                 self._batch(stage, operations, batch)
                 if self._halted:
                     return
             self._report.stage_ended(stage)
 
-    def _of(self, host: Host, operations: Sequence[str]) -> list[str]:
-        return [operation for operation in operations if operation in prepared.of(self._session, host)]
+    def _operations_of(self, host: Host, operations: Sequence[str]) -> list[str]:
+        return [operation for operation in operations if operation in prepared.operation_hashes(self._session, host)]
 
     def _batch(self, stage: str, operations: Sequence[str], hosts: Sequence[Host]) -> None:
         for host in hosts:
             course = self._course[host]
-            course.stage, course.ran, course.of = stage, 0, len(self._of(host, operations))
-        self._ledger.begun(stage, [host.name for host in hosts])
+            course.stage, course.ran, course.of = stage, 0, len(self._operations_of(host, operations))
+        self._ledger.note_begun(stage, [host.name for host in hosts])
         for operation in operations:
             if self._halted:
                 return
-            self._operation(stage, operation, [host for host in hosts if self._of(host, [operation])])
+            self._operation(stage, operation, [host for host in hosts if self._operations_of(host, [operation])])
         if not self._halted:
             self._gate(stage, hosts)
 
@@ -133,41 +137,43 @@ class _Run:
         names = label(self._session, operation)
         for host in hosts:
             self._report.started(host.name, stage, *names)
-        execute(self._session, operation, hosts, partial(self._alike, operation))
-        for host in self._whole(hosts):
+        execute(self._session, operation, hosts, partial(self._until_next_change, operation))
+        for host in self._without_faults(hosts):
             changed = (host, operation) in self._made
             self._course[host].ran += 1
             self._changed |= {(host.name, stage, names[0])} if changed else set()
             self._report.ended(host.name, stage, *names, changed=changed)
 
-    def _alike(self, operation: str, host: Host) -> list[str]:
-        """Return the operations from this one to the next that is to change something: all find the host alike."""
-        later = self._of(host, self._order[self._order.index(operation) :])
-        unchanged = list(takewhile(lambda one: (host.name, *label(self._session, one)) not in self._planned, later))
+    def _until_next_change(self, operation: str, host: Host) -> list[str]:
+        """Return the operations from this one to the next with a planned change: all see the same state of the host."""
+        later = self._operations_of(host, self._order[self._order.index(operation) :])
+        unchanged = list(
+            takewhile(lambda candidate: (host.name, *label(self._session, candidate)) not in self._planned, later)
+        )
         return later[: len(unchanged) + 1]
 
-    def _whole(self, hosts: Sequence[Host]) -> list[Host]:
+    def _without_faults(self, hosts: Sequence[Host]) -> list[Host]:
         whole = self._session.hosts
         return [host for host in hosts if host in whole]
 
     def _gate(self, stage: str, hosts: Sequence[Host]) -> None:
-        due = {host: found for host in hosts if (found := list(self._claims(stage, host)))}
+        due = {host: claims for host in hosts if (claims := list(self._claims_to_try(stage, host)))}
         red = {}
         if due:
             self._report.trying(stage, {host.name: len(claims) for host, claims in due.items()})
-            red = gate.shut(self._session, due, self._settings.settle, self._stopping)
-        if not self._stopping():  # else it may not have had the time to settle
+            red = gate.failing_claims(self._session, due, self._settings.settle, self._stopping)
+        if not self._stopping():  # an interrupted gate may not have had the time to settle
             for host, findings in red.items():
                 self._session.fail(host, *(gate.fault(finding) for finding in findings))
-        whole = [host for host in self._whole(hosts) if host not in red]
+        whole = [host for host in self._without_faults(hosts) if host not in red]
         for host in whole:
             self._course[host].proven.append(stage)
-        self._ledger.proven(stage, [host.name for host in whole])
+        self._ledger.note_proven(stage, [host.name for host in whole])
 
-    def _claims(self, stage: str, host: Host) -> Iterator[Claim]:
-        """Yield what components claim that changed something in this stage, or earlier and have until now to hold."""
-        known = list(self._stages)
-        until = known[: known.index(stage) + 1]
+    def _claims_to_try(self, stage: str, host: Host) -> Iterator[Claim]:
+        """Yield the claims due in this stage of components that changed something in it or earlier."""
+        stages = list(self._stages)
+        until = stages[: stages.index(stage) + 1]
         for claim in claims_on(host):
             here = (host.name, stage, claim.deploy) in self._changed
             before = claim.stage == stage and any((host.name, past, claim.deploy) in self._changed for past in until)
@@ -178,7 +184,7 @@ class _Run:
         steps, unfinished = [], []
         for stage, operations in self._stages.items():
             for operation in operations:
-                for host in (host for host in self._hosts if self._of(host, [operation])):
+                for host in (host for host in self._hosts if self._operations_of(host, [operation])):
                     names = label(self._session, operation)
                     if not prepared.succeeded(self._session, host, operation):
                         unfinished.append(f"{host.name}: {', '.join(names)}")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox.commands import run
-from healthv1.sandbox.locks import held
+from healthv1.sandbox.locks import locked
 from healthv1.sandbox.place import Sandbox, state_root
 
 NUMBERS = range(1, 255)
@@ -47,7 +47,7 @@ class Addresses:
 
 def allot(sandbox: Sandbox) -> Addresses:
     """Return this sandbox's networks, the same ones each time."""
-    with held(state_root() / "locks" / ".addresses"):
+    with locked(state_root() / "locks" / ".addresses"):
         numbers = _read()
         if sandbox.name not in numbers:
             numbers[sandbox.name] = _free(numbers)
@@ -73,8 +73,8 @@ def _in_use(addresses: Addresses) -> bool:
 
 def _read() -> dict[str, int]:
     path = state_root() / "addresses.json"
-    found: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return found
+    numbers: dict[str, int] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return numbers
 
 
 def _write(numbers: dict[str, int]) -> None:

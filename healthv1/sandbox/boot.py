@@ -86,7 +86,7 @@ def kill(sandbox: Sandbox, name: str) -> None:
     cgroups.end(sandbox.name, name)
 
 
-def sweep(addresses: Addresses) -> None:
+def remove_leftovers(addresses: Addresses) -> None:
     """Remove what systemd-nspawn leaves in /run when it is killed."""
     for path in Path("/run/systemd/nspawn").glob(f"*/{machine(addresses, '*')}"):
         shutil.rmtree(path, ignore_errors=True)

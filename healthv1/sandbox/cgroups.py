@@ -13,7 +13,7 @@ from pathlib import Path
 
 from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox.commands import run
-from healthv1.sandbox.locks import held
+from healthv1.sandbox.locks import locked
 from healthv1.sandbox.place import state_root
 
 OWN_MOUNT = Path("/run/healthv1/cgroup")
@@ -34,9 +34,9 @@ def _mounted() -> Path | None:
 
 
 def _hierarchy() -> Path:
-    found = _mounted()
-    if found:
-        return found
+    mounted = _mounted()
+    if mounted:
+        return mounted
     OWN_MOUNT.mkdir(parents=True, exist_ok=True)
     run("mount", "-t", "cgroup2", "cgroup2", OWN_MOUNT)
     return OWN_MOUNT
@@ -44,7 +44,7 @@ def _hierarchy() -> Path:
 
 def make(sandbox: str, part: str) -> Path:
     """Return the group of one part of a sandbox, made if it is missing."""
-    with held(_lock()):
+    with locked(_lock()):
         top = _hierarchy() / f"healthv1-{sandbox}"
         group = top / part
         group.mkdir(parents=True, exist_ok=True)
@@ -66,13 +66,13 @@ def freeze(group: Path, *, frozen: bool) -> None:
 
 def end(sandbox: str, part: str = "") -> None:
     """Kill whatever runs in this part of a sandbox (in all of it, without a part), and remove the group."""
-    found = _mounted()
-    group = found / f"healthv1-{sandbox}" / part if found else None
+    hierarchy = _mounted()
+    group = hierarchy / f"healthv1-{sandbox}" / part if hierarchy else None
     if group and group.exists():
         _kill(group)
         _remove(group)
     if not part:
-        with held(_lock()):
+        with locked(_lock()):
             _unmount_own()
 
 
@@ -82,11 +82,11 @@ def _groups(top: Path) -> list[Path]:
 
 
 def _processes(top: Path) -> list[int]:
-    found: list[int] = []
+    processes: list[int] = []
     for group in _groups(top):
         with suppress(OSError):
-            found += map(int, (group / "cgroup.procs").read_text(encoding="ascii").split())
-    return found
+            processes += map(int, (group / "cgroup.procs").read_text(encoding="ascii").split())
+    return processes
 
 
 def _kill(top: Path) -> None:
@@ -110,7 +110,7 @@ def _remove(top: Path) -> None:
 
 
 def _unmount_own() -> None:
-    others = list(OWN_MOUNT.glob("healthv1-*")) if OWN_MOUNT.is_mount() else ["not ours"]
-    if not others:
+    groups = list(OWN_MOUNT.glob("healthv1-*")) if OWN_MOUNT.is_mount() else ["not ours"]
+    if not groups:
         run("umount", OWN_MOUNT)
         OWN_MOUNT.rmdir()

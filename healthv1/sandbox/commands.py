@@ -1,4 +1,4 @@
-"""A program ran to its end on this machine, or its last words are in the error."""
+"""Runs programs on this machine. The error of a failed program has its last output."""
 
 from __future__ import annotations
 

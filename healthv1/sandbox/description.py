@@ -70,13 +70,13 @@ class Running:
         for host in self.hosts:
             if host.name == name:
                 return host
-        known = ", ".join(host.name for host in self.hosts)
-        raise SandboxError(Fault(name, f"is no host of the sandbox {self.name}.", f"choose one of {known}"))
+        names = ", ".join(host.name for host in self.hosts)
+        raise SandboxError(Fault(name, f"is no host of the sandbox {self.name}.", f"choose one of {names}"))
 
 
-def save(sandbox: Sandbox, found: Running) -> None:
+def save(sandbox: Sandbox, description: Running) -> None:
     new = sandbox.description.with_suffix(".new")
-    new.write_text(json.dumps(asdict(found), indent=2), encoding="utf-8")
+    new.write_text(json.dumps(asdict(description), indent=2), encoding="utf-8")
     new.replace(sandbox.description)
 
 
@@ -95,9 +95,9 @@ def described(sandbox: Sandbox) -> Running | None:
 def running(name: str | None = None) -> Running | None:
     """Return the sandbox if any of it runs."""
     sandbox = Sandbox.named(name)
-    found = described(sandbox)
-    if found and any(processes.alive(record) for record in sandbox.state.glob("*/*/process")):
-        return found
+    description = described(sandbox)
+    if description and any(processes.alive(record) for record in sandbox.state.glob("*/*/process")):
+        return description
     return None
 
 
@@ -106,8 +106,8 @@ def load(name: str | None = None) -> Running:
 
     Raises SandboxError if there is none.
     """
-    found = running(name)
-    if found is None:
+    description = running(name)
+    if description is None:
         sandbox = Sandbox.named(name)
         raise SandboxError(Fault(f"sandbox {sandbox.name}", "is not running.", "start it: healthv1 sandbox up"))
-    return found
+    return description

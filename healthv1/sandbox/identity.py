@@ -1,4 +1,4 @@
-"""What makes a tree this host: its name, its addresses, its keys, and who may log in."""
+"""The identity of a host: its name, addresses and keys, and who may log in."""
 
 from __future__ import annotations
 

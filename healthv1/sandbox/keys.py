@@ -28,8 +28,8 @@ def write_private(path: Path, text: str) -> None:
 def ssh_key(path: Path) -> str:
     """Return the public half of the key at `path`, which is made if it is missing."""
     if not path.exists():
-        made = Ed25519PrivateKey.generate()
-        text = made.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+        private_key = Ed25519PrivateKey.generate()
+        text = private_key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
         write_private(path, text)
     key = load_ssh_private_key(path.read_bytes(), password=None)
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()

@@ -15,7 +15,7 @@ from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox import boot, cgroups, description, identity, network, tree
 from healthv1.sandbox.addresses import Addresses, allot
 from healthv1.sandbox.description import Host, Running
-from healthv1.sandbox.locks import held, quiet
+from healthv1.sandbox.locks import locked, quiet
 from healthv1.sandbox.place import Sandbox, state_root
 from healthv1.sandbox.reach import await_boot
 from healthv1.sandbox.requirements import require
@@ -41,22 +41,22 @@ class Shape:
 def up(sandbox: Sandbox, shape: Shape | None = None, say: Callable[[str], None] = quiet) -> Running:
     """Have the sandbox run, in this shape (without one: as it is, or one host of the default suite)."""
     require()
-    with held(sandbox.lock, say):
-        wanted = _settle(sandbox, shape)
-        fresh_tree = tree.prepare(wanted.suite, say)
+    with locked(sandbox.lock, say):
+        settled = _settle_shape(sandbox, shape)
+        fresh_tree = tree.prepare(settled.suite, say)
         addresses = allot(sandbox)
         network.connect(addresses)
-        _start_hosts(sandbox, addresses, wanted, fresh_tree, say)
-        found = _start_servers(sandbox, addresses, wanted, say)
-        for host in found.hosts:
+        _start_hosts(sandbox, addresses, settled, fresh_tree, say)
+        running_sandbox = _start_servers(sandbox, addresses, settled, say)
+        for host in running_sandbox.hosts:
             await_boot(sandbox, host)
-        description.save(sandbox, found)
-    return found
+        description.save(sandbox, running_sandbox)
+    return running_sandbox
 
 
 def down(sandbox: Sandbox, say: Callable[[str], None] = quiet) -> None:
     """Remove every process, mount, link, rule and file of this sandbox. The caches stay."""
-    with held(sandbox.lock, say):
+    with locked(sandbox.lock, say):
         if not sandbox.state.exists():
             say(f"The sandbox {sandbox.name} is not up")
             return
@@ -65,7 +65,7 @@ def down(sandbox: Sandbox, say: Callable[[str], None] = quiet) -> None:
         cgroups.end(sandbox.name)
         addresses = allot(sandbox)
         network.disconnect(addresses)
-        boot.sweep(addresses)
+        boot.remove_leftovers(addresses)
         shutil.rmtree(sandbox.state)
         network.restore_forwarding()
 
@@ -83,13 +83,13 @@ def renew(sandbox: Sandbox, name: str, disk_size: str) -> None:
     _create(sandbox, allot(sandbox), limited, name, tree.prepare(shape.suite, quiet))
 
 
-def _settle(sandbox: Sandbox, asked: Shape | None) -> Shape:
+def _settle_shape(sandbox: Sandbox, requested: Shape | None) -> Shape:
     """Return the shape, on record before anything is made of it."""
-    now = shape_of(sandbox)
-    if now and asked and asked != now:
-        what = f"is up with {_words(now)}, not with {_words(asked)}."
+    current = shape_of(sandbox)
+    if current and requested and requested != current:
+        what = f"is up with {_words(current)}, not with {_words(requested)}."
         raise SandboxError(Fault(f"sandbox {sandbox.name}", what, "take it down first: healthv1 sandbox down"))
-    shape = asked or now or Shape()
+    shape = requested or current or Shape()
     if shape.hosts < 1:
         raise SandboxError(Fault("hosts", "must be at least 1."))
     _private_directory(sandbox.state)

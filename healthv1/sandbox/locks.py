@@ -1,4 +1,4 @@
-"""While a lock is held, no other process is in the same part. The kernel lets go of it when its holder dies."""
+"""Lock files of the sandboxes. The kernel releases a lock when its holder dies."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ def quiet(_: str) -> None:
 
 
 @contextmanager
-def held(path: Path, say: Callable[[str], None] = quiet) -> Iterator[None]:
+def locked(path: Path, say: Callable[[str], None] = quiet) -> Iterator[None]:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    told = f"Wait for another process that holds {path}"
-    with path.open("w", encoding="utf-8") as file, flocks.held(file.fileno(), wait=lambda: say(told)):
+    message = f"Wait for another process that holds {path}"
+    with path.open("w", encoding="utf-8") as file, flocks.locked(file.fileno(), wait=lambda: say(message)):
         yield

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from healthv1.sandbox.addresses import Addresses
 from healthv1.sandbox.commands import run, succeeds
-from healthv1.sandbox.locks import held
+from healthv1.sandbox.locks import locked
 from healthv1.sandbox.place import state_root
 
 FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
@@ -34,7 +34,7 @@ def disconnect(addresses: Addresses) -> None:
 
 def restore_forwarding() -> None:
     """Put forwarding back to what it was before the first sandbox, if the last one is gone."""
-    with held(state_root() / "locks" / ".forwarding"):
+    with locked(state_root() / "locks" / ".forwarding"):
         before = state_root() / "ip_forward"
         if before.exists() and not any((state_root() / "sandboxes").iterdir()):
             FORWARDING.write_text(before.read_text(encoding="ascii"), encoding="ascii")
@@ -63,7 +63,7 @@ delete {table}
 
 
 def _forward() -> None:
-    with held(state_root() / "locks" / ".forwarding"):
+    with locked(state_root() / "locks" / ".forwarding"):
         before = state_root() / "ip_forward"
         if not before.exists():
             before.write_text(FORWARDING.read_text(encoding="ascii"), encoding="ascii")

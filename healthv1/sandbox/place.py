@@ -1,4 +1,4 @@
-"""Where a sandbox keeps what it has. Everything follows from its name, so that nothing is lost with a process."""
+"""The paths of a sandbox's files. All follow from its name, so that none is lost with a process."""
 
 from __future__ import annotations
 

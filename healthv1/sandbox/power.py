@@ -1,4 +1,4 @@
-"""What can befall a host: it is rebooted, loses power, hangs, or comes back."""
+"""Reboots a host, cuts its power, freezes it, and brings it back."""
 
 from __future__ import annotations
 

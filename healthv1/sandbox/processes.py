@@ -67,8 +67,8 @@ def _process(record: Path) -> int | None:
     if not recorded:
         return None
     now = _stat(Path(f"/proc/{recorded[0]}/stat"))
-    same = now is not None and now[1] == recorded[1] and now[2] != "Z"
-    return int(recorded[0]) if same else None
+    is_alive = now is not None and now[1] == recorded[1] and now[2] != "Z"
+    return int(recorded[0]) if is_alive else None
 
 
 def _stat(path: Path) -> tuple[str, str, str] | None:

@@ -88,7 +88,7 @@ def _capabilities() -> Iterator[Fault]:
     elif not _overlays():
         what = "cannot hold the upper layer of an overlay (it may itself be one, in a container)."
         yield Fault(str(state_root()), what, "set HEALTHV1_STATE to a directory on another file system")
-    known = Path("/proc/filesystems").read_text(encoding="utf-8").split()
+    file_systems = Path("/proc/filesystems").read_text(encoding="utf-8").split()
     for kind in ("overlay", "cgroup2"):
-        if kind not in known and not succeeds("modprobe", kind):
+        if kind not in file_systems and not succeeds("modprobe", kind):
             yield Fault("this machine's kernel", f"has no {kind} file system.", "use a kernel that has it")

@@ -11,7 +11,7 @@ from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox import boot, lifecycle
 from healthv1.sandbox.addresses import allot
 from healthv1.sandbox.description import Host, load
-from healthv1.sandbox.locks import held, quiet
+from healthv1.sandbox.locks import locked, quiet
 from healthv1.sandbox.place import Sandbox
 from healthv1.sandbox.reach import await_boot
 
@@ -22,8 +22,8 @@ FRESH = "fresh"
 def snapshot(sandbox: Sandbox, name: str, say: Callable[[str], None] = quiet) -> None:
     """Shut all hosts down in order, keep their state under `name`, and boot them again as clones of it."""
     hosts = load(sandbox.name).hosts
-    with held(sandbox.lock, say):
-        _refuse(sandbox, name)
+    with locked(sandbox.lock, say):
+        _refuse_snapshot(sandbox, name)
         say(f"Take the snapshot {name} of {', '.join(host.name for host in hosts)}")
         for host in hosts:
             boot.stop(sandbox, host.name)
@@ -45,12 +45,12 @@ def reset(
 
     With a `disk_size` ("300M"), that much is free on them.
     """
-    found = load(sandbox.name)
-    hosts = (found.host(only),) if only else found.hosts
-    with held(sandbox.lock, say):
-        if name != FRESH and name not in taken(sandbox):
-            known = ", ".join([FRESH, *taken(sandbox)])
-            raise SandboxError(Fault(name, f"is no snapshot of {sandbox.name}.", f"choose one of {known}"))
+    sandbox_now = load(sandbox.name)
+    hosts = (sandbox_now.host(only),) if only else sandbox_now.hosts
+    with locked(sandbox.lock, say):
+        if name != FRESH and name not in snapshot_names(sandbox):
+            names = ", ".join([FRESH, *snapshot_names(sandbox)])
+            raise SandboxError(Fault(name, f"is no snapshot of {sandbox.name}.", f"choose one of {names}"))
         say(f"Reset {', '.join(host.name for host in hosts)} to {name}")
         for host in hosts:
             boot.kill(sandbox, host.name)
@@ -58,12 +58,12 @@ def reset(
         _boot(sandbox, hosts)
 
 
-def taken(sandbox: Sandbox) -> list[str]:
+def snapshot_names(sandbox: Sandbox) -> list[str]:
     """Return the names of the snapshots that are whole."""
     return sorted(path.parent.name for path in sandbox.snapshots.glob("*/whole"))
 
 
-def _refuse(sandbox: Sandbox, name: str) -> None:
+def _refuse_snapshot(sandbox: Sandbox, name: str) -> None:
     limited = [path.parent.name for path in sandbox.hosts.glob("*/disk")]
     if limited:
         raise SandboxError(Fault(", ".join(limited), "cannot be kept: only hosts without a disk_size can."))

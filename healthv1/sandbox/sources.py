@@ -21,8 +21,8 @@ def lines(suite: str, apt: Path = APT, release: Path = Path("/etc/os-release")) 
     if words.get("ID") != "debian":
         return []
     own = words["VERSION_CODENAME"]
-    found = (_for_suite(line, own, suite) for line in _one_line(apt))
-    return list(dict.fromkeys(line for line in found if line))
+    sources = (_for_suite(line, own, suite) for line in _one_line(apt))
+    return list(dict.fromkeys(line for line in sources if line))
 
 
 def options() -> list[str]:

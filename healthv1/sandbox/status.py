@@ -1,4 +1,4 @@
-"""What of a sandbox is there and alive, as plain data."""
+"""The status of a sandbox's hosts and servers, as plain data."""
 
 from __future__ import annotations
 
@@ -38,17 +38,20 @@ class Status:
 
 
 def status(sandbox: Sandbox) -> Status:
-    found = described(sandbox)
-    if found is None:
+    description = described(sandbox)
+    if description is None:
         return Status(sandbox.name, up=False)
     hosts = tuple(
-        SandboxPart(host.name, boot.alive(sandbox, host.name), host.address, host.address6) for host in found.hosts
+        SandboxPart(host.name, boot.alive(sandbox, host.name), host.address, host.address6)
+        for host in description.hosts
     )
-    known = {
-        openbao.NAME: found.openbao.address,
-        acme.NAME: found.acme.directory_url,
-        acme.RESOLVER: found.gateway,
-        s3.NAME: found.s3.endpoint,
+    server_addresses = {
+        openbao.NAME: description.openbao.address,
+        acme.NAME: description.acme.directory_url,
+        acme.RESOLVER: description.gateway,
+        s3.NAME: description.s3.endpoint,
     }
-    servers = tuple(SandboxPart(name, server.alive(sandbox, name), address) for name, address in known.items())
-    return Status(found.name, all(part.alive for part in hosts + servers), found.suite, hosts, servers)
+    servers = tuple(
+        SandboxPart(name, server.alive(sandbox, name), address) for name, address in server_addresses.items()
+    )
+    return Status(description.name, all(part.alive for part in hosts + servers), description.suite, hosts, servers)

@@ -16,7 +16,7 @@ from pathlib import Path
 from healthv1.errors import Fault, SandboxError
 from healthv1.sandbox import sources
 from healthv1.sandbox.commands import BOUND, run
-from healthv1.sandbox.locks import held
+from healthv1.sandbox.locks import locked
 from healthv1.sandbox.place import cache_root
 
 SUITES = ("trixie", "bookworm")
@@ -27,7 +27,7 @@ INCLUDED = (
 )
 """What a server has when a hosting company hands it over."""
 
-AT_HAND = (
+DOWNLOADED = (
     *("postgresql", "postgresql-contrib", "pgbouncer", "redis-server", "nginx", "certbot", "ufw", "fail2ban"),
     *("nftables", "python3-venv", "python3-pip", "python3-systemd", "python3-pip-whl", "python3-setuptools-whl"),
     *("acl", "ssl-cert", "curl"),
@@ -48,7 +48,7 @@ rm -f etc/ssh/ssh_host_* etc/hostname etc/resolv.conf.bak
 mkdir -p var/log/journal
 systemctl --root=. --quiet enable systemd-networkd ssh
 systemctl --root=. --quiet disable apt-daily.timer apt-daily-upgrade.timer
-chroot . apt-get -qq install --download-only --no-install-recommends {" ".join(AT_HAND)}
+chroot . apt-get -qq install --download-only --no-install-recommends {" ".join(DOWNLOADED)}
 """
 
 
@@ -59,7 +59,7 @@ def prepare(suite: str, say: Callable[[str], None]) -> Path:
     recipe = _recipe(suite)
     digest = hashlib.sha256(json.dumps(recipe).encode()).hexdigest()[:16]
     tree = cache_root() / "trees" / f"{suite}-{digest}"
-    with held(cache_root() / "locks" / tree.name, say):
+    with locked(cache_root() / "locks" / tree.name, say):
         if not tree.exists():
             say(f"Build the file tree of a fresh {suite} server, once")
             _build(recipe, tree)

@@ -1,4 +1,4 @@
-"""What was waited for is true, or the error says how long it was waited for and where to look."""
+"""Waits for a condition. The error after the timeout says where to look."""
 
 from __future__ import annotations
 

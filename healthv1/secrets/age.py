@@ -23,12 +23,12 @@ class AgeError(ValueError):
     """A sentence on what is wrong with a key or a file; it quotes neither."""
 
 
-def generated() -> str:
+def generate_key() -> str:
     """Return a new private key."""
     return str(x25519.Identity.generate())
 
 
-def public(private: str) -> str:
+def public_key(private: str) -> str:
     """Return the public key of an age private key. Raises `AgeError`."""
     return str(_x25519(private).to_public())
 
@@ -44,9 +44,9 @@ def recipient(text: str) -> Any:
 def refuse_wrong(recipients: Sequence[str], place: str) -> None:
     """Raises `SecretsError` with a fault for each that is no public key."""
     SecretsError.unless(
-        Fault(f"{place}: recipient {one}", "It is no public key.", "give one of age (age1…), ssh-ed25519 or ssh-rsa")
-        for one in recipients
-        if not _is_recipient(one)
+        Fault(f"{place}: recipient {key}", "It is no public key.", "give one of age (age1…), ssh-ed25519 or ssh-rsa")
+        for key in recipients
+        if not _is_recipient(key)
     )
 
 
@@ -57,23 +57,23 @@ def _is_recipient(text: str) -> bool:
         return False
 
 
-def sealed(plain: bytes, recipients: Sequence[str]) -> str:
+def encrypt(plain: bytes, recipients: Sequence[str]) -> str:
     """Encrypt to public keys, each of which can open it. Raises `AgeError`."""
-    return _text(pyrage.encrypt(plain, [recipient(one) for one in recipients], armored=True))
+    return _text(pyrage.encrypt(plain, [recipient(key) for key in recipients], armored=True))
 
 
-def locked(plain: bytes, passphrase: str) -> str:
+def encrypt_with_passphrase(plain: bytes, passphrase: str) -> str:
     """Encrypt with a passphrase. Takes a second or two, so that guessing does as well."""
     encoded = base64.b64encode(_passphrase.encrypt(plain, passphrase)).decode()
     return "\n".join((BEGIN, *textwrap.wrap(encoded, 64), END))
 
 
-def is_locked(armored: str) -> bool:
+def needs_passphrase(armored: str) -> bool:
     """Whether a passphrase opens it, and no key. Raises `AgeError`."""
     return b"\n-> scrypt " in _header(armored)
 
 
-def opened(armored: str, identities: Sequence[Identity]) -> bytes:
+def decrypt(armored: str, identities: Sequence[Identity]) -> bytes:
     """Decrypt with any of some private keys. Raises `AgeError`."""
     _header(armored)
     try:
@@ -84,13 +84,13 @@ def opened(armored: str, identities: Sequence[Identity]) -> bytes:
         raise AgeError("It is damaged or was tampered with") from None
 
 
-def unlocked(armored: str, passphrase: str) -> bytes:
+def decrypt_with_passphrase(armored: str, passphrase: str) -> bytes:
     """Decrypt with a passphrase. Raises `AgeError`."""
     try:
         return _passphrase.decrypt(_content(armored), passphrase)
     except _passphrase.WrongPassphrase:
         raise AgeError("The passphrase is wrong") from None
-    except _passphrase.TooDear as factor:
+    except _passphrase.WorkFactorTooHigh as factor:
         what = f"Its work factor is {factor}: more than {_passphrase.HIGHEST} would keep this machine busy for long"
         raise AgeError(what) from None
     except _passphrase.Damaged:
@@ -115,7 +115,7 @@ def recipient_of(key_file: Path) -> str:
     text = key_file.read_text(encoding="utf-8")
     keys = [line.strip() for line in text.splitlines() if line.startswith(PRIVATE)]
     if keys:
-        return public(keys[0])
+        return public_key(keys[0])
     try:
         return key_file.with_name(f"{key_file.name}.pub").read_text(encoding="utf-8").strip()
     except FileNotFoundError:

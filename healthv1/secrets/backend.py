@@ -1,4 +1,4 @@
-"""What all backends have in common: a name is read once, what is missing is generated, nothing is overwritten."""
+"""The base of all backends: a name is read once, missing secrets are generated, and nothing is overwritten."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from healthv1.secrets.entry import Entry
 from healthv1.signals import changes_begin
 
 Revision = TypeVar("Revision")
-AT_ONCE = 4  # names that are read side by side
+PARALLEL_READS = 4  # names that are read side by side
 TRIES = 5  # of check-and-set, against others that write at the same time
 PAUSE = 0.05  # seconds, more after each loss: a standby may answer with what was kept a moment ago
 Transition = Callable[["Entry | None"], Entry]
@@ -33,7 +33,7 @@ class Backend(ABC, Generic[Revision]):
     """Whose secrets it keeps: said by whoever reads the inventory, for hints that can be run."""
 
     def __init__(self) -> None:
-        self._turn = RLock()  # several hosts ask at once
+        self._lock = RLock()  # several hosts ask at once
         self._read: dict[str, tuple[Entry | None, Revision]] = {}
         self._pending: dict[str, str] = {}
 
@@ -42,11 +42,11 @@ class Backend(ABC, Generic[Revision]):
         """Return the names that are kept. Raises `SecretsError`."""
 
     def _connect(self) -> None:
-        """Have what `_fetch` needs, before several names are read side by side. Raises `SecretsError`."""
+        """Open the connection for `_fetch`, before names are read in parallel. Raises `SecretsError`."""
 
     @abstractmethod
     def _fetch(self, name: str) -> tuple[Entry | None, Revision]:
-        """Return what is kept under `name`, and what `_put` must find there still. Raises `SecretsError`."""
+        """Return the entry `name`, and its revision for `_put`. Raises `SecretsError`."""
 
     @abstractmethod
     def _put(self, name: str, entry: Entry, revision: Revision) -> bool:
@@ -79,13 +79,13 @@ class Backend(ABC, Generic[Revision]):
         for secret in self.missing(secrets):
             faults += self._store(secret)
             if any(fault.where != f"{self}#{secret.key}" for fault in faults[-1:]):
-                break  # what concerns the whole backend would be met again for each name
+                break  # a fault of the whole backend would repeat for each name
         SecretsError.unless(faults)
 
     def _store(self, secret: Secret) -> tuple[Fault, ...]:
         value = self._pending_value(secret)
         try:
-            self.change(secret.key, lambda found: found or Entry.first(value))
+            self.change(secret.key, lambda current: current or Entry.first(value))
         except SecretsError as error:
             return error.faults
         self._pending.pop(secret.key, None)
@@ -106,34 +106,34 @@ class Backend(ABC, Generic[Revision]):
 
     def entry(self, name: str) -> Entry | None:
         """Return what is kept under `name`, read once per run. Raises `SecretsError`."""
-        with self._turn:
+        with self._lock:
             if name not in self._read:
                 self._read[name] = self._fetch(name)
-                _blot(self._read[name][0])
+                _redact(self._read[name][0])
             return self._read[name][0]
 
     def entries(self, names: Iterable[str]) -> dict[str, Entry | None]:
         """Return several, read side by side. Raises `SecretsError` with the faults of all of them."""
-        wanted = tuple(dict.fromkeys(names))
+        unique_names = tuple(dict.fromkeys(names))
         faults: dict[Fault, None] = {}
 
         def fetch(name: str) -> None:
             try:
-                found = self._fetch(name)
+                entry_and_revision = self._fetch(name)
             except SecretsError as error:
                 faults.update(dict.fromkeys(error.faults))
             else:
-                _blot(found[0])
-                self._read[name] = found
+                _redact(entry_and_revision[0])
+                self._read[name] = entry_and_revision
 
-        with self._turn:
-            unread = [name for name in wanted if name not in self._read]
+        with self._lock:
+            unread = [name for name in unique_names if name not in self._read]
             if unread:
                 self._connect()
-            with ThreadPoolExecutor(AT_ONCE) as pool:
+            with ThreadPoolExecutor(PARALLEL_READS) as pool:
                 list(pool.map(fetch, unread))
         SecretsError.unless(faults)
-        return {name: self.entry(name) for name in wanted}
+        return {name: self.entry(name) for name in unique_names}
 
     def change(self, name: str, transition: Transition) -> Entry:
         """Replace what is kept by what `transition` makes of it, as often as others write first. Raises `SecretsError`.
@@ -142,50 +142,50 @@ class Backend(ABC, Generic[Revision]):
         """
         for lost in range(TRIES):
             time.sleep(lost * PAUSE)
-            with self._turn:
-                found = self.entry(name)
-                wanted = transition(found)
-                if wanted == found:
-                    return wanted
-                _blot(wanted)
+            with self._lock:
+                current = self.entry(name)
+                changed = transition(current)
+                if changed == current:
+                    return changed
+                _redact(changed)
                 changes_begin()
                 revision = self._read.pop(name)[1]
-                if self._put(name, wanted, revision):
-                    return wanted
+                if self._put(name, changed, revision):
+                    return changed
         raise SecretsError(Fault(f"{self}#{name}", f"Others kept writing to it, {TRIES} times in a row.", "try again"))
 
-    def to_bring_back(self) -> str:
+    def restore_hint(self) -> str:
         """Return how to bring back the place itself when it is not there; empty when it is, or cannot be missing."""
         return ""
 
-    def examined(self) -> Iterator[tuple[str, bool, str]]:
-        """Yield what must be true of the place itself: the claim, whether it holds, and the command that mends it."""
+    def self_checks(self) -> Iterator[tuple[str, bool, str]]:
+        """Yield claims about the backend itself: the claim, whether it holds, and the command that mends it."""
         yield from ()
 
     def forget(self) -> None:
         """Read anew what is asked for from now on."""
-        with self._turn:
+        with self._lock:
             self._read.clear()
 
     def _pending_value(self, secret: Secret) -> str:
-        """Generate in memory what is to be stored, so that a plan can be made before it is."""
+        """Generate a value in memory: a plan needs it before it is stored."""
         if not secret.entropy:
             what = "It is not in the backend, and only a person can supply it."
             hint = f"supply it: healthv1 secrets set {self.environment} {secret.key}"
             raise SecretsError(Fault(f"{self}#{secret.key}", what, hint))
-        with self._turn:
+        with self._lock:
             if secret.key not in self._pending:
-                self._pending[secret.key] = generated(secret.entropy)
+                self._pending[secret.key] = generate(secret.entropy)
             return self._pending[secret.key]
 
 
-def generated(entropy: int) -> str:
+def generate(entropy: int) -> str:
     """Return `entropy` random bytes in base64, which every reader takes without quoting; the redactor knows it."""
     value = base64.b64encode(randomness.token_bytes(entropy)).decode()
     redactor.add(value)
     return value
 
 
-def _blot(entry: Entry | None) -> None:
+def _redact(entry: Entry | None) -> None:
     for kept in entry.versions if entry else ():
         redactor.add(kept.value)

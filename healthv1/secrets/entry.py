@@ -1,4 +1,4 @@
-"""What a backend keeps under one name: numbered versions, the one that is active, and the step of its rotation.
+"""An entry of a backend: numbered versions, the active one, and the step of its rotation.
 
 A rotation goes staged, promoted, retired, settled. Hosts are deployed from the state after each of the first three, so
 that servers accept a value before a client uses it, and until no client does. Whatever kills a rotation, the state says
@@ -124,9 +124,9 @@ class Entry:
         try:
             if set(document) == {"value"}:
                 return cls((KeptVersion(1, _value(document["value"]), None),), 1)
-            found = sorted((int(number), kept) for number, kept in document["versions"].items())
+            numbered = sorted((int(number), kept) for number, kept in document["versions"].items())
             since = document["since"] and datetime.fromisoformat(document["since"])
-            versions = tuple(KeptVersion.from_document(number, kept) for number, kept in found)
+            versions = tuple(KeptVersion.from_document(number, kept) for number, kept in numbered)
             entry = cls(versions, document["active"], document["step"], since)
             assert entry.accepted
         except (AssertionError, AttributeError, KeyError, TypeError, ValueError, StopIteration):

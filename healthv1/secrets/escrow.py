@@ -57,21 +57,21 @@ class Escrow:
         return cls(document["environment"], datetime.fromisoformat(document["created"]), secrets)
 
 
-def sealed(entries: Mapping[str, Entry], recipients: Sequence[str], reference: str) -> bytes:
+def export(entries: Mapping[str, Entry], recipients: Sequence[str], reference: str) -> bytes:
     """Return an armored age file of every version, for each of `recipients` to open. Raises `SecretsError`."""
     if not recipients:
         raise SecretsError(Fault(reference, "Nobody could open the escrow file.", "name a recipient's public key"))
     age.refuse_wrong(recipients, "escrow")
     escrow = Escrow(reference, now(), entries)
     text = json.dumps(escrow.as_document(), ensure_ascii=False, indent=2)
-    return f"{age.sealed(text.encode(), recipients)}\n".encode()
+    return f"{age.encrypt(text.encode(), recipients)}\n".encode()
 
 
-def opened(data: bytes, identity_file: Path) -> Escrow:
+def read(data: bytes, identity_file: Path) -> Escrow:
     """Read an escrow file back with a private key: an age identity or an unencrypted SSH key. Raises `SecretsError`."""
     identities = _identities(identity_file)
     try:
-        escrow = Escrow.from_document(json.loads(age.opened(data.decode("ascii"), identities)))
+        escrow = Escrow.from_document(json.loads(age.decrypt(data.decode("ascii"), identities)))
     except age.AgeError as error:
         raise _refusal("escrow file", f"{error}.", "check that it is whole, and meant for this key") from None
     except (AttributeError, KeyError, TypeError, ValueError):

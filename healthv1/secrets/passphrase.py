@@ -31,7 +31,7 @@ class WrongPassphrase(ValueError):  # noqa: N818 - it reads as what happened
     """The passphrase does not open the file."""
 
 
-class TooDear(ValueError):  # noqa: N818
+class WorkFactorTooHigh(ValueError):  # noqa: N818
     """Its work factor is beyond what anybody needs. The message is the factor."""
 
 
@@ -56,14 +56,14 @@ def encrypt(plain: bytes, passphrase: str) -> bytes:
 def decrypt(file: bytes, passphrase: str) -> bytes:
     """Return what `encrypt`, or another program that keeps to the format, has locked.
 
-    Raises `WrongPassphrase`, `TooDear` and `Damaged`.
+    Raises `WrongPassphrase`, `WorkFactorTooHigh` and `Damaged`.
     """
     header = _HEADER.match(file)
     if header is None:
         raise Damaged
     start, salt, factor, wrapped, mac = header.groups()
     if int(factor) > HIGHEST:
-        raise TooDear(factor.decode())
+        raise WorkFactorTooHigh(factor.decode())
     key = _derived(passphrase, _bytes(salt), int(factor))
     try:
         file_key = ChaCha20Poly1305(key).decrypt(bytes(12), _bytes(wrapped), None)

@@ -6,7 +6,7 @@ from typing_extensions import Self
 
 from deploys.secret import Secret, Version
 from healthv1.errors import Fault, SecretsError
-from healthv1.secrets.backend import generated
+from healthv1.secrets.backend import generate
 
 
 class Rehearsal:
@@ -20,7 +20,7 @@ class Rehearsal:
         return self
 
     def versions(self, secret: Secret) -> tuple[Version, ...]:
-        return (self._made.setdefault(secret.key, Version(1, generated(secret.entropy or 32))),)
+        return (self._made.setdefault(secret.key, Version(1, generate(secret.entropy or 32))),)
 
     def missing(self, secrets: tuple[Secret, ...]) -> tuple[Secret, ...]:
         return tuple(secret for secret in secrets if secret.entropy)

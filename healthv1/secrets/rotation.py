@@ -13,10 +13,10 @@ from typing import Any
 
 from deploys.secret import Secret
 from healthv1.errors import Fault, Refused
-from healthv1.secrets.backend import Backend, generated
+from healthv1.secrets.backend import Backend, generate
 from healthv1.secrets.entry import Entry, now
 
-SAID = {
+STEP_NOTES = {
     "staged": "have servers accept version {new} as well",
     "promoted": "have clients use version {new}; version {old} is still accepted",
     "retired": "have nobody accept version {old} any more",
@@ -30,20 +30,20 @@ class Turn:
 
     secret: Secret
     outlives: timedelta = timedelta()
-    """How long what was made with the old version is good for, after clients stopped using it."""
+    """How long tokens made with the old version stay valid, after clients stopped using it."""
     escrow: bool = False
     """Whether a version must have been exported before clients use it."""
 
     @property
-    def kept(self) -> Backend[Any]:
+    def backend(self) -> Backend[Any]:
         assert isinstance(self.secret.backend, Backend)
         return self.secret.backend
 
     @property
     def entry(self) -> Entry:
-        entry = self.kept.entry(self.secret.key)
+        entry = self.backend.entry(self.secret.key)
         if entry is None:
-            hint = f"healthv1 secrets init {self.kept.environment}"
+            hint = f"healthv1 secrets init {self.backend.environment}"
             raise Refused(Fault(str(self.secret), "It is not in the backend yet.", hint))
         return entry
 
@@ -51,7 +51,7 @@ class Turn:
     def due(self) -> datetime | None:
         """When the old version may be retired; None unless that is what it waits for."""
         entry = self.entry
-        return entry.since + self.validity if entry.step == "promoted" and entry.since else None
+        return entry.since + self.outlives if entry.step == "promoted" and entry.since else None
 
 
 def refuse(turns: list[Turn], value: str | None) -> None:
@@ -62,27 +62,27 @@ def refuse(turns: list[Turn], value: str | None) -> None:
 def begin(turns: list[Turn], value: str | None) -> None:
     """Record a new version of each secret that is settled; one whose rotation is under way is left to go on."""
     for turn in turns:
-        fresh = value or generated(turn.secret.entropy)
-        turn.kept.change(turn.secret.key, partial(_begun, turn, value=fresh))
+        fresh = value or generate(turn.secret.entropy)
+        turn.backend.change(turn.secret.key, partial(_first_step, turn, value=fresh))
 
 
 def rotate(
     turns: list[Turn], apply: Callable[[], None], note: Callable[[str], None], *, at_once: bool
 ) -> tuple[Turn, ...]:
-    """Go on until each is settled, or has to wait; return those that wait. `apply` raises unless every host is done."""
-    moving = [turn for turn in turns if turn.entry.step != "settled"]
-    for turn in moving:
-        note(_said(turn))
+    """Advance each until it is settled or has to wait; return the waiting ones. `apply` raises if a host fails."""
+    rotating = [turn for turn in turns if turn.entry.step != "settled"]
+    for turn in rotating:
+        note(_step_note(turn))
     while any(turn.entry.step != "settled" for turn in turns):
         apply()
-        moved = False
+        has_moved = False
         for turn in turns:
             before = turn.entry.step
-            turn.kept.change(turn.secret.key, partial(_advanced, turn, at_once=at_once))
+            turn.backend.change(turn.secret.key, partial(_next_step, turn, at_once=at_once))
             if turn.entry.step != before:
-                moved = True
-                note(_said(turn))
-        if not moved:
+                has_moved = True
+                note(_step_note(turn))
+        if not has_moved:
             break
     return tuple(turn for turn in turns if turn.entry.step != "settled")
 
@@ -102,8 +102,8 @@ def _refusals(turn: Turn, value: str | None) -> list[Fault]:
     return []
 
 
-def _begun(turn: Turn, found: Entry | None, value: str) -> Entry:
-    entry = found or turn.entry
+def _first_step(turn: Turn, current: Entry | None, value: str) -> Entry:
+    entry = current or turn.entry
     if entry.step != "settled":
         return entry
     if turn.secret.rotation == "overlapping":
@@ -111,12 +111,12 @@ def _begun(turn: Turn, found: Entry | None, value: str) -> Entry:
     return entry.replaced(value, keep=turn.secret.irreplaceable)
 
 
-def _advanced(turn: Turn, found: Entry | None, *, at_once: bool) -> Entry:
-    entry = found or turn.entry
+def _next_step(turn: Turn, current: Entry | None, *, at_once: bool) -> Entry:
+    entry = current or turn.entry
     match entry.step:
         case "staged" if is_exported(turn):
             return entry.promoted()
-        case "promoted" if at_once or _is_over(entry, turn.validity):
+        case "promoted" if at_once or _is_over(entry, turn.outlives):
             return entry.retired(keep=turn.secret.irreplaceable)
         case "retired":
             return entry.settled()
@@ -128,8 +128,8 @@ def _is_over(entry: Entry, outlives: timedelta) -> bool:
     return entry.since is None or now() >= entry.since + outlives
 
 
-def _said(turn: Turn) -> str:
+def _step_note(turn: Turn) -> str:
     entry = turn.entry
     numbers = [kept.number for kept in entry.versions]
     new, old = max(numbers), max(numbers) - 1
-    return f"{turn.secret.key} ({entry.step}): {SAID[entry.step].format(new=new, old=old)}"
+    return f"{turn.secret.key} ({entry.step}): {STEP_NOTES[entry.step].format(new=new, old=old)}"

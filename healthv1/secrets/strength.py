@@ -12,8 +12,8 @@ from deploys.environment import passwords
 from deploys.secret import Secret
 from healthv1.errors import Fault, Refused
 
-TYPED = 10  # bytes: what somebody types at a login that is limited in rate, and changes at once
-CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation + " ")
+TYPED_ENTROPY = 10  # bytes: what somebody types at a login that is limited in rate, and changes at once
+CHARACTER_CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits, string.punctuation + " ")
 
 
 def bits(value: str) -> float:
@@ -21,18 +21,18 @@ def bits(value: str) -> float:
     raw = _decoded(value)
     if raw is not None:
         return min(8.0 * len(raw), _incompressible(raw))
-    alphabet = sum(len(one) for one in CLASSES if set(one) & set(value)) or 1
+    alphabet = sum(len(characters) for characters in CHARACTER_CLASSES if set(characters) & set(value)) or 1
     return min(len(value) * math.log2(max(alphabet, 2)), _incompressible(value.encode()))
 
 
 def is_weak(value: str, secret: Secret) -> bool:
     """Whether `value` cannot hold the entropy that is asked of it: less of what a person types in by hand."""
-    return bits(value) < 8 * wanted(secret)
+    return bits(value) < 8 * required_bytes(secret)
 
 
-def wanted(secret: Secret) -> int:
+def required_bytes(secret: Secret) -> int:
     """Return how many random bytes a value must be worth."""
-    return min(secret.entropy, TYPED) if secret.rotation == "by hand" else secret.entropy
+    return min(secret.entropy, TYPED_ENTROPY) if secret.rotation == "by hand" else secret.entropy
 
 
 def refuse_unusable(secret: Secret, value: str) -> None:
@@ -46,7 +46,7 @@ def refuse_unusable(secret: Secret, value: str) -> None:
         what = f"The value is not base64 of exactly {secret.entropy} bytes."
         raise Refused(Fault(where, what, f"use: openssl rand -base64 {secret.entropy}"))
     if is_weak(value, secret):
-        what = f"The value cannot hold the entropy of {wanted(secret)} random bytes."
+        what = f"The value cannot hold the entropy of {required_bytes(secret)} random bytes."
         raise Refused(Fault(where, what, f"let it be generated, or use: openssl rand -base64 {secret.entropy}"))
     weakness = passwords.password_fault(secret, value)
     if weakness:

@@ -1,6 +1,6 @@
-"""Many claims in one session of SSH: each has its own exit code, its own time, and is told apart from all others.
+"""Many claims in one SSH session: each has its own exit code and timeout, and its output is split by a mark.
 
-What is not answered for certain is not answered here: a claim may have ended the shell that was to tell of it.
+A claim without a certain answer is left out: it may have ended the shell that runs them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from deploys.component import Check
 
-OUTPUT = 4000  # bytes of what a claim says: the last ones
+OUTPUT = 4000  # the last bytes of a claim's output
 ENDED = (124, 137)
-"""How timeout(1) tells that it had to end, or to kill, what it ran."""
+"""Exit codes of timeout(1) when it ended, or killed, its command."""
 
 # `timeout` gives a claim a process group of its own: whatever it kills there, the others go on.
 # The first line is a blank one of ours, or what `tail -c` cut in two, perhaps within a letter.
@@ -28,7 +28,7 @@ _CLAIM = """claim() {
 @dataclass(frozen=True)
 class ClaimAnswer:
     code: int
-    said: str
+    output: str
 
 
 def script(checks: list[Check], seconds: int) -> tuple[str, str]:
@@ -39,14 +39,14 @@ def script(checks: list[Check], seconds: int) -> tuple[str, str]:
 
 
 def answers(lines: Iterable[str], mark: str) -> dict[int, ClaimAnswer]:
-    """Return what became of the claims, by their number. One that is missing may have been ended with its shell."""
-    found: dict[int, ClaimAnswer] = {}
-    said: list[str] = []
+    """Return the answers by the claims' number. A missing one may have ended together with its shell."""
+    answers_by_number: dict[int, ClaimAnswer] = {}
+    output: list[str] = []
     for line in lines:
         if not line.startswith(f"{mark} "):
-            said.append(line)
+            output.append(line)
             continue
         number, code = line.split()[1:]
-        found[int(number)] = ClaimAnswer(int(code), "\n".join(said).rstrip("\n"))
-        said = []
-    return found
+        answers_by_number[int(number)] = ClaimAnswer(int(code), "\n".join(output).rstrip("\n"))
+        output = []
+    return answers_by_number

@@ -23,14 +23,14 @@ PATIENT = {
     "family_name": "Verification-Patient",
     "birth_date": "1970-01-01",
 }
-AGAIN = 13  # seconds, where a refusal does not say how long: by default one login in twelve is let through
-LONGEST = 61  # seconds: nobody waits for more than a minute, neither for the limit nor after somebody's guesses
+RETRY_AFTER = 13  # seconds, where a refusal does not say how long: by default one login in twelve is let through
+LONGEST_PAUSE = 61  # seconds: nobody waits for more than a minute, neither for the limit nor after somebody's guesses
 TRIES = 3
 LOGS = "read: journalctl -u 'health-v1-api@*'"
 
 
-class Asking(Protocol):
-    """What a `Visitor` can do."""
+class HttpClient(Protocol):
+    """The HTTP requests of a `Visitor`."""
 
     def get(
         self, path: str, *, method: str = ..., document: object = ..., headers: dict[str, str] | None = ...
@@ -39,15 +39,15 @@ class Asking(Protocol):
 
 
 class UnexpectedError(Exception):
-    """Something else was seen than was claimed."""
+    """The response differs from the claim."""
 
 
 @dataclass
 class Canary:
-    visitor: Asking
+    visitor: HttpClient
     password: str = field(repr=False)
     stored: Callable[[str], str]
-    """Return what the database holds of the patient with that id, as text."""
+    """Returns the database row of the patient with that id, as text."""
     token: str = field(default="", repr=False)
     patient: dict[str, Any] = field(default_factory=dict)
     marker: str = field(default_factory=lambda: f"marker-{secrets.token_hex(8)}")
@@ -72,30 +72,34 @@ class Canary:
             if answer.status != 429 or not left:
                 break
             gevent.sleep(_pause(answer))
-        self.token = _of(answer, 200)["access_token"]
+        self.token = _document(answer, 200)["access_token"]
 
     def write(self) -> None:
-        found = _of(self._ask("POST", "/v1/patients/search", {"identifier": PATIENT["identifier"]}), 200)["patients"]
-        if not found:
-            self.patient = _of(self._ask("POST", "/v1/patients", {**PATIENT, "notes": self.marker}), 201)
+        patients = _document(self._ask("POST", "/v1/patients/search", {"identifier": PATIENT["identifier"]}), 200)[
+            "patients"
+        ]
+        if not patients:
+            self.patient = _document(self._ask("POST", "/v1/patients", {**PATIENT, "notes": self.marker}), 201)
             return
-        path, version = f"/v1/patients/{found[0]['id']}", f'"{found[0]["version"]}"'
-        self.patient = _of(self._ask("PATCH", path, {"notes": self.marker}, {"If-Match": version}), 200)
+        path, version = f"/v1/patients/{patients[0]['id']}", f'"{patients[0]["version"]}"'
+        self.patient = _document(self._ask("PATCH", path, {"notes": self.marker}, {"If-Match": version}), 200)
 
     def read(self) -> None:
         answer = self._ask("GET", f"/v1/patients/{self.patient['id']}")
         self.request = answer.headers.get("x-request-id", "")
-        if _of(answer, 200)["notes"] != self.marker:
+        if _document(answer, 200)["notes"] != self.marker:
             raise UnexpectedError("other notes came back than were written")
 
     def find(self) -> None:
-        found = _of(self._ask("POST", "/v1/patients/search", {"identifier": PATIENT["identifier"].lower()}), 200)
-        if [one["id"] for one in found["patients"]] != [self.patient["id"]]:
-            raise UnexpectedError(f"{len(found['patients'])} patients were found")
+        response = _document(
+            self._ask("POST", "/v1/patients/search", {"identifier": PATIENT["identifier"].lower()}), 200
+        )
+        if [patient["id"] for patient in response["patients"]] != [self.patient["id"]]:
+            raise UnexpectedError(f"{len(response['patients'])} patients were found")
 
     def see_audit(self) -> None:
-        events = _of(self._ask("GET", f"/v1/audit?subject={self.patient['id']}&limit=20"), 200)["events"]
-        if not any(one["action"] == "patient.read" and one["request_id"] == self.request for one in events):
+        events = _document(self._ask("GET", f"/v1/audit?subject={self.patient['id']}&limit=20"), 200)["events"]
+        if not any(event["action"] == "patient.read" and event["request_id"] == self.request for event in events):
             raise UnexpectedError(f"none of the last {len(events)} events is that read")
 
     def see_ciphertext(self) -> None:
@@ -109,20 +113,20 @@ class Canary:
     def _ask(
         self, method: str, path: str, document: object = None, headers: dict[str, str] | None = None
     ) -> HttpResponse:
-        said = {"Authorization": f"Bearer {self.token}", **(headers or {})}
-        return self.visitor.get(path, method=method, document=document, headers=said)
+        all_headers = {"Authorization": f"Bearer {self.token}", **(headers or {})}
+        return self.visitor.get(path, method=method, document=document, headers=all_headers)
 
 
 def outcomes(host: str, canary: Canary) -> Iterator[Finding]:
     """Yield a finding per step, up to the first that does not hold: what follows depends on it."""
     for claim, step, hint in canary.steps():
-        seen = _seen(step)
-        yield Finding(host, "canary", claim, not seen, seen, hint)
-        if seen:
+        difference = _difference(step)
+        yield Finding(host, "canary", claim, not difference, difference, hint)
+        if difference:
             return
 
 
-def _seen(step: Callable[[], None]) -> str:
+def _difference(step: Callable[[], None]) -> str:
     try:
         step()
     except UnexpectedError as error:
@@ -135,7 +139,7 @@ def _seen(step: Callable[[], None]) -> str:
 def _pause(answer: HttpResponse) -> int:
     """Return the seconds after which it is let through, as the answer says."""
     after = answer.headers.get("retry-after", "")
-    return min(int(after) + 1, LONGEST) if after.isdecimal() else AGAIN
+    return min(int(after) + 1, LONGEST_PAUSE) if after.isdecimal() else RETRY_AFTER
 
 
 def query(row: str) -> str:
@@ -143,7 +147,7 @@ def query(row: str) -> str:
     return f"SELECT p FROM health.patients p WHERE id = '{row}'::uuid"  # noqa: S608 - the API's own identifier
 
 
-def _of(answer: HttpResponse, status: int) -> Any:
+def _document(answer: HttpResponse, status: int) -> Any:
     """Raises UnexpectedError. An error's document repeats nothing of what was sent; other bodies are not shown."""
     if answer.status != status:
         what = answer.body[:200] if "problem" in answer.headers.get("content-type", "") else "no problem document"

@@ -16,13 +16,13 @@ from healthv1.verify.outside import visitors
 
 
 def findings(session: Session) -> list[Finding]:
-    """Return what became of the canary at each host of the edge, one after another."""
+    """Return the canary's findings at each host of the edge, one after another."""
     database = [host for host in session.hosts if "database" in host.groups]
     return [
-        one
+        finding
         for host in session.hosts
         if "edge" in host.groups
-        for one in outcomes(host.name, _canary(host, database[0] if database else None))
+        for finding in outcomes(host.name, _canary(host, database[0] if database else None))
     ]
 
 

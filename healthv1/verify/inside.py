@@ -1,4 +1,4 @@
-"""Every component's claims, tried on its hosts over the connection that is open by then, and what opened it."""
+"""Tries every component's claims on its hosts, over the session's connection, and claims about the login itself."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from deploys.component import Check
 from deploys.operations.claims import checks_on
 from healthv1.hosts.connector import FastSSH
 from healthv1.hosts.pyinfra_names import Host, QuoteString, StringCommand
-from healthv1.hosts.scripts import looking
+from healthv1.hosts.scripts import run_read_only
 from healthv1.hosts.session import Session
 from healthv1.hosts.signing_in import credential_for
 from healthv1.plan.finding import Finding
 from healthv1.verify import batch
 
-AT_ONCE = 6  # sessions per host; sshd takes ten sessions on one connection
-WORTH_A_SESSION = 6  # claims: another sudo takes about as long
+PARALLEL_SESSIONS = 6  # sessions per host; sshd takes ten sessions on one connection
+CLAIMS_PER_SESSION = 6  # claims: another sudo takes about as long
 TIMEOUT = 30  # seconds
 UNANSWERED = f"no answer within {TIMEOUT} s"
 SIGNED_IN = "It was opened with a certificate for this run"
@@ -27,18 +27,20 @@ Claim = tuple[str, Check]
 
 
 def findings(session: Session) -> list[Finding]:
-    """Return how each host was opened, then one finding per claim, in the order of hosts and claims."""
-    found: dict[str, list[Finding]] = {}
+    """Return the findings about logins, then one per claim, in the order of hosts and claims."""
+    findings_by_host: dict[str, list[Finding]] = {}
 
-    def on(host: Host) -> None:
-        found[host.name] = tried(host, checks_on(host))
+    def try_host(host: Host) -> None:
+        findings_by_host[host.name] = try_claims(host, checks_on(host))
 
-    session.on_each(on)
-    return _signed_in(session) + [finding for host in session.hosts for finding in found[host.name]]
+    session.on_each(try_host)
+    return _certificate_findings(session) + [
+        finding for host in session.hosts for finding in findings_by_host[host.name]
+    ]
 
 
-def _signed_in(session: Session) -> list[Finding]:
-    """Return of each host that a certificate is to open whether it did."""
+def _certificate_findings(session: Session) -> list[Finding]:
+    """Return a finding for each host with a signed certificate: whether the login used it."""
     return [
         Finding(
             host.name,
@@ -54,42 +56,42 @@ def _signed_in(session: Session) -> list[Finding]:
     ]
 
 
-def tried(host: Host, claims: list[Claim]) -> list[Finding]:
-    """Try the claims in a few batches, and each that is left without an answer once more, alone."""
-    ways = min(AT_ONCE, math.ceil(len(claims) / WORTH_A_SESSION))
-    batches = [claims[way::ways] for way in range(ways)]
-    tried = [gevent.spawn(_try_all, host, some) for some in batches]
-    gevent.joinall(tried, raise_error=True)
-    known = {claim: finding for one in tried for claim, finding in one.value.items()}
-    pool = Pool(AT_ONCE)
-    alone = {claim: pool.spawn(_try, host, *claim) for claim in claims if claim not in known}
+def try_claims(host: Host, claims: list[Claim]) -> list[Finding]:
+    """Try the claims in a few batches, and each without an answer again, alone."""
+    count = min(PARALLEL_SESSIONS, math.ceil(len(claims) / CLAIMS_PER_SESSION))
+    batches = [claims[start::count] for start in range(count)]
+    greenlets = [gevent.spawn(_try_batch, host, claims_of_batch) for claims_of_batch in batches]
+    gevent.joinall(greenlets, raise_error=True)
+    findings = {claim: finding for greenlet in greenlets for claim, finding in greenlet.value.items()}
+    pool = Pool(PARALLEL_SESSIONS)
+    alone = {claim: pool.spawn(_try, host, *claim) for claim in claims if claim not in findings}
     gevent.joinall(alone.values(), raise_error=True)
-    return [known[claim] if claim in known else alone[claim].value for claim in claims]
+    return [findings[claim] if claim in findings else alone[claim].value for claim in claims]
 
 
-def _try_all(host: Host, claims: list[Claim]) -> dict[Claim, Finding]:
+def _try_batch(host: Host, claims: list[Claim]) -> dict[Claim, Finding]:
     """Return the findings of those claims that were answered."""
     text, mark = batch.script([check for _, check in claims], TIMEOUT)
     command = StringCommand("sh", "-s")
     try:
-        _, output = looking(host, command, _sudo=True, _stdin=text, _timeout=2 * TIMEOUT)
+        _, output = run_read_only(host, command, _sudo=True, _stdin=text, _timeout=2 * TIMEOUT)
     except TimeoutError:
         return {}
-    found = batch.answers(output.stdout_lines, mark)
-    return {claim: _finding(host, claim, found[number]) for number, claim in enumerate(claims) if number in found}
+    answers = batch.answers(output.stdout_lines, mark)
+    return {claim: _finding(host, claim, answers[number]) for number, claim in enumerate(claims) if number in answers}
 
 
 def _finding(host: Host, claim: Claim, answer: batch.ClaimAnswer) -> Finding:
     component, check = claim
-    seen = [answer.said, UNANSWERED if answer.code in batch.ENDED else ""]
-    evidence = "\n".join(filter(None, seen)) if answer.code else ""
+    output = [answer.output, UNANSWERED if answer.code in batch.ENDED else ""]
+    evidence = "\n".join(filter(None, output)) if answer.code else ""
     return Finding(host.name, component, check.claim, not answer.code, evidence, check.hint)
 
 
 def _try(host: Host, component: str, check: Check) -> Finding:
     command = StringCommand("sh", "-c", QuoteString(check.command))
     try:
-        holds, output = looking(host, command, _sudo=True, _timeout=TIMEOUT)
+        holds, output = run_read_only(host, command, _sudo=True, _timeout=TIMEOUT)
     except TimeoutError:
         return Finding(host.name, component, check.claim, False, UNANSWERED, check.hint)
     return Finding(host.name, component, check.claim, holds, "" if holds else output.output, check.hint)

@@ -13,18 +13,18 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from healthv1.errors import Fault
 from healthv1.plan.finding import Finding
 
-_UNSPEAKABLE = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 cannot hold, however it is written."""
 
 
 def document(environment: str, findings: Iterable[Finding], faults: Iterable[Fault]) -> str:
     """Return one XML document."""
     whole = Element("testsuites", name=_text(f"healthv1 verify {environment}"))
-    for host, group in groupby(findings, key=lambda one: one.host):
+    for host, group in groupby(findings, key=lambda finding: finding.host):
         whole.append(_suite(host, [_case(finding) for finding in group]))
-    asked = [_error(fault) for fault in faults]
-    if asked:
-        whole.append(_suite("hosts that could not be asked", asked))
+    errors = [_error(fault) for fault in faults]
+    if errors:
+        whole.append(_suite("hosts that could not be asked", errors))
     for kind in ("tests", "failures", "errors"):
         whole.set(kind, str(sum(int(suite.get(kind, "0")) for suite in whole)))
     return f"<?xml version='1.0' encoding='utf-8'?>\n{tostring(whole, encoding='unicode')}\n"
@@ -42,11 +42,11 @@ def _case(finding: Finding) -> Element:
     case = Element("testcase", classname=_text(f"{finding.host}.{finding.component}"), name=_text(finding.claim))
     if not finding.holds:
         failure = SubElement(case, "failure", message=_text(finding.claim), type="claim")
-        failure.text = _text("\n".join(_story(finding)))
+        failure.text = _text("\n".join(_failure_lines(finding)))
     return case
 
 
-def _story(finding: Finding) -> Iterator[str]:
+def _failure_lines(finding: Finding) -> Iterator[str]:
     yield from filter(None, [finding.evidence])
     yield from [f"Hint: {finding.hint}"] * bool(finding.hint)
 
@@ -58,4 +58,4 @@ def _error(fault: Fault) -> Element:
 
 
 def _text(text: str) -> str:
-    return _UNSPEAKABLE.sub("\ufffd", text)
+    return _NOT_XML.sub("\ufffd", text)

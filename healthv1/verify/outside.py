@@ -1,4 +1,4 @@
-"""What a visitor sees: claims that no host can vouch for itself, tried over the network."""
+"""Claims about a visitor's view, tried over the network from this machine."""
 
 from __future__ import annotations
 
@@ -24,29 +24,29 @@ from healthv1.plan.finding import Finding
 from healthv1.verify.visitor import Visitor
 
 # Tried even where the host itself says that nothing listens there: it may be wrong, or a container may publish it.
-USUAL_PORTS = (21, 23, 25, 111, 2375, 3000, 3306, 5432, 6379, 6432, 8080, 8200, 9090, 9100, 9187, 27017)
+COMMON_PORTS = (21, 23, 25, 111, 2375, 3000, 3306, 5432, 6379, 6432, 8080, 8200, 9090, 9100, 9187, 27017)
 RENEW_AHEAD = timedelta(days=21)
 """How long a certificate must still last: this, or a third of its life if that is less."""
 Claim = tuple[str, Callable[[], str], str]
-"""A statement, what tries it (returning "" or what was seen instead), and a hint."""
+"""A statement, a function that tries it (it returns "" or the difference), and a hint."""
 
 
 def findings(session: Session) -> list[Finding]:
     """Return the findings of all hosts: open ports everywhere, the website where the edge is."""
-    tries = []
+    greenlets = []
     for host in session.hosts:
         with session.on(host):
-            tries += [gevent.spawn(_try, host.name, *claim) for claim in _of_host(host)]
-    gevent.joinall(tries, raise_error=True)
-    return [one.value for one in tries]
+            greenlets += [gevent.spawn(_try, host.name, *claim) for claim in _host_claims(host)]
+    gevent.joinall(greenlets, raise_error=True)
+    return [greenlet.value for greenlet in greenlets]
 
 
-def _of_host(host: Host) -> Iterator[Claim]:
+def _host_claims(host: Host) -> Iterator[Claim]:
     for visitor in visitors(host):
-        yield from _of_ports(host, visitor)
+        yield from _port_claims(host, visitor)
         if "edge" in host.groups:
-            yield from _of_website(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OUR_MARK)
-            yield from _of_aliases(host, visitor)
+            yield from _website_claims(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OUR_MARK)
+            yield from _alias_claims(host, visitor)
 
 
 def visitors(host: Host) -> list[Visitor]:
@@ -58,13 +58,13 @@ def visitors(host: Host) -> list[Visitor]:
 
 def _try(host: str, claim: str, attempt: Callable[[], str], hint: str) -> Finding:
     try:
-        seen = attempt()
+        difference = attempt()
     except (OSError, HTTPException, ValueError) as error:
-        seen = f"{type(error).__name__}: {error}"
-    return Finding(host, "outside", claim, not seen, seen, hint)
+        difference = f"{type(error).__name__}: {error}"
+    return Finding(host, "outside", claim, not difference, difference, hint)
 
 
-def _of_ports(host: Host, visitor: Visitor) -> Iterator[Claim]:
+def _port_claims(host: Host, visitor: Visitor) -> Iterator[Claim]:
     ssh = int(host.data.get("ssh_port") or 22)
     allowed = {ssh, 80, 443} if "edge" in host.groups else {ssh}
     allowed |= {host.data.stack.postgresql_port} if _is_vault(host) else set()
@@ -85,15 +85,15 @@ def _is_vault(host: Host) -> bool:
 def _other_open_ports(host: Host, visitor: Visitor, allowed: set[int]) -> str:
     listening = run(host, "ss -Htln | awk '{print $4}' | sed 's/.*://' | sort -un")[1].stdout_lines
     stack: Stack = host.data.stack
-    ports = {*USUAL_PORTS, *stack.instances, *map(stack.metrics_port, stack.instances), *map(int, listening)}
-    others = sorted(ports - allowed)
-    tries = [gevent.spawn(visitor.is_open, port) for port in others]
-    gevent.joinall(tries, raise_error=True)
-    found = [str(port) for port, one in zip(others, tries, strict=True) if one.value]
-    return f"open: {', '.join(found)}" if found else ""
+    ports = {*COMMON_PORTS, *stack.instances, *map(stack.metrics_port, stack.instances), *map(int, listening)}
+    other_ports = sorted(ports - allowed)
+    greenlets = [gevent.spawn(visitor.is_open, port) for port in other_ports]
+    gevent.joinall(greenlets, raise_error=True)
+    open_ports = [str(port) for port, greenlet in zip(other_ports, greenlets, strict=True) if greenlet.value]
+    return f"open: {', '.join(open_ports)}" if open_ports else ""
 
 
-def _of_website(visitor: Visitor, ours: bool) -> Iterator[Claim]:
+def _website_claims(visitor: Visitor, ours: bool) -> Iterator[Claim]:
     """Yield what a visitor is promised. Who answers for unknown names in an owner's Nginx is for him to say."""
     at = f"at {visitor.address}"
     logs = "read: journalctl -u nginx, and the site's error log"
@@ -112,17 +112,25 @@ def _of_website(visitor: Visitor, ours: bool) -> Iterator[Claim]:
     yield f"Errors carry HSTS too {at}", lambda: _hsts(visitor), "run: healthv1 apply ENV"
 
 
-def _of_aliases(host: Host, visitor: Visitor) -> Iterator[Claim]:
+def _alias_claims(host: Host, visitor: Visitor) -> Iterator[Claim]:
     """Yield what holds of further names: in the certificate are all, and at the API those that no other site has."""
     aliases: tuple[str, ...] = host.data.stack.aliases
-    theirs = sites_by_name(host.get_fact(NginxState, _sudo=True).sites, aliases) if aliases else {}
-    for one in (replace(visitor, domain=name) for name in aliases):
-        name, at = one.domain, f"at {visitor.address}"
+    foreign = sites_by_name(host.get_fact(NginxState, _sudo=True).sites, aliases) if aliases else {}
+    for alias_visitor in (replace(visitor, domain=name) for name in aliases):
+        name, at = alias_visitor.domain, f"at {visitor.address}"
         logs = "read: journalctl -u nginx, and the site's error log"
-        yield f"HTTPS answers with a trusted chain for {name} {at}", partial(_chain, one), logs
-        if name not in theirs:
-            yield f"HTTP redirects {name} to itself by HTTPS {at}", partial(_redirects, one), "run: healthv1 apply ENV"
-            yield f"The API is ready as {name} {at}", partial(_ready, one), "read: journalctl -u 'health-v1-api@*'"
+        yield f"HTTPS answers with a trusted chain for {name} {at}", partial(_chain, alias_visitor), logs
+        if name not in foreign:
+            yield (
+                f"HTTP redirects {name} to itself by HTTPS {at}",
+                partial(_redirects, alias_visitor),
+                "run: healthv1 apply ENV",
+            )
+            yield (
+                f"The API is ready as {name} {at}",
+                partial(_ready, alias_visitor),
+                "read: journalctl -u 'health-v1-api@*'",
+            )
 
 
 def _chain(visitor: Visitor) -> str:
@@ -163,9 +171,9 @@ def _unknown_name(visitor: Visitor) -> str:
 
 def _redirects(visitor: Visitor) -> str:
     answer = visitor.get("/some/page?x=1", https=False)
-    wanted = f"https://{visitor.domain}/some/page?x=1"
+    expected = f"https://{visitor.domain}/some/page?x=1"
     location = answer.headers.get("location")
-    return "" if answer.status in {301, 308} and location == wanted else f"{answer.status} to {location}"
+    return "" if answer.status in {301, 308} and location == expected else f"{answer.status} to {location}"
 
 
 def _ready(visitor: Visitor) -> str:

@@ -1,4 +1,4 @@
-"""A visitor: connects to a host from where this runs, and trusts only what a visitor trusts."""
+"""A visitor: connects to a host from this machine, and trusts only public or configured roots."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Visitor:
         headers: Mapping[str, str] | None = None,
     ) -> HttpResponse:
         """Ask, sending `document` as JSON. Raises OSError or http.client.HTTPException."""
-        said = {"Host": self.domain, "Connection": "close", **(headers or {})}
+        request_headers = {"Host": self.domain, "Connection": "close", **(headers or {})}
         body = None if document is None else json.dumps(document)
         if body:
-            said["Content-Type"] = "application/json"
+            request_headers["Content-Type"] = "application/json"
         connection = http.client.HTTPConnection(self.domain, timeout=TIMEOUT)
         connection.sock = self.secured() if https else self.connect(80)
         try:
-            connection.request(method, path, body, said)
+            connection.request(method, path, body, request_headers)
             response = connection.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
             return HttpResponse(response.status, headers, response.read(100_000).decode("utf-8", "replace"))

@@ -11,20 +11,20 @@ from glob import escape
 from pathlib import Path
 
 from healthv1.errors import Fault, Refused
-from healthv1.flocks import held
+from healthv1.flocks import locked
 from healthv1.output.redaction import redactor
 
 PATIENCE = 10  # seconds that another process may take to write
-LEFT = 3600  # seconds after which nobody is writing a temporary file any more
+STALE_AFTER = 3600  # seconds after which a temporary file has no writer any more
 
 
 @contextlib.contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Have the folder of `path` to ourselves. Raises `TimeoutError` and other `OSError`."""
+def folder_locked(path: Path) -> Iterator[None]:
+    """Hold the lock on the folder of `path`. Raises `TimeoutError` and other `OSError`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)  # no lock file is left that could be committed
     try:
-        with held(folder, PATIENCE):
+        with locked(folder, PATIENCE):
             yield
     finally:
         os.close(folder)
@@ -33,7 +33,7 @@ def alone(path: Path) -> Iterator[None]:
 def replace(path: Path, text: str, mode: int = 0o600) -> None:
     """Write `text` beside `path`, on the disk for sure, and rename it. Raises `OSError`.
 
-    What others read and write as well is to be replaced only while `alone`.
+    What others read and write as well is to be replaced only while `folder_locked`.
     """
     path = path.resolve()
     _sweep(path)
@@ -66,7 +66,7 @@ def _sweep(path: Path) -> None:
     """Remove what killed processes left; a younger file may be another process's, which is writing it now."""
     for left in path.parent.glob(f".{escape(path.name)}.*.new"):
         with contextlib.suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > LEFT:
+            if time.time() - left.stat().st_mtime > STALE_AFTER:
                 left.unlink()
 
 

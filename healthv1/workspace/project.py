@@ -1,4 +1,4 @@
-"""Where the team's inventories, group_data and deploys lie: the checkout that is worked in."""
+"""The project: the checkout with the team's inventories, group_data and deploys."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def inventory_file(environment: str) -> Path:
     """Return the inventory called `environment`. Raises `Refused` when there is none."""
     if environment in environments():
         return root() / "inventories" / f"{environment}.py"
-    known = ", ".join(environments()) or "none"
+    names = ", ".join(environments()) or "none"
     close = difflib.get_close_matches(environment, environments(), n=1, cutoff=0.6)
-    hint = f"did you mean {close[0]}?" if close else f"known: {known}"
+    hint = f"did you mean {close[0]}?" if close else f"known: {names}"
     raise Refused(Fault(environment or "ENV", "There is no inventory of that name.", hint))
 
 
@@ -55,10 +55,10 @@ def state(name: str, notes: Path | None = None) -> Path:
     """
     notes = notes or state_folder()
     folder = notes / name
-    for one in (notes, folder):
-        one.mkdir(mode=0o700, exist_ok=True)
-        if one.stat().st_mode & 0o077 and one.stat().st_uid == os.geteuid():
-            one.chmod(0o700)
+    for directory in (notes, folder):
+        directory.mkdir(mode=0o700, exist_ok=True)
+        if directory.stat().st_mode & 0o077 and directory.stat().st_uid == os.geteuid():
+            directory.chmod(0o700)
     ignored = notes / ".gitignore"
     if not ignored.exists():
         ignored.write_text("*\n", encoding="utf-8")
@@ -66,14 +66,14 @@ def state(name: str, notes: Path | None = None) -> Path:
 
 
 def digest() -> str:
-    """Return a digest of everything that a plan is made from, but for secrets, releases and what the hosts say."""
+    """Return a digest of a plan's inputs, but for secrets, releases and facts."""
     toolkit = Path(__file__).parents[2]
     folders = (root() / "inventories", root() / "group_data", toolkit / "deploys", toolkit / "templates")
-    found = hashlib.sha256()
+    sha256 = hashlib.sha256()
     for file in sorted(path for folder in folders for path in folder.rglob("*") if path.is_file()):
         if "__pycache__" not in file.parts:
-            found.update(f"{file} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
-    return found.hexdigest()
+            sha256.update(f"{file} {hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return sha256.hexdigest()
 
 
 def site_file() -> Path:

@@ -1,4 +1,4 @@
-"""Who works here, on what, and with which revision of the project: what a lock and a journal tell of a run."""
+"""The provenance of a run, for locks and journals: user, machine, CI job and revision of the project."""
 
 from __future__ import annotations
 
@@ -44,12 +44,14 @@ def revision_of(folder: Path) -> str:
 
 def job() -> str:
     """Return the address of the CI job that this runs in; empty elsewhere."""
-    told = os.environ.get
-    if told("CI_JOB_URL"):  # https://docs.gitlab.com/ci/variables/predefined_variables/
-        return str(told("CI_JOB_URL"))
-    if told("GITHUB_RUN_ID"):  # https://docs.github.com/en/actions/reference/workflows-and-actions/variables
-        return f"{told('GITHUB_SERVER_URL')}/{told('GITHUB_REPOSITORY')}/actions/runs/{told('GITHUB_RUN_ID')}"
-    return "CI" if told("CI") else ""
+    variable = os.environ.get
+    if variable("CI_JOB_URL"):  # https://docs.gitlab.com/ci/variables/predefined_variables/
+        return str(variable("CI_JOB_URL"))
+    if variable("GITHUB_RUN_ID"):  # https://docs.github.com/en/actions/reference/workflows-and-actions/variables
+        return (
+            f"{variable('GITHUB_SERVER_URL')}/{variable('GITHUB_REPOSITORY')}/actions/runs/{variable('GITHUB_RUN_ID')}"
+        )
+    return "CI" if variable("CI") else ""
 
 
 def toolkit() -> str:

@@ -67,7 +67,7 @@ def test_a_missing_audit_entry_is_told(clinic, tried):
 
 
 def test_a_used_up_rate_limit_is_waited_for(clinic, tried, monkeypatch):
-    monkeypatch.setattr(canary, "AGAIN", 0)
+    monkeypatch.setattr(canary, "RETRY_AFTER", 0)
 
     class Limited(Visitor):
         refusals = 2
@@ -82,5 +82,5 @@ def test_a_used_up_rate_limit_is_waited_for(clinic, tried, monkeypatch):
 
 
 def test_who_waits_for_a_login_waits_as_long_as_is_told():
-    told = {"": canary.AGAIN, "12": 13, "60": 61, "9999": canary.LONGEST, "Wed, 21 Oct": canary.AGAIN}
+    told = {"": canary.RETRY_AFTER, "12": 13, "60": 61, "9999": canary.LONGEST_PAUSE, "Wed, 21 Oct": canary.RETRY_AFTER}
     assert {text: canary._pause(HttpResponse(429, {"retry-after": text}, "")) for text in told} == told

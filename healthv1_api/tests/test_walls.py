@@ -53,6 +53,26 @@ def test_what_another_organization_has_is_not_there(clinic):
     assert not known & {event["id"] for event in events}
 
 
+def test_another_organizations_rows_stay_there_though_they_bear_our_names(clinic):
+    """No such row comes about by itself: digests are made for one organization, and claims by its own people."""
+    theirs = clinic.clinician.new_patient().document["id"]
+    order = clinic.clinician.ask("POST", "/v1/queues/lab_orders", {"patient_id": theirs, "details": "x"}).document["id"]
+    mine, person = clinic.verifier, somebody()
+    own = mine.ask("POST", "/v1/patients", person).document["id"]
+    clinic.database.sql(
+        f"UPDATE health.patients SET name_digest = (SELECT name_digest FROM health.patients WHERE id = '{own}')"
+        f" WHERE id = '{theirs}'"
+    )
+    clinic.database.sql(
+        "UPDATE health.lab_orders SET claimed_until = now() + '1 hour',"
+        f" claimed_by = (SELECT id FROM health.users WHERE username = 'verification') WHERE id = '{order}'"
+    )
+    names = {name: person[name] for name in ("given_name", "family_name")}
+    patients = mine.ask("POST", "/v1/patients/search", names).document["patients"]
+    assert [patient["id"] for patient in patients] == [own]
+    assert mine.ask("POST", f"/v1/queues/lab_orders/{order}/complete").status == 409
+
+
 def test_a_token_is_of_one_algorithm_and_of_nothing_that_it_says_of_itself(clinic):
     service = clinic.service
     good = clinic.admin.tokens["access_token"]

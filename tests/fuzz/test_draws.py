@@ -9,6 +9,7 @@ from healthv1.sandbox.lifecycle import Shape
 from healthv1.sandbox.snapshots import reset
 from tests.hosts.conftest import failed
 from tests.hosts.draws import drawn
+from tests.hosts.drifts import DRIFTS
 from tests.hosts.driven import Driver
 from tests.hosts.matrix import mends, takes_up, upgraded
 from tests.hosts.test_interrupted import is_killed_at_moments
@@ -35,6 +36,11 @@ def host(request, converged):
         reset(converged[0].sandbox, CONVERGED)
 
 
+@pytest.mark.parametrize("drift", DRIFTS, ids=str)
+def test_a_drift_by_itself_is_mended_as_planned(host, drift):
+    mends(*host, drift)
+
+
 @pytest.mark.parametrize("number", range(len(DRAWS)))
 def test_drifts_together_are_mended_as_planned(host, number):
     print(*DRAWS[number], sep="\n  ")  # noqa: T201 - pytest shows it beside a failure
@@ -48,4 +54,4 @@ def test_other_settings_are_taken_up_after_killed_applies(host, project, kills):
 
 @pytest.mark.parametrize("nth", [1, 2])
 def test_a_first_apply_that_is_killed_is_mended_by_the_next(bare, project, nth):
-    is_killed_at_moments(bare, project, random.Random(f"{SEED}-first-{nth}"))
+    is_killed_at_moments(bare, project, random.Random(f"{SEED}-first-{nth}"), kills=10)

@@ -1,4 +1,7 @@
-"""A few drifts at a time, until each pair that can stand together has been together: `make fuzz` draws them."""
+"""Several drifts at a time. `make test` deals each once, to a few companies of different components.
+
+`make fuzz` draws them until each pair that can stand together has been together.
+"""
 
 from itertools import combinations
 
@@ -8,6 +11,15 @@ AT_ONCE = 5
 DOWN = "postgresql: a cluster that is down and does not start with the host"
 PURGED = "the package is gone, and what the other drift needs went with it"
 NO_UNIT = "without its unit there is no other instance"
+HIDING = {
+    DOWN,
+    "api: a release that lost a file, and another chosen",
+    "environment: a directory in the way",
+    "environment: an empty file, readable for everybody",
+    "postgresql: a login with another password",
+    "user: an account that was removed and comes again",
+}
+"""Behind these is what no plan can see, such as whether a migration is due: an apply stops there, and says so."""
 
 # Pairs of which the second undoes, or cannot do, what the first one does, whichever comes first.
 EXCLUSIVE = {
@@ -34,6 +46,28 @@ EXCLUSIVE = {
     ): "one of them is in the other's place",
     ("certbot: no certificate, and nothing of certbot's", "certbot: half of what certbot keeps"): "there is no half",
 }
+
+
+def dealt(drifts):
+    """Return companies, lists of drifts, with each drift in one: what others would hide behind is by itself."""
+    companies = []
+    for drift in drifts:
+        fitting = (company for company in companies if _fits(drift, company))
+        if company := next(fitting, None):
+            company.append(drift)
+        else:
+            companies.append([drift])
+    return [in_order(company) for company in companies]
+
+
+def _fits(drift, company):
+    """A change of its own component names a drift: no two of one are in a company, lest one answer for the other."""
+    return (
+        len(company) < AT_ONCE
+        and not {str(drift), *map(str, company)} & HIDING
+        and drift.component not in {one.component for one in company}
+        and not any(_exclude(str(drift), str(one)) for one in company)
+    )
 
 
 def drawn(chance):

@@ -18,10 +18,6 @@ class Outcome:
     """What a plan says after the apply."""
     faults: list
 
-    @property
-    def targets(self):
-        return " ".join(change["target"] for *_, change in self.planned)
-
     def assert_faithful(self):
         """Assert that the plan was carried out, all of it and nothing else, and that nothing is left to do."""
         assert not self.faults, "\n".join(fault["what"] for fault in self.faults)

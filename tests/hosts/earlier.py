@@ -1,4 +1,4 @@
-"""The toolkit as it was at an earlier revision: taken from this checkout's history, with its own lock file."""
+"""The toolkit as it was at an earlier revision: taken from this checkout's history, with what its lock file asks."""
 
 import os
 import subprocess
@@ -14,27 +14,39 @@ REVISION = "df5e1d9"
 
 
 def checkout():
-    """Return that revision's folder, its packages installed. Without the history: an error in CI, else said aloud."""
-    folder = cache_root() / "earlier" / REVISION
-    if (folder / ".venv/.done").exists():
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
+    """Return that revision's folder, and the interpreter with its packages: ours, unless they were others then.
+
+    Without the history: an error in CI, else said aloud.
+    """
+    folder, lock = cache_root() / "earlier" / REVISION, "requirements.lock"
+    if not folder.exists():
+        _unpack(folder)
+    if (folder / lock).read_bytes() == (REPOSITORY / lock).read_bytes():
+        return folder, sys.executable
+    if not (folder / ".venv/.done").exists():
+        _make("install", folder)
+    return folder, folder / ".venv/bin/python"
+
+
+def _unpack(folder):
+    """It is whole, or not there."""
     archive = subprocess.run(["git", "-C", REPOSITORY, "archive", REVISION], capture_output=True, check=False)
     if archive.returncode:
         message = f"NO UPGRADE WAS TRIED: this checkout's history does not reach back to {REVISION}."
         (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
-    subprocess.run(["tar", "-x", "-C", folder], input=archive.stdout, check=True)
-    _make("install", folder)
-    return folder
+    unfinished = folder.with_name(f".{REVISION}")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["tar", "-x", "-C", unfinished], input=archive.stdout, check=True)
+    unfinished.replace(folder)
 
 
 def apply(world):
     """Deploy with it."""
-    folder = checkout()
+    folder, python = checkout()
     done = subprocess.run(
-        [folder / ".venv/bin/python", "-m", "healthv1", "apply", "sandbox", "--yes"],
+        [python, "-m", "healthv1", "apply", "sandbox", "--yes"],
         cwd=folder,
-        env={name: value for name, value in world.environment.items() if name != "PYTHONPATH"},
+        env={**world.environment, "PYTHONPATH": str(folder)},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

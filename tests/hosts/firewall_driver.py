@@ -22,6 +22,6 @@ project.site_file = lambda: Path(__file__).with_name("firewall_site.py")
 sooner = switching.SWITCH.replace(f"--on-active={switching.ROLLBACK_SECONDS}", f"--on-active={seconds}")
 switching.SWITCH = sooner
 if fate == "dies":
-    firewall.confirm = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+    firewall.confirm_command = lambda _: os.kill(os.getpid(), signal.SIGKILL)
 sys.argv[1:] = arguments
 main()

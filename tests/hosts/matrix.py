@@ -6,17 +6,10 @@ import subprocess
 import sys
 import time
 
-from tests.hosts.draws import DOWN
+from tests.hosts.draws import HIDING
+from tests.hosts.world import REPOSITORY
 
-HIDING = {
-    DOWN,
-    "api: a release that lost a file, and another chosen",
-    "environment: a directory in the way",
-    "environment: an empty file, readable for everybody",
-    "postgresql: a login with another password",
-    "user: an account that was removed and comes again",
-}
-"""Behind these is what no plan can see, such as whether a migration is due: an apply stops there, and says so."""
+DEPLOYS = REPOSITORY / "deploys"
 UNREAD = "that systemd has not read"
 """Of definitions: where an apply stops ahead of a restart, it may have had systemd read them by then, and no plan sees
 what is read and not in use. docs/fidelity.md says so."""
@@ -53,7 +46,7 @@ def mends(world, driver, *drifts):
     for drift in drifts[:-1]:
         world.shell(_broken(drift))  # else the later ones exclude it: draws.py has a list
     told, hiding = driver.apply(), HIDING & set(map(str, drifts))
-    targets = told.targets
+    planned = list(told.planned)
     while told.faults and hiding:  # each of them is up by the next
         hiding.pop()
         told.assert_stopped_ahead_of("no plan could see", "no plan named it")
@@ -61,11 +54,17 @@ def mends(world, driver, *drifts):
             if UNREAD in str(drift):
                 world.shell(drift.command)
         told = driver.apply()
-        targets += f" {told.targets}"
+        planned += told.planned
     told.assert_faithful()
     for drift in drifts:
-        assert drift.names in targets, f"the plan does not name {drift.names}: {targets}"
+        targets = " ".join(change["target"] for _, title, _, change in planned if title == _title(drift))
+        assert drift.names in targets, f"{drift}: the plan does not name {drift.names}: {targets}"
         world.shell(drift.holds)
+
+
+def _title(drift):
+    """Return what a plan calls the drift's component."""
+    return re.search(r'@deploy\("(.*)"\)', (DEPLOYS / drift.component / "deploy.py").read_text())[1]
 
 
 def _broken(drift):

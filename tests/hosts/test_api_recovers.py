@@ -99,28 +99,28 @@ def _state(world, unit):
     return dict(line.split("=") for line in shown.split())
 
 
-def test_a_wrong_master_key_stops_the_start_of_one_instance_and_an_apply_mends(broken):
-    wrong, since = base64.b64encode(secrets.token_bytes(32)).decode(), broken.shell("date +%s").strip()
-    broken.shell(f"sed -i 's|^MASTER_KEY=.*|MASTER_KEY={wrong}|' /opt/health-v1/.env")
-    broken.shell("systemctl restart health-v1-api@8080 || true")
+def test_a_wrong_master_key_stops_the_start_of_one_instance_and_an_apply_mends(mended):
+    wrong, since = base64.b64encode(secrets.token_bytes(32)).decode(), mended.shell("date +%s").strip()
+    mended.shell(f"sed -i 's|^MASTER_KEY=.*|MASTER_KEY={wrong}|' /opt/health-v1/.env")
+    mended.shell("systemctl restart health-v1-api@8080 || true")
     time.sleep(5)  # twice as long as systemd waits between two starts
-    assert _state(broken, "health-v1-api@8080") == {
+    assert _state(mended, "health-v1-api@8080") == {
         "ActiveState": "failed",
         "ExecMainStatus": "78",
         "NRestarts": "0",
     }
-    said = broken.shell(f"journalctl -t health-v1-api@8080 --since=@{since} -o cat --no-pager").splitlines()
+    said = mended.shell(f"journalctl -t health-v1-api@8080 --since=@{since} -o cat --no-pager").splitlines()
     assert said.count(REFUSAL) == 1
     assert said[-1].startswith("Hint:  bring back the master key")
     assert wrong not in "".join(said)
     assert "Traceback" not in "".join(said)
-    assert _asked(broken)[0] == {200}, "the other instance does not serve"
-    said = broken.must("apply", "sandbox", "--yes").stdout
+    assert _asked(mended)[0] == {200}, "the other instance does not serve"
+    said = mended.must("apply", "sandbox", "--yes").stdout
     assert "MASTER_KEY rotated" in said
     assert wrong not in said
-    assert _state(broken, "health-v1-api@8080")["ActiveState"] == "active"
-    assert _becomes(broken, 200) == {"status": "ready"}
-    assert broken.json("plan", "sandbox")[1]["steps"] == []
+    assert _state(mended, "health-v1-api@8080")["ActiveState"] == "active"
+    assert _becomes(mended, 200) == {"status": "ready"}
+    assert mended.json("plan", "sandbox")[1]["steps"] == []
 
 
 def test_the_journal_of_the_api_is_json_without_a_traceback_or_a_secret(deployed):

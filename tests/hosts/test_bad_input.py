@@ -75,12 +75,12 @@ def test_a_wrong_host_key_is_refused(deployed, project, tmp_path):
     _refused(deployed.cli("plan", "sandbox", cwd=project), "host1", "key")
 
 
-def test_an_unsupported_system_is_refused_before_anything_changes(broken):
-    broken.shell(
-        "sed -i 's/^VERSION_ID=.*/VERSION_ID=\"14\"/' /usr/lib/os-release; systemctl stop redis-server@health-v1"
-    )
-    _refused(broken.cli("apply", "sandbox", "--yes"), "debian 14 is not supported", "Debian 13")
-    assert broken.shell("systemctl is-active redis-server@health-v1 || true").strip() == "inactive"
+def test_an_unsupported_system_is_refused_before_anything_changes(mended):
+    mended.shell("cd /usr/lib; cp -a os-release os-release.kept; systemctl stop redis-server@health-v1")
+    mended.shell("sed -i 's/^VERSION_ID=.*/VERSION_ID=\"14\"/' /usr/lib/os-release")
+    _refused(mended.cli("apply", "sandbox", "--yes"), "debian 14 is not supported", "Debian 13")
+    assert mended.shell("systemctl is-active redis-server@health-v1 || true").strip() == "inactive"
+    mended.shell("cd /usr/lib; mv os-release.kept os-release; systemctl start redis-server@health-v1")
 
 
 def test_refused_sudo_is_explained(broken):
@@ -101,10 +101,11 @@ def test_a_wrong_token_is_refused_without_being_printed(deployed, project, tmp_p
     assert "wrong-token" not in done.stdout + done.stderr
 
 
-def test_nobody_to_ask_is_no_consent(broken):
-    broken.shell("systemctl stop redis-server@health-v1")
-    _refused(broken.cli("apply", "sandbox"), "--yes")
-    assert broken.shell("systemctl is-active redis-server@health-v1 || true").strip() == "inactive"
+def test_nobody_to_ask_is_no_consent(mended):
+    mended.shell("systemctl stop redis-server@health-v1")
+    _refused(mended.cli("apply", "sandbox"), "--yes")
+    assert mended.shell("systemctl is-active redis-server@health-v1 || true").strip() == "inactive"
+    mended.shell("systemctl start redis-server@health-v1")
 
 
 def test_with_json_a_refusal_is_one_document(deployed):

@@ -108,7 +108,7 @@ def checkout(project):
     return project
 
 
-@pytest.mark.long
+@pytest.mark.long(60)
 @pytest.mark.parametrize(("forge", "place"), [(Github, "github.yml"), (Gitlab, "gitlab.yml")])
 def test_a_change_is_planned_reviewed_applied_as_reviewed_and_watched(broken, checkout, tmp_path, forge, place):
     assert (REPOSITORY / "docs/ci" / place).exists()

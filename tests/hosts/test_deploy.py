@@ -151,13 +151,13 @@ def test_plain_pyinfra_sees_nothing_to_do_and_prints_no_secret(deployed):
     assert deployed.json("plan", "sandbox")[0] == 0
 
 
-def test_after_a_reboot_every_claim_holds_without_a_deploy(broken):
+def test_after_a_reboot_every_claim_holds_without_a_deploy(mended):
     from healthv1.sandbox.power import reboot
 
-    reboot(broken.sandbox, broken.running.hosts[0])
-    code, report = _verified(broken)
+    reboot(mended.sandbox, mended.running.hosts[0])
+    code, report = _verified(mended)
     assert code == 0, [one for one in report["findings"] if not one["holds"]]
-    assert broken.json("plan", "sandbox")[1]["steps"] == []
+    assert mended.json("plan", "sandbox")[1]["steps"] == []
 
 
 def _verified(world, tries=10):

@@ -61,6 +61,7 @@ def _known(world):
     return found
 
 
+@pytest.mark.long(80)
 def test_an_account_that_the_authority_has_forgotten_is_made_anew_by_the_timer_and_by_an_apply(broken, project):
     before, conf = _serial(broken), "/etc/letsencrypt/renewal/health-v1.conf"
     broken.shell(f"mkdir -p {OWNERS}; echo his > {OWNERS}/regr.json")

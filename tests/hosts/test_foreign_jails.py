@@ -19,7 +19,7 @@ def base(bare, project):
     return bare
 
 
-@pytest.mark.long
+@pytest.mark.long(130)
 def test_what_breaks_an_owners_fail2ban_is_named_and_what_works_goes_on(base, project, subtests):
     def refused():
         before = base.shell(NAMES)

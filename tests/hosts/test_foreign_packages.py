@@ -49,7 +49,7 @@ def _installs(world, project):
     return {change["target"]: change for change in changes if change["kind"] == "package"}
 
 
-@pytest.mark.long
+@pytest.mark.long(330)
 def test_what_apt_or_we_would_take_from_the_owner_is_refused_with_its_way_out(bare, project):
     bare.shell(IN_HALVES)
     found = _refused(bare, project)

@@ -57,32 +57,32 @@ def _long(length):
     return ".".join(["n" * 60, "o" * 60, "p" * 63, "q" * 53])[: length - len(".sandbox.test")] + ".sandbox.test"
 
 
-def test_aliases_however_long_are_answered_by_our_site_under_their_own_names(broken, project):
+def test_aliases_however_long_are_answered_by_our_site_under_their_own_names(mended, project):
     settings, aliases = project / "group_data/sandbox.py", ("clinic.sandbox.test", *map(_long, (47, 65, 150)))
     settings.write_text(settings.read_text() + f'\nstack = stack.model_copy(update={{"aliases": {aliases}}})\n')
-    broken.shell("echo 'server_names_hash_bucket_size 64;' > /etc/nginx/conf.d/his.conf; nginx -t")
-    (fault,) = broken.json("plan", "sandbox", cwd=project)[1]["faults"]
+    mended.shell("echo 'server_names_hash_bucket_size 64;' > /etc/nginx/conf.d/his.conf; nginx -t")
+    (fault,) = mended.json("plan", "sandbox", cwd=project)[1]["faults"]
     assert "/etc/nginx/conf.d/his.conf" in fault["where"]
-    broken.shell(fault["hint"].removeprefix("run: "))
-    _, plan = broken.json("plan", "sandbox", cwd=project)
+    mended.shell(fault["hint"].removeprefix("run: "))
+    _, plan = mended.json("plan", "sandbox", cwd=project)
     shown = [change["becomes"] for step in plan["steps"] for change in step["changes"]]
     assert any(text.startswith("api.sandbox.test, clinic.sandbox.test, nn") for text in shown)
-    broken.must("apply", "sandbox", "--yes", cwd=project)
-    broken.must("verify", "sandbox", cwd=project)
-    plain = f"clinic.sandbox.test:80:{broken.running.edge.address}"
-    told = broken.curl("-I", "--resolve", plain, url="http://clinic.sandbox.test/a?b=1").stdout
+    mended.must("apply", "sandbox", "--yes", cwd=project)
+    mended.must("verify", "sandbox", cwd=project)
+    plain = f"clinic.sandbox.test:80:{mended.running.edge.address}"
+    told = mended.curl("-I", "--resolve", plain, url="http://clinic.sandbox.test/a?b=1").stdout
     assert "location: https://clinic.sandbox.test/a?b=1" in told.lower()
     for name in aliases:
         assert (
             '"status":"ready"'
-            in broken.curl(
-                "--resolve", f"{name}:443:{broken.running.edge.address}", url=f"https://{name}/health/ready"
+            in mended.curl(
+                "--resolve", f"{name}:443:{mended.running.edge.address}", url=f"https://{name}/health/ready"
             ).stdout
         )
-    broken.shell("rm /etc/nginx/conf.d/his.conf")
+    mended.shell("rm /etc/nginx/conf.d/his.conf")
     # The names were ours alone: they are given up without asking anybody.
-    broken.must("apply", "sandbox", "--yes")
-    broken.must("verify", "sandbox")
+    mended.must("apply", "sandbox", "--yes")
+    mended.must("verify", "sandbox")
 
 
 def test_what_a_killed_certbot_left_is_kept_until_the_authority_answers(broken, project):

@@ -1,4 +1,4 @@
-"""A first apply that is interrupted and killed again and again still ends in a host that is as it should be."""
+"""A first apply whose disk is full, that is interrupted and killed, still ends in a host that is as it should be."""
 
 import random
 import re
@@ -8,11 +8,23 @@ import sys
 
 import pytest
 
+from healthv1.sandbox.lifecycle import Shape
 from tests.hosts.driven import Driver
 from tests.hosts.matrix import at_rest, unlock
+from tests.hosts.world import World
 
-KILLS = 10
+KILLS = 5
 AMID = 4  # changes
+FULL = ("No space left", "enough free space", "A tenth of the disk is free")
+LEAVE = "fallocate -l $(( $(df -B1 --output=avail / | tail -n 1) - {} )) /ballast"
+
+
+@pytest.fixture
+def small():
+    """A fresh host whose disk is soon full."""
+    with World("test-small", Shape(disk_size="3G")).for_a_while() as world:
+        world.up()
+        yield world
 
 
 def _started(world, project, *options):
@@ -55,27 +67,44 @@ def _stopped_amid_changes(world, project, how, *options):
     return process.returncode, "".join(said) + rest
 
 
-@pytest.mark.long
-def test_a_first_apply_stopped_by_ctrl_c_and_killed_at_ten_moments_is_mended_by_the_next(bare, project):
+@pytest.mark.long(330)
+def test_a_first_apply_on_a_full_disk_stopped_by_ctrl_c_and_killed_at_moments_is_mended_by_the_next(small, project):
     """In a copy of the team's files: what was agreed to is noted there, and other workers apply to their sandboxes."""
+    _a_full_disk_is_explained(small, project)
     for how, options in ((signal.SIGINT, ()), (signal.SIGTERM, ("--resume",))):
-        code, said = _stopped_amid_changes(bare, project, how, *options)
+        code, said = _stopped_amid_changes(small, project, how, *options)
         assert code == 130, said
         assert re.search(
             r"Interrupted: \d+ changes? made, then it stopped:\n    host1: stopped in stage \w+ after", said
         )
         assert "Go on from here: healthv1 apply sandbox --resume" in said
         assert "Traceback" not in said
-        assert not bare.shell("pgrep -x apt-get || true"), "the running operation was not waited for"
-    is_killed_at_moments(bare, project, random.Random(0))
+        assert not small.shell("pgrep -x apt-get || true"), "the running operation was not waited for"
+    is_killed_at_moments(small, project, random.Random(0), KILLS)
+    assert small.curl().returncode == 0
 
 
-def is_killed_at_moments(bare, project, chance):
+def _a_full_disk_is_explained(world, project):
+    """By the plan, and by an apply for which there was room at first; then there is room, and the same one goes on."""
+    world.shell(LEAVE.format(100_000_000))
+    code, plan = world.json("plan", "sandbox", cwd=project)
+    assert (code, plan["steps"]) == (1, [])
+    assert "GB of free disk" in plan["faults"][0]["what"]
+    world.shell(f"rm /ballast; {LEAVE.format(350_000_000)}")
+    done = world.cli("apply", "sandbox", "--yes", cwd=project)
+    printed = done.stdout + done.stderr
+    assert done.returncode == 1, printed
+    assert any(words in printed for words in FULL), printed
+    assert "Traceback" not in printed
+    world.shell("rm /ballast")
+
+
+def is_killed_at_moments(world, project, chance, kills):
     """Kill a first apply again and again, and see that the next one and its plan mend what it left."""
-    killed = [_stopped_after(bare, project, chance.uniform(1.5, 9.0), signal.SIGKILL)[0] for _ in range(KILLS)]
-    assert killed.count(-signal.SIGKILL) >= KILLS // 2, "it was too quick to be killed"
-    at_rest(bare)
-    with Driver(bare) as driver:
+    killed = [_stopped_after(world, project, chance.uniform(1.5, 9.0), signal.SIGKILL)[0] for _ in range(kills)]
+    assert killed.count(-signal.SIGKILL) >= kills // 2, "it was too quick to be killed"
+    at_rest(world)
+    with Driver(world) as driver:
         driver.apply().assert_faithful()
-    code, report = bare.json("verify", "sandbox")
+    code, report = world.json("verify", "sandbox")
     assert code == 0, [one for one in report["findings"] if not one["holds"]]

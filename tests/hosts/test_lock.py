@@ -26,12 +26,15 @@ def short(project):
 
 
 @pytest.fixture
-def slow(broken):
+def slow(mended):
     """A host that is mended no sooner than the test lets it: a unit waits while GATE is there, and another is next."""
     waits = f"[Service]\\nTimeoutStartSec=300\\nExecStartPre=/bin/sh -c 'while [ -e {GATE} ]; do sleep 0.2; done'\\n"
-    broken.shell(f'touch {GATE}; mkdir -p {SLOW}; printf "{waits}" > {SLOW}/slow.conf; systemctl daemon-reload')
-    broken.shell("systemctl stop health-v1-pgbouncer nginx")
-    return broken
+    mended.shell(f'touch {GATE}; mkdir -p {SLOW}; printf "{waits}" > {SLOW}/slow.conf; systemctl daemon-reload')
+    mended.shell("systemctl stop health-v1-pgbouncer nginx")
+    yield mended
+    mended.shell(
+        f"rm -rf {GATE} {SLOW}/slow.conf; systemctl daemon-reload; systemctl restart health-v1-pgbouncer nginx"
+    )
 
 
 def _deploying(world, cwd):

@@ -136,6 +136,7 @@ def test_a_firewall_that_was_not_confirmed_is_confirmed_by_the_next_apply(world,
     world.shell(f"! systemctl is-active {ROLLBACK}.timer; iptables -C INPUT -j ufw-before-input")
 
 
+@pytest.mark.long(70)
 def test_rules_that_shut_ssh_out_are_taken_back(world, project):
     world.shell(DENIED)
     done = _apply(world, project)

@@ -80,6 +80,7 @@ def test_switching_loses_nothing_and_brings_back_nothing(sessions, driver, proje
     assert code == 0, [finding for finding in report["findings"] if not finding["holds"]]
 
 
+@pytest.mark.long(90)
 def test_a_switch_that_is_cut_short_is_finished_by_the_next_apply(sessions, driver, project, subtests):
     for late in (False, True):
         for persist in (False, True):
@@ -97,6 +98,7 @@ def test_a_switch_that_is_cut_short_is_finished_by_the_next_apply(sessions, driv
                 assert sessions.shell(f"if test -e {KEPT}; then echo True; else echo False; fi") == f"{persist}\n"
 
 
+@pytest.mark.long(70)
 def test_another_change_keeps_what_is_on_disk_and_says_what_is_not(sessions, driver, project):
     driver.apply(_with(project, "Redis(memory=96)")).assert_faithful()
     assert _alive(sessions) == 200

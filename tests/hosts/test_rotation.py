@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from healthv1.secrets.backend import generated
+from healthv1.secrets.backend import generate
 from healthv1.secrets.vault import Token, Vault
 from tests.hosts.clinic import Clinic
 from tests.hosts.matrix import unlock
@@ -27,7 +27,7 @@ def vault(world):
 def step(world, *names, to):
     """Take each entry to the next step, as `healthv1 secrets rotate` does."""
     changed = {
-        STAGED: lambda name: lambda entry: entry.staged(generated(ENTROPY[name])),
+        STAGED: lambda name: lambda entry: entry.staged(generate(ENTROPY[name])),
         PROMOTED: lambda _: lambda entry: entry.promoted(),
         RETIRED: lambda name: lambda entry: entry.retired(keep=name == "master_key"),
         "settled": lambda _: lambda entry: entry.settled(),
@@ -95,7 +95,7 @@ CHANGES = {
 }
 
 
-@pytest.mark.long
+@pytest.mark.long(380)  # with the deployed host, which it is the first to need
 def test_five_secrets_are_replaced_under_load_and_no_request_fails(busy):
     world, names, old = busy.world, list(ENTROPY), dict(busy.world.kept)
     old_token, counts, changes = Clinic(world).token, {}, {}
@@ -116,7 +116,7 @@ def test_five_secrets_are_replaced_under_load_and_no_request_fails(busy):
     _the_old_ones_open_nothing(world, old, old_token)
 
 
-@pytest.mark.long
+@pytest.mark.long(180)
 def test_a_rotation_that_is_killed_at_each_step_is_finished_by_the_same_command_once(busy):
     world, old = busy.world, dict(busy.world.kept)
     rotate = ("secrets", "rotate", "sandbox", "database_password", "redis_password", "--yes")
@@ -158,14 +158,14 @@ def test_what_holds_of_secrets_is_found_not_to_hold_when_it_does_not(deployed):
     """The backend says one thing and the hosts another: whoever checks hears which."""
     with backend_put_back(deployed):
         for name in ("redis_password", "database_password", "verification_password"):
-            vault(deployed).change(name, lambda entry: entry.replaced(generated(32)).settled())
+            vault(deployed).change(name, lambda entry: entry.replaced(generate(32)).settled())
         code, report = deployed.json("secrets", "check", "sandbox")
         assert code == 1
         broken = {one["component"] for one in report["findings"] if not one["holds"]}
         assert broken == {"redis_password", "database_password", "verification_password"}
 
 
-@pytest.mark.long
+@pytest.mark.long(60)
 def test_data_keys_are_renewed_while_visitors_are_served(deployed):
     clinic = Clinic(deployed)
     with clinic.patient() as row:
@@ -204,7 +204,7 @@ def test_a_master_key_that_does_not_open_what_is_stored_is_refused_before_anythi
             assert all(fault["where"].endswith("#master_key") for fault in told)
             assert any("the key that opens them is not in the backend" in fault["what"] for fault in told)
             assert all("healthv1 secrets restore" in fault["hint"] for fault in told)
-        value = {"value": generated(ENTROPY["master_key"])}
+        value = {"value": generate(ENTROPY["master_key"])}
         deployed.openbao("POST", f"data/{name}", {"data": value})
         code, refused = deployed.json("plan", "sandbox")
         assert code == 1

@@ -172,7 +172,7 @@ def planted(bare, project):
     return Planted(bare, project, _plant(bare))
 
 
-@pytest.mark.long
+@pytest.mark.long(500)
 def test_planted_secrets_reach_only_the_files_that_are_meant_for_them(planted):
     world, began = planted.world, time.time()
     with _ProcessWatch(planted.needles) as watch:

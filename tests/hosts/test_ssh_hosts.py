@@ -127,12 +127,15 @@ def _agent(tmp_path, hint):
 
 
 @pytest.fixture
-def slow(broken):
+def slow(mended):
     """A host on which PgBouncer is down, and starts no sooner than the test lets it."""
     waits = f"[Service]\\nTimeoutStartSec=300\\nExecStartPre=/bin/sh -c 'while [ -e {GATE} ]; do sleep 0.2; done'\\n"
-    broken.shell(f'touch {GATE}; mkdir -p {SLOW}; printf "{waits}" > {SLOW}/slow.conf; systemctl daemon-reload')
-    broken.shell("systemctl stop health-v1-pgbouncer nginx")
-    return broken
+    mended.shell(f'touch {GATE}; mkdir -p {SLOW}; printf "{waits}" > {SLOW}/slow.conf; systemctl daemon-reload')
+    mended.shell("systemctl stop health-v1-pgbouncer nginx")
+    yield mended
+    mended.shell(
+        f"rm -rf {GATE} {SLOW}/slow.conf; systemctl daemon-reload; systemctl restart health-v1-pgbouncer nginx"
+    )
 
 
 @contextmanager
@@ -150,6 +153,7 @@ def _silenced(host):
         subprocess.run(f"nft delete table {table}", shell=True, check=True)
 
 
+@pytest.mark.long(60)
 def test_a_dead_link_is_told_of_and_given_up_and_an_operation_that_takes_long_is_not(slow, project):
     path = project / "group_data/all.py"
     path.write_text(path.read_text().replace("Rollout()", f"Rollout(silence={SILENCE}, lease=15)"))

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from healthv1.sandbox.snapshots import reset, snapshot, taken
+from healthv1.sandbox.snapshots import reset, snapshot, snapshot_names
 from tests.hosts import earlier
 from tests.hosts.clinic import Clinic
 from tests.hosts.driven import Driver
@@ -28,7 +28,7 @@ def earlier_host():
     """A host that the earlier version deployed, with patients and sessions on it. The snapshot outlives the test."""
     world = World("test-earlier")
     world.up()
-    if DEPLOYED in taken(world.sandbox):
+    if DEPLOYED in snapshot_names(world.sandbox):
         reset(world.sandbox, DEPLOYED)
     else:
         earlier.apply(world)
@@ -85,7 +85,7 @@ def _applied_until(world, changes):
     unlock(world)
 
 
-@pytest.mark.long
+@pytest.mark.long(240)
 def test_an_upgrade_that_is_killed_amid_keeps_every_row_session_and_release(earlier_host):
     clinic = Clinic(earlier_host)
     patients = [clinic.patient() for _ in range(3)]

@@ -14,7 +14,8 @@ import testinfra
 from healthv1.sandbox import Sandbox, lifecycle, load
 from healthv1.sandbox.lifecycle import Shape
 from healthv1.sandbox.reach import on_host
-from healthv1.sandbox.snapshots import reset, snapshot, taken
+from healthv1.sandbox.snapshots import reset, snapshot, snapshot_names
+from tests.hosts.sharing import shared
 
 REPOSITORY = Path(__file__).parents[2]
 CONVERGED = "converged"
@@ -106,11 +107,12 @@ class World:
     def converge(self):
         """Have the hosts deployed, from the snapshot when there is one."""
         self.up()
-        if CONVERGED in taken(self.sandbox):
+        if CONVERGED in snapshot_names(self.sandbox):
             reset(self.sandbox, CONVERGED)
         else:
-            self.must("apply", "sandbox", "--yes")
-            snapshot(self.sandbox, CONVERGED)
+            with shared(self, CONVERGED):
+                self.must("apply", "sandbox", "--yes")
+                snapshot(self.sandbox, CONVERGED)
 
     def shell(self, command, host=0):
         """Run a shell command as root on a host; it must succeed. Returns its output."""

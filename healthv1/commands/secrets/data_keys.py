@@ -15,18 +15,18 @@ TIMEOUT = 24 * 3600  # seconds: every row is sealed anew
 
 def renew(session: Session) -> str:
     """Return what was done, in the API's words. Raises `HostError` when it was not."""
-    said: list[str] = []
+    summaries: list[str] = []
     first = next((host for host in session.hosts if "api" in host.groups), None)
 
-    def on(host: Host) -> None:
+    def renew_on_first(host: Host) -> None:
         if host is not first:
             return
         succeeded, output = run(host, renew_data_keys(this_host.settings(Stack)), TIMEOUT)
         if not succeeded:
             what = f"The data keys were not renewed: {output.stderr or output.stdout}"
             raise HostError(Fault(host.name, what, "mend the cause and run the same command: it goes on from there"))
-        said.append(output.stdout)
+        summaries.append(output.stdout)
 
-    session.on_each(on)
+    session.on_each(renew_on_first)
     session.refuse_faults()
-    return said[0] if said else ""
+    return summaries[0] if summaries else ""

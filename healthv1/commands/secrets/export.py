@@ -7,7 +7,7 @@ from pathlib import Path
 
 from healthv1.commands.secrets import register
 from healthv1.errors import Fault, Refused
-from healthv1.rollout.losses import whole
+from healthv1.rollout.losses import bind_secrets_unless_lost
 from healthv1.secrets import escrow
 from healthv1.signals import changes_begin
 from healthv1.workspace.atomic_files import replace
@@ -15,9 +15,9 @@ from healthv1.workspace.atomic_files import replace
 
 def export(environment: str, recipients: Sequence[str], out: Path, *, everything: bool) -> tuple[str, ...]:
     """Write an escrow file that only `recipients` can open; return the names in it."""
-    found = whole(environment)
-    entries = register.entries(found, [one for one in found.secrets if one.irreplaceable or everything])
-    data = escrow.sealed(entries, recipients, str(register.kept_by(found)))
+    in_use = bind_secrets_unless_lost(environment)
+    entries = register.entries(in_use, [secret for secret in in_use.secrets if secret.irreplaceable or everything])
+    data = escrow.export(entries, recipients, str(register.backend_of(in_use)))
     try:
         changes_begin()
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from healthv1.commands.secrets import register
 from healthv1.commands.secrets.register import SCHEMA
-from healthv1.rollout.losses import whole
+from healthv1.rollout.losses import bind_secrets_unless_lost
 
 
 @dataclass(frozen=True)
@@ -25,14 +25,14 @@ class Initialised:
 
 def init(environment: str) -> Initialised:
     """Generate what is missing; overwrite nothing, also when another does the same at this moment."""
-    found = whole(environment)
-    backend = register.kept_by(found)
-    entries = backend.entries(secret.key for secret in found.secrets)
-    missing = backend.missing(found.secrets)
+    in_use = bind_secrets_unless_lost(environment)
+    backend = register.backend_of(in_use)
+    entries = backend.entries(secret.key for secret in in_use.secrets)
+    missing = backend.missing(in_use.secrets)
     backend.store(missing)
     return Initialised(
         environment,
         tuple(secret.key for secret in missing),
         tuple(name for name, entry in entries.items() if entry),
-        tuple(secret.key for secret in found.secrets if not secret.entropy and not entries[secret.key]),
+        tuple(secret.key for secret in in_use.secrets if not secret.entropy and not entries[secret.key]),
     )

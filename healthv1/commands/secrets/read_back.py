@@ -1,4 +1,4 @@
-"""`healthv1 secrets read-back`: that an escrow file opens, proven before it is needed."""
+"""`healthv1 secrets read-back`: proves that an escrow file opens, before it is needed."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 
 from healthv1.commands.secrets import register
 from healthv1.errors import Fault, Refused
-from healthv1.rollout.losses import whole
+from healthv1.rollout.losses import bind_secrets_unless_lost
 from healthv1.secrets import escrow
 from healthv1.secrets.entry import Entry
 
 
 def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
     """Open an escrow file, compare it with the backend, and note there that it is good; return the names in it."""
-    found = whole(environment)
+    in_use = bind_secrets_unless_lost(environment)
     data = file.read_bytes()
-    exported = escrow.opened(data, identity)
-    entries = register.entries(found, register.found(found, exported.secrets))
+    exported = escrow.read(data, identity)
+    entries = register.entries(in_use, register.secrets_named(in_use, exported.secrets))
     export = f"export it again: healthv1 secrets export {environment} --to KEY --out {shlex.quote(str(file))}"
     Refused.unless(
         Fault(str(file), f"It does not hold the {name} that the backend keeps now.", export)
@@ -26,11 +26,11 @@ def read_back(environment: str, file: Path, identity: Path) -> tuple[str, ...]:
         if not exported.holds({name: entry})
     )
     for name, entry in entries.items():
-        register.kept_by(found).change(name, partial(_noted, seen=entry, digest=escrow.digest(data)))
+        register.backend_of(in_use).change(name, partial(_noted, read_back_entry=entry, digest=escrow.digest(data)))
     return tuple(entries)
 
 
-def _noted(found: Entry | None, seen: Entry, digest: str) -> Entry:
-    """Note the digest at the versions that were seen, and at no other: somebody may be rotating."""
-    assert found is not None
-    return found.escrowed(digest, {kept.number for kept in seen.versions})
+def _noted(current: Entry | None, read_back_entry: Entry, digest: str) -> Entry:
+    """Note the digest at the versions that were read back, and at no other: somebody may be rotating."""
+    assert current is not None
+    return current.escrowed(digest, {kept.number for kept in read_back_entry.versions})

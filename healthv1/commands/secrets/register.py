@@ -1,4 +1,4 @@
-"""What an environment's settings name, beside what its backend keeps of it: names, versions and ages, never values."""
+"""The secrets that the settings name, with their entries in the backend: names, versions and ages, never values."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Row:
         return {**self.__dict__, "age": age, "used_by": list(self.used_by)}
 
 
-def kept_by(bound: SecretsInUse) -> Backend[Any]:
+def backend_of(bound: SecretsInUse) -> Backend[Any]:
     """Return the environment's backend. Raises `Refused` when it keeps nothing, or when hosts differ in theirs."""
     backends = {str(secret.backend): secret.backend for secret in bound.secrets}
     if len(backends) > 1:
@@ -48,24 +48,24 @@ def kept_by(bound: SecretsInUse) -> Backend[Any]:
     return backend
 
 
-def found(bound: SecretsInUse, names: Iterable[str]) -> tuple[Secret, ...]:
+def secrets_named(bound: SecretsInUse, names: Iterable[str]) -> tuple[Secret, ...]:
     """Return the secrets of these names. Raises `Refused` with every unknown one and a suggestion."""
-    known = {secret.key: secret for secret in bound.secrets}
+    secrets = {secret.key: secret for secret in bound.secrets}
     Refused.unless(
-        Fault(name, "No setting names a secret like that.", _suggestion(name, known))
+        Fault(name, "No setting names a secret like that.", _suggestion(name, secrets))
         for name in names
-        if name not in known
+        if name not in secrets
     )
-    return tuple(known[name] for name in dict.fromkeys(names))
+    return tuple(secrets[name] for name in dict.fromkeys(names))
 
 
-def _suggestion(name: str, known: Iterable[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+def _suggestion(name: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, list(names), n=1)
+    return f"did you mean {close[0]}?" if close else f"known: {', '.join(names)}"
 
 
 def rows(bound: SecretsInUse) -> list[Row]:
-    entries = kept_by(bound).entries(secret.key for secret in bound.secrets)
+    entries = backend_of(bound).entries(secret.key for secret in bound.secrets)
     return [_row(secret, entries[secret.key]) for secret in bound.secrets]
 
 
@@ -78,7 +78,7 @@ def _row(secret: Secret, entry: Entry | None) -> Row:
 
 
 def table(rows: list[Row]) -> list[str]:
-    """Return what people read: a line of headings, then one for each secret."""
+    """Return a table for a terminal: a line of headings, then one for each secret."""
     cells = [("NAME", "VERSION", "AGE", "STATE", "USED BY"), *(_cells(row) for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells]
@@ -97,10 +97,10 @@ def _age(age: timedelta | None) -> str:
     return f"{age.seconds // 3600} h" if age.seconds >= 3600 else f"{age.seconds // 60} min"
 
 
-def entries(found: SecretsInUse, secrets: Iterable[Secret]) -> dict[str, Entry]:
-    kept = kept_by(found).entries(secret.key for secret in secrets)
+def entries(in_use: SecretsInUse, secrets: Iterable[Secret]) -> dict[str, Entry]:
+    kept = backend_of(in_use).entries(secret.key for secret in secrets)
     Refused.unless(
-        Fault(f"{kept_by(found)}#{name}", "It is not in the backend yet.", f"healthv1 secrets init {found.name}")
+        Fault(f"{backend_of(in_use)}#{name}", "It is not in the backend yet.", f"healthv1 secrets init {in_use.name}")
         for name, entry in kept.items()
         if entry is None
     )

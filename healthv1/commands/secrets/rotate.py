@@ -1,4 +1,4 @@
-"""`healthv1 secrets rotate`: what may be rotated, that nothing else is due, and the apply between the steps."""
+"""`healthv1 secrets rotate`: refuses it while other changes are due, and applies between the steps."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from healthv1.commands.secrets.register import SCHEMA
 from healthv1.errors import Fault, Refused
 from healthv1.hosts.secrets_in_use import SecretsInUse
 from healthv1.hosts.session import Session
-from healthv1.journal.recording import recorded, told
+from healthv1.journal.recording import recorded, secret_step
 from healthv1.lock.holder import Terms
-from healthv1.lock.locking import locked_alone
-from healthv1.rollout.losses import whole
+from healthv1.lock.locking import locked_session
+from healthv1.rollout.losses import bind_secrets_unless_lost
 from healthv1.rollout.progress import Progress
 from healthv1.secrets import rotation
 from healthv1.secrets.rotation import Turn
@@ -47,27 +47,27 @@ def rotate(
     at_once: bool,
     terms: Terms = Terms(),  # noqa: B008 - a value
 ) -> Rotated | None:
-    """Rotate without a refused request, and return what came of it; None when `agree` was asked and declined."""
-    found = whole(environment)
-    register.kept_by(found)
-    turns = [_turn(secret, found) for secret in register.found(found, names)]
+    """Rotate without a refused request, and return the result; None when `agree` was asked and declined."""
+    in_use = bind_secrets_unless_lost(environment)
+    register.backend_of(in_use)
+    turns = [_turn(secret, in_use) for secret in register.secrets_named(in_use, names)]
     rotation.refuse(turns, value)
     if value is not None:
         refuse_unusable(turns[0].secret, value)
     if not agree({turn.secret.key: turn.entry.step for turn in turns}):
         return None
     progress = Progress()
-    steps = [told("rotate", turn.secret.key) for turn in turns]
+    steps = [secret_step("rotate", turn.secret.key) for turn in turns]
     with (
-        locked_alone(environment, "secrets rotate", terms, progress.note) as session,
+        locked_session(environment, "secrets rotate", terms, progress.note) as session,
         recorded(session, "secrets rotate", progress.note, steps) as run,
     ):
         if all(turn.entry.step == "settled" for turn in turns):
             _refuse_pending_changes(environment)
-        session.go_on()
+        session.check_lock()
         rotation.begin(turns, value)
         waiting = rotation.rotate(turns, partial(_apply, session, progress), progress.note, at_once=at_once)
-        run.made([told("rotate", turn.secret.key) for turn in turns if turn not in waiting], ())
+        run.end_with([secret_step("rotate", turn.secret.key) for turn in turns if turn not in waiting], ())
     return Rotated(
         environment,
         {turn.secret.key: turn.entry.active for turn in turns if turn not in waiting},
@@ -78,19 +78,19 @@ def rotate(
 def renew_data_keys(environment: str, terms: Terms = Terms()) -> str:  # noqa: B008 - a value
     """Seal all that is known of patients anew, under a new data key; return what was done."""
     note, command = Progress().note, "secrets rotate data_keys"
-    with locked_alone(environment, command, terms, note) as session, recorded(session, command, note) as run:
-        said = data_keys.renew(session)
-        run.made([told("renew", data_keys.NAME)], ())
-        return said
+    with locked_session(environment, command, terms, note) as session, recorded(session, command, note) as run:
+        summary = data_keys.renew(session)
+        run.end_with([secret_step("renew", data_keys.NAME)], ())
+        return summary
 
 
-def _turn(secret: Secret, found: SecretsInUse) -> Turn:
-    escrowed = secret.irreplaceable and found.environment.require_escrow
-    return Turn(secret, found.environment.validity(secret.key), escrowed)
+def _turn(secret: Secret, in_use: SecretsInUse) -> Turn:
+    escrowed = secret.irreplaceable and in_use.environment.require_escrow
+    return Turn(secret, in_use.environment.validity(secret.key), escrowed)
 
 
 def _refuse_pending_changes(environment: str) -> None:
-    """What else is due is not slipped in with a rotation."""
+    """Refuse a rotation while other changes are due: its applies would make them too."""
     due = plan(environment, ())
     Refused.unless(due.faults)
     if due.steps:
@@ -99,12 +99,12 @@ def _refuse_pending_changes(environment: str) -> None:
 
 
 def _apply(session: Session, progress: Progress) -> None:
-    """Apply, as the step before that of the backend. Raises `LockError` when the lock was lost meanwhile."""
+    """Apply before the backend takes its next step. Raises `LockError` when the lock was lost meanwhile."""
     applied = apply(session.environment, (), lambda _plan: True, progress)
     Refused.unless(applied.faults)
     if applied.interrupted:
         raise KeyboardInterrupt
-    session.go_on()
+    session.check_lock()
 
 
 def _awaited(turn: Turn, environment: str) -> str:

@@ -41,7 +41,7 @@ def ready(sandbox: Sandbox, addresses: Addresses) -> Acme:
             root.write_text(text, encoding="utf-8")
         return bool(text)
 
-    until(saved, server.silent(sandbox, NAME), seconds=30)
+    until(saved, server.no_answer_fault(sandbox, NAME), seconds=30)
     return Acme(f"https://{addresses.gateway}:{_PORT}/dir", str(place / "ca.pem"), str(root))
 
 

@@ -41,7 +41,7 @@ def ready(sandbox: Sandbox) -> OpenBao:
     place = server.directory(sandbox, NAME)
     address = json.loads((place / "config.json").read_text(encoding="utf-8"))["api_addr"]
     client = _Client(address)
-    silent = server.silent(sandbox, NAME)
+    silent = server.no_answer_fault(sandbox, NAME)
     until(client.answers, silent, seconds=30)
     if not (place / "unseal_key").exists():
         _begin_again(sandbox, client)
@@ -93,9 +93,9 @@ def _begin_again(sandbox: Sandbox, client: _Client) -> None:
 
 
 def _initialize(client: _Client, place: Path) -> None:
-    made = client.call("PUT", "sys/init", secret_shares=1, secret_threshold=1)
-    write_private(place / "root_token", made["root_token"])
-    write_private(place / "unseal_key", made["keys"][0])
+    keys = client.call("PUT", "sys/init", secret_shares=1, secret_threshold=1)
+    write_private(place / "root_token", keys["root_token"])
+    write_private(place / "unseal_key", keys["keys"][0])
 
 
 def _furnish(client: _Client, place: Path) -> None:
@@ -103,8 +103,8 @@ def _furnish(client: _Client, place: Path) -> None:
     if f"{MOUNT}/" not in client.call("GET", "sys/mounts", root)["data"]:
         client.call("POST", f"sys/mounts/{MOUNT}", root, type="kv", options={"version": "2"})
     client.call("PUT", "sys/policies/acl/deploys", root, policy=_POLICY)
-    made = client.call("POST", "auth/token/create-orphan", root, policies=["deploys"], display_name="deploys")
-    write_private(place / "token", made["auth"]["client_token"])
+    response = client.call("POST", "auth/token/create-orphan", root, policies=["deploys"], display_name="deploys")
+    write_private(place / "token", response["auth"]["client_token"])
 
 
 def _configuration(place: Path) -> dict[str, Any]:
@@ -119,5 +119,5 @@ def _configuration(place: Path) -> dict[str, Any]:
 
 
 def _free_ports() -> tuple[int, int]:
-    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
-        return one.getsockname()[1], other.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        return first.getsockname()[1], second.getsockname()[1]

@@ -25,12 +25,12 @@ def start(sandbox: Sandbox, addresses: Addresses) -> None:
     (place / "data" / BUCKET).mkdir(parents=True, exist_ok=True)
     key = place / "key.json"
     if not key.exists():
-        made = {"access_key_id": secrets.token_hex(10).upper(), "secret_access_key": secrets.token_urlsafe(30)}
-        write_private(key, json.dumps(made))
+        new_key = {"access_key_id": secrets.token_hex(10).upper(), "secret_access_key": secrets.token_urlsafe(30)}
+        write_private(key, json.dumps(new_key))
     argv = [server.program("rclone"), "serve", "s3", "--config", "", "--addr", f"{addresses.gateway}:{_PORT}"]
     # rclone takes the key as an argument or from the environment, which root alone can read; it has no file for it.
-    words = json.loads(key.read_text(encoding="utf-8"))
-    pair = f'"{words["access_key_id"]},{words["secret_access_key"]}"'
+    key_pair = json.loads(key.read_text(encoding="utf-8"))
+    pair = f'"{key_pair["access_key_id"]},{key_pair["secret_access_key"]}"'
     server.start(sandbox, NAME, [*argv, str(place / "data")], {"RCLONE_AUTH_KEY": pair})
 
 
@@ -39,6 +39,6 @@ def ready(sandbox: Sandbox, addresses: Addresses) -> S3:
         with socket.socket() as probe:
             return probe.connect_ex((addresses.gateway, _PORT)) == 0
 
-    until(answers, server.silent(sandbox, NAME), seconds=30)
+    until(answers, server.no_answer_fault(sandbox, NAME), seconds=30)
     key = server.directory(sandbox, NAME) / "key.json"
     return S3(f"http://{addresses.gateway}:{_PORT}", BUCKET, str(key))

@@ -37,7 +37,7 @@ def stop(sandbox: Sandbox, name: str) -> None:
     processes.stop(sandbox.server(name) / "process", grace=5)
 
 
-def silent(sandbox: Sandbox, name: str) -> Fault:
+def no_answer_fault(sandbox: Sandbox, name: str) -> Fault:
     """Return what to say of a server that does not answer."""
     return Fault(f"{name} of the sandbox {sandbox.name}", "does not answer.", f"read {sandbox.server(name) / 'log'}")
 

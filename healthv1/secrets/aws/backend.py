@@ -15,8 +15,8 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from healthv1.errors import Fault, SecretsError
-from healthv1.secrets.aws.explanation import RAISED, AwsPlace, code, explained
-from healthv1.secrets.backend import AT_ONCE, Backend
+from healthv1.secrets.aws.explanation import RAISED, AwsPlace, code, explain
+from healthv1.secrets.backend import PARALLEL_READS, Backend
 from healthv1.secrets.entry import Entry
 
 TIMEOUT = 5  # seconds
@@ -40,8 +40,8 @@ class SecretsManager(Backend[str]):
         super().__init__()
         self._place = AwsPlace(prefix.strip("/"), region, endpoint or "", profile or "")
         self._kms_key = kms_key
-        self._door = Lock()  # those who read side by side share one client
-        self._opened: Any = None
+        self._client_lock = Lock()  # those who read side by side share one client
+        self._opened_client: Any = None
 
     def __str__(self) -> str:
         return str(self._place)
@@ -50,9 +50,9 @@ class SecretsManager(Backend[str]):
         start = self._place.id("")
         with self._explaining("list"):
             pages = self._client().get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [start]}])
-            found = [secret["Name"] for page in pages for secret in page["SecretList"]]
+            names = [secret["Name"] for page in pages for secret in page["SecretList"]]
         # The filter also finds what starts alike; a longer path is none of ours.
-        ours = (name.removeprefix(start) for name in found if name.startswith(start))
+        ours = (name.removeprefix(start) for name in names if name.startswith(start))
         return tuple(sorted(name for name in ours if "/" not in name))
 
     def _connect(self) -> None:
@@ -62,12 +62,12 @@ class SecretsManager(Backend[str]):
     def _fetch(self, name: str) -> tuple[Entry | None, str]:
         with self._explaining("read", name):
             try:
-                found = self._client().get_secret_value(SecretId=self._place.id(name), VersionStage=CURRENT)
+                response = self._client().get_secret_value(SecretId=self._place.id(name), VersionStage=CURRENT)
             except ClientError as error:
                 if code(error) == "ResourceNotFoundException":
                     return None, ""
                 raise
-            return self._understood(name, found.get("SecretString", "")), str(found["VersionId"])
+            return self._understood(name, response.get("SecretString", "")), str(response["VersionId"])
 
     def _understood(self, name: str, text: str) -> Entry:
         try:
@@ -114,13 +114,13 @@ class SecretsManager(Backend[str]):
         self._client().update_secret_version_stage(SecretId=self._place.id(name), VersionStage=label, **versions)
 
     def _client(self) -> Any:
-        with self._door:
-            if self._opened is None:
+        with self._client_lock:
+            if self._opened_client is None:
                 session = boto3.Session(profile_name=self._place.profile or None, region_name=self._place.region)
-                self._opened = session.client(
+                self._opened_client = session.client(
                     "secretsmanager", endpoint_url=self._place.endpoint or None, config=_configuration()
                 )
-            return self._opened
+            return self._opened_client
 
     @contextmanager
     def _explaining(self, verb: str, name: str = "") -> Iterator[None]:
@@ -128,7 +128,7 @@ class SecretsManager(Backend[str]):
         try:
             yield
         except RAISED as error:
-            raise explained(error, self._place, verb, name) from None
+            raise explain(error, self._place, verb, name) from None
 
 
 def _configuration() -> Config:
@@ -136,6 +136,6 @@ def _configuration() -> Config:
         connect_timeout=TIMEOUT,
         read_timeout=TIMEOUT,
         retries={"mode": "standard", "total_max_attempts": 2},
-        max_pool_connections=AT_ONCE,
+        max_pool_connections=PARALLEL_READS,
         proxies={},  # a proxy is no place for secrets
     )

@@ -1,4 +1,4 @@
-"""What boto3 raises, in a user's words: which reference, which backend, which state, what to do next.
+"""Explains boto3's exceptions to users: which reference, which backend, which state, what to do next.
 
 No explanation quotes what was sent or received: a value could be in it.
 """
@@ -48,7 +48,7 @@ class AwsPlace:
         return f"aws:{self.region}/{self.prefix}"
 
     @property
-    def known(self) -> str:
+    def described(self) -> str:
         return f"{self} at {self.endpoint}" if self.endpoint else str(self)
 
     def id(self, name: str) -> str:
@@ -63,26 +63,28 @@ def code(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
-def explained(error: Exception, place: AwsPlace, verb: str, name: str) -> SecretsError:
+def explain(error: Exception, place: AwsPlace, verb: str, name: str) -> SecretsError:
     """Say what `error` means for whoever did `verb`."""
     if isinstance(error, ClientError):
         return SecretsError(_refusal(error, place, verb, name))
-    return SecretsError(Fault(place.known, *_state(error, place)))
+    return SecretsError(Fault(place.described, *_state(error, place)))
 
 
 def _refusal(error: ClientError, place: AwsPlace, verb: str, name: str) -> Fault:
-    where, found = f"{place}#{name}" if name else place.known, code(error)
-    if found.startswith("AccessDenied") or found == "403":  # the bare status, when the answer has no code
+    where, error_code = f"{place}#{name}" if name else place.described, code(error)
+    if error_code.startswith("AccessDenied") or error_code == "403":  # the bare status, when the answer has no code
         what = f"Permission was denied: {_ACTIONS[verb]} on {place.id(name or '*')}."
         return Fault(where, what, "let the policy have it: docs/secrets.md shows the whole one")
-    if found == "InvalidRequestException" and "delet" in str(error.response["Error"].get("Message", "")):
+    if error_code == "InvalidRequestException" and "delet" in str(error.response["Error"].get("Message", "")):
         undelete = f"aws secretsmanager restore-secret {place.arguments(name)}"
         return Fault(where, "It is lost: it is scheduled for deletion.", f"bring it back: {undelete}")
-    if found in _EXPIRED:
-        return Fault(place.known, "The credentials have expired.", _LOG_IN)
-    if found in _UNKNOWN:
-        return Fault(place.known, f"The credentials are not known there ({found}).", "check the account and the region")
-    return Fault(where, f"It cannot answer ({found}).", "look the code up in AWS's documentation, and try again")
+    if error_code in _EXPIRED:
+        return Fault(place.described, "The credentials have expired.", _LOG_IN)
+    if error_code in _UNKNOWN:
+        return Fault(
+            place.described, f"The credentials are not known there ({error_code}).", "check the account and the region"
+        )
+    return Fault(where, f"It cannot answer ({error_code}).", "look the code up in AWS's documentation, and try again")
 
 
 def _state(error: Exception, place: AwsPlace) -> tuple[str, str]:

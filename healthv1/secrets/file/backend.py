@@ -15,10 +15,10 @@ from healthv1.secrets.backend import Backend
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.file import committed
 from healthv1.secrets.file.document import NAME, MalformedError, SecretsDocument
-from healthv1.secrets.file.opening import NEW_PASSPHRASE, FileDoor, new
+from healthv1.secrets.file.opening import NEW_PASSPHRASE, FileOpening, new_passphrase
 from healthv1.signals import changes_begin
 from healthv1.workspace import project
-from healthv1.workspace.atomic_files import alone, replace
+from healthv1.workspace.atomic_files import folder_locked, replace
 
 
 class EncryptedFile(Backend[str]):
@@ -31,8 +31,8 @@ class EncryptedFile(Backend[str]):
     def __init__(self, path: str | Path, key_file: str | Path | None = None, recipients: tuple[str, ...] = ()) -> None:
         super().__init__()
         self._path = path
-        self._door = FileDoor(str(self), key_file, tuple(one.strip() for one in recipients))
-        self._one = Lock()  # those who read side by side ask for one passphrase
+        self._opening = FileOpening(str(self), key_file, tuple(key.strip() for key in recipients))
+        self._asking = Lock()  # those who read side by side ask for one passphrase
         self._keys = _opened_keys
         self._refused: dict[str, tuple[Fault, ...]] = {}
         self._passphrase = ""
@@ -51,13 +51,13 @@ class EncryptedFile(Backend[str]):
         start = "# opens with: "
         return tuple(line.removeprefix(start) for line in lines if line.startswith(start))
 
-    def to_bring_back(self) -> str:
+    def restore_hint(self) -> str:
         path = self._absolute()
-        return "" if path.exists() else committed.to_bring_back(path, self.environment)
+        return "" if path.exists() else committed.restore_hint(path, self.environment)
 
-    def examined(self) -> Iterator[tuple[str, bool, str]]:
-        same = set(self.sealed_to()) == set(self._door.openers())
-        yield "Those who are to open it can, and nobody else", same, f"healthv1 secrets rekey {self.environment}"
+    def self_checks(self) -> Iterator[tuple[str, bool, str]]:
+        matches = set(self.sealed_to()) == set(self._opening.openers())
+        yield "Those who are to open it can, and nobody else", matches, f"healthv1 secrets rekey {self.environment}"
 
     def rekey(self) -> None:
         """Give the file a new key, and that to the recipients that are set now, else to a new passphrase.
@@ -71,10 +71,10 @@ class EncryptedFile(Backend[str]):
                 Fault(str(self), "It is not there yet.", f"make it: healthv1 secrets init {self.environment}")
             )
         entries = {name: self._decrypted(document, name).as_document() for name in document.blocks}
-        renewed = self._new("" if self._door.openers() else new(str(self), NEW_PASSPHRASE))
+        renewed = self._new("" if self._opening.openers() else new_passphrase(str(self), NEW_PASSPHRASE))
         for name, entry in entries.items():
-            renewed = renewed.holding(name, self._block(renewed.key, name, entry))
-        if not self._replace(lambda now: renewed if now == document else None):
+            renewed = renewed.with_block(name, self._block(renewed.key, name, entry))
+        if not self._replace(lambda current: renewed if current == document else None):
             raise SecretsError(Fault(str(self), "Somebody else wrote to it meanwhile.", "try again"))
 
     def forget(self) -> None:
@@ -95,40 +95,40 @@ class EncryptedFile(Backend[str]):
         if not NAME.fullmatch(name):
             what = "A secret's name has letters, digits and . _ - alone."
             raise SecretsError(Fault(f"{self}#{name}", what, "choose another name"))
-        found = self._document()
-        start = found or self._new(self._passphrase)
+        seen = self._document()
+        start = seen or self._new(self._passphrase)
         block = self._block(start.key, name, entry.as_document())
 
-        def put(now: SecretsDocument | None) -> SecretsDocument | None:
-            same = _key(now) == _key(found) and _block(now, name) == revision
-            return (now or start).holding(name, block) if same else None
+        def put(current: SecretsDocument | None) -> SecretsDocument | None:
+            is_unchanged = _key(current) == _key(seen) and _block(current, name) == revision
+            return (current or start).with_block(name, block) if is_unchanged else None
 
         return self._replace(put)
 
     def _new(self, passphrase: str) -> SecretsDocument:
-        private = age.generated()
+        private = age.generate_key()
         redactor.add(private)
-        key, self._passphrase = self._door.close(private, passphrase)
-        self._keys[key] = self._door.contents(private)
+        key, self._passphrase = self._opening.close(private, passphrase)
+        self._keys[key] = self._opening.contents(private)
         return SecretsDocument(key, {})
 
     def _block(self, key: str, name: str, entry: dict[str, Any]) -> str:
         plain = json.dumps({"name": name, "entry": entry}, ensure_ascii=False)
-        return age.sealed(plain.encode(), [age.public(self._private(key))])
+        return age.encrypt(plain.encode(), [age.public_key(self._private(key))])
 
     def _decrypted(self, document: SecretsDocument, name: str) -> Entry:
         identities = age.identities(self._private(document.key))
         try:
-            found = json.loads(age.opened(document.blocks[name], identities))
-            if found["name"] != name:
-                raise self._foreign(name, "It is the block of another secret.")
-            return Entry.from_document(found["entry"])
+            block = json.loads(age.decrypt(document.blocks[name], identities))
+            if block["name"] != name:
+                raise self._unreadable_block(name, "It is the block of another secret.")
+            return Entry.from_document(block["entry"])
         except age.AgeError as error:
-            raise self._foreign(name, f"{error}.") from None
+            raise self._unreadable_block(name, f"{error}.") from None
         except (KeyError, TypeError, ValueError):
-            raise self._foreign(name, "What the file holds there is not what we keep.") from None
+            raise self._unreadable_block(name, "What the file holds there is not what we keep.") from None
 
-    def _foreign(self, name: str, what: str) -> SecretsError:
+    def _unreadable_block(self, name: str, what: str) -> SecretsError:
         return SecretsError(
             Fault(f"{self}#{name}", what, f"bring back the block of an older commit: git log {self._path}")
         )
@@ -137,7 +137,7 @@ class EncryptedFile(Backend[str]):
         return _private(self._opened(key))
 
     def _opened(self, key: str) -> str:
-        with self._one:
+        with self._asking:
             if key in self._refused:  # whoever mistyped it is not asked again for each host
                 raise SecretsError(*self._refused[key])
             if key not in self._keys:
@@ -146,7 +146,7 @@ class EncryptedFile(Backend[str]):
 
     def _open(self, key: str) -> None:
         try:
-            self._keys[key], self._passphrase = self._door.open(key, self._passphrase)
+            self._keys[key], self._passphrase = self._opening.open(key, self._passphrase)
         except SecretsError as error:
             self._refused[key] = error.faults
             raise
@@ -169,15 +169,15 @@ class EncryptedFile(Backend[str]):
         """Write what `change` makes of the file as it is now, while nobody else can; None says that it is too late."""
         path = self._absolute()
         try:
-            with alone(path):
-                wanted = change(self._document())
-                if wanted:
+            with folder_locked(path):
+                changed = change(self._document())
+                if changed:
                     changes_begin()
-                    replace(path, wanted.text())
+                    replace(path, changed.text())
         except OSError as error:
             what = f"It cannot be written ({error.strerror}); it is as it was."
             raise SecretsError(Fault(str(self), what, "mend that, and run again")) from None
-        return wanted is not None
+        return changed is not None
 
     def _absolute(self) -> Path:
         return project.root() / Path(self._path).expanduser()

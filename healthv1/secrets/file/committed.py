@@ -1,4 +1,4 @@
-"""How a file comes back that was deleted: out of the repository that it was committed to."""
+"""The hint for a deleted secrets file: how to restore it from the git repository."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from healthv1.workspace import project
 
 
-def to_bring_back(path: Path, environment: str) -> str:
-    """Return what to run, from where the command was run."""
+def restore_hint(path: Path, environment: str) -> str:
+    """Return the command that restores the file, for the current folder."""
     commit = _commit(path)
     if commit is not None:
         where = Path.cwd()

@@ -38,7 +38,7 @@ class SecretsDocument:
     blocks: Mapping[str, str]
     """Each secret's age file by name, encrypted to the file's key."""
 
-    def holding(self, name: str, block: str) -> Self:
+    def with_block(self, name: str, block: str) -> Self:
         return replace(self, blocks={**self.blocks, name: block})
 
     def text(self) -> str:
@@ -49,7 +49,7 @@ class SecretsDocument:
     def parsed(cls, text: str) -> Self:
         """Raises `MalformedError`."""
         lines = text.splitlines()
-        _refuse_others(lines)
+        _refuse_other_formats(lines)
         _refuse_conflicts(lines)
         blocks: dict[str, str] = {}
         for line, head, block in _blocks(lines):
@@ -62,11 +62,11 @@ class SecretsDocument:
         return cls(key, {head.removeprefix("secret "): block for head, block in blocks.items()})
 
 
-def _refuse_others(lines: list[str]) -> None:
+def _refuse_other_formats(lines: list[str]) -> None:
     if not lines or not lines[0].startswith(TITLE):
         raise MalformedError(1, "It is no secrets file of ours.", "choose another path, or move that file away")
-    found = re.match(r"(\d+)\.", lines[0].removeprefix(TITLE))
-    if not found or int(found[1]) != FORMAT:
+    format_number = re.match(r"(\d+)\.", lines[0].removeprefix(TITLE))
+    if not format_number or int(format_number[1]) != FORMAT:
         raise MalformedError(1, f"Its format is not {FORMAT}, the one that we know.", "update healthv1")
 
 

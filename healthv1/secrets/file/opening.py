@@ -1,4 +1,4 @@
-"""Who can open a secrets file: those whose keys it is sealed to, or whoever knows its passphrase."""
+"""Opens a secrets file: with a private key that it is encrypted to, or with its passphrase."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SHORTEST = 12  # characters
 
 
 @dataclass(frozen=True)
-class FileDoor:
-    """How the inventory has its file opened, and closed again."""
+class FileOpening:
+    """The inventory's settings for opening its file and encrypting it again."""
 
     place: str
     key_file: str | Path | None
     recipients: tuple[str, ...]
 
     def open(self, key: str, passphrase: str = "") -> tuple[str, str]:
-        """Return what `key` holds, and the passphrase that opened it if one did. Raises `SecretsError`."""
+        """Return the decrypted `key`, and the passphrase if it needed one. Raises `SecretsError`."""
         try:
-            if not age.is_locked(key):
+            if not age.needs_passphrase(key):
                 return self._open_with_key(key), ""
-            given = passphrase or asked(self.place, PASSPHRASE)
-            return age.unlocked(key, given).decode(), given
+            given = passphrase or ask_passphrase(self.place, PASSPHRASE)
+            return age.decrypt_with_passphrase(key, given).decode(), given
         except ValueError as error:
             raise self._fault(f"{str(error) or 'Its key is no text'}.", "try again, or restore it from git") from None
 
@@ -41,13 +41,13 @@ class FileDoor:
         """Encrypt the file's key for those who may open it, and return the passphrase if there is one."""
         plain = self.contents(private).encode()
         if self.openers():
-            return age.sealed(plain, self.openers()), ""
-        given = passphrase or new(self.place, PASSPHRASE)
-        return age.locked(plain, given), given
+            return age.encrypt(plain, self.openers()), ""
+        given = passphrase or new_passphrase(self.place, PASSPHRASE)
+        return age.encrypt_with_passphrase(plain, given), given
 
     def contents(self, private: str) -> str:
         """Return what the file's key says, once decrypted: a key file as age-keygen makes it."""
-        names = "".join(f"# opens with: {one}\n" for one in self.openers())
+        names = "".join(f"# opens with: {key}\n" for key in self.openers())
         return f"# The key of {self.place}: whoever has it reads every secret in there.\n{names}{private}\n"
 
     def openers(self) -> Sequence[str]:
@@ -67,7 +67,7 @@ class FileDoor:
         file = os.environ.get(KEY_FILE) or self.key_file
         if not file:
             raise self._fault("It opens with a key, and none is set.", f"set key_file, or {KEY_FILE}")
-        return age.opened(key, self._identities(file)).decode()
+        return age.decrypt(key, self._identities(file)).decode()
 
     def _identities(self, file: str | Path) -> list[age.Identity]:
         try:
@@ -80,31 +80,31 @@ class FileDoor:
         return SecretsError(Fault(self.place, what, hint))
 
 
-def asked(place: str, variable: str, prompt: str = "Passphrase") -> str:
+def ask_passphrase(place: str, variable: str, prompt: str = "Passphrase") -> str:
     """Return the passphrase: from the file or the variable that CI sets, else from the terminal."""
     file = os.environ.get(f"{variable}_FILE")
-    found = _from(Path(file), place) if file else os.environ.get(variable, "")
-    if not found and not sys.stdin.isatty():
+    passphrase = _read_passphrase(Path(file), place) if file else os.environ.get(variable, "")
+    if not passphrase and not sys.stdin.isatty():
         hint = f"set {variable}_FILE to a file with it, or {variable}"
         raise SecretsError(Fault(place, "Its passphrase is needed, and there is no terminal to ask at.", hint))
-    found = found or getpass(f"{prompt} of {place}: ")
-    redactor.add(found)
-    return found
+    passphrase = passphrase or getpass(f"{prompt} of {place}: ")
+    redactor.add(passphrase)
+    return passphrase
 
 
-def new(place: str, variable: str) -> str:
+def new_passphrase(place: str, variable: str) -> str:
     """Return a passphrase that is to be; whoever types it types it twice. Raises `SecretsError`."""
-    found = asked(place, variable, "New passphrase")
-    if len(found) < SHORTEST:
+    passphrase = ask_passphrase(place, variable, "New passphrase")
+    if len(passphrase) < SHORTEST:
         what = f"The passphrase has fewer than {SHORTEST} characters."
         raise SecretsError(Fault(place, what, "choose a longer one, such as five words drawn by lot"))
-    given = any(os.environ.get(name) for name in (variable, f"{variable}_FILE"))
-    if not given and getpass("Once more: ") != found:
+    from_environment = any(os.environ.get(name) for name in (variable, f"{variable}_FILE"))
+    if not from_environment and getpass("Once more: ") != passphrase:
         raise SecretsError(Fault(place, "The two passphrases differ.", "try again"))
-    return found
+    return passphrase
 
 
-def _from(path: Path, place: str) -> str:
+def _read_passphrase(path: Path, place: str) -> str:
     try:
         return path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:

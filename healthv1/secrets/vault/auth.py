@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 
 from healthv1.errors import Fault, SecretsError
 from healthv1.output.redaction import redactor
-from healthv1.secrets.backend import AT_ONCE
+from healthv1.secrets.backend import PARALLEL_READS
 
 TIMEOUT = 5  # seconds
 LOGIN = ".vault-token"  # where `bao login` and `vault login` leave it, in the home folder
@@ -40,14 +40,14 @@ class Token:
 
     def login(self, client: Any, backend: str) -> None:
         if self.file:
-            found, hint = _read(self.file, "token", backend, missing=""), f"put a token into {self.file}"
+            token, hint = _read(self.file, "token", backend, missing=""), f"put a token into {self.file}"
         else:
-            found = os.environ.get("VAULT_TOKEN", "").strip()
-            found = found or _read(Path.home() / LOGIN, "token", backend, missing="")
+            token = os.environ.get("VAULT_TOKEN", "").strip()
+            token = token or _read(Path.home() / LOGIN, "token", backend, missing="")
             hint = "log in: bao login, or set VAULT_TOKEN"
-        if not found:
+        if not token:
             raise SecretsError(Fault(backend, "There is no token.", hint))
-        client.token = _known(found)
+        client.token = _redacted(token)
 
     def explain(self, why: str) -> tuple[str, str]:
         return f"The token was refused ({why}).", "get another token"
@@ -63,7 +63,7 @@ class AppRole:
 
     def login(self, client: Any, backend: str) -> None:
         secret_id = _read(self.secret_id_file, "secret id", backend)
-        _known(client.auth.approle.login(self.role_id, secret_id, mount_point=self.mount)["auth"]["client_token"])
+        _redacted(client.auth.approle.login(self.role_id, secret_id, mount_point=self.mount)["auth"]["client_token"])
 
     def explain(self, why: str) -> tuple[str, str]:
         what = f"The AppRole login at auth/{self.mount} was refused ({why})."
@@ -81,7 +81,7 @@ class Jwt:
     def login(self, client: Any, backend: str) -> None:
         signed = _read(self.token_file, "JWT", backend)
         answer = client.auth.jwt.jwt_login(self.role, signed, path=self.mount)
-        _known(answer["auth"]["client_token"])
+        _redacted(answer["auth"]["client_token"])
 
     def explain(self, why: str) -> tuple[str, str]:
         what = f"The login at auth/{self.mount} as {self.role} was refused ({why})."
@@ -112,14 +112,14 @@ class Certificate:
         pair = (str(Path(self.cert_file).expanduser()), str(Path(self.key_file).expanduser()))
         client.session.cert = pair  # the login is bound to the connection's certificate
         answer = client.adapter.login(f"/v1/auth/{self.mount}/login", json={"name": self.role} if self.role else {})
-        _known(answer["auth"]["client_token"])
+        _redacted(answer["auth"]["client_token"])
 
     def explain(self, why: str) -> tuple[str, str]:
         what = f"The certificate login at auth/{self.mount} was refused ({why})."
         return what, f"check the mount, and that {self.cert_file} has not expired and fits {self.role or 'a role'}"
 
 
-def _known(token: str) -> str:
+def _redacted(token: str) -> str:
     redactor.add(token)
     return token
 
@@ -127,7 +127,7 @@ def _known(token: str) -> str:
 def _read(path: str | Path, content: str, backend: str, missing: str | None = None) -> str:
     """Return what a file holds; `missing` when there is no such file, if that is given."""
     try:
-        found = Path(path).expanduser().read_text(encoding="utf-8").strip()
+        text = Path(path).expanduser().read_text(encoding="utf-8").strip()
     except FileNotFoundError:
         if missing is not None:
             return missing
@@ -136,18 +136,18 @@ def _read(path: str | Path, content: str, backend: str, missing: str | None = No
         why = getattr(error, "strerror", "") or "it is not text"
         what = f"The {content} in {path} cannot be read ({why})."
         raise SecretsError(Fault(backend, what, f"let {path} be a file that you may read")) from None
-    return _known(found)
+    return _redacted(text)
 
 
 def session(ca_file: str | Path | None, backend: str) -> requests.Session:
     """Return a session that keeps as many connections as names are read at once. Raises `SecretsError`."""
-    made = requests.Session()
-    made.trust_env = False  # a proxy is no place for secrets
-    made.verify = _authority(ca_file, backend) if ca_file else True
-    made.hooks["response"].append(_stay)
+    new_session = requests.Session()
+    new_session.trust_env = False  # a proxy is no place for secrets
+    new_session.verify = _authority(ca_file, backend) if ca_file else True
+    new_session.hooks["response"].append(_refuse_redirect)
     for scheme in ("https://", "http://"):
-        made.mount(scheme, HTTPAdapter(pool_maxsize=AT_ONCE, pool_block=True))
-    return made
+        new_session.mount(scheme, HTTPAdapter(pool_maxsize=PARALLEL_READS, pool_block=True))
+    return new_session
 
 
 def _authority(ca_file: str | Path, backend: str) -> str:
@@ -157,6 +157,6 @@ def _authority(ca_file: str | Path, backend: str) -> str:
     return str(path)
 
 
-def _stay(response: requests.Response, **_: Any) -> None:
+def _refuse_redirect(response: requests.Response, **_: Any) -> None:
     if response.is_redirect:
         raise requests.TooManyRedirects(response.headers["location"], response=response)

@@ -17,7 +17,7 @@ from healthv1.secrets.backend import Backend
 from healthv1.secrets.entry import Entry
 from healthv1.secrets.vault import policies
 from healthv1.secrets.vault.auth import TIMEOUT, Auth, Token, session
-from healthv1.secrets.vault.explanation import RAISED, VaultPlace, explained
+from healthv1.secrets.vault.explanation import RAISED, VaultPlace, explain
 
 
 class Vault(Backend[int]):
@@ -36,8 +36,8 @@ class Vault(Backend[int]):
         self._place = VaultPlace(address, namespace or "", mount.strip("/"), path.strip("/"))
         self._auth = auth or Token()
         self._ca_file = ca_file
-        self._door = Lock()  # those who read side by side log in once
-        self._opened: Any = None
+        self._client_lock = Lock()  # those who read side by side log in once
+        self._opened_client: Any = None
 
     def __str__(self) -> str:
         return str(self._place)
@@ -51,7 +51,7 @@ class Vault(Backend[int]):
         self._connect()
         return self._client()
 
-    def stranger(self) -> Any:
+    def client_without_login(self) -> Any:
         """Return hvac's client without a login, for what anybody may ask. Raises `SecretsError`."""
         client = hvac.Client(
             self._place.address,
@@ -70,12 +70,12 @@ class Vault(Backend[int]):
     def names(self) -> tuple[str, ...]:
         with self._explaining("list"):
             try:
-                found = self._kv().list_secrets(self._place.path, mount_point=self._place.mount)
+                response = self._kv().list_secrets(self._place.path, mount_point=self._place.mount)
             except InvalidPath as error:
                 self._refuse_other_mounts(error)
                 return ()
             # A name that ends in a slash is a folder, which is none of ours.
-            return tuple(sorted(name for name in found["data"]["keys"] if not name.endswith("/")))
+            return tuple(sorted(name for name in response["data"]["keys"] if not name.endswith("/")))
 
     def _connect(self) -> None:
         with self._explaining("log in"):
@@ -84,14 +84,14 @@ class Vault(Backend[int]):
     def _fetch(self, name: str) -> tuple[Entry | None, int]:
         with self._explaining("read", name):
             try:
-                found = self._kv().read_secret_version(
+                response = self._kv().read_secret_version(
                     self._path(name), mount_point=self._place.mount, raise_on_deleted_version=True
                 )["data"]
             except InvalidPath as error:
                 self._refuse_lost(name, ((error.json or {}).get("data") or {}).get("metadata"))
                 self._refuse_other_mounts(error)
                 return None, 0
-            return self._understood(name, found["data"]), int(found["metadata"]["version"])
+            return self._understood(name, response["data"]), int(response["metadata"]["version"])
 
     def _understood(self, name: str, document: dict[str, Any]) -> Entry:
         try:
@@ -117,7 +117,9 @@ class Vault(Backend[int]):
         mount = self._client().read(f"sys/internal/ui/mounts/{self._place.mount}")["data"]
         if (mount["type"], (mount["options"] or {}).get("version")) != ("kv", "2"):
             hint = "choose another mount, or enable versions: bao kv enable-versioning"
-            raise SecretsError(Fault(self._place.known, f"{self._place.mount} is not a KV store of version 2.", hint))
+            raise SecretsError(
+                Fault(self._place.described, f"{self._place.mount} is not a KV store of version 2.", hint)
+            )
 
     def _put(self, name: str, entry: Entry, revision: int) -> bool:
         with self._explaining("update" if revision else "create", name):
@@ -145,18 +147,18 @@ class Vault(Backend[int]):
         return self._client().secrets.kv.v2
 
     def _client(self) -> Any:
-        with self._door:
-            if self._opened is None:
-                self._opened = self._logged_in()
-            return self._opened
+        with self._client_lock:
+            if self._opened_client is None:
+                self._opened_client = self._logged_in()
+            return self._opened_client
 
     def _logged_in(self) -> Any:
         place = self._place
-        client = self.stranger()
+        client = self.client_without_login()
         try:
             self._auth.login(client, str(self))
         except RAISED as error:
-            raise explained(error, place, "log in", auth=self._auth) from None
+            raise explain(error, place, "log in", auth=self._auth) from None
         return client
 
     @contextmanager
@@ -165,8 +167,10 @@ class Vault(Backend[int]):
         try:
             yield
         except RAISED as error:
-            found = explained(error, self._place, verb, name, alive=self._token_is_alive)
-            raise SecretsError(*(hints.named(fault, self.environment) for fault in found.faults)) from None
+            explanation = explain(error, self._place, verb, name, alive=self._token_is_alive)
+            raise SecretsError(
+                *(hints.with_environment(fault, self.environment) for fault in explanation.faults)
+            ) from None
 
     def _token_is_alive(self) -> bool:
         """Tell a token that expired or was revoked from one that lacks a permission."""

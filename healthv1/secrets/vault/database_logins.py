@@ -38,18 +38,21 @@ class Leased:
 
     def lease(self) -> Lease:
         """Have a login made. Raises `SecretsError`."""
-        made = self._engine.read(f"creds/{self.role}")
-        found = Lease(
-            made["data"]["username"], made["data"]["password"], made["lease_id"], int(made["lease_duration"]) // 60
+        response = self._engine.read(f"creds/{self.role}")
+        lease = Lease(
+            response["data"]["username"],
+            response["data"]["password"],
+            response["lease_id"],
+            int(response["lease_duration"]) // 60,
         )
-        redactor.add(found.password)
-        return found
+        redactor.add(lease.password)
+        return lease
 
     def revoke(self, lease: Lease) -> None:
         """Have the login removed, and its sessions ended. Raises `SecretsError`."""
         self._engine.revoke(lease.identity)
 
-    def furnish(self, url: str, user: str, password: str, minutes: int) -> None:
+    def configure(self, url: str, user: str, password: str, minutes: int) -> None:
         """Tell the engine how it reaches PostgreSQL, which it tries at once, and how readers are made there.
 
         Writing the same again changes nothing. Raises `SecretsError`.

@@ -1,4 +1,4 @@
-"""Another engine of Vault or OpenBao than the one that keeps values: it signs keys, or makes logins."""
+"""A secrets engine of Vault or OpenBao other than KV: it signs SSH keys, or makes database logins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Engine:
     def public_key(self) -> str:
         """Return the key that an SSH engine signs with, which it tells anybody. Raises `SecretsError`."""
         with self._explaining("read", "public_key"):
-            answer = self._by.stranger().adapter.get(f"/v1/{self._mount}/public_key")
+            answer = self._by.client_without_login().adapter.get(f"/v1/{self._mount}/public_key")
             return str(answer.text).strip()
 
     def read(self, path: str) -> Any:

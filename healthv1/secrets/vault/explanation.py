@@ -1,4 +1,4 @@
-"""What hvac and requests raise, in a user's words: which reference, which backend, which state, what to do next.
+"""Explains exceptions of hvac and requests to users: which reference, which backend, which state, what to do next.
 
 No explanation quotes what was sent or received: a value could be in it.
 """
@@ -32,7 +32,7 @@ class VaultPlace:
         return f"vault:{self.namespace + '/' if self.namespace else ''}{self.mount}/{self.path}"
 
     @property
-    def known(self) -> str:
+    def described(self) -> str:
         return f"{self} at {self.address}"
 
     def right(self, verb: str, name: str) -> str:
@@ -41,7 +41,7 @@ class VaultPlace:
         return f"`{verb}` on {self.mount}/{kind}/{self.path}/{end}"
 
 
-def explained(
+def explain(
     error: Exception,
     place: VaultPlace,
     verb: str,
@@ -51,20 +51,22 @@ def explained(
 ) -> SecretsError:
     """Say what `error` means for whoever did `verb`; `auth` is the way to log in that met it."""
     if auth and isinstance(error, (InvalidRequest, Forbidden)):
-        return SecretsError(Fault(place.known, *auth.explain(reason(error))))
+        return SecretsError(Fault(place.described, *auth.explain(reason(error))))
     if isinstance(error, Forbidden):
         return _forbidden(place, verb, name, alive())
-    return SecretsError(Fault(place.known, *state(error, place)))
+    return SecretsError(Fault(place.described, *state(error, place)))
 
 
 def _forbidden(place: VaultPlace, verb: str, name: str, alive: bool) -> SecretsError:
     right = place.right(verb, name)
     if alive:
-        where = f"{place}#{name}" if name else place.known
+        where = f"{place}#{name}" if name else place.described
         return SecretsError(Fault(where, f"Permission was denied: {right}.", f"let the token's policy have {right}"))
     what = "Permission was denied: the token has expired, was revoked, or may do nothing here."
     return SecretsError(
-        Fault(place.known, what, "log in anew; its policy must allow what `healthv1 secrets policy ENV deploy` prints")
+        Fault(
+            place.described, what, "log in anew; its policy must allow what `healthv1 secrets policy ENV deploy` prints"
+        )
     )
 
 

@@ -24,7 +24,7 @@ from typing_extensions import Self
 from healthv1.errors import Fault, SecretsError
 from healthv1.secrets.vault import Engine, Vault
 
-LEAST = 30  # seconds that a certificate must still last to be used for a connection
+SHORTEST_VALIDITY = 30  # seconds that a certificate must still last to be used for a connection
 
 
 @dataclass(frozen=True)
@@ -40,8 +40,8 @@ class Credential:
     """Seconds since 1970."""
 
     @property
-    def lasts(self) -> bool:
-        return self.until - time.time() > LEAST
+    def is_usable(self) -> bool:
+        return self.until - time.time() > SHORTEST_VALIDITY
 
     def __str__(self) -> str:
         return f"the certificate for {self.user} (until {_clock(self.until)})"
@@ -58,7 +58,7 @@ class Signed:
         self._role = role
         self._minutes = minutes
         self._given = authorities
-        self._turn = Lock()  # several hosts ask at once
+        self._lock = Lock()  # several hosts ask at once
         self._made: dict[str, Credential] = {}
         self._known: tuple[str, ...] = ()
 
@@ -73,15 +73,15 @@ class Signed:
         return self
 
     def authorities(self) -> tuple[str, ...]:
-        with self._turn:
+        with self._lock:
             if not self._known:
                 self._known = self._given or (self._engine.public_key(),)
             return self._known
 
     def credential(self, user: str) -> Credential:
         """Return a key that is signed for `user`. Raises `SecretsError`."""
-        with self._turn:
-            if user not in self._made or not self._made[user].lasts:
+        with self._lock:
+            if user not in self._made or not self._made[user].is_usable:
                 self._made[user] = self._signed(user)
             return self._made[user]
 
@@ -96,29 +96,31 @@ class Signed:
             ttl=f"{self._minutes}m",
         )
         text = answer["data"]["signed_key"].strip()
-        until = self._proven(text, public, user)
+        until = self._checked_expiry(text, public, user)
         pem = private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
         key = paramiko.Ed25519Key.from_private_key(io.StringIO(pem.decode()))
         key.load_certificate(text)
         return Credential(key, pem, text, user, until)
 
-    def _proven(self, text: str, public: str, user: str) -> int:
+    def _checked_expiry(self, text: str, public: str, user: str) -> int:
         """Return until when the certificate is valid. Raises `SecretsError` when it would not open an account."""
-        found = load_ssh_public_identity(text.encode())
+        certificate = load_ssh_public_identity(text.encode())
         now = time.time()
-        if not isinstance(found, SSHCertificate) or not _is_of(found, public):
-            raise self._useless("What it signed is no certificate for our key", "check that the mount is an SSH engine")
-        if user.encode() not in found.valid_principals:
-            raise self._useless(f"It does not name {user}", f"let the role's allowed_users have {user}")
-        if found.valid_before <= now + LEAST:
-            what = f"It ends at {_clock(found.valid_before)}, and it is {_clock(now)} here"
-            raise self._useless(what, "compare this machine's clock with Vault's, or give the role a longer ttl")
-        if found.valid_after > now:
-            what = f"It begins at {_clock(found.valid_after)}, and it is {_clock(now)} here"
-            raise self._useless(what, "compare this machine's clock with Vault's")
-        return int(found.valid_before)
+        if not isinstance(certificate, SSHCertificate) or not _is_of(certificate, public):
+            raise self._unusable(
+                "What it signed is no certificate for our key", "check that the mount is an SSH engine"
+            )
+        if user.encode() not in certificate.valid_principals:
+            raise self._unusable(f"It does not name {user}", f"let the role's allowed_users have {user}")
+        if certificate.valid_before <= now + SHORTEST_VALIDITY:
+            what = f"It ends at {_clock(certificate.valid_before)}, and it is {_clock(now)} here"
+            raise self._unusable(what, "compare this machine's clock with Vault's, or give the role a longer ttl")
+        if certificate.valid_after > now:
+            what = f"It begins at {_clock(certificate.valid_after)}, and it is {_clock(now)} here"
+            raise self._unusable(what, "compare this machine's clock with Vault's")
+        return int(certificate.valid_before)
 
-    def _useless(self, what: str, hint: str) -> SecretsError:
+    def _unusable(self, what: str, hint: str) -> SecretsError:
         return SecretsError(Fault(str(self), f"The certificate is of no use. {what}.", hint))
 
 
@@ -127,8 +129,8 @@ def _is_of(certificate: SSHCertificate, public: str) -> bool:
         certificate.verify_cert_signature()
     except InvalidSignature:
         return False
-    found = certificate.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
-    return found == public
+    signed_key = certificate.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
+    return signed_key == public
 
 
 def _clock(moment: float) -> str:

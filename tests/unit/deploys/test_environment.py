@@ -233,7 +233,7 @@ def test_the_environments_name_is_one_that_the_api_knows():
 @pytest.fixture
 def held(tmp_path):
     """Return a function that tries the claims that need no account of their own on a written file."""
-    stack = Stack(domain="api.example.com", home=str(tmp_path))
+    stack = Stack(domain="api.example.com").model_copy(update={"home": str(tmp_path)})
 
     def tried(text):
         (tmp_path / ".env").write_text(text)

@@ -1,6 +1,6 @@
 """What may be thrown away while a cluster is made, and what never: the script itself, in a folder of its own.
 
-`pg_createcluster` is a stand-in here, for it needs root; tests/hosts/test_foreign_cluster.py kills the real one.
+`pg_createcluster` is a stand-in here, for it needs root; tests/hosts/test_brownfield.py kills the real one.
 """
 
 import subprocess

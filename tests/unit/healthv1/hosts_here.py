@@ -94,7 +94,7 @@ class Heard(Progress):
 @contextmanager
 def _recorded(*_args):
     """Journals have tests of their own."""
-    yield SimpleNamespace(made=lambda *_: None, result="")
+    yield SimpleNamespace(end_with=lambda *_: None, result="")
 
 
 class Hosts:
@@ -153,7 +153,7 @@ class Hosts:
             state.set_stage(StateStage.Connect)
             session.on_each(lambda host: host.connect(show_errors=False, raise_exceptions=True))
             if read_site:
-                sessions.read(session, "", lambda _: self.body(self[ctx_host.get().name]))
+                sessions.read_deploys(session, "", lambda _: self.body(self[ctx_host.get().name]))
             yield session
         finally:
             for context, outer in before:
@@ -168,7 +168,7 @@ class Hosts:
     def plan(self, limit=()):
         """Return the plan that is saved now."""
         with self.opened(limit=limit) as session:
-            return saved_plans.saved(session, apply.planner.plan(session), limit)
+            return saved_plans.sealed_plan(session, apply.planner.plan(session), limit)
 
     def apply(self, *, agree=lambda _plan: True, limit=(), note=lambda _sentence: None, **options):
         return apply.apply(ENVIRONMENT, limit, agree, Heard(note), **options)

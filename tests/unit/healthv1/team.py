@@ -19,8 +19,8 @@ class Team:
         self.folder, self.key, self.file = folder, folder / "key", folder / "secrets.age"
         for name in ("inventories", "group_data"):
             shutil.copytree(REPOSITORY / name, folder / name)
-        self.key.write_text(age.generated())
-        self.recipient = age.public(self.key.read_text())
+        self.key.write_text(age.generate_key())
+        self.recipient = age.public_key(self.key.read_text())
         self.settings = folder / "group_data/recorded.py"
         text = self.settings.read_text().replace(
             "healthv1.secrets.rehearsal import Rehearsal", "healthv1.secrets.file import EncryptedFile"

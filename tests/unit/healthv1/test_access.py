@@ -2,8 +2,8 @@
 
 from types import SimpleNamespace
 
-from healthv1.access.door import command_line
 from healthv1.access.shell import passfile
+from healthv1.access.ssh_client import command_line
 from healthv1.secrets.vault.database_logins import Lease
 
 

@@ -15,7 +15,7 @@ from deploys.operations.shell import ensure
 from deploys.paths import FOLDER
 from healthv1.commands import lock
 from healthv1.errors import HostError, LockError, Refused
-from healthv1.lock.acquire import give_back, take
+from healthv1.lock.acquire import release_all, take
 from healthv1.lock.holder import HeldBySomebody, LockClaim, Terms
 from healthv1.plan.saved import now, read
 from healthv1.rollout import saved_plans
@@ -67,7 +67,7 @@ def test_what_another_operator_changed_while_we_waited_for_the_lock_is_seen_befo
     def note(sentence):
         if "Waiting for bela@ci" in sentence:
             (hosts["web1"] / "site").write_text("bela's")
-            give_back(hosts.places(), BELA)
+            release_all(hosts.places(), BELA)
 
     with pytest.raises(Refused, match="is not as it was"):
         hosts.apply(agree=agree, note=note, terms=Terms(wait=20))
@@ -163,10 +163,10 @@ def test_a_saved_plan_that_is_not_to_be_believed_is_refused_before_any_host_is_a
     hosts.away |= {*hosts.names}
     monkeypatch.setattr(saved_plans, "inventory_of", hosts.inventory)
     path = hosts.folder / "plan.json"
-    assert saved_plans.trusted(path, ()) == plan
+    assert saved_plans.read_trusted(path, ()) == plan
     path.write_text(replace(plan, **altered).text())
     with pytest.raises(Refused, match=said):
-        saved_plans.trusted(path, limit)
+        saved_plans.read_trusted(path, limit)
 
 
 def test_an_apply_that_failed_is_remembered_as_no_apply_and_who_is_of_the_environment_all_the_same(hosts):
@@ -217,7 +217,7 @@ def test_who_took_the_lock_while_somebody_was_asked_whether_to_release_another_k
     take(hosts.places(), BELA)
 
     def confirmed(_held):
-        give_back(hosts.places(), BELA)
+        release_all(hosts.places(), BELA)
         take(hosts.places(), anna)
         return True
 

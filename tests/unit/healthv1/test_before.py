@@ -35,7 +35,7 @@ def host(tmp_path):
             return self.list()[0]
 
         def list(self):
-            return entries.read(self.run(script.listed()).stdout.splitlines())
+            return entries.read(self.run(script.list_entries()).stdout.splitlines())
 
         def ahead(self, entry):
             """Return what was kept when `entry` was put back; both may have been made in one second."""
@@ -43,7 +43,7 @@ def host(tmp_path):
             return found
 
         def look(self, entry):
-            (found,) = entries.read(self.run(script.looked_at(entry.id)).stdout.splitlines())
+            (found,) = entries.read(self.run(script.inspect_entry(entry.id)).stdout.splitlines())
             return found
 
         def put_back(self, entry, check=True):
@@ -68,7 +68,7 @@ def test_a_list_tells_what_when_where_and_how_much_and_no_content(host):
     told = "\n".join(entries.lines("host1", [entry]))
     assert entry.id in told
     assert str(path) in told
-    assert "not to be told" not in told + str(host.run(script.looked_at(entry.id)).stdout)
+    assert "not to be told" not in told + str(host.run(script.inspect_entry(entry.id)).stdout)
 
 
 def test_what_is_half_made_is_not_listed_and_swept_when_it_is_old(host):
@@ -96,7 +96,7 @@ def test_each_path_is_compared_with_what_lies_there_now(host):
     gone.unlink()
     rights.chmod(0o600)
     assert host.look(entry).states == ("same", "different", "missing", "same", "different")
-    assert "is kept aside first" in "\n".join(entries.told("host1", host.look(entry)))
+    assert "is kept aside first" in "\n".join(entries.preview("host1", host.look(entry)))
 
 
 def test_a_file_comes_back_as_it_was_and_what_lay_there_is_kept(host):
@@ -223,4 +223,4 @@ def test_what_lies_there_as_it_was_kept_needs_nothing():
     ("size", "words"), [(0, "0 bytes"), (1023, "1023 bytes"), (1536, "1.5 KiB"), (5 * 2**40, "5120.0 GiB")]
 )
 def test_sizes_are_told_in_words(size, words):
-    assert entries.shown(size) == words
+    assert entries.readable_size(size) == words

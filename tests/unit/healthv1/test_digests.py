@@ -10,7 +10,7 @@ import pytest
 
 from deploys.secret import Secret
 from healthv1.hosts.secrets_in_use import inventory_of
-from healthv1.plan.digests import Formless, canonical, named, refuse_formless
+from healthv1.plan.digests import Formless, canonical, canonical_unrevealed, refuse_formless
 from healthv1.rollout import saved_plans
 from tests.unit.command import REPOSITORY, healthv1
 
@@ -24,7 +24,7 @@ from enum import Enum
 from pathlib import Path
 from deploys.component import Settings
 from deploys.secret import Secret
-from healthv1.plan.digests import Digests, named
+from healthv1.plan.digests import Digests, canonical_unrevealed
 NAMES = [f"name{number}" for number in range(50)]
 Colour = Enum("Colour", "RED BLUE")
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ value = {
     "mapping": {name: {"b", "a", name} for name in set(NAMES)},
     "settings": Team(members=set(NAMES), told={name: {"x", name} for name in NAMES}),
 }
-print(json.dumps([named(value), Digests("key").of({**value, "settings": 0})]))
+print(json.dumps([canonical_unrevealed(value), Digests("key").of({**value, "settings": 0})]))
 """
 
 
@@ -88,7 +88,7 @@ class _Listing:
     ],
 )
 def test_what_is_another_in_each_run_has_no_form(value, what):
-    for form in (canonical, named, refuse_formless):
+    for form in (canonical, canonical_unrevealed, refuse_formless):
         with pytest.raises(Formless, match=what):
             form(value)
 
@@ -98,7 +98,7 @@ def test_a_function_is_rendered_for_a_host_and_refused_in_settings():
         assert canonical({"content": function}) == {"content": "text"}
         refuse_formless(function)
         with pytest.raises(Formless, match="a function"):
-            named(function)
+            canonical_unrevealed(function)
 
 
 def test_looking_for_what_has_no_form_renders_and_reveals_nothing():
@@ -172,6 +172,6 @@ def test_a_teams_own_names_are_what_a_saved_plan_rests_on(settings, monkeypatch)
     project = settings("own_names = ('rack', 'berlin')\nrack = {'b', 'a'}\n_private = 1")
     monkeypatch.chdir(project)
     with inventory_of("recorded") as inventory:
-        said = dict(saved_plans._said_of(next(iter(inventory))))
+        said = dict(saved_plans._host_settings(next(iter(inventory))))
     assert said["rack"] == ["a", "b"]
     assert not {"_private", "berlin", "own_names"} & set(said)

@@ -122,7 +122,7 @@ def test_a_claim_that_fails_at_first_is_tried_again_and_what_was_known_meanwhile
 ):
     monkeypatch.setattr(gate, "PAUSE", 0.01)
     _read(host, text)
-    assert gate.shut(session, {host: [_claim(tmp_path)]}, 5, lambda: False) == {}
+    assert gate.failing_claims(session, {host: [_claim(tmp_path)]}, 5, lambda: False) == {}
     text.write_text("two\n")
     assert _read(host, text) == "two"
 
@@ -130,7 +130,7 @@ def test_a_claim_that_fails_at_first_is_tried_again_and_what_was_known_meanwhile
 def test_a_claim_has_no_second_try_where_nothing_is_waited_for_or_somebody_stops_it(session, host, tmp_path):
     for settle, stops in ((0, False), (5, True)):
         (tmp_path / "asked").unlink(missing_ok=True)
-        red = gate.shut(session, {host: [_claim(tmp_path)]}, settle, lambda stops=stops: stops)
+        red = gate.failing_claims(session, {host: [_claim(tmp_path)]}, settle, lambda stops=stops: stops)
         assert [finding.claim for finding in red[host]] == ["It is whole"]
 
 

@@ -13,7 +13,7 @@ from healthv1.cli.main import cli
 from healthv1.errors import Fault
 from tests.unit.command import REPOSITORY
 
-NO_COMMAND = "made it|saved |escrow 1|fingerprint|secrets,"
+NO_COMMAND = "was written|made it|saved |escrow 1|fingerprint|secrets,"
 """What comes behind our name where a format or a version is meant."""
 # A command ends where the sentence goes on.
 COMMAND = re.compile(rf"\bhealthv1 (?!{NO_COMMAND})(?=[a-z-])([^,;`\n()]*?)(?=[,;`\n()]|: | -->|$)")
@@ -128,7 +128,7 @@ def test_a_sentence_goes_on_after_a_command():
 
 def test_the_environment_takes_the_place_of_its_placeholder_alone():
     fault = Fault("db1", "It is so.", "run: healthv1 apply ENV; see /etc/ENVIRONMENT and $ENVS")
-    assert hints.named(fault, "pro-1").hint == "run: healthv1 apply pro-1; see /etc/ENVIRONMENT and $ENVS"
+    assert hints.with_environment(fault, "pro-1").hint == "run: healthv1 apply pro-1; see /etc/ENVIRONMENT and $ENVS"
 
 
 def test_no_hint_of_the_operators_side_leaves_an_environment_open_that_it_knows():

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from deploys.operations.change import Change
 from healthv1.cli.journal import lines
 from healthv1.journal import script
-from healthv1.journal.chain import Head, digest, examined, fields, linked, missing_head, read
+from healthv1.journal.chain import Head, digest, fields, find_breaks, link, missing_head, read
 from healthv1.journal.entry import RunHeader, body
-from healthv1.journal.local import Copy
+from healthv1.journal.local import OperatorCopy
 from healthv1.journal.reading import OPERATOR, Journals, runs
-from healthv1.journal.verifying import broken
+from healthv1.journal.verifying import broken_lines
 from healthv1.output.redaction import redactor
 from healthv1.plan import Step
 
@@ -28,17 +28,17 @@ BODIES = st.lists(st.dictionaries(st.sampled_from(["run", "by", "reason"]), TEXT
 def chained(bodies):
     lines = []
     for one in bodies:
-        lines.append(linked(one, lines))
+        lines.append(link(one, lines))
     return lines
 
 
 def kinds(lines):
-    return {(one.line, one.what) for one in examined(lines)}
+    return {(one.line, one.what) for one in find_breaks(lines)}
 
 
 @given(BODIES)
 def test_a_chain_that_nobody_touched_is_whole(bodies):
-    assert examined(chained(bodies)) == []
+    assert find_breaks(chained(bodies)) == []
 
 
 @given(BODIES, st.data())
@@ -55,7 +55,7 @@ def test_an_edited_line_is_named(bodies, data):
 def test_a_line_that_was_edited_with_its_hash_made_anew_is_named(bodies, data):
     lines = chained(bodies)
     place = data.draw(st.integers(0, len(lines) - 2))
-    lines[place] = linked({"run": "another"}, lines[:place])
+    lines[place] = link({"run": "another"}, lines[:place])
     assert kinds(lines) == {(place + 1, "edited")} or lines == chained(bodies)
 
 
@@ -104,7 +104,7 @@ def test_lines_that_are_written_at_the_same_moment_stand_in_a_row(tmp_path):
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda number: appended(tmp_path, {"run": number}), range(8)))
     lines = journal(tmp_path).read_text().splitlines()
-    assert (len(lines), examined(lines)) == (8, [])
+    assert (len(lines), find_breaks(lines)) == (8, [])
 
 
 def test_a_line_that_found_no_room_leaves_nothing_of_itself(tmp_path):
@@ -115,7 +115,7 @@ def test_a_line_that_found_no_room_leaves_nothing_of_itself(tmp_path):
     assert done.returncode
     assert journal(tmp_path).read_bytes() == before
     appended(tmp_path, {"run": "2"})
-    assert examined(journal(tmp_path).read_text().splitlines()) == []
+    assert find_breaks(journal(tmp_path).read_text().splitlines()) == []
 
 
 def test_after_a_torn_line_the_next_begins_anew_and_the_torn_one_is_named(tmp_path):
@@ -148,7 +148,7 @@ def steps(count, target="x"):
 
 def recorded(folder, run="r1", ended=True):
     """Record a run in a host's journal and in the operator's copy, as a command does."""
-    copy = Copy("production", folder / "project")
+    copy = OperatorCopy("production", folder / "project")
     (folder / "project").mkdir(exist_ok=True)
     name, head = copy.append(body(told(run), "started", steps(2)))
     mirrored = {"copy": name, "mirrors": vars(head)}
@@ -172,7 +172,7 @@ def found(folder, copy, locks=()):
 def three(tmp_path):
     for number in range(3):
         copy = recorded(tmp_path, f"r{number}")
-    assert broken(found(tmp_path, copy)) == []
+    assert broken_lines(found(tmp_path, copy)) == []
     return tmp_path, copy
 
 
@@ -184,36 +184,36 @@ def _rewrite(path, change):
 def test_the_end_of_a_hosts_journal_that_was_cut_is_known_to_the_operators_copy(three):
     folder, copy = three
     _rewrite(journal(folder), lambda lines: lines[:-1])
-    assert [(one.journal, one.line, one.what) for one in broken(found(folder, copy))] == [("host1", 5, "cut")]
+    assert [(one.journal, one.line, one.what) for one in broken_lines(found(folder, copy))] == [("host1", 5, "cut")]
     journal(folder).write_text("")
-    assert [one.what for one in broken(found(folder, copy))] == ["cut"]
+    assert [one.what for one in broken_lines(found(folder, copy))] == ["cut"]
 
 
 def test_a_hosts_journal_that_was_written_anew_is_known_to_the_operators_copy(three):
     folder, copy = three
     _rewrite(journal(folder), lambda lines: chained([{"run": "mine"} for _ in lines]))
-    assert [(one.journal, one.what) for one in broken(found(folder, copy))] == [("host1", "rewritten")]
+    assert [(one.journal, one.what) for one in broken_lines(found(folder, copy))] == [("host1", "rewritten")]
 
 
 @pytest.mark.parametrize("left", [5, 4, 1])
 def test_the_end_of_the_operators_copy_that_was_cut_is_known_to_the_hosts(three, left):
     folder, copy = three
     _rewrite(copy.path, lambda lines: lines[:left])
-    assert [(one.journal, one.line, one.what) for one in broken(found(folder, copy))] == [(OPERATOR, left, "cut")]
+    assert [(one.journal, one.line, one.what) for one in broken_lines(found(folder, copy))] == [(OPERATOR, left, "cut")]
 
 
 def test_an_operators_copy_that_was_written_anew_is_known_to_the_hosts(three):
     folder, copy = three
     name = json.loads(copy.lines()[0])["copy"]
     _rewrite(copy.path, lambda lines: chained([{"run": "mine", "copy": name} for _ in lines]))
-    assert [(one.journal, one.what) for one in broken(found(folder, copy))] == [(OPERATOR, "rewritten")]
+    assert [(one.journal, one.what) for one in broken_lines(found(folder, copy))] == [(OPERATOR, "rewritten")]
 
 
 def test_a_fresh_checkout_accuses_nobody(three):
     folder, copy = three
     copy.path.unlink()
-    assert broken(found(folder, copy)) == []
-    assert broken(found(folder, recorded(folder, "r9"))) == []
+    assert broken_lines(found(folder, copy)) == []
+    assert broken_lines(found(folder, recorded(folder, "r9"))) == []
 
 
 def test_a_run_that_died_stands_out_and_one_whose_lock_is_alive_still_runs(tmp_path):
@@ -223,7 +223,7 @@ def test_a_run_that_died_stands_out_and_one_whose_lock_is_alive_still_runs(tmp_p
     seen = {run.run: run for run in runs(found(tmp_path, copy))}
     states = {name: run.state({"lock2"}) for name, run in seen.items()}
     assert states == {"ended": "ended", "dead": "started, never ended", "alive": "still running"}
-    assert (seen["ended"].count, len(seen["ended"].changes), seen["ended"].seen) == (1, 1, [OPERATOR, "host1"])
+    assert (seen["ended"].count, len(seen["ended"].changes), seen["ended"].journals) == (1, 1, [OPERATOR, "host1"])
     said = list(lines(seen["dead"], states["dead"]))
     assert said[0].startswith("✗")
     assert "started, never ended  9 changes planned" in said[0]
@@ -261,15 +261,15 @@ def test_a_host_is_told_of_its_own_changes_and_of_the_number_of_all():
 
 def test_git_does_not_see_the_operators_copy(tmp_path):
     subprocess.run(["git", "init", "-q", tmp_path], check=True)
-    Copy("production", tmp_path / ".healthv1").append({"run": "1"})
+    OperatorCopy("production", tmp_path / ".healthv1").append({"run": "1"})
     seen = subprocess.run(["git", "-C", tmp_path, "status", "--porcelain"], capture_output=True, text=True, check=True)
     assert seen.stdout == ""
-    assert Copy("production", tmp_path / ".healthv1").path.stat().st_mode & 0o777 == 0o600
+    assert OperatorCopy("production", tmp_path / ".healthv1").path.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_project_that_cannot_be_written_to_has_no_copy_to_remember(tmp_path):
     (tmp_path / "file").write_text("")
-    copy = Copy("production", tmp_path / "file")
+    copy = OperatorCopy("production", tmp_path / "file")
     with pytest.raises(OSError, match=os.strerror(17)):
         copy.append({"run": "1"})
     assert copy.head() is None

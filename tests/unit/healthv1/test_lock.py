@@ -10,7 +10,7 @@ import pytest
 
 from deploys.operations.files import file
 from healthv1.errors import Fault, HostError, LockError
-from healthv1.lock.acquire import give_back, take
+from healthv1.lock.acquire import release_all, take
 from healthv1.lock.holder import HeldBySomebody, LockClaim, Terms
 from healthv1.lock.lease import Holding
 from healthv1.lock.locking import wait
@@ -71,7 +71,7 @@ def test_who_comes_second_is_refused_with_the_holder_the_command_and_the_reason(
     with pytest.raises(HeldBySomebody) as refusal:
         take(hosts, BELA)
     assert all(words in str(refusal.value) for words in ("anna@laptop", "apply", "new certificate", "--lock-wait"))
-    give_back(hosts, ANNA)
+    release_all(hosts, ANNA)
     had, left_out = take(hosts, BELA)
     assert (list(had), left_out) == (hosts, ())
 
@@ -90,7 +90,7 @@ def test_of_operators_who_try_at_the_same_moment_one_has_all_hosts_or_none_has_a
         winners = [one.value for one in tries if one.value]
         assert len(winners) == 1
         assert [ask(host, "show").held.token for host in hosts[:3]] == [winners[0].token] * 3
-        give_back(hosts, winners[0])
+        release_all(hosts, winners[0])
 
 
 def _tried(hosts, one):
@@ -112,7 +112,7 @@ def test_operators_who_reach_different_hosts_never_both_have_it_and_leave_nothin
         held = {found.token for host in hosts if (found := ask(host, "show").held)}
         assert held == {one.token for one in winners}
         for one in winners:
-            give_back(hosts, one)
+            release_all(hosts, one)
 
 
 def test_a_host_that_cannot_be_locked_is_explained_and_what_was_taken_is_given_back(hosts):
@@ -158,7 +158,7 @@ def test_a_living_holder_renews_and_a_killed_one_does_not(hosts):
     holding.check()
     with pytest.raises(HeldBySomebody):
         take(hosts[:2], BELA)
-    holding._pulse.kill()
+    holding._renewing.kill()
     for host in hosts[:2]:
         assert ask(host, "show").held.age <= 2
     gevent.sleep(3.5)
@@ -171,7 +171,7 @@ def test_what_kept_the_process_busy_is_made_up_for_before_the_next_operation(hos
     had, _ = take(hosts[:1], ANNA)
     holding = Holding(ANNA, had, quiet)
     grown_older(hosts[0], 50)
-    holding._heard[hosts[0]] -= 50
+    holding._renewed_at[hosts[0]] -= 50
     holding.check()
     assert ask(hosts[0], "show").held.age < 10
     holding.release()
@@ -180,7 +180,7 @@ def test_what_kept_the_process_busy_is_made_up_for_before_the_next_operation(hos
 
 def test_a_lock_that_cannot_be_renewed_for_longer_than_its_lease_is_lost(hosts):
     holding = Holding(claim("anna@laptop", lease=40), [Folder("/proc/away")], quiet)
-    holding._heard = dict.fromkeys(holding._heard, 0)
+    holding._renewed_at = dict.fromkeys(holding._renewed_at, 0)
     with pytest.raises(LockError, match="away: Its lock could not be renewed"):
         holding.check()
     holding.release()
@@ -189,8 +189,8 @@ def test_a_lock_that_cannot_be_renewed_for_longer_than_its_lease_is_lost(hosts):
 def test_whose_lock_was_released_by_force_is_told_before_the_next_operation(hosts):
     had, _ = take(hosts[:1], ANNA)
     holding = Holding(ANNA, had, quiet)
-    give_back(hosts[:1], ANNA)
-    holding.beat()
+    release_all(hosts[:1], ANNA)
+    holding.renew_all()
     with pytest.raises(LockError, match="by force"):
         holding.check()
 
@@ -198,7 +198,7 @@ def test_whose_lock_was_released_by_force_is_told_before_the_next_operation(host
 def test_who_waits_says_for_whom_and_has_it_when_it_is_free(hosts):
     take(hosts[:1], ANNA)
     said = []
-    gevent.spawn_later(1, give_back, hosts[:1], ANNA)
+    gevent.spawn_later(1, release_all, hosts[:1], ANNA)
     had, _ = wait(lambda: take(hosts[:1], BELA), Terms(wait=20), said.append)
     assert list(had) == hosts[:1]
     assert len(said) == 1
@@ -242,7 +242,7 @@ def test_a_run_whose_lock_is_lost_stops_before_its_next_operation(converge, owne
             raise LockError(Fault("host1", "Somebody released our lock by force."))
 
     def watched(session, *arguments):
-        session.go_on = check
+        session.check_lock = check
         return apply(session, *arguments)
 
     def body():

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from healthv1.secrets.file.committed import to_bring_back
+from healthv1.secrets.file.committed import restore_hint
 from tests.unit.healthv1.team import Team
 
 RECORD = ("applied.json", '{"environment": "recorded", "members": []}')
@@ -117,7 +117,7 @@ def test_the_command_brings_the_file_back_however_it_was_lost(team, way, monkeyp
     if way == "elsewhere":
         where = team.folder / "group_data"
     monkeypatch.chdir(where)
-    command = to_bring_back(team.file, "recorded").removeprefix("restore it from your repository: ")
+    command = restore_hint(team.file, "recorded").removeprefix("restore it from your repository: ")
     assert command.endswith("../secrets.age" if way == "elsewhere" else "secrets.age")
     subprocess.run(command, shell=True, cwd=where, check=True, capture_output=True)
     assert team.file.read_bytes() == held
@@ -126,4 +126,4 @@ def test_the_command_brings_the_file_back_however_it_was_lost(team, way, monkeyp
 def test_a_file_that_was_never_committed_comes_from_a_copy_or_from_escrow(team, monkeypatch):
     monkeypatch.chdir(team.folder)
     for path in (team.folder / "other.age", team.folder.parent / "outside.age"):
-        assert "healthv1 secrets restore recorded FILE --identity KEY" in to_bring_back(path, "recorded")
+        assert "healthv1 secrets restore recorded FILE --identity KEY" in restore_hint(path, "recorded")

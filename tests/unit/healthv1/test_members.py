@@ -7,7 +7,7 @@ import pytest
 from deploys.this_host import PARTS
 from healthv1.plan import Left, Plan, html, markdown, text
 from healthv1.plan.drift import Drift, lines, metrics
-from healthv1.plan.members import Member, Present, forgotten, gone, known, left, read
+from healthv1.plan.members import Member, Present, find_leavers, known_members, left, read, record_without
 from tests.unit.plans import WRITE, plan_of
 
 DB = Member("db1", "203.0.113.20", "10.20.0.20", ("database",), "admin")
@@ -41,9 +41,9 @@ def test_a_port_or_parts_that_are_none_make_no_member():
 
 
 def test_hosts_remember_each_other_and_nothing_is_new_the_second_time():
-    first = known([present(DB), present(API)])
+    first = known_members([present(DB), present(API)])
     assert first == (DB, API)
-    assert known([present(DB, *first), present(API, *first)]) == first
+    assert known_members([present(DB, *first), present(API, *first)]) == first
 
 
 def test_who_left_the_inventory_is_told_by_the_others():
@@ -62,7 +62,7 @@ def test_a_host_that_is_only_left_out_of_a_run_has_not_left():
 
 def test_the_same_name_at_another_address_is_another_host_and_told_by_its_address():
     new = Member("edge1", "203.0.113.99", "10.20.0.99", ("edge",))
-    everybody = known([present(DB, DB, EDGE), present(new)])
+    everybody = known_members([present(DB, DB, EDGE), present(new)])
     assert set(everybody) == {DB, EDGE, new}
     (told,) = left("production", [present(DB, *everybody), present(new, *everybody)], [DB, new])
     assert told.address == EDGE.address
@@ -80,16 +80,16 @@ def test_the_same_name_at_another_address_is_another_host_and_told_by_its_addres
     ids=["another name", "reached by name", "another private address", "reached by the private one"],
 )
 def test_a_host_that_is_called_or_reached_otherwise_is_the_same(now):
-    assert gone([DB, EDGE], [DB, now]) == ()
+    assert find_leavers([DB, EDGE], [DB, now]) == ()
     there = [present(DB, DB, EDGE), present(now)]
     assert left("production", there, [DB, now]) == ()
-    assert set(known(there)) == {DB, now}
+    assert set(known_members(there)) == {DB, now}
 
 
 def test_loopback_is_nobodys_address():
     alone = Member("web1", "203.0.113.1", "127.0.0.1", PARTS)
     other = Member("web2", "203.0.113.2", "127.0.0.1", PARTS)
-    assert gone([alone], [other]) == (alone,)
+    assert find_leavers([alone], [other]) == (alone,)
 
 
 def test_a_part_that_a_host_left_is_told_as_long_as_it_remembers_it():
@@ -98,7 +98,7 @@ def test_a_part_that_a_host_left_is_told_as_long_as_it_remembers_it():
     (told,) = left("production", [present(now, DB, before)], [DB, now])
     assert (told.host, told.parts) == ("api1", ("edge",))
     assert told.way_out == "healthv1 retire production api1 --part edge"
-    assert known([present(now, DB, before)])[1].parts == ("api", "edge"), "it is not lost by another apply"
+    assert known_members([present(now, DB, before)])[1].parts == ("api", "edge"), "it is not lost by another apply"
 
 
 def test_on_a_host_of_an_earlier_version_its_marks_tell_what_it_played():
@@ -120,16 +120,16 @@ def test_monitoring_leaves_nothing_behind():
 
 
 def test_what_was_retired_is_told_no_more_but_known_for_a_second_run():
-    after = forgotten(record(DB, API, EDGE), EDGE)
+    after = record_without(record(DB, API, EDGE), EDGE)
     assert [one.name for one in read(after)] == ["db1", "api1"]
     assert read(after, "retired") == [EDGE]
-    assert forgotten(after, EDGE) == after
+    assert record_without(after, EDGE) == after
     assert left("production", [Present(DB, after, {})], [DB, API]) == ()
 
 
 def test_of_a_host_that_stays_only_the_part_is_forgotten():
     both = Member(API.name, API.address, API.private_address, ("api", "edge"), "admin")
-    after = forgotten(record(DB, both), both, ("edge",))
+    after = record_without(record(DB, both), both, ("edge",))
     assert read(after) == [DB, API]
     assert read(after, "retired") == []
 

@@ -7,7 +7,6 @@ import json
 import logging
 import pkgutil
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -24,9 +23,9 @@ from pyinfra.context import ContextManager, ContextObject
 import deploys.operations
 import healthv1.hosts
 from healthv1.errors import Refused
-from healthv1.hosts.assumptions import Closes, Is, Takes, Uses
-from healthv1.hosts.pyinfra_guard import refuse_another
-from healthv1.hosts.pyinfra_patches import REPLACED, practise
+from healthv1.hosts.assumptions import Behaves, ClosesOver, HasSignature, UsesNames
+from healthv1.hosts.pyinfra_guard import refuse_other_version
+from healthv1.hosts.pyinfra_patches import REPLACED, apply_patches
 from healthv1.hosts.pyinfra_reached import REACHED, WRITTEN_FOR, assumptions
 from tests.unit.command import REPOSITORY
 from tests.unit.command import healthv1 as command
@@ -40,7 +39,7 @@ def _id(assumed):
 
 def _refused():
     with pytest.raises(Refused) as refused:
-        refuse_another()
+        refuse_other_version()
     (fault,) = refused.value.faults
     assert f"written for pyinfra {WRITTEN_FOR} (" in fault.what
     return fault.what
@@ -59,10 +58,10 @@ def _holders(path):
 
 
 def test_the_pyinfra_that_is_installed_is_the_one_before_and_after_we_replace_what_we_do():
-    refuse_another()
-    practise()
-    practise()
-    refuse_another()
+    refuse_other_version()
+    apply_patches()
+    apply_patches()
+    refuse_other_version()
 
 
 def test_it_is_the_one_that_is_pinned():
@@ -80,11 +79,17 @@ def _other(*_args, **_others):
     return None
 
 
-@pytest.mark.parametrize("assumed", [one for one in ASSUMED if isinstance(one, Takes | Uses | Closes)], ids=_id)
+@pytest.mark.parametrize(
+    "assumed", [one for one in ASSUMED if isinstance(one, HasSignature | UsesNames | ClosesOver)], ids=_id
+)
 def test_a_function_that_is_another_is_named(assumed, monkeypatch):
     monkeypatch.setattr(*next(_holders(assumed.path)), _other)
     said = _refused()
-    lacking = {Takes: f"instead of ({getattr(assumed, 'arguments', '')})", Uses: "does not use", Closes: "makes no"}
+    lacking = {
+        HasSignature: f"instead of ({getattr(assumed, 'arguments', '')})",
+        UsesNames: "does not use",
+        ClosesOver: "makes no",
+    }
     assert re.search(f"{re.escape(assumed.name)} [^;]*{re.escape(lacking[type(assumed)])}", said)
 
 
@@ -109,6 +114,7 @@ class Reversed(Host):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.data.__dict__["datas"] = tuple(reversed(self.data.datas))
+        self.healthv1_claims = []
 
 
 class Keyless(TypedDict):
@@ -147,7 +153,7 @@ ALTERED = {
 }
 
 
-@pytest.mark.parametrize("assumed", [one for one in ASSUMED if isinstance(one, Is)], ids=_id)
+@pytest.mark.parametrize("assumed", [one for one in ASSUMED if isinstance(one, Behaves)], ids=_id)
 def test_what_behaves_otherwise_is_named(assumed, monkeypatch):
     monkeypatch.setattr(*next(_holders(assumed.path)), ALTERED[assumed.name])
     assert re.search(rf"{re.escape(assumed.name)} (does not {re.escape(assumed.how)}|fails \()", _refused())
@@ -157,7 +163,7 @@ def test_all_that_is_otherwise_is_told_at_once_with_one_action(monkeypatch):
     monkeypatch.setattr("pyinfra.api.facts.get_fact", _remembering({}))
     monkeypatch.delattr("pyinfra.api.util.stack")
     with pytest.raises(Refused) as refused:
-        refuse_another()
+        refuse_other_version()
     (fault,) = refused.value.faults
     assert "pyinfra.api.util.stack is missing; pyinfra.api.facts.get_fact does not ask the host anew" in fault.what
     assert fault.hint.endswith(f"-m pip install --force-reinstall --no-deps 'pyinfra=={WRITTEN_FOR}.*'")
@@ -167,7 +173,7 @@ def test_another_version_is_refused_even_if_it_looks_alike(monkeypatch):
     monkeypatch.setattr("pyinfra.version.__version__", "3.11.0")
     monkeypatch.setattr("importlib.metadata.version", lambda _: "3.11.0")
     with pytest.raises(Refused) as refused:
-        refuse_another()
+        refuse_other_version()
     (fault,) = refused.value.faults
     assert str(fault).startswith(f"pyinfra: 3.11.0 is installed; healthv1 was written for pyinfra {WRITTEN_FOR} (")
     assert fault.hint.endswith(f"-m pip install 'pyinfra=={WRITTEN_FOR}.*'")
@@ -190,7 +196,7 @@ def test_of_another_pyinfra_nothing_is_replaced(monkeypatch):
     monkeypatch.setattr("pyinfra.version.__version__", "3.11.0")
     before = standing()
     with pytest.raises(Refused):
-        practise.__wrapped__()
+        apply_patches.__wrapped__()
     assert all(one is other for one, other in zip(before, standing(), strict=True))
 
 
@@ -199,7 +205,7 @@ from healthv1 import cooperation
 cooperation.begin()
 import importlib, json, sys
 import healthv1.cli.main
-from healthv1.hosts.pyinfra_patches import practise
+from healthv1.hosts.pyinfra_patches import apply_patches
 
 def standing():
     found = {}
@@ -212,7 +218,7 @@ def standing():
 
 importlib.import_module("pyinfra.facts.server")
 before = standing()
-practise()
+apply_patches()
 print(json.dumps(sorted(name for name, value in standing().items() if before.get(name, before) is not value)))
 """
 
@@ -225,8 +231,8 @@ def test_whatever_stands_otherwise_in_pyinfra_once_we_began_has_a_row():
 
 
 HOSTS, DEPLOYS = REPOSITORY / "healthv1/hosts", REPOSITORY / "deploys"
-OURS = {"environment", "read_message"}
-"""Attributes of what is not pyinfra's: a backend of ours, a Transport of paramiko's."""
+OURS = {"environment", "phase", "read_message"}
+"""Attributes of what is not pyinfra's: a backend and a forecast of ours, a Transport of paramiko's."""
 
 
 def _trees(*folders):
@@ -250,7 +256,7 @@ def test_whatever_is_set_on_an_object_of_pyinfras_has_a_row():
     stored = {
         name
         for file, tree in _trees(HOSTS, DEPLOYS)
-        if file.name != "pyinfra_tried.py"  # it sets what it made itself
+        if file.name != "pyinfra_probes.py"  # it sets what it made itself
         for whose, name in _stored(tree)
         if (_of_a_connector(name) if whose == "self" else True)
     }
@@ -267,7 +273,7 @@ def test_nothing_is_set_in_a_way_that_only_running_it_would_tell():
         assert "vars" not in called or "pyinfra" not in file.read_text() or file in TRIES, file
 
 
-TRIES = {HOSTS / "pyinfra_patches.py"}
+TRIES = {HOSTS / "pyinfra_patches.py"} | {DEPLOYS / f"operations/{name}.py" for name in ("claims", "forecast")}
 
 
 def _classes(package):
@@ -319,11 +325,12 @@ def _undocumented(*folders):
 
 def test_whatever_hosts_import_of_pyinfra_is_documented_or_has_a_row():
     assumed = {re.match(r"[\w.]+:\w+", one.path)[0] for one in ASSUMED}
-    unknown = {name for file, name in _undocumented(HOSTS) if file.name != "pyinfra_tried.py"} - assumed
+    unknown = {name for file, name in _undocumented(HOSTS) if file.name != "pyinfra_probes.py"} - assumed
     assert unknown == BESIDES
 
 
 BESIDES = {
+    "pyinfra.context:ContextManager",
     "pyinfra.api.state:StateStage",
     "pyinfra.connectors.base:BaseConnector",
 }
@@ -355,7 +362,9 @@ def reached(project):
         (project / "inventories/waiting.py").write_text(
             f"_hosts = [('web1', {data})]\ndatabase = api = edge = _hosts\n"
         )
-        shutil.copy(project / "group_data/recorded.py", project / "group_data/waiting.py")
+        settings = (project / "group_data/recorded.py").read_text()
+        patience = "from deploys.rollout import Rollout\n\nrollout = Rollout(connect_timeout=1)\n"
+        (project / "group_data/waiting.py").write_text(f"{settings}\n{patience}")
 
         def came():
             try:

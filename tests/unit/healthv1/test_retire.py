@@ -6,9 +6,9 @@ import pytest
 
 from deploys.stack import Stack
 from healthv1.errors import Refused
-from healthv1.plan.members import DEPLOYED, Member, forgotten
+from healthv1.plan.members import DEPLOYED, Member, record_without
 from healthv1.retire.choosing import Chosen, choose, refuse_data, refuse_others, refuse_too_early
-from healthv1.retire.standing import words_of
+from healthv1.retire.standing import uses_of
 from tests.unit.healthv1.test_members import API, DB, EDGE, present, record
 
 STACK = Stack(domain="api.example.com")
@@ -71,7 +71,7 @@ def test_a_name_that_the_inventory_gave_to_another_is_told_apart_by_address():
 
 
 def test_what_was_retired_is_found_again():
-    there = [replace(present(DB), record=forgotten(record(DB, API, EDGE), EDGE))]
+    there = [replace(present(DB), record=record_without(record(DB, API, EDGE), EDGE))]
     found = chosen("edge1", there=there)
     assert (found.member, found.retired) == (EDGE, True)
 
@@ -110,11 +110,11 @@ def test_a_host_that_another_environment_has_taken_over_is_not_ours():
 
 
 def test_what_still_serves_with_it_says_so_by_these_words():
-    assert words_of(Chosen(DB, named=False), STACK, [DB.private_address]) == [
+    assert uses_of(Chosen(DB, named=False), STACK, [DB.private_address]) == [
         "host=10.20.0.20 port=5432",
         "@10.20.0.20:6379",
         "server 10.20.0.20:8080",
         "server 10.20.0.20:8081",
     ]
-    assert words_of(Chosen(API, named=True, parts=("api",)), STACK, ["fd00::1"])[0] == "server [fd00::1]:8080"
-    assert words_of(Chosen(EDGE, named=True, parts=("edge",)), STACK, [EDGE.address]) == []
+    assert uses_of(Chosen(API, named=True, parts=("api",)), STACK, ["fd00::1"])[0] == "server [fd00::1]:8080"
+    assert uses_of(Chosen(EDGE, named=True, parts=("edge",)), STACK, [EDGE.address]) == []

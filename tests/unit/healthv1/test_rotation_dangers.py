@@ -14,10 +14,10 @@ import pytest
 from healthv1.commands import apply
 from healthv1.commands.secrets import check, doctor, export, read_back, restore, rotate
 from healthv1.errors import Fault, LockError, Refused
-from healthv1.hosts.secrets_in_use import bound
+from healthv1.hosts.secrets_in_use import bind_secrets
 from healthv1.plan import Plan
 from healthv1.secrets import age, entry, rotation
-from healthv1.secrets.backend import Backend, generated
+from healthv1.secrets.backend import Backend, generate
 from healthv1.secrets.entry import Entry
 
 REPOSITORY = Path(__file__).parents[3]
@@ -68,7 +68,7 @@ class Clock:
 def recorded():
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(REPOSITORY)
-        return bound("recorded")
+        return bind_secrets("recorded")
 
 
 class Team:
@@ -81,14 +81,14 @@ class Team:
             secrets=tuple(secret.bind(self.backend) for secret in recorded.secrets),
             environment=recorded.environment.model_copy(update={"require_escrow": True}),
         )
-        self.deployed, self.outcomes, self.go_on = [], [], lambda: None
+        self.deployed, self.outcomes, self.check_lock = [], [], lambda: None
         for module in (entry, rotation, doctor):
             monkeypatch.setattr(module, "now", self.clock.now)
         for module in (rotate, export, read_back):
-            monkeypatch.setattr(module, "whole", lambda _environment: self.bound)
-        monkeypatch.setattr(restore, "bound", lambda _environment: self.bound)
+            monkeypatch.setattr(module, "bind_secrets_unless_lost", lambda _environment: self.bound)
+        monkeypatch.setattr(restore, "bind_secrets", lambda _environment: self.bound)
         for module in (rotate, restore):
-            monkeypatch.setattr(module, "locked_alone", self._locked)
+            monkeypatch.setattr(module, "locked_session", self._locked)
             monkeypatch.setattr(module, "recorded", self._recorded)
         monkeypatch.setattr(rotate, "plan", lambda *_: Plan("recorded", ("host1",), 9, ()))
         monkeypatch.setattr(rotate, "apply", self._apply)
@@ -120,11 +120,11 @@ class Team:
 
     @contextmanager
     def _locked(self, *_args, **_options):
-        yield SimpleNamespace(environment="recorded", go_on=self.go_on)
+        yield SimpleNamespace(environment="recorded", check_lock=self.check_lock)
 
     @contextmanager
     def _recorded(self, *_args, **_options):
-        yield SimpleNamespace(made=lambda *_: None)
+        yield SimpleNamespace(end_with=lambda *_: None)
 
 
 @pytest.fixture
@@ -228,9 +228,9 @@ def _exported(team, tmp_path, name="escrow.age"):
     """Export the master key, and return the file with the private key that opens it."""
     identity = tmp_path / "identity"
     if not identity.exists():
-        identity.write_text(age.generated())
+        identity.write_text(age.generate_key())
     team.backend.forget()
-    export.export("recorded", [age.public(identity.read_text())], tmp_path / name, everything=False)
+    export.export("recorded", [age.public_key(identity.read_text())], tmp_path / name, everything=False)
     return tmp_path / name, identity
 
 
@@ -267,7 +267,7 @@ def test_nothing_is_restored_once_the_lock_is_lost(team, tmp_path):
     file, identity = _exported(team, tmp_path)
     del team.backend.documents["master_key"]
     team.backend.forget()
-    team.go_on = lost
+    team.check_lock = lost
     with pytest.raises(LockError):
         restore.restore("recorded", file, identity)
     assert "master_key" not in team.backend.documents
@@ -277,7 +277,7 @@ def test_no_rotation_begins_once_the_lock_is_lost(team):
     def lost():
         raise LockError(Fault("host1", "Somebody released our lock by force."))
 
-    team.go_on = lost
+    team.check_lock = lost
     with pytest.raises(LockError):
         team.rotate("jwt_secret")
     assert (team["jwt_secret"].step, list(team.values("jwt_secret"))) == ("settled", [1])
@@ -285,7 +285,7 @@ def test_no_rotation_begins_once_the_lock_is_lost(team):
 
 def _broken(team):
     team.backend.forget()
-    return {(one.component, one.claim) for one in doctor.examined(team.bound) if not one.holds}
+    return {(one.component, one.claim) for one in doctor.findings(team.bound) if not one.holds}
 
 
 def test_the_doctor_takes_a_master_key_for_exported_only_with_every_version_that_is_accepted(team):
@@ -293,7 +293,7 @@ def test_the_doctor_takes_a_master_key_for_exported_only_with_every_version_that
     assert _broken(team) == lacking
     team.escrowed("master_key", 1)
     assert _broken(team) == set()
-    for step in (lambda found: found.staged(generated(32)), lambda found: found.promoted()):
+    for step in (lambda found: found.staged(generate(32)), lambda found: found.promoted()):
         team.backend.change("master_key", step)
         assert lacking <= _broken(team)
     team.escrowed("master_key", 2)
@@ -321,4 +321,4 @@ def test_the_doctor_tells_of_an_old_version_once_its_time_is_over_and_not_before
     ],
 )
 def test_a_secret_counts_as_accepted_only_where_a_host_said_so(answer, holds):
-    assert check._judged(check._answers(answer), "JWT_SECRET", "")[0] is holds
+    assert check._judge(check._answers(answer), "JWT_SECRET", "")[0] is holds

@@ -87,15 +87,15 @@ def test_the_status_of_a_sandbox_that_is_not_up_says_so(sandbox):
 
 
 def test_a_sandbox_keeps_the_shape_it_was_first_asked_for(sandbox):
-    assert lifecycle._settle(sandbox, Shape(hosts=2)) == Shape(hosts=2)
-    assert lifecycle._settle(sandbox, None) == Shape(hosts=2)
+    assert lifecycle._settle_shape(sandbox, Shape(hosts=2)) == Shape(hosts=2)
+    assert lifecycle._settle_shape(sandbox, None) == Shape(hosts=2)
     with pytest.raises(SandboxError, match="is up with 2 hosts on trixie, not with 1 host on bookworm"):
-        lifecycle._settle(sandbox, Shape(hosts=1, suite="bookworm"))
+        lifecycle._settle_shape(sandbox, Shape(hosts=1, suite="bookworm"))
 
 
 def test_a_sandbox_has_at_least_one_host(sandbox):
     with pytest.raises(SandboxError, match="at least 1"):
-        lifecycle._settle(sandbox, Shape(hosts=0))
+        lifecycle._settle_shape(sandbox, Shape(hosts=0))
 
 
 def test_down_of_what_is_not_up_is_harmless():
@@ -114,4 +114,4 @@ def test_a_snapshot_that_was_cut_short_does_not_count(sandbox):
     (sandbox.snapshots / "whole-one").mkdir(parents=True)
     (sandbox.snapshots / "whole-one/whole").touch()
     (sandbox.snapshots / "cut-short").mkdir()
-    assert snapshots.taken(sandbox) == ["whole-one"]
+    assert snapshots.snapshot_names(sandbox) == ["whole-one"]

@@ -12,7 +12,7 @@ import pytest
 from healthv1.errors import SandboxError
 from healthv1.sandbox import Sandbox, addresses
 from healthv1.sandbox.addresses import Addresses, allot
-from healthv1.sandbox.locks import held
+from healthv1.sandbox.locks import locked
 
 
 @pytest.fixture(autouse=True)
@@ -73,8 +73,8 @@ def test_the_links_of_every_sandbox_have_names_that_linux_takes():
 def test_a_lock_is_waited_for_and_says_so(tmp_path):
     lock = tmp_path / "locks" / "one"
     code = (
-        "import sys; from pathlib import Path; from healthv1.sandbox.locks import held\n"
-        "with held(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from healthv1.sandbox.locks import locked\n"
+        "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     )
     argv = [sys.executable, "-c", code, str(lock)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
@@ -87,5 +87,5 @@ def test_a_lock_is_waited_for_and_says_so(tmp_path):
             said.append(sentence)
             other.stdin.close()
 
-        with held(lock, release):
+        with locked(lock, release):
             assert said

@@ -148,7 +148,7 @@ def test_nothing_is_deployed_before_the_master_key_was_read_back_from_escrow(gua
     guarded.must("secrets", "export", "recorded", "--to", guarded.recipient, "--out", "safe/master.age")
     assert refusal(), "what nobody read back may be unreadable"
     stranger = guarded.folder / "stranger"
-    stranger.write_text(age.generated())
+    stranger.write_text(age.generate_key())
     said = guarded.refused("secrets", "read-back", "recorded", "safe/master.age", "--identity", str(stranger))
     assert "does not open it" in said
     guarded.must("secrets", "read-back", "recorded", "safe/master.age", "--identity", str(guarded.key))

@@ -8,8 +8,8 @@ import pytest
 
 from deploys.faults import Fault
 from healthv1.errors import HostError
-from healthv1.hosts.keys import decoded, held_by_the_agent, locked_away, sealed
-from healthv1.hosts.refusals import unreached, without_sudo
+from healthv1.hosts.keys import agent_key, has_passphrase, key_bytes, passphrase_fault
+from healthv1.hosts.refusals import connect_fault, sudo_fault
 
 
 def _key(path, passphrase, *options):
@@ -19,16 +19,16 @@ def _key(path, passphrase, *options):
 
 @pytest.mark.parametrize("options", [("-t", "ed25519"), ("-t", "ecdsa"), ("-t", "rsa", "-m", "PEM")], ids=" ".join)
 def test_a_key_that_only_a_passphrase_opens_is_known_by_its_file(tmp_path, options):
-    assert not sealed(_key(tmp_path / "open", "", *options))
-    assert sealed(_key(tmp_path / "closed", "a passphrase", *options))
+    assert not has_passphrase(_key(tmp_path / "open", "", *options))
+    assert has_passphrase(_key(tmp_path / "closed", "a passphrase", *options))
 
 
 def test_an_agents_key_is_known_in_the_sealed_file_itself(tmp_path):
     text = _key(tmp_path / "key", "a passphrase", "-t", "ed25519")
     other = _key(tmp_path / "other", "a passphrase", "-t", "ed25519")
-    public = decoded((tmp_path / "key.pub").read_text())
-    assert public in decoded(text)
-    assert public not in decoded(other)
+    public = key_bytes((tmp_path / "key.pub").read_text())
+    assert public in key_bytes(text)
+    assert public not in key_bytes(other)
 
 
 def test_without_an_agent_it_is_one_refusal_and_no_question(tmp_path, monkeypatch):
@@ -36,17 +36,17 @@ def test_without_an_agent_it_is_one_refusal_and_no_question(tmp_path, monkeypatc
     path = tmp_path / "key"
     _key(path, "a passphrase", "-t", "ed25519")
     with pytest.raises(HostError) as refused:
-        held_by_the_agent("db1", path)
+        agent_key("db1", path)
     (fault,) = refused.value.faults
     assert str(fault) == f"db1: {fault.what}\nHint:  eval \"$(ssh-agent)\"; ssh-add '{path}'"
     monkeypatch.setenv("SSH_AUTH_SOCK", "/run/agent")
-    assert locked_away("db1", path).hint == f"ssh-add '{path}'"
+    assert passphrase_fault("db1", path).hint == f"ssh-add '{path}'"
 
 
 def test_an_open_key_and_a_file_that_is_not_there_are_left_to_pyinfra(tmp_path):
     _key(tmp_path / "key", "", "-t", "ed25519")
-    assert held_by_the_agent("db1", tmp_path / "key") is None
-    assert held_by_the_agent("db1", tmp_path / "none") is None
+    assert agent_key("db1", tmp_path / "key") is None
+    assert agent_key("db1", tmp_path / "none") is None
 
 
 def _host(**data):
@@ -76,7 +76,7 @@ THERE = ["-t", "-i", "/a key", "-p", "2222"]
     ],
 )
 def test_each_refusal_of_sudo_has_its_own_way_out(user, said, advised, tmp_path):
-    fault = without_sudo(_host(ssh_user=user), [said])
+    fault = sudo_fault(_host(ssh_user=user), [said])
     *words, command = _ran(str(fault).partition("Hint:  ")[2], tmp_path)
     assert words == [*THERE, f"{user}@10.0.0.1"]
     assert command.startswith(advised)
@@ -90,10 +90,10 @@ def test_each_host_that_cannot_be_worked_on_has_a_hint():
         "sshd opens no session (MaxSessions)",
         "Its login shell ran no command (Please connect as {admin}.)",
     ):
-        fault = unreached(_host(), said)
+        fault = connect_fault(_host(), said)
         assert fault.what == f"{said}."
         assert fault.hint
-    assert "ssh -i '/a key' -p 2222 10.0.0.1 'echo it answers'" in unreached(_host(), "No answer for 60 s").hint
+    assert "ssh -i '/a key' -p 2222 10.0.0.1 'echo it answers'" in connect_fault(_host(), "No answer for 60 s").hint
 
 
 def test_no_full_stop_is_pasted_with_a_quoted_word():

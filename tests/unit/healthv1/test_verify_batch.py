@@ -23,7 +23,7 @@ def test_each_claim_has_its_own_exit_code_and_output():
     found = _tried(
         "true", "echo seen; echo said >&2; exit 3", "test 1 = 2", "printf unended; false", "echo a; echo; exit 1"
     )
-    assert {number: (one.code, one.said) for number, one in found.items()} == {
+    assert {number: (one.code, one.output) for number, one in found.items()} == {
         0: (0, ""),
         1: (3, "seen\nsaid"),
         2: (1, ""),
@@ -86,10 +86,10 @@ def test_a_claim_cannot_wait_for_anybodys_input():
 def test_of_long_output_the_end_is_kept_whole_letters_only():
     found = _tried(f"printf 'ä%.0s' $(seq {OUTPUT}); false", f"seq {OUTPUT}; false", "yes | head -c 50000000")
     assert found[0].code == 1
-    assert set(found[0].said) <= {"ä"}
+    assert set(found[0].output) <= {"ä"}
     assert found[1].code == 1
-    assert found[1].said.endswith(f"\n{OUTPUT}")
-    assert len(found[1].said) < OUTPUT
+    assert found[1].output.endswith(f"\n{OUTPUT}")
+    assert len(found[1].output) < OUTPUT
     assert found[2].code == 0
 
 

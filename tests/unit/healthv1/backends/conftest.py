@@ -76,7 +76,7 @@ def _session(**settings):
 
 @pytest.fixture
 def key_file(tmp_path):
-    (tmp_path / "key").write_text(age.generated())
+    (tmp_path / "key").write_text(age.generate_key())
     return tmp_path / "key"
 
 
@@ -128,7 +128,7 @@ class InFile(Place):
     def write(self, name, document):
         backend = self.backend()
         found = backend._document() or backend._new("")
-        wanted = found.holding(name, backend._block(found.key, name, document))
+        wanted = found.with_block(name, backend._block(found.key, name, document))
         assert backend._replace(lambda _: wanted)
 
 
@@ -148,7 +148,7 @@ def in_amazon(amazon):
 @pytest.fixture
 def in_file(tmp_path, key_file):
     settings = {"path": str(tmp_path / "secrets/test.age"), "key_file": str(key_file)}
-    settings["recipients"] = (age.public(key_file.read_text()),)
+    settings["recipients"] = (age.public_key(key_file.read_text()),)
     return InFile("healthv1.secrets.file", EncryptedFile, settings)
 
 

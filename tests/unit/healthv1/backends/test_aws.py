@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from deploys.secret import Secret
 from healthv1.secrets.aws import SecretsManager
-from healthv1.secrets.aws.explanation import AwsPlace, explained
+from healthv1.secrets.aws.explanation import AwsPlace, explain
 from healthv1.secrets.entry import Entry
 
 SECRETS = (Secret("jwt", 64), Secret("master_key", 32))
@@ -174,6 +174,6 @@ def test_no_log_has_a_value_at_whatever_level(in_amazon, caplog):
 )
 def test_an_answer_of_aws_that_moto_does_not_give_is_explained_by_its_code(code, what):
     error = ClientError({"Error": {"Code": code, "Message": "precious"}}, "GetSecretValue")
-    [fault] = explained(error, AwsPlace("production", "eu-central-1"), "read", "jwt").faults
+    [fault] = explain(error, AwsPlace("production", "eu-central-1"), "read", "jwt").faults
     assert fault.what == what
     assert "precious" not in str(fault)

@@ -26,13 +26,13 @@ def ssh_key(tmp_path):
 
 @pytest.fixture
 def sealed(key_file, ssh_key):
-    recipients = (age.public(key_file.read_text()), ssh_key.with_suffix(".pub").read_text())
-    return escrow.sealed(ENTRIES, recipients, REFERENCE)
+    recipients = (age.public_key(key_file.read_text()), ssh_key.with_suffix(".pub").read_text())
+    return escrow.export(ENTRIES, recipients, REFERENCE)
 
 
 def test_either_recipient_reads_every_version_back(sealed, key_file, ssh_key):
     for identity in (key_file, ssh_key):
-        found = escrow.opened(sealed, identity)
+        found = escrow.read(sealed, identity)
         assert found.reference == REFERENCE
         assert found.secrets == ENTRIES
         assert found.holds(ENTRIES)
@@ -50,21 +50,21 @@ def test_every_value_survives_in_a_file_that_shows_none(sealed):
 
 
 def test_each_wrong_recipient_is_named(refusal):
-    good = age.public(age.generated())
-    faults = refusal(lambda: escrow.sealed(ENTRIES, (good, "age1wrong", "ssh-rsa AAAA"), REFERENCE))
+    good = age.public_key(age.generate_key())
+    faults = refusal(lambda: escrow.export(ENTRIES, (good, "age1wrong", "ssh-rsa AAAA"), REFERENCE))
     assert [fault.where for fault in faults] == ["escrow: recipient age1wrong", "escrow: recipient ssh-rsa AAAA"]
-    [fault] = refusal(lambda: escrow.sealed(ENTRIES, (), REFERENCE))
+    [fault] = refusal(lambda: escrow.export(ENTRIES, (), REFERENCE))
     assert "Nobody" in fault.what
 
 
 def _opened(refusal, data, identity):
-    [fault] = refusal(lambda: escrow.opened(data, identity))
+    [fault] = refusal(lambda: escrow.read(data, identity))
     assert "precious" not in str(fault)
     return fault
 
 
 def test_a_wrong_key_is_refused_and_said_to_be(sealed, tmp_path, refusal):
-    (tmp_path / "wrong").write_text(age.generated())
+    (tmp_path / "wrong").write_text(age.generate_key())
     assert "The key does not open it" in str(_opened(refusal, sealed, tmp_path / "wrong"))
     (tmp_path / "wrong").write_text("nonsense")
     assert str(tmp_path / "wrong") in str(_opened(refusal, sealed, tmp_path / "wrong"))
@@ -88,7 +88,7 @@ def test_what_was_cut_off_or_tampered_with_is_refused(sealed, key_file, refusal)
 
 @pytest.mark.parametrize("document", [{}, [], {"format": "other"}, {"format": escrow.FORMAT, "secrets": []}])
 def test_another_file_for_the_same_key_is_none_of_ours(key_file, refusal, document):
-    data = age.sealed(json.dumps(document).encode(), [age.public(key_file.read_text())]).encode()
+    data = age.encrypt(json.dumps(document).encode(), [age.public_key(key_file.read_text())]).encode()
     assert "It is none of ours" in str(_opened(refusal, data, key_file))
 
 

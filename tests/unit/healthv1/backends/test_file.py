@@ -171,10 +171,10 @@ def test_a_block_that_was_tampered_with_or_made_for_another_file_is_refused(kept
     found = document(in_file)
     lines = found.blocks["alpha"].splitlines()
     lines[-2] = lines[-2][:-6] + ("AAAA" if lines[-2][-6:-2] != "AAAA" else "BBBB") + lines[-2][-2:]
-    path.write_text(found.holding("alpha", "\n".join(lines)).text())
+    path.write_text(found.with_block("alpha", "\n".join(lines)).text())
     said(lambda: kept().entry("alpha"), f"{path}#alpha: It is damaged or was tampered with", "git log")
-    forged = age.sealed(b'{"name": "alpha"}', [age.public(age.generated())])
-    path.write_text(found.holding("alpha", forged).text())
+    forged = age.encrypt(b'{"name": "alpha"}', [age.public_key(age.generate_key())])
+    path.write_text(found.with_block("alpha", forged).text())
     said(lambda: kept().entry("alpha"), f"{path}#alpha: The key does not open it")
 
 
@@ -250,16 +250,16 @@ def ssh_key(tmp_path):
 
 
 def test_a_team_opens_it_with_keys_of_their_own(tmp_path, key_file, ssh_key, said, monkeypatch):
-    path, team = tmp_path / "team.age", (age.public(key_file.read_text()), ssh_key.with_suffix(".pub").read_text())
+    path, team = tmp_path / "team.age", (age.public_key(key_file.read_text()), ssh_key.with_suffix(".pub").read_text())
     made = EncryptedFile(path, recipients=team)  # whoever makes it needs no key for that
     made.store(SECRETS)
     for key in (key_file, ssh_key):
         assert EncryptedFile(path, key, team).entry("jwt") == made.entry("jwt")
     assert EncryptedFile(path, key_file, team).sealed_to() == tuple(one.strip() for one in team)
-    assert [holds for _, holds, _ in EncryptedFile(path, key_file, team).examined()] == [True]
-    assert [holds for _, holds, _ in EncryptedFile(path, key_file, team[:1]).examined()] == [False]
+    assert [holds for _, holds, _ in EncryptedFile(path, key_file, team).self_checks()] == [True]
+    assert [holds for _, holds, _ in EncryptedFile(path, key_file, team[:1]).self_checks()] == [False]
     said(lambda: EncryptedFile(path).missing(SECRETS), "opens with a key, and none is set", "HEALTHV1_KEY_FILE")
-    (tmp_path / "other").write_text(age.generated())
+    (tmp_path / "other").write_text(age.generate_key())
     said(lambda: EncryptedFile(path, tmp_path / "other").missing(SECRETS), "The key does not open it")
     said(lambda: EncryptedFile(path, tmp_path / "nowhere").missing(SECRETS), "nowhere cannot be read")
     monkeypatch.setenv("HEALTHV1_KEY_FILE", str(ssh_key))  # as CI has it, whatever group_data says
@@ -335,7 +335,7 @@ def test_a_folder_that_takes_no_files_is_named(key_file, said):
 
 def test_a_writer_that_takes_too_long_is_not_waited_for_forever(kept, path, said, monkeypatch):
     monkeypatch.setattr(atomic_files, "PATIENCE", 0.1)
-    with atomic_files.alone(path):
+    with atomic_files.folder_locked(path):
         said(lambda: kept().change("alpha", lambda found: found.staged("two")), "another process has been writing")
 
 

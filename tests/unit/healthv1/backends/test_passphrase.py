@@ -29,7 +29,7 @@ def test_pyrage_opens_what_we_lock_and_we_what_pyrage_locks(size):
 @pytest.mark.skipif(shutil.which("age") is None, reason="age is not installed")
 def test_age_itself_opens_it(tmp_path):
     file = tmp_path / "file.age"
-    file.write_text(age.locked(b"plain", SECRET) + "\n")
+    file.write_text(age.encrypt_with_passphrase(b"plain", SECRET) + "\n")
     ours, theirs = pty.openpty()  # it asks a terminal alone
     process = subprocess.Popen(
         ["setsid", "-c", "age", "--decrypt", file], stdin=theirs, stdout=subprocess.PIPE, stderr=theirs
@@ -40,21 +40,21 @@ def test_age_itself_opens_it(tmp_path):
 
 def test_the_work_factor_is_the_same_on_every_machine(monkeypatch):
     monkeypatch.undo()
-    content = base64.b64decode("".join(age.locked(b"plain", SECRET).splitlines()[1:-1]))
+    content = base64.b64decode("".join(age.encrypt_with_passphrase(b"plain", SECRET).splitlines()[1:-1]))
     assert content.splitlines()[1].endswith(b" 18")
 
 
 def test_a_wrong_passphrase_an_altered_file_and_an_absurd_work_factor_are_told_apart():
-    armored = age.locked(b"plain", SECRET)
+    armored = age.encrypt_with_passphrase(b"plain", SECRET)
     with pytest.raises(age.AgeError, match="passphrase is wrong"):
-        age.unlocked(armored, "another")
+        age.decrypt_with_passphrase(armored, "another")
     content = bytearray(base64.b64decode("".join(armored.splitlines()[1:-1])))
     content[-1] ^= 1
     with pytest.raises(passphrase.Damaged):
         passphrase.decrypt(bytes(content), SECRET)
     absurd = bytes(content).replace(b" 4\n", b" 30\n", 1)
     with pytest.raises(age.AgeError, match="work factor is 30"):
-        age.unlocked("\n".join((age.BEGIN, base64.b64encode(absurd).decode(), age.END)), SECRET)
+        age.decrypt_with_passphrase("\n".join((age.BEGIN, base64.b64encode(absurd).decode(), age.END)), SECRET)
 
 
 @pytest.mark.parametrize("size", [0, 65536, 65537])
@@ -75,8 +75,8 @@ def test_a_command_opens_one_file_once_however_often_its_settings_are_read(tmp_p
     monkeypatch.setenv("HEALTHV1_PASSPHRASE", SECRET)
     monkeypatch.setattr(passphrase, "WORK_FACTOR", 4)
     opened = []
-    unlock = age.unlocked
-    monkeypatch.setattr(age, "unlocked", lambda *given: opened.append(given) or unlock(*given))
+    unlock = age.decrypt_with_passphrase
+    monkeypatch.setattr(age, "decrypt_with_passphrase", lambda *given: opened.append(given) or unlock(*given))
     path = tmp_path / "secrets.age"
     EncryptedFile(path).store((Secret("jwt", entropy=32),))
     _opened_keys.clear()  # another command

@@ -94,9 +94,9 @@ def test_clocks_that_differ_are_told(by, openbao, mount, monkeypatch):
 def test_a_certificate_about_to_end_is_replaced(by, openbao, mount, monkeypatch):
     signed = Signed(by(), "us", mount, minutes=1)
     first, now = signed.credential("admin"), time.time
-    assert first.lasts
+    assert first.is_usable
     monkeypatch.setattr("healthv1.secrets.vault.ssh_certificates.time.time", lambda: now() + 31)
-    assert not first.lasts
+    assert not first.is_usable
 
 
 def test_an_agent_holds_the_signed_key_and_leaves_nothing(by, mount):

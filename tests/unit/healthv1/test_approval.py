@@ -37,7 +37,7 @@ START = Change("unit", "nginx.service", "start", "it is not running")
 
 
 def _noted(*changes, limit=()):
-    agreement = Agreement.on(_plan(*changes), limit, HOSTS)
+    agreement = Agreement.of_plan(_plan(*changes), limit, HOSTS)
     agreement.write()
     return agreement
 
@@ -62,18 +62,18 @@ def test_the_note_is_for_its_owner_alone_and_not_for_the_repository(project):
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert (project / ".healthv1/.gitignore").read_text() == "*\n"
-    approval.forget("production")
+    approval.delete_agreement("production")
     assert not path.exists()
 
 
 def test_what_is_under_way_is_unproven_until_it_passed_its_gate():
     agreement = _noted(FILE)
-    agreement.begun("base", ["web1"])
-    assert approval.left("production").unproven == set()
-    agreement.begun("edge", ["web1"])
-    assert approval.left("production").unproven == {("web1", "edge", "Nginx")}
-    agreement.proven("edge", ["web1"])
-    assert approval.left("production") == agreement
+    agreement.note_begun("base", ["web1"])
+    assert approval.read_agreement("production").unproven == set()
+    agreement.note_begun("edge", ["web1"])
+    assert approval.read_agreement("production").unproven == {("web1", "edge", "Nginx")}
+    agreement.note_proven("edge", ["web1"])
+    assert approval.read_agreement("production") == agreement
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_is_under_way_is_unproven_until_it_passed_its_gate():
 def test_what_an_interruption_made_of_it_was_agreed_to(was, now):
     _noted(was)
     plan = _plan(now)
-    approval.to_resume("production", ()).refuse_more(Agreement.on(plan, (), HOSTS), plan)
+    approval.agreement_to_resume("production", ()).refuse_unagreed(Agreement.of_plan(plan, (), HOSTS), plan)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_what_an_interruption_made_of_it_was_agreed_to(was, now):
 def test_what_is_new_is_refused_and_named(plan):
     _noted(FILE, START)
     with pytest.raises(Refused) as refusal:
-        approval.to_resume("production", ()).refuse_more(Agreement.on(plan, (), HOSTS), plan)
+        approval.agreement_to_resume("production", ()).refuse_unagreed(Agreement.of_plan(plan, (), HOSTS), plan)
     assert plan.steps[0].changes[0].target in refusal.value.faults[0].what
     assert "healthv1 apply production" in refusal.value.faults[0].hint
 
@@ -113,37 +113,37 @@ def test_what_is_new_is_refused_and_named(plan):
 def test_other_settings_or_other_hosts_are_not_what_was_agreed_to(project):
     _noted(FILE)
     plan = _plan(FILE)
-    left = approval.to_resume("production", ())
+    left = approval.agreement_to_resume("production", ())
     with pytest.raises(Refused, match="not what they were"):
-        left.refuse_more(Agreement.on(plan, (), {"web1": "192.0.2.99"}), plan)
+        left.refuse_unagreed(Agreement.of_plan(plan, (), {"web1": "192.0.2.99"}), plan)
     (project / "group_data/all.py").write_text("x = 2\n")
     with pytest.raises(Refused, match="not what they were"):
-        left.refuse_more(Agreement.on(plan, (), HOSTS), plan)
+        left.refuse_unagreed(Agreement.of_plan(plan, (), HOSTS), plan)
 
 
 def test_without_an_apply_that_stopped_there_is_nothing_to_resume():
     with pytest.raises(Refused, match="No apply is left"):
-        approval.to_resume("production", ())
+        approval.agreement_to_resume("production", ())
 
 
 def test_a_resume_takes_the_limit_it_was_agreed_to_with_and_refuses_another():
     _noted(FILE, limit=("web1",))
-    assert approval.to_resume("production", ()).limit == ("web1",)
+    assert approval.agreement_to_resume("production", ()).limit == ("web1",)
     with pytest.raises(Refused, match="--limit web1"):
-        approval.to_resume("production", ("web2",))
+        approval.agreement_to_resume("production", ("web2",))
 
 
 def test_a_note_that_cannot_be_read_is_none(project):
     _noted(FILE)
     (project / ".healthv1/apply/production.json").write_text('{"schema": 1')
-    assert approval.left("production") is None
+    assert approval.read_agreement("production") is None
 
 
 def _left_unproven(**hosts):
     """Note an apply to `hosts` that stopped at its last gate."""
     steps = tuple(Step(host, "edge", "Nginx", "Run nginx", (START,)) for host in hosts)
-    agreement = Agreement.on(Plan("production", tuple(hosts), 9, steps), (), hosts)
-    agreement.begun("edge", list(hosts))
+    agreement = Agreement.of_plan(Plan("production", tuple(hosts), 9, steps), (), hosts)
+    agreement.note_begun("edge", list(hosts))
     return agreement
 
 
@@ -169,7 +169,7 @@ def apply(monkeypatch):
 
         @contextmanager
         def given(*_args, **_kwargs):
-            yield SimpleNamespace(made=lambda *_: None, result="")
+            yield SimpleNamespace(end_with=lambda *_: None, result="")
 
         @contextmanager
         def opened(*_args, **_kwargs):
@@ -179,15 +179,15 @@ def apply(monkeypatch):
         for name, stub in {
             "opened": opened,
             "wait_until_free": lambda *_: None,
-            "planner": SimpleNamespace(plan=lambda *_, **__: plan, learn=lambda *_, **__: None),
-            "membership": SimpleNamespace(told=lambda _session, made: made),
-            "last_apply": SimpleNamespace(remember=lambda *_: None),
+            "planner": SimpleNamespace(plan=lambda *_, **__: plan, refresh_facts=lambda *_, **__: None),
+            "membership": SimpleNamespace(with_left_members=lambda _session, plan: plan),
+            "last_apply": SimpleNamespace(record_members=lambda *_: None),
             "_refuse_faults": lambda _session: None,
-            "_keep": lambda *_args, **_kwargs: None,
+            "_record_apply": lambda *_args, **_kwargs: None,
             "record": lambda *_: None,
             "locked": given,
             "recorded": given,
-            "unmoved": given,
+            "hosts_unchanged": given,
             "losses": SimpleNamespace(refuse=lambda _session: None),
             "refuse_formless_arguments": lambda _session: None,
             "stages": SimpleNamespace(apply=rollout),
@@ -202,13 +202,17 @@ def apply(monkeypatch):
 def test_an_apply_with_nothing_to_change_tries_what_was_left_unproven_on_its_hosts_and_forgets_only_that(apply):
     _left_unproven(web1="192.0.2.10", web2="192.0.2.11")
     assert apply(web1="192.0.2.10") == [("web1", "edge", "Nginx")]
-    assert approval.left("production").unproven == {("web2", "edge", "Nginx")}
+    assert approval.read_agreement("production").unproven == {("web2", "edge", "Nginx")}
     assert apply(web3="192.0.2.12") == []
-    assert approval.left("production").unproven == {("web2", "edge", "Nginx")}, "web3's apply has not tried it"
+    assert approval.read_agreement("production").unproven == {("web2", "edge", "Nginx")}, (
+        "web3's apply has not tried it"
+    )
     assert apply(red=["web2"], web2="192.0.2.11") == [("web2", "edge", "Nginx")]
-    assert approval.left("production").unproven == {("web2", "edge", "Nginx")}, "it was tried, and does not hold"
+    assert approval.read_agreement("production").unproven == {("web2", "edge", "Nginx")}, (
+        "it was tried, and does not hold"
+    )
     apply(web1="192.0.2.10", web2="192.0.2.11")
-    assert approval.left("production") is None
+    assert approval.read_agreement("production") is None
 
 
 def test_what_was_left_on_hosts_of_the_same_names_elsewhere_is_no_matter(apply):

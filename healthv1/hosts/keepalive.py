@@ -1,7 +1,7 @@
-"""Whether a host still answers: one that works for minutes does, one behind a dead link does not, and both say nothing.
+"""Detects a dead SSH connection: a host that is silent because it works still answers a keepalive.
 
-sshd answers a keepalive whatever its sessions do. Any packet is a sign of life: an upload over a slow line may keep the
-answer waiting for a minute, but not the host's words that it took more of it.
+sshd answers a keepalive whatever its sessions do. Any packet is a sign of life: an upload over a slow line may delay
+that answer for a minute, but not the host's acknowledgements.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import Any
 import gevent
 from paramiko import Transport
 
-WORDS = 4
-"""So often silence is told of before the connection is given up."""
+WARNINGS = 4
+"""The number of warnings about silence before the connection is closed."""
 
 
-class Pulse:
+class Keepalive:
     def __init__(self, name: str, transport: Transport, patience: float) -> None:
         """Watch a connection to `name` until it ends; close it after `patience` seconds of silence."""
         self._name, self._transport, self._patience = name, transport, patience
         self._quiet = 0.0
-        self._told = 0
+        self._warned = 0
         self.given_up = False
         read = transport.packetizer.read_message
 
-        def heard() -> Any:
+        def read_packet() -> Any:
             packet = read()
             self._quiet = 0.0
             return packet
 
-        transport.packetizer.read_message = heard  # type: ignore[method-assign]
+        transport.packetizer.read_message = read_packet  # type: ignore[method-assign]
         gevent.spawn(self._watch)
 
     def _watch(self) -> None:
@@ -39,24 +39,24 @@ class Pulse:
         asking: gevent.Greenlet | None = None
         while self._transport.is_active():
             if self._quiet >= self._patience / 12 and (asking is None or asking.ready()):
-                asking = gevent.spawn(self._ask)
+                asking = gevent.spawn(self._send_keepalive)
             gevent.sleep(tick)
             # Not the clock: while this process itself was busy, or its machine asleep, nobody listened.
             self._quiet += tick
-            self._tell()
+            self._warn()
 
-    def _ask(self) -> None:
-        with suppress(Exception):  # it is told below that the connection ended
+    def _send_keepalive(self) -> None:
+        with suppress(Exception):  # the loop of _watch ends with the connection
             self._transport.global_request("keepalive@openssh.com", wait=True)
 
-    def _tell(self) -> None:
-        told = int(self._quiet / (self._patience / WORDS))
+    def _warn(self) -> None:
+        warnings = int(self._quiet / (self._patience / WARNINGS))
         log = logging.getLogger("healthv1")
-        if told >= WORDS:
+        if warnings >= WARNINGS:
             self.given_up = True
             self._transport.close()
-        elif told > self._told:
+        elif warnings > self._warned:
             log.warning("No answer from %s for %.0f s", self._name, self._quiet)
-        elif self._told and not told:
+        elif self._warned and not warnings:
             log.warning("%s answers again", self._name)
-        self._told = told
+        self._warned = warnings

@@ -15,10 +15,10 @@ from healthv1.plan import Plan, Step
 from healthv1.plan.digests import Digests, canonical
 from healthv1.plan.drift import drift, lines, metrics
 from healthv1.plan.saved import Saved, now, read
-from healthv1.plan.snapshot import Look, moved
+from healthv1.plan.snapshot import Snapshot, moved_faults
 
 DIGESTS = Digests("a key")
-LOOK = Look("host1", "Nginx", "Write the site", "/etc/nginx/site", {"q": "a"}, "d")
+LOOK = Snapshot("host1", "Nginx", "Write the site", "/etc/nginx/site", {"q": "a"}, "d")
 SAVED = Saved(
     environment="production",
     limit=(),
@@ -108,13 +108,13 @@ def test_sets_and_mappings_are_the_same_in_any_order():
 
 
 def test_what_moved_is_named():
-    assert moved([LOOK], [LOOK]) == []
-    (host,) = moved([LOOK], [replace(LOOK, asked={"q": "b"})])
+    assert moved_faults([LOOK], [LOOK]) == []
+    (host,) = moved_faults([LOOK], [replace(LOOK, asked={"q": "b"})])
     assert (host.where, host.what) == ("host1: Nginx", "/etc/nginx/site is not as it was.")
-    (settings,) = moved([LOOK], [replace(LOOK, desired="e")])
+    (settings,) = moved_faults([LOOK], [replace(LOOK, desired="e")])
     assert "a setting, template or secret moved" in settings.what
-    assert "is new" in moved([], [LOOK])[0].what
-    assert "no longer" in moved([LOOK], [])[0].what
+    assert "is new" in moved_faults([], [LOOK])[0].what
+    assert "no longer" in moved_faults([LOOK], [])[0].what
 
 
 RECORD = {

@@ -1,4 +1,4 @@
-"""What no look at pyinfra's code tells: small things of its own are tried, and no host is spoken to."""
+"""Probes of pyinfra's behaviour that its code alone does not show. No host is connected to."""
 
 # ruff: noqa: PLC0415 - where a module of pyinfra's is not as it was, that is what is to be told
 from __future__ import annotations
@@ -11,26 +11,26 @@ from typing import Any
 from gevent.local import local
 
 
-def takes_one(function: Any) -> bool:
+def takes_one_argument(function: Any) -> bool:
     """Whether a function can be called with one argument: ours, once it stands in for pyinfra's."""
     return len(inspect.signature(function).parameters) == 1
 
 
-def tells_the_cause(error: Any) -> bool:
+def carries_cause(error: Any) -> bool:
     cause = ValueError()
-    told = error(cause, "file")
-    return bool(told.exception is cause and told.filename == "file")
+    wrapped = error(cause, "file")
+    return bool(wrapped.exception is cause and wrapped.filename == "file")
 
 
 def keeps_datas(host_data: Any) -> bool:
-    found = host_data(None, {"key": 1}, dict)
-    found.other = 2
-    return bool(found.datas == ({"other": 2}, {"key": 1}, dict) and found.dict() == {"key": 1, "other": 2})
+    merged = host_data(None, {"key": 1}, dict)
+    merged.other = 2
+    return bool(merged.datas == ({"other": 2}, {"key": 1}, dict) and merged.dict() == {"key": 1, "other": 2})
 
 
 def reads_deploy_data_last(host: Any) -> bool:
-    made = _made(host)
-    return len(made.data.datas) == 6 and made.data.datas[-1] == made.get_deploy_data
+    new_host = _new_host(host)
+    return len(new_host.data.datas) == 6 and new_host.data.datas[-1] == new_host.get_deploy_data
 
 
 def reaches_hosts_over_ssh(connector: Any) -> bool:
@@ -43,7 +43,7 @@ def declares_keys(connector: Any) -> bool:
     return set(connector.data_cls.__annotations__) >= _KEYS
 
 
-def controls_what_we_take(extract: Any) -> bool:
+def keeps_control_arguments(extract: Any) -> bool:
     from pyinfra.api.arguments import CONNECTOR_ARGUMENT_KEYS
 
     return set(extract(dict.fromkeys(CONNECTOR_ARGUMENT_KEYS))) == _CONTROLS
@@ -57,32 +57,36 @@ def asks_anew(get_fact: Any) -> bool:
     from pyinfra.api.host import Host
     from pyinfra.connectors.util import CommandOutput, OutputLine
 
-    asked = StringCommand("true")
-    fact = type("Tried", (FactBase,), {"command": lambda _: asked, "process": lambda _, lines: lines})
-    heard: list[Any] = []
+    fact_command = StringCommand("true")
+    fact = type("Tried", (FactBase,), {"command": lambda _: fact_command, "process": lambda _, lines: lines})
+    commands: list[Any] = []
 
     def answer(command: Any, **arguments: Any) -> Any:
-        heard.append((command, arguments["_sudo"]))
-        return True, CommandOutput([OutputLine("stdout", str(len(heard)))])
+        commands.append((command, arguments["_sudo"]))
+        return True, CommandOutput([OutputLine("stdout", str(len(commands)))])
 
-    host = _made(Host)
+    host = _new_host(Host)
     printing = dict.fromkeys(("print_fact_output", "print_fact_input", "print_fact_info"), False)
     host.init(SimpleNamespace(config=Config(), **printing))
     host.connected, host.connector = True, SimpleNamespace(run_shell_command=answer)
     answers = [get_fact(host.state, host, fact, kwargs={"_sudo": True}) for _ in range(2)]
-    return answers == [["1"], ["2"]] and all(one is asked and sudo for one, sudo in heard)
+    return answers == [["1"], ["2"]] and all(command is fact_command and sudo for command, sudo in commands)
 
 
-def own_of_each_greenlet(context: Any) -> bool:
+def is_greenlet_local(context: Any) -> bool:
     return isinstance(context.context._container, local)  # noqa: SLF001
 
 
-def puts_a_bar_between(generate: Any) -> bool:
+def keeps_attributes(host: Any) -> bool:
+    return not {"healthv1_forecast", "healthv1_claims"} & set(_new_host(host).__dict__)
+
+
+def joins_with_bar(generate: Any) -> bool:
     deploy = SimpleNamespace(current_deploy_name="deploy")
     return bool(generate(None, deploy, {}, {"name": "sentence"}) == ({"deploy | sentence"}, False))
 
 
-class _Silent(list[Any]):
+class _EmptyInventory(list[Any]):
     """An inventory that says nothing of its hosts."""
 
     def _nothing(self, *_: Any) -> dict[str, Any]:
@@ -91,8 +95,8 @@ class _Silent(list[Any]):
     get_override_data = get_host_data = get_groups_data = get_data = _nothing
 
 
-def _made(host: Any) -> Any:
-    inventory = _Silent()
+def _new_host(host: Any) -> Any:
+    inventory = _EmptyInventory()
     inventory.append(host("nobody", inventory, [], lambda _state, _host: None))
     return inventory[0]
 

@@ -13,7 +13,7 @@ def test_the_stack_names_the_same_files_and_lines_as_inspect_does():
 
     cheap, dear = (
         read(*ways)
-        for ways in ((pyinfra_patches.stack, pyinfra_patches.whereabouts), (inspect.stack, inspect.getframeinfo))
+        for ways in ((pyinfra_patches.stack, pyinfra_patches.frame_info), (inspect.stack, inspect.getframeinfo))
     )
     assert cheap[2:] == dear[2:]  # past this test, whose line differs between the two
     assert cheap[0][0] == __file__
@@ -21,7 +21,7 @@ def test_the_stack_names_the_same_files_and_lines_as_inspect_does():
 
 def test_pyinfra_uses_it_and_still_knows_all_its_arguments():
     before = arguments.all_global_arguments()
-    pyinfra_patches.practise()
-    pyinfra_patches.practise()
+    pyinfra_patches.apply_patches()
+    pyinfra_patches.apply_patches()
     assert util.stack is pyinfra_patches.stack
     assert arguments.all_global_arguments() == before

@@ -14,11 +14,11 @@ from healthv1 import signals
 from healthv1.commands import apply
 from healthv1.commands.secrets import rotate
 from healthv1.errors import Fault, LockError
-from healthv1.output.terminal import guarded
+from healthv1.output.terminal import run_guarded
 from healthv1.rollout.progress import Progress
 from healthv1.secrets import rotation
 from healthv1.secrets.entry import Entry
-from healthv1.signals import NothingChanged, cancelled_as_interrupted, postponed
+from healthv1.signals import NothingChanged, interrupts_deferred, sigterm_as_interrupt
 
 
 @pytest.fixture(autouse=True)
@@ -41,11 +41,11 @@ def test_nothing_changed_is_said_of_an_apply_that_was_stopped_at_its_question(mo
     results = []
     monkeypatch.setattr(apply, "record", lambda *told: results.append(told[3:4] + told[5:]))
     with pytest.raises(NothingChanged):
-        apply._agreed(None, None, interrupted, Progress())
+        apply._ask_consent(None, None, interrupted, Progress())
     assert results == [("interrupted before the first change",)]
     streams = sys.stdout, sys.stderr
     try:
-        assert guarded(lambda: apply._agreed(None, None, interrupted, Progress()), wants_json=False) == 130
+        assert run_guarded(lambda: apply._ask_consent(None, None, interrupted, Progress()), wants_json=False) == 130
     finally:
         sys.stdout, sys.stderr = streams
     assert capsys.readouterr().err == "\nInterrupted. Nothing was changed.\n"
@@ -54,7 +54,7 @@ def test_nothing_changed_is_said_of_an_apply_that_was_stopped_at_its_question(mo
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_remembered_and_said_and_the_second_is_raised(number):
     before, said = signal.getsignal(number), []
-    with postponed(lambda: said.append("wait")) as stopping:
+    with interrupts_deferred(lambda: said.append("wait")) as stopping:
         assert not stopping()
         _sent(number)
         assert stopping()
@@ -65,14 +65,14 @@ def test_the_first_signal_is_remembered_and_said_and_the_second_is_raised(number
 
 
 def test_a_cancelled_job_is_an_interrupted_one():
-    with cancelled_as_interrupted(), pytest.raises(KeyboardInterrupt):
+    with sigterm_as_interrupt(), pytest.raises(KeyboardInterrupt):
         _sent(signal.SIGTERM)
 
 
 def test_what_is_to_be_ignored_stays_ignored():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with postponed(lambda: None) as stopping:
+        with interrupts_deferred(lambda: None) as stopping:
             _sent(signal.SIGINT)
             assert not stopping()
     finally:
@@ -105,7 +105,7 @@ def test_what_may_have_been_changed_is_not_denied(monkeypatch, capsys):
     def said():
         streams = sys.stdout, sys.stderr
         try:
-            assert guarded(interrupted, wants_json=False) == 130
+            assert run_guarded(interrupted, wants_json=False) == 130
         finally:
             sys.stdout, sys.stderr = streams
         return capsys.readouterr().err
@@ -120,13 +120,13 @@ def test_a_rotation_whose_lock_is_lost_records_no_further_step(monkeypatch):
     def lost():
         raise LockError(Fault("host1", "Somebody released our lock by force."))
 
-    session = SimpleNamespace(environment="x", go_on=lost)
+    session = SimpleNamespace(environment="x", check_lock=lost)
     monkeypatch.setattr(rotate, "apply", lambda *_args: apply.Applied("x", (), 1.0))
     steps = []
     turn = SimpleNamespace(
         secret=SimpleNamespace(key="jwt_secret"),
         entry=Entry.first("a").staged("b"),
-        kept=SimpleNamespace(change=lambda *_args: steps.append(1)),
+        backend=SimpleNamespace(change=lambda *_args: steps.append(1)),
     )
     with pytest.raises(LockError):
         rotation.rotate([turn], lambda: rotate._apply(session, Progress()), lambda _: None, at_once=False)

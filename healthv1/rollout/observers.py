@@ -1,4 +1,4 @@
-"""Who hears of a run while it goes on: the person who waits for it, and the notes of whoever goes on after it."""
+"""Observer and ledger of a run: the first shows its progress, the second keeps it for a run that resumes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 
-class Witness(Protocol):
-    """Hears of every stage, operation and gate as it begins and ends."""
+class Observer(Protocol):
+    """Is called when a stage, an operation or a gate begins and ends."""
 
     def stage_begun(self, stage: str, operations: Mapping[str, int]) -> None:
         """`operations` is how many each host has, of those that have something to change in this stage."""
@@ -24,17 +24,17 @@ class Witness(Protocol):
 
 
 class Ledger(Protocol):
-    """Notes what is under way, for whoever goes on if this stops."""
+    """Keeps the stages that have begun and passed, for a run that resumes this one."""
 
-    def begun(self, stage: str, hosts: Sequence[str]) -> None: ...
+    def note_begun(self, stage: str, hosts: Sequence[str]) -> None: ...
 
-    def proven(self, stage: str, hosts: Sequence[str]) -> None: ...
+    def note_proven(self, stage: str, hosts: Sequence[str]) -> None: ...
 
 
 @dataclass(frozen=True)
-class Nowhere:
-    """The ledger of a run that nobody goes on with."""
+class NoLedger:
+    """The ledger of a run that is not resumed: it keeps nothing."""
 
-    def begun(self, stage: str, hosts: Sequence[str]) -> None: ...
+    def note_begun(self, stage: str, hosts: Sequence[str]) -> None: ...
 
-    def proven(self, stage: str, hosts: Sequence[str]) -> None: ...
+    def note_proven(self, stage: str, hosts: Sequence[str]) -> None: ...

@@ -1,4 +1,4 @@
-"""OpenSSH's client, told what the inventory says of a host: for people, who want a terminal."""
+"""OpenSSH's client with the inventory's settings of a host: for people at a terminal."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from healthv1.hosts.signing_in import credential_for
 
 
 @contextmanager
-def door(host: Host) -> Iterator[list[str]]:
-    """Yield the start of a command line that is followed by a command; a signed key is held by an agent meanwhile."""
+def ssh_argv(host: Host) -> Iterator[list[str]]:
+    """Yield the ssh command line up to the remote command. An agent holds a signed key meanwhile."""
     credential = credential_for(host)
     if credential is None:
         yield command_line(host)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from deploys.facts.path import PathState
 from healthv1.hosts import connector
-from healthv1.hosts.fact_batches import Question, alike, answers, script, shares, together
+from healthv1.hosts.fact_batches import Question, answers, balanced_parts, grouped_by_privileges, merged_queries, script
 
 WORDS = st.lists(st.text(alphabet="ab'\"\\$ `\n%", max_size=8), min_size=1, max_size=4)
 
@@ -23,7 +23,7 @@ def _lines(text):
 
 def _ask(*questions):
     """Return what a shell printed for each question that succeeded, by its command."""
-    asked = together(questions)
+    asked = merged_queries(questions)
     text, mark = script(asked)
     found = answers(asked, _lines(_sh("sh -s", text).stdout), mark)
     return {question.command: output.stdout_lines for question, output in found}
@@ -64,7 +64,7 @@ def test_what_is_asked_of_many_paths_at_once_is_what_each_path_answers_alone(tmp
     fact = PathState()
     names = ("a file", r"srv-a\x2db.mount", "empty", "folder", "it's", "dangling", "absent", "a")
     questions = {name: Question.of(fact.command(f"{tmp_path}/{name}"), {}) for name in names}
-    assert len(together(questions.values())) == 1
+    assert len(merged_queries(questions.values())) == 1
     found = _ask(*questions.values())
     alone = {name: _lines(_sh(question.command).stdout) for name, question in questions.items()}
     assert {name: found[question.command] for name, question in questions.items()} == alone
@@ -82,7 +82,7 @@ def test_what_is_asked_of_many_paths_at_once_is_what_each_path_answers_alone(tmp
 def test_only_questions_with_the_same_privileges_share_a_script():
     root, other = "root", "postgres"
     asked = [Question("a", root), Question("b", other), Question("c", root), Question("a", root)]
-    groups = sorted([sorted(question.command for question in group) for group in alike(asked)])
+    groups = sorted([sorted(question.command for question in group) for group in grouped_by_privileges(asked)])
     assert groups == [["a", "c"], ["b"]]
 
 
@@ -91,17 +91,17 @@ def _quoted(word):
 
 
 def test_shares_hold_every_command_once_and_take_about_as_long():
-    asked = together(Question("x" * length, "") for length in range(1, 61))
-    parts = shares(asked, 3)
+    asked = merged_queries(Question("x" * length, "") for length in range(1, 61))
+    parts = balanced_parts(asked, 3)
     assert sorted(len(one.command) for part in parts for one in part) == list(range(1, 61))
     lengths = [sum(len(one.command) for one in part) for part in parts]
     assert max(lengths) - min(lengths) <= 2
 
 
 def test_a_few_commands_are_not_worth_more_than_one_channel():
-    assert len(shares(together([Question("a", ""), Question("b", "")]), 3)) == 1
+    assert len(balanced_parts(merged_queries([Question("a", ""), Question("b", "")]), 3)) == 1
 
 
 def test_a_host_is_asked_in_one_language_whatever_its_own_and_what_else_is_set_stays():
-    assert connector._understood({"_sudo": True})["_env"] == {"LC_ALL": "C.UTF-8"}
-    assert connector._understood({"_env": {"A": "b"}})["_env"] == {"LC_ALL": "C.UTF-8", "A": "b"}
+    assert connector._with_c_locale({"_sudo": True})["_env"] == {"LC_ALL": "C.UTF-8"}
+    assert connector._with_c_locale({"_env": {"A": "b"}})["_env"] == {"LC_ALL": "C.UTF-8", "A": "b"}
