@@ -18,12 +18,12 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from paramiko import Channel, Transport
-from pyinfra.connectors.ssh import SSHConnector
 
 from healthv1.cli.main import main as command
+from healthv1.hosts.connector import FastSSH
 
 open_session = Transport.open_session
-connect = SSHConnector.connect
+connect = FastSSH.connect
 
 
 class Count:
@@ -51,11 +51,11 @@ class Count:
 def counting() -> Count:
     count = Count()
 
-    def connected(connector: SSHConnector) -> None:
+    def connected(connector: FastSSH) -> None:
         connect(connector)
         count.hosts[connector.client.get_transport()] = connector.host.name
 
-    SSHConnector.connect = connected
+    FastSSH.connect = connected
     Transport.open_session = lambda transport, *_, **__: count.opened(transport)
     return count
 

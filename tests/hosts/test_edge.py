@@ -129,8 +129,8 @@ def test_nginx_takes_names_and_origins_of_253_characters(deployed):
     stack, settings, place = Stack(domain=LONGEST), Nginx(), own_place(ipv6=True)
     topology, version = Topology.seen_from("127.0.0.1", {"api": ["127.0.0.1"]}), VERSIONS["debian", "13"]
     origins = tuple(f"https://{name}" for name in (LONGEST, "app.example.com"))
-    texts = {"site": configuration.site(settings, stack, topology, version, place, origins)}
-    whole = configuration.main_file(settings, stack, place)
+    texts = {"site": configuration.site(settings, stack, topology, version, place, origins)()}
+    whole = configuration.main_file(settings, stack, place)()
     texts["whole"] = whole.replace("/etc/nginx/sites-enabled/*", "/root/longest/site")
     assert "/root/longest/site" in texts["whole"]
     script = "".join(f"cat > /root/longest/{name} <<'END'\n{text}END\n" for name, text in texts.items())
