@@ -94,7 +94,8 @@ def test_what_a_killed_certbot_left_is_kept_until_the_authority_answers(broken, 
     settings.write_text(f"{text}\n{away}\n")
     assert broken.cli("apply", "sandbox", "--yes", cwd=project).returncode == 1
     assert broken.shell("cat /etc/letsencrypt/archive/health-v1/* | sha256sum") == before
-    each = "for kept in /var/lib/healthv1/before/*/files/etc/letsencrypt/archive/health-v1; do cat $kept/* | sha256sum; done"
+    copies = "/var/lib/healthv1/before/*/files/etc/letsencrypt/archive/health-v1"
+    each = f"for copy in {copies}; do cat $copy/* | sha256sum; done"
     assert before in broken.shell(each).splitlines(keepends=True)
     broken.must("apply", "sandbox", "--yes")
     broken.must("verify", "sandbox")
