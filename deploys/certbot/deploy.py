@@ -15,7 +15,7 @@ from deploys.facts.marks import Marks
 from deploys.facts.probe import Succeeds
 from deploys.foreign import Foreign
 from deploys.marks import has_mark, mark
-from deploys.operations.certificates import REQUESTED_MARK, certificate
+from deploys.operations.certificates import certificate
 from deploys.operations.change import Change, Commands
 from deploys.operations.claims import claim
 from deploys.operations.files import absent, directory, file
@@ -61,8 +61,6 @@ def deploy_certbot(settings: Certbot, stack: Stack) -> None:
         lineage=lineage,
         parts=lineage_paths(lineage),
         names=stack.names,
-        # Up to revision df5e1d9 the lineage had the name of the domain that was asked for.
-        requested=(lineage, *marks.get(REQUESTED_MARK, "").split()),
         server=settings.directory_url,
         file=stack.certificate,
         ahead=settings.ahead,

@@ -14,6 +14,7 @@ from pyinfra.context import host
 
 from deploys.before import keep_aside
 from deploys.facts.certificate import CertificateState, HostCertificate, OtherCertificateNames
+from deploys.facts.marks import Marks
 from deploys.facts.nginx import NginxState
 from deploys.foreign import Foreign
 from deploys.marks import mark
@@ -32,7 +33,6 @@ def certificate(
     lineage: str,
     parts: tuple[str, ...],
     names: tuple[str, ...],
-    requested: tuple[str, ...],
     server: str,
     file: str,
     ahead: int,
@@ -42,16 +42,20 @@ def certificate(
 ) -> Commands:
     """Have a certificate for `names` from the directory `server`, and have it served from `file`.
 
+    Names that we never requested are somebody else's. They are refused.
+
     + lineage: certbot's name for it. It is ours.
     + parts: the paths at which certbot keeps it.
-    + requested: the names that we asked for earlier; others in it are somebody else's, and are refused.
     + ahead: days before its end when it is due, or a third of its life if that is less.
     + fetch: shell that gets it; `$1` is "create" or "renew".
     + serve: shell that puts it in its place and has it served.
     + effect: who is interrupted by that.
     """
     state = host.get_fact(CertificateState, lineage=lineage, domain=names[0], file=file)
-    adopted = refuse_foreign(_names_at_risk(state, lineage, {*names, *requested}))
+    # Asked here and not an argument: the mark changes with the first apply, and what is to be done does not.
+    # Up to revision df5e1d9 the lineage had the name of the domain that was asked for.
+    requested = {*names, lineage, *host.get_fact(Marks).get(REQUESTED_MARK, "").split()}
+    adopted = refuse_foreign(_names_at_risk(state, lineage, requested))
     action, why = next_action(state, names, server, ahead)
     was, becomes = _describe_change(state, names, server, action)
     change = Change("certificate", names[0], action, why, was=was, becomes=becomes, effect=effect)
@@ -62,7 +66,7 @@ def certificate(
         return
     plan.announce(changes[0])
     action = changes[-1].action
-    note_names = mark(REQUESTED_MARK, " ".join(sorted({*names, *requested})))
+    note_names = mark(REQUESTED_MARK, " ".join(sorted(requested)))
     backups = [keep_aside(conflict.thing, parts, put_back=serve) for conflict in adopted]
     steps = ([*backups, note_names, fetch] if action in {"create", "renew"} else []) + [serve]
     yield StringCommand("sh", "-c", QuoteString("set -eu\n" + "\n".join(steps)), "certificate", action)

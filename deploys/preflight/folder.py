@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pyinfra.context import host
-
-from deploys.facts.probe import Succeeds
 from deploys.operations.change import Change
 from deploys.operations.shell import ensure
 from deploys.paths import FOLDER, LINK
@@ -35,12 +32,11 @@ rm -rf -- {_FORMER} {_NEW}"""
 
 
 def merge_folders() -> None:
-    """Have `FOLDER`, and `LINK` lead to it. Nothing that runs is told: by its former name all is where it was."""
-    has_former = host.get_fact(Succeeds, test=f"[ -d {LINK} ] && [ ! -L {LINK} ]")
-    why = f"what lies there moves into {FOLDER}, and is found by both names" if has_former else ""
+    """Have `FOLDER`, and `LINK` lead to it. No service is restarted: every file keeps its former path, by the link."""
     ensure(
         name="Keep in one folder what is noted here",
-        change=Change("link", LINK, "update" if has_former else "create", why, becomes=FOLDER),
+        change=Change("link", LINK, "create", "earlier versions and units know this path", becomes=FOLDER),
         test=_IS_DONE,
         command=_MOVE,
+        was=f"[ ! -d {LINK} ] || [ -L {LINK} ] || echo a folder, whose files move",
     )

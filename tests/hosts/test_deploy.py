@@ -37,9 +37,9 @@ def test_what_earlier_versions_noted_in_a_folder_of_its_own_moves_alone_and_noth
     before = mended.shell(_BEGUN)
     code, plan = mended.json("plan", "sandbox")
     changes = [change for step in plan["steps"] for change in step["changes"]]
-    assert (code, [(change["action"], change["target"]) for change in changes]) == (
+    assert (code, [(change["was"], change["target"]) for change in changes]) == (
         2,
-        [("update", "/var/lib/health-v1")],
+        [("a folder, whose files move", "/var/lib/health-v1")],
     )
     mended.must("apply", "sandbox", "--yes")
     assert mended.json("plan", "sandbox")[1]["steps"] == []
