@@ -28,7 +28,9 @@ class Host:
         self.write(
             "/bin/pg_createcluster", CREATE.format(root=root, mark=MARK, unfinished=UNFINISHED, conf=CONF, data=DATA)
         )
-        self.write("/bin/install", '#!/bin/sh\ncase $* in */dev/null*) ;; *) mkdir -p "$5" "$6";; esac\n')
+        self.write(
+            "/bin/install", '#!/bin/sh\nfor it; do case $it in /dev/null) exit;; /*) mkdir -p "$it";; esac; done\n'
+        )
         for name in ("pg_createcluster", "install"):
             (root / "bin" / name).chmod(0o755)
         (root / "var/lib/health-v1").mkdir(parents=True)
