@@ -69,13 +69,15 @@ class Settings(BaseModel):
             update={
                 name: value.bind(backend)
                 for name in type(self).model_fields
-                if isinstance(value := getattr(self, name), Secret)
+                if isinstance(value := getattr(self, name), Secret | Settings)
             }
         )
 
     def secrets(self) -> tuple[Secret, ...]:
-        values = (getattr(self, name) for name in type(self).model_fields)
-        return tuple(value for value in values if isinstance(value, Secret))
+        """Return the secrets, also those of settings within these."""
+        values = [getattr(self, name) for name in type(self).model_fields]
+        inner = [secret for value in values if isinstance(value, Settings) for secret in value.secrets()]
+        return (*(value for value in values if isinstance(value, Secret)), *inner)
 
 
 def _fault(model: type[Settings], error: Any) -> Fault:
@@ -144,3 +146,15 @@ def refuse_single_text(value: object) -> object:
 def template(name: str, **values: object) -> Text:
     """Return a function that renders `templates/<name>`."""
     return lambda: _templates.get_template(name).render(**values)
+
+
+def program_files(folder: str) -> Callable[[], dict[str, str]]:
+    """Return a function that reads the Python files in `templates/<folder>` as they are, by their path in it."""
+
+    def read() -> dict[str, str]:
+        loader = _templates.loader
+        assert isinstance(loader, jinja2.FileSystemLoader)
+        names = [name for name in loader.list_templates() if name.startswith(f"{folder}/") and name.endswith(".py")]
+        return {name.removeprefix(f"{folder}/"): loader.get_source(_templates, name)[0] for name in names}
+
+    return read

@@ -1,4 +1,4 @@
-"""Our paths below /var/lib. No other module names one."""
+"""Our paths below /var/lib and /usr/local/lib. No other module names one."""
 
 from __future__ import annotations
 
@@ -30,3 +30,10 @@ REDIS_ACCEPTED = f"{REDIS_LOGIN}.accepted"
 SITE_LEAVING = f"{LINK}/site.leaving"
 """Exists while nginx may still serve a deleted site."""
 LOGINS = f"{LINK}/logins"
+
+BACKUP = f"{FOLDER}/backup"
+"""Notes of the backup program: what was read back, and what the minute's look found."""
+METRICS = f"{FOLDER}/metrics"
+"""One file in Prometheus' text format for each program that measures."""
+BACKUP_PROGRAM = "/usr/local/lib/healthv1/backup"
+"""A symlink to the program's folder; timers and `healthv1 backup` run it."""

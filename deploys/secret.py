@@ -31,7 +31,7 @@ class Backend(Protocol):
         """Generate and store the missing ones; never overwrite. Raises `Refused`."""
 
     def unexported(self, secrets: tuple[Secret, ...]) -> tuple[Fault, ...]:
-        """Return a fault for each irreplaceable secret that was never exported for escrow. Raises `Refused`."""
+        """Return a fault for each secret that belongs in escrow and was never exported. Raises `Refused`."""
 
 
 Rotation = Literal["overlapping", "replacing", "by hand"]
@@ -50,7 +50,13 @@ class Secret:
     """Overlapping: the old and the new value are both accepted during a rotation."""
     irreplaceable: bool = False
     """Whether its loss loses data: it is exported for escrow before use, and all versions are kept."""
+    in_escrow: bool = False
+    """Whether an export for escrow holds it as well, although another could take its place."""
     backend: Backend | None = None
+
+    @property
+    def belongs_in_escrow(self) -> bool:
+        return self.irreplaceable or self.in_escrow
 
     def bind(self, backend: Backend) -> Secret:
         return replace(self, backend=backend)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from deploys import this_host
 from deploys.api.deploy import deploy_api, rewrap_data_keys
 from deploys.api.settings import Api
+from deploys.backup.deploy import archiving_here, deploy_backup
+from deploys.backup.settings import Backup
 from deploys.certbot.deploy import deploy_certbot
 from deploys.certbot.settings import Certbot
 from deploys.environment.deploy import deploy_environment
@@ -39,6 +41,7 @@ stack = this_host.settings(Stack)
 topology = this_host.topology()
 environment = this_host.settings(Environment)
 reading = this_host.optional_settings(Reading)
+backup = this_host.settings(Backup)
 
 # Every host.
 deploy_preflight(
@@ -48,8 +51,8 @@ deploy_preflight(
     parts=this_host.parts(),
     status_port=this_host.settings(Nginx).status_port,
     backend=this_host.backend() if this_host.is_first("all") else None,
-    secrets=this_host.required_secrets(stack, environment, this_host.settings(Rollout), reading),
-    require_escrow=environment.require_escrow,
+    secrets=this_host.required_secrets(stack, environment, this_host.settings(Rollout), backup, reading),
+    escrowed=environment.secrets() if environment.require_escrow else (),
 )
 deploy_ufw(
     settings=this_host.settings(Ufw),
@@ -70,13 +73,16 @@ barrier("base")
 
 # Database hosts.
 if this_host.plays("database"):
+    archiving = archiving_here(backup, cluster_here(stack), require_escrow=environment.require_escrow)
     deploy_postgresql(
         settings=this_host.settings(Postgresql),
         stack=stack,
         topology=topology,
         master_key=environment.master_key,
         reading=reading,
+        archiving=archiving,
     )
+    deploy_backup(settings=backup, stack=stack, cluster=cluster_here(stack), archiving=archiving)
     deploy_redis(settings=this_host.settings(Redis), stack=stack, topology=topology)
 barrier("data")
 

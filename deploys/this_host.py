@@ -44,7 +44,7 @@ def backend() -> Backend:
 
 
 def required_secrets(
-    stack: Stack, environment: Settings, rollout: Settings, reading: Settings | None = None
+    stack: Stack, environment: Settings, rollout: Settings, backup: Settings, reading: Settings | None = None
 ) -> tuple[Secret, ...]:
     """Return the secrets that the hosts of this run use. All others may be missing or unreadable."""
     parts = {part for host in _chosen_hosts() for part in host.groups}
@@ -52,7 +52,9 @@ def required_secrets(
     host_secrets = (
         stack.secrets() + environment.secrets() if "api" in parts else data_secrets if "database" in parts else ()
     )
-    return rollout.secrets() + host_secrets + (reading.secrets() if reading and "database" in parts else ())
+    if "database" in parts:
+        host_secrets += backup.secrets() + (reading.secrets() if reading else ())
+    return rollout.secrets() + host_secrets
 
 
 def plays(part: str) -> bool:

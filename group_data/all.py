@@ -1,6 +1,7 @@
 """Every component with its defaults: the guide's values. An environment's own file overrides them."""
 
 from deploys.api.settings import Api
+from deploys.backup.settings import Backup
 from deploys.fail2ban.settings import Fail2ban
 from deploys.nginx.settings import Nginx
 from deploys.pgbouncer.settings import Pgbouncer
@@ -21,6 +22,7 @@ preflight = Preflight()
 user = User()
 postgresql = Postgresql()
 redis = Redis()
+backup = Backup()  # name a repository: plan and verify ask for one
 pgbouncer = Pgbouncer()
 api = Api(release=Bundled())
 nginx = Nginx()

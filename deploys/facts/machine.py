@@ -14,6 +14,7 @@ echo "disk=$(df -B1 --output=size /var | tail -n 1)"; echo "free=$(df -B1 --outp
 echo "python=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)"
 disk=$(findmnt -no MAJ:MIN -T /var 2>/dev/null); echo "rotational=$(cat "/sys/dev/block/$disk/queue/rotational" \
   "/sys/dev/block/$disk/../queue/rotational" 2>/dev/null | head -n 1)"
+echo "identity=$(cat /etc/machine-id 2>/dev/null)"
 [ ! -e /proc/net/if_inet6 ] && echo ipv6=0 || echo ipv6=1"""
 
 
@@ -35,6 +36,8 @@ class Machine:
     """A spinning disk: random reads are slow."""
     ipv6: bool = True
     """The kernel supports IPv6. If sysctl disables it this is still true: sockets open, but nobody can connect."""
+    identity: str = ""
+    """/etc/machine-id: 32 hexadecimal digits that no other host has."""
     clock_offset: float = 0
     """Seconds that its clock was ahead of the operator's; negative: behind."""
 
@@ -55,6 +58,7 @@ class MachineState(FactBase[Machine]):
             free=int(values["free"]),
             python=values["python"],
             rotational=values["rotational"].strip() == "1",
+            identity=values.get("identity", ""),
             ipv6=values.get("ipv6") != "0",
             clock_offset=int(values["now"]) - time.time() if "now" in values else 0,
         )

@@ -19,19 +19,22 @@ class Claim:
     """The name that the component's operations go by in a plan."""
     stage: str = ""
     """At whose end it is due: the one in which it was claimed."""
+    gates: bool = True
+    """Whether a rollout waits for it. Otherwise `verify` alone tries it."""
 
 
 _PLACE = "healthv1_claims"
 
 
-def claim(component: str, checks: Iterable[Check]) -> None:
+def claim(component: str, checks: Iterable[Check], *, gates: bool = True) -> None:
     """Claim `checks` of the current host. The last line of each component's deploy.
 
     They have to hold once the stage ends: what a later stage makes true is claimed there.
+    + gates: whether a rollout waits for them. Otherwise `verify` alone tries them.
     """
     host = ctx_host.get()
     deploy = host.current_deploy_name or component
-    claims_on(host).extend(Claim(component, check, deploy) for check in checks)
+    claims_on(host).extend(Claim(component, check, deploy, gates=gates) for check in checks)
 
 
 def close_stage(stage: str) -> None:

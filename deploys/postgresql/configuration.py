@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 
+from deploys.archiving import Archiving
 from deploys.cluster import Cluster
 from deploys.postgresql.settings import Postgresql, Reading
 from deploys.postgresql.tuning import GIB, MachineShape, Parameters, memory_parameters, parallel_parameters
@@ -51,7 +52,12 @@ AUDIT: Parameters = {
 
 
 def parameters(
-    settings: Postgresql, topology: Topology, cluster: Cluster, shape: MachineShape, reading: Reading | None = None
+    settings: Postgresql,
+    topology: Topology,
+    cluster: Cluster,
+    shape: MachineShape,
+    reading: Reading | None = None,
+    archiving: Archiving | None = None,
 ) -> Mapping[str, str]:
     """Return every parameter by name: computed ones first, then what the settings want otherwise."""
     memory = int(settings.memory * GIB) if settings.memory else shape.memory
@@ -71,6 +77,7 @@ def parameters(
         **AUDIT,
         "log_min_duration_statement": str(settings.log_slow_statements),
         **settings.parameters,
+        **(archiving.parameters() if archiving else {}),
     }
 
 

@@ -6,6 +6,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys import recovery
+from deploys.archiving import Archiving
 from deploys.cluster import NAME, Cluster
 from deploys.component import Secret, Text, template
 from deploys.facts.machine import MachineState
@@ -48,7 +49,12 @@ EFFECT = "sessions end; requests wait at PgBouncer meanwhile, and some are answe
 
 @deploy("PostgreSQL")
 def deploy_postgresql(
-    settings: Postgresql, stack: Stack, topology: Topology, master_key: Secret, reading: Reading | None = None
+    settings: Postgresql,
+    stack: Stack,
+    topology: Topology,
+    master_key: Secret,
+    reading: Reading | None = None,
+    archiving: Archiving | None = None,
 ) -> None:
     """Run the cluster. `master_key` is not told to it: it has to be the one that opens what is stored."""
     machine, cluster = host.get_fact(MachineState), cluster_here(stack)
@@ -61,7 +67,7 @@ def deploy_postgresql(
     )
     _cluster(cluster)
     shape = MachineShape(machine.memory, machine.cores, machine.disk, machine.rotational)
-    parameter_values = parameters(settings, topology, cluster, shape, reading)
+    parameter_values = parameters(settings, topology, cluster, shape, reading, archiving)
     hba = template(
         "postgresql/pg_hba.conf",
         stack=stack,

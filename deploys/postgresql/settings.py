@@ -18,6 +18,10 @@ VERSION = {
 """The major version that each supported distribution brings."""
 
 RESERVED_PARAMETERS = {
+    "archive_command": "set backup.repository",
+    "archive_library": "set backup.repository",
+    "archive_mode": "set backup.repository",
+    "archive_timeout": "set backup.archive_timeout",
     "config_file": "the host's layout decides it",
     "data_directory": "the host's layout decides it",
     "hba_file": "pg_hba.conf is managed whole",

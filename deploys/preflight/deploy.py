@@ -40,14 +40,17 @@ def deploy_preflight(
     status_port: int,
     backend: Backend | None,
     secrets: tuple[Secret, ...],
-    require_escrow: bool,
+    escrowed: tuple[Secret, ...],
 ) -> None:
-    """Measure the host. `secrets` are those that this run has to have; the backend is asked on one host only."""
+    """Measure the host. `secrets` are those that this run has to have; the backend is asked on one host only.
+
+    + escrowed: of these, the irreplaceable ones have to have been exported for escrow.
+    """
     Refused.unless(_faults(host.get_fact(MachineState), settings))
     claims = tuple(port_claims(stack, topology, parts, status_port))
     refuse_taken_ports(name="See that our ports are free", claims=claims)
     if backend and secrets:
-        Refused.unless(backend.unexported(secrets) if require_escrow else ())
+        Refused.unless(backend.unexported(tuple(secret for secret in secrets if secret in escrowed)))
         store_secrets(name="Keep generated secrets in the backend", backend=backend, secrets=secrets)
     ensure(
         name="Resolve the host's own name",  # else every sudo waits for DNS

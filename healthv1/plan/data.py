@@ -32,6 +32,8 @@ class Plan:
     """The version of healthv1 that made it."""
     left: tuple[Left, ...] = ()
     """What was of the environment, and is not named by it any more. No apply touches it."""
+    warnings: tuple[Fault, ...] = ()
+    """What is not as it should be, and no apply changes: the settings have to."""
 
     @property
     def changes(self) -> int:
@@ -50,6 +52,7 @@ class Plan:
             "steps": [asdict(step) | {"changes": [asdict(part) for part in step.changes]} for step in self.steps],
             "faults": [asdict(fault) for fault in self.faults],
             "left": [asdict(part) | {"parts": list(part.parts)} for part in self.left],
+            "warnings": [asdict(warning) for warning in self.warnings],
         }
 
     @classmethod
@@ -62,7 +65,18 @@ class Plan:
             first = error.errors(include_url=False, include_input=False)[0]
             at = ".".join(str(part) for part in first["loc"])
             raise Refused(Fault(where, f"It is not a plan: {at}: {first['msg'].lower()}.", _again(document))) from None
-        names = ("environment", "hosts", "considered", "steps", "faults", "made", "revision", "toolkit", "left")
+        names = (
+            "environment",
+            "hosts",
+            "considered",
+            "steps",
+            "faults",
+            "made",
+            "revision",
+            "toolkit",
+            "left",
+            "warnings",
+        )
         return cls(**{name: getattr(parsed, name) for name in names})
 
 

@@ -37,7 +37,7 @@ def document(plan: Plan, limit: int = LIMIT) -> str:
     plan = redacted(plan)
     head, foot = _head(plan), _foot(plan)
     room = limit - len(head) - len(foot) - 2 * _WIDEST  # for the note about omitted sections
-    pieces = [*_places_piece(plan), *map(_fault_piece, plan.faults)]
+    pieces = [*map(_warning_piece, plan.warnings), *_places_piece(plan), *map(_fault_piece, plan.faults)]
     pieces += [*map(_leaver_piece, plan.left), *map(_section_piece, sections(plan.steps))]
     fold(pieces, _KINDS, room)
     kept = list(_fitting(pieces, room))
@@ -72,6 +72,13 @@ def _fault_piece(fault: Fault) -> Piece:
     text = f"{fault.where}: {fault.what}" + (f"\nHint: {fault.hint}" if fault.hint else "")
     lines = [readable(line) for line in text.split("\n")]
     return Piece(f"Error:\n\n{_fenced(lines, 'text')}", f"Error at {_span(fault.where)}, left out\n\n", "fault")
+
+
+def _warning_piece(warning: Fault) -> Piece:
+    lines = [readable(f"{warning.where}: {warning.what}"), readable(f"Hint: {warning.hint}")]
+    return Piece(
+        f"Warning:\n\n{_fenced(lines, 'text')}", f"A warning about {_span(warning.where)}, left out\n\n", "fault"
+    )
 
 
 def _leaver_piece(left: Left) -> Piece:

@@ -44,6 +44,8 @@ class PlanDocument:
     """Why a host could not be planned. With any of them nothing is applied."""
     left: tuple[Left, ...] = ()
     """What was of the environment and is not named by it any more: it goes on serving, and no apply touches it."""
+    warnings: tuple[Fault, ...] = ()
+    """What is not as it should be, and no apply changes: the settings have to."""
 
     __pydantic_config__ = ConfigDict(use_attribute_docstrings=True)
 

@@ -36,6 +36,7 @@ def lines(plan: Plan, *, full: bool = False) -> Iterator[TextLine]:
     if folded:
         yield TextLine("With --full, plan and show print created files and long diffs whole.")
     yield from _left_lines(plan)
+    yield from _warning_lines(plan)
     yield TextLine(total(plan), bold=True)
 
 
@@ -45,6 +46,12 @@ def _left_lines(plan: Plan) -> Iterator[TextLine]:
     for left in plan.left:
         yield TextLine(f"  {readable(left.what)}", "yellow")
         yield TextLine(f"    {readable(left.way_out)}")
+
+
+def _warning_lines(plan: Plan) -> Iterator[TextLine]:
+    for warning in plan.warnings:
+        yield TextLine(f"Warning: {readable(warning.where)}: {readable(warning.what)}", "yellow", bold=True)
+        yield TextLine(f"Hint:    {readable(warning.hint)}")
 
 
 def change_line(change: Change) -> str:

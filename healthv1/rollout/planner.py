@@ -12,6 +12,7 @@ from deploys.facts.lock import Lock
 from deploys.operations.barrier import STAGE
 from deploys.operations.change import Change
 from deploys.operations.forecast import forecast_of
+from deploys.operations.warnings import warnings_on
 from healthv1.errors import Fault, Refused
 from healthv1.hosts import operations
 from healthv1.hosts.connector import FastSSH, Unanswered
@@ -66,6 +67,7 @@ def plan(session: Session, besides: ExtraFacts = (Lock,)) -> Plan:
         made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         revision=provenance.revision(),
         toolkit=provenance.toolkit(),
+        warnings=tuple(dict.fromkeys(warning for host in hosts for warning in warnings_on(host))),
     )
 
 

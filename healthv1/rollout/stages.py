@@ -174,7 +174,7 @@ class _Run:
         """Yield the claims due in this stage of components that changed something in it or earlier."""
         stages = list(self._stages)
         until = stages[: stages.index(stage) + 1]
-        for claim in claims_on(host):
+        for claim in (claim for claim in claims_on(host) if claim.gates):
             here = (host.name, stage, claim.deploy) in self._changed
             before = claim.stage == stage and any((host.name, past, claim.deploy) in self._changed for past in until)
             if before or (here and claim.stage in until):

@@ -92,7 +92,7 @@ class Backend(ABC, Generic[Revision]):
         return ()
 
     def unexported(self, secrets: tuple[Secret, ...]) -> tuple[Fault, ...]:
-        entries = self.entries(secret.key for secret in secrets if secret.irreplaceable)
+        entries = self.entries(secret.key for secret in secrets if secret.belongs_in_escrow)
         return tuple(
             Fault(
                 f"{self}#{name}",
@@ -189,3 +189,4 @@ def generate(entropy: int) -> str:
 def _redact(entry: Entry | None) -> None:
     for kept in entry.versions if entry else ():
         redactor.add(kept.value)
+        redactor.add(kept.value.rpartition(":")[2])  # of "key:secret" the secret, as a program has it

@@ -53,7 +53,7 @@ def _secret_findings(
     if entry.step == "promoted" and entry.since:
         over = now() >= entry.since + bound.environment.validity(secret.key)
         yield finding("No old version is accepted for longer than it must be", not over, rotate)
-    if secret.irreplaceable and bound.environment.require_escrow:
+    if secret.belongs_in_escrow and bound.environment.require_escrow:
         exported = all(kept.escrowed for kept in entry.accepted)
         export = f"healthv1 secrets export {bound.name} --to KEY --out FILE"
         yield finding("It was exported for escrow, and read back", exported, export)

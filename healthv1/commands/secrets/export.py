@@ -16,7 +16,7 @@ from healthv1.workspace.atomic_files import replace
 def export(environment: str, recipients: Sequence[str], out: Path, *, everything: bool) -> tuple[str, ...]:
     """Write an escrow file that only `recipients` can open; return the names in it."""
     in_use = bind_secrets_unless_lost(environment)
-    entries = register.entries(in_use, [secret for secret in in_use.secrets if secret.irreplaceable or everything])
+    entries = register.entries(in_use, [secret for secret in in_use.secrets if secret.belongs_in_escrow or everything])
     data = escrow.export(entries, recipients, str(register.backend_of(in_use)))
     try:
         changes_begin()

@@ -1,0 +1,125 @@
+"""What pgBackRest and our program on the host are told. Nothing here is secret but `credentials_file`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from deploys.backup.settings import S3, Backup, Directory, Repository, longest_pause
+from deploys.cluster import Cluster
+from deploys.component import Secret
+from deploys.faults import Fault, Refused
+
+BLOCK_INCREMENTAL = 17
+"""From this PostgreSQL on, a distribution's pgBackRest copies changed blocks alone. Older ones refuse the option."""
+
+
+def repository_folder(repository: Repository, history: str, version: int) -> str:
+    """Return where in a repository a host keeps its backups.
+
+    + history: of the host. Two hosts never write to one folder: a restored database goes on with another history.
+    + version: of the passphrase. Another passphrase begins anew, and the folder of the old one stays beside it.
+    """
+    folder = repository.folder if isinstance(repository, S3) else repository.path
+    return f"{folder}/{history}/{version}"
+
+
+def pgbackrest_file(settings: Backup, cluster: Cluster, history: str, version: int) -> str:
+    lines = [
+        "# Managed by healthv1: change group_data and apply, not this file.",
+        "[global]",
+        *(
+            line
+            for number, repository in enumerate(settings.repositories, 1)
+            for line in _repository_lines(number, repository, cluster, repository_folder(repository, history, version))
+        ),
+        *(
+            f"repo{number}-{name}={value}"
+            for number in range(1, len(settings.repositories) + 1)
+            for name, value in (
+                ("cipher-type", "aes-256-cbc"),
+                ("bundle", "y"),
+                ("retention-full-type", "time"),
+                ("retention-full", settings.keep_days),
+            )
+        ),
+        "compress-type=zst",
+        "compress-level=3",
+        f"process-max={settings.processes}",
+        "start-fast=y",
+        "archive-async=y",
+        f"archive-timeout={settings.archive_timeout}",
+        "spool-path=/var/spool/health-v1-backup",
+        "lock-path=/run/lock/health-v1-backup",
+        "log-level-console=warn",
+        "log-level-file=off",
+        "",
+        f"[{cluster.name}]",
+        f"pg1-path={cluster.data}",
+        f"pg1-port={cluster.port}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _repository_lines(number: int, repository: Repository, cluster: Cluster, folder: str) -> Iterator[str]:
+    prefix = f"repo{number}"
+    yield f"{prefix}-path={folder}"
+    if cluster.version >= BLOCK_INCREMENTAL:
+        yield f"{prefix}-block=y"
+    if isinstance(repository, Directory):
+        yield f"{prefix}-type=posix"
+        return
+    endpoint, _, port = repository.endpoint.partition(":")
+    yield f"{prefix}-type=s3"
+    yield f"{prefix}-s3-bucket={repository.bucket}"
+    yield f"{prefix}-s3-endpoint={endpoint}"
+    yield f"{prefix}-s3-region={repository.region}"
+    yield f"{prefix}-s3-uri-style={repository.style}"
+    yield f"{prefix}-storage-port={port or 443}"
+    if repository.certificates:
+        yield f"{prefix}-storage-ca-file={certificates_path(number)}"
+
+
+def certificates_path(number: int) -> str:
+    return f"/etc/health-v1/backup-{number}.pem"
+
+
+def credentials_file(settings: Backup) -> str:
+    """Reveal the passphrase and the keys: call it only to write the secret file. Raises `Refused`."""
+    lines = ["# Managed by healthv1: change group_data and apply, not this file.", "[global]"]
+    for number, repository in enumerate(settings.repositories, 1):
+        lines.append(f"repo{number}-cipher-pass={settings.passphrase.reveal()}")
+        if isinstance(repository, S3):
+            key, secret = _key_pair(repository.credentials)
+            lines += [f"repo{number}-s3-key={key}", f"repo{number}-s3-key-secret={secret}"]
+    return "\n".join([*lines, ""])
+
+
+def _key_pair(credentials: Secret) -> tuple[str, str]:
+    key, colon, secret = credentials.reveal().partition(":")
+    if not (key and colon and secret) or any(character.isspace() for character in key + secret):
+        what = "It is not a key and its secret with a colon between them, on one line."
+        raise Refused(
+            Fault(str(credentials), what, f"printf 'KEY:SECRET' | healthv1 secrets set ENV {credentials.key}")
+        )
+    return key, secret
+
+
+def program_file(settings: Backup, cluster: Cluster, database: str, history: str, version: int) -> str:
+    """Return the settings of our program, as JSON."""
+    document = {
+        "stanza": cluster.name,
+        "version": cluster.version,
+        "port": cluster.port,
+        "data": cluster.data,
+        "unit": cluster.unit,
+        "repositories": [repository_folder(repository, history, version) for repository in settings.repositories],
+        "directories": [repository.path for repository in settings.repositories if isinstance(repository, Directory)],
+        "keep_days": settings.keep_days,
+        "archive_timeout": settings.archive_timeout,
+        "reserve": settings.reserve * 2**20,
+        "longest_pause": longest_pause(settings.full, settings.incremental),
+        "database": database,
+    }
+    return json.dumps(document, indent=2) + "\n"

@@ -1,0 +1,193 @@
+"""The database is backed up by pgBackRest, continuously and each night, and what was backed up is read back."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from pyinfra.api.deploy import deploy
+from pyinfra.context import host
+
+from deploys.archiving import CONFIGURATION, CREDENTIALS_FOLDER, Archiving
+from deploys.backup.checks import TIMERS, checks, missing
+from deploys.backup.configuration import (
+    certificates_path,
+    credentials_file,
+    pgbackrest_file,
+    program_file,
+    repository_folder,
+)
+from deploys.backup.settings import S3, Backup, Directory, calendar
+from deploys.cluster import Cluster
+from deploys.component import Check, program_files, template
+from deploys.facts.machine import MachineState
+from deploys.facts.probe import Succeeds
+from deploys.faults import Fault
+from deploys.operations.change import Change
+from deploys.operations.claims import claim
+from deploys.operations.files import absent, directory, file
+from deploys.operations.packages import packages
+from deploys.operations.program import program
+from deploys.operations.shell import ensure
+from deploys.operations.units import unit
+from deploys.operations.warnings import warn
+from deploys.paths import BACKUP, BACKUP_PROGRAM
+from deploys.stack import Stack
+
+PREPARED = f"{BACKUP}/prepared"
+PROGRAM_SETTINGS = "/etc/health-v1/backup.json"
+SET = 'backup = Backup(repository=S3(…)) in group_data, docs/backup.md has examples; or Backup(off="REASON")'
+
+
+def archiving_here(settings: Backup, cluster: Cluster, *, require_escrow: bool) -> Archiving | None:
+    """Return how PostgreSQL archives, or None: without a repository, and until the passphrase is in escrow.
+
+    Only turning it on waits: once PostgreSQL archives, it goes on.
+    """
+    if not settings.repository:
+        if not settings.off:
+            warn("Nothing backs the database up.", f"set {SET}")
+        return None
+    if require_escrow and not host.get_fact(Succeeds, test=f"test -s {PREPARED}"):
+        faults = _unexported(settings)
+        if faults:
+            names = " and ".join(fault.where for fault in faults)
+            what = f"Backups are not turned on yet: {names} was never exported for escrow, and read back."
+            warn(what, faults[0].hint)
+            return None
+    return Archiving(cluster.name, settings.archive_timeout)
+
+
+def _unexported(settings: Backup) -> tuple[Fault, ...]:
+    backend = settings.passphrase.backend
+    return backend.unexported(settings.secrets()) if backend else ()
+
+
+@deploy("Backup")
+def deploy_backup(settings: Backup, stack: Stack, cluster: Cluster, archiving: Archiving | None) -> None:
+    """Back the database up, or nothing more of it: what is in the repository stays."""
+    if archiving is None:
+        _turn_off()
+        claim("backup", _claims_without(settings), gates=False)
+        return
+    packages(name="Install pgBackRest", names=("pgbackrest", "python3"))
+    _configure(settings, stack, cluster)
+    _schedule(settings, cluster)
+    claim("backup", checks(), gates=False)
+
+
+def _claims_without(settings: Backup) -> list[Check]:
+    if settings.off:
+        return []
+    if settings.repository:
+        hint = "healthv1 secrets export ENV --to KEY --out FILE, read it back, then: healthv1 apply ENV"
+        return missing("the passphrase was never exported for escrow", hint)
+    return missing("backup.repository is not set", f"set {SET}")
+
+
+def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
+    history = host.get_fact(MachineState).identity[:12]
+    version = settings.passphrase.numbers()[0]
+    directory(name="Make a place for settings of the backup", path="/etc/health-v1")
+    directory(name="Make a place for the keys", path=CREDENTIALS_FOLDER, mode="0750", group="postgres")
+    authorities = {
+        number: repository.certificates
+        for number, repository in enumerate(settings.repositories, 1)
+        if isinstance(repository, S3) and repository.certificates
+    }
+    for number, text in host.loop(authorities.items()):
+        file(
+            name=f"Write who vouches for repository {number}",
+            path=certificates_path(number),
+            content=partial(_ending_in_a_newline, text),
+        )
+    file(
+        name="Write pgbackrest.conf",
+        path=CONFIGURATION,
+        content=lambda: pgbackrest_file(settings, cluster, history, version),
+    )
+    file(
+        name="Write the keys",
+        path=f"{CREDENTIALS_FOLDER}/health-v1.conf",
+        content=lambda: credentials_file(settings),
+        mode="0640",
+        group="postgres",
+        secret=True,
+    )
+    for repository in host.loop([entry for entry in settings.repositories if isinstance(entry, Directory)]):
+        directory(
+            name=f"Make a place in {repository.path}",
+            path=f"{repository.path}/{history}",
+            mode="0750",
+            user="postgres",
+            group="postgres",
+        )
+    for path in host.loop(("/var/spool/health-v1-backup", "/run/lock/health-v1-backup")):
+        directory(name=f"Make {path}", path=path, mode="0750", user="postgres", group="postgres")
+    file(
+        name="Make the lock's folder at each start of the host",
+        path="/etc/tmpfiles.d/health-v1-backup.conf",
+        content=template("backup/tmpfiles.conf"),
+    )
+    file(
+        name="Write the settings of our program",
+        path=PROGRAM_SETTINGS,
+        content=lambda: program_file(settings, cluster, stack.database, history, version),
+    )
+    program(name="Install our program", path=BACKUP_PROGRAM, files=program_files("backup"))
+    folders = [repository_folder(repository, history, version) for repository in settings.repositories]
+    lines = "".join(f"{folder}\n" for folder in folders)
+    ensure(
+        name="Begin the repository",
+        change=Change("repository", " and ".join(folders), "create", "PostgreSQL archives into it from now on"),
+        test=f"printf %s '{lines}' | cmp -s - {PREPARED}",
+        command=f"/usr/bin/python3 -I -B {BACKUP_PROGRAM} prepare",
+    )
+
+
+def _ending_in_a_newline(text: str) -> str:
+    return text if text.endswith("\n") else f"{text}\n"
+
+
+def _schedule(settings: Backup, cluster: Cluster) -> None:
+    service, watching = "health-v1-backup@.service", "health-v1-backup-watch.service"
+    for name in host.loop((service, watching, *TIMERS)):
+        file(
+            name=f"Write {name}",
+            path=f"/etc/systemd/system/{name}",
+            content=template(
+                f"backup/{name}", settings=settings, cluster=cluster, program=BACKUP_PROGRAM, calendar=calendar
+            ),
+        )
+    for timer in host.loop(TIMERS):
+        unit(
+            name=f"Run {timer}",
+            unit=timer,
+            effect="nobody is interrupted",
+            restart_on=(f"/etc/systemd/system/{timer}",),
+        )
+    ensure(
+        name="Make the first backup",
+        change=Change("backup", cluster.name, "create", "there is none yet", becomes="full, and read back"),
+        test=f"test -s {BACKUP}/proof.json",
+        command=FIRST,
+        after=(),
+    )
+
+
+# A large database is not waited for: the claims tell when it is done.
+FIRST = f"""systemctl daemon-reload; systemctl start --no-block health-v1-backup@full.service
+i=0; while [ "$(systemctl show -p ActiveState --value health-v1-backup@full.service)" = activating ]; do
+  i=$((i+1)); [ $i -lt 600 ] || {{ printf '{{}}\\n' > {BACKUP}/proof.json; exit 0; }}; sleep 0.5; done
+test -s {BACKUP}/proof.json || {{ journalctl -u health-v1-backup@full.service -n 20 --no-pager -o cat >&2; exit 1; }}"""
+
+
+def _turn_off() -> None:
+    for name in host.loop(TIMERS):
+        ensure(
+            name=f"Stop {name}",
+            change=Change("unit", name, "stop", "nothing is backed up any more", becomes="disabled"),
+            test=f"! systemctl is-enabled --quiet {name} && ! systemctl is-active --quiet {name}",
+            command=f"systemctl disable --now {name}",
+        )
+    absent(name="Remove the keys", path=f"{CREDENTIALS_FOLDER}/health-v1.conf")
+    absent(name="Have it begin anew another time", path=PREPARED)

@@ -1,0 +1,128 @@
+"""Where the database is backed up to, when, and for how long backups are kept (rows G18 and G19 of the guide)."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+
+from deploys.component import Secret, Settings
+
+Days = Annotated[int, Field(ge=1, le=3650)]
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+
+
+def _is_time(text: str) -> str:
+    if not re.fullmatch(rf"(daily|({'|'.join(_DAYS)})(,({'|'.join(_DAYS)}))*) {_TIME}", text):
+        raise ValueError('give days and a time, in UTC: "Sun 02:00", "Mon,Thu 03:30", "daily 02:00"')
+    return text
+
+
+Schedule = Annotated[str, AfterValidator(_is_time)]
+"""In UTC: "Sun 02:00", "Mon,Thu 03:30", "daily 02:00"."""
+Folder = Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._-]+)+$")]
+Endpoint = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?$")]
+
+
+def _is_certificate(text: str) -> str:
+    if text and "-----BEGIN CERTIFICATE-----" not in text:
+        raise ValueError('give the certificates as PEM text: Path("ca.pem").read_text()')
+    return text
+
+
+class S3(Settings):
+    """A bucket. Backups are encrypted before they leave the host."""
+
+    bucket: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+    endpoint: Endpoint
+    """A DNS name, with a port where it is not 443: "s3.eu-central-1.amazonaws.com"."""
+    region: Annotated[str, Field(pattern=r"^[a-z0-9-]+$")]
+    folder: Folder = "/health-v1"
+    style: Literal["host", "path"] = "host"
+    """Whether the bucket's name is part of the host's name or of the path. MinIO and others want "path"."""
+    certificates: Annotated[str, AfterValidator(_is_certificate)] = ""
+    """Of the authority that vouches for the endpoint, as PEM. Empty: the distribution's."""
+    locked: bool = False
+    """Whether the bucket has versioning and object lock. `healthv1 backup check` tries it."""
+    credentials: Secret = Secret("backup_credentials", used_by=("pgBackRest",), in_escrow=True)
+    """ACCESS_KEY_ID:SECRET_ACCESS_KEY of the host: it may read, write, list and delete, but delete no version."""
+
+
+class Directory(Settings):
+    """A disk or a share that is mounted on the host. It is lost with the host unless it is elsewhere."""
+
+    path: Folder
+    """On another file system than the database."""
+
+
+Repository: TypeAlias = S3 | Directory
+
+
+class Backup(Settings):
+    repository: Repository | None = None
+    second: Repository | None = None
+    """Another place, which gets the same. It has credentials of its own: `credentials=Secret("…")`."""
+    off: Annotated[str, Field(max_length=200)] = ""
+    """Why nothing is backed up. Without a repository and without this, `plan` warns and `verify` fails."""
+    full: Schedule = "Sun 02:00"
+    incremental: Schedule = "daily 02:00"
+    """What changed since the backup before. On a day on which a full backup was just made, none is made."""
+    keep_days: Days = 30
+    """Backups of the last days can be restored, to each moment in them."""
+    archive_timeout: Annotated[int, Field(ge=10, le=3600)] = 60
+    """Seconds. At most so much is lost with the host, and what the upload takes."""
+    processes: Annotated[int, Field(ge=1, le=16)] = 2
+    """How many of the host's cores compress and encrypt."""
+    reserve: Annotated[int, Field(ge=16, le=1024**2)] = 1024
+    """MiB of the database's disk that are kept free by a file, which goes when the disk is nearly full."""
+    passphrase: Secret = Secret(
+        "backup_passphrase", entropy=32, used_by=("pgBackRest",), rotation="overlapping", irreplaceable=True
+    )
+    """Encrypts the backups. If it is lost, so are they."""
+
+    @field_validator("off")
+    @classmethod
+    def _has_no_repository(cls, off: str, info: ValidationInfo) -> str:
+        if off and info.data.get("repository"):
+            raise ValueError("a repository is set as well: remove one of them")
+        return off
+
+    @field_validator("second")
+    @classmethod
+    def _is_another(cls, second: Repository | None, info: ValidationInfo) -> Repository | None:
+        first = info.data.get("repository")
+        if second and not first:
+            raise ValueError("a second repository needs a first: set repository")
+        if isinstance(first, S3) and isinstance(second, S3) and first.credentials.key == second.credentials.key:
+            raise ValueError(
+                'it needs credentials of its own: credentials=Secret("backup_credentials_2", in_escrow=True)'
+            )
+        return second
+
+    @property
+    def repositories(self) -> tuple[Repository, ...]:
+        return tuple(repository for repository in (self.repository, self.second) if repository)
+
+    def secrets(self) -> tuple[Secret, ...]:
+        return super().secrets() if self.repository else ()
+
+
+def calendar(schedule: str) -> str:
+    """Return a schedule as systemd.time(7) writes it."""
+    days, time = schedule.split()
+    return f"{'' if days == 'daily' else f'{days} '}*-*-* {time}:00 UTC"
+
+
+def longest_pause(*schedules: str) -> int:
+    """Return the seconds of the longest pause between two days of the schedules, within a week."""
+    days = {day for schedule in schedules for day in _days(schedule)}
+    following = [*sorted(days), min(days) + len(_DAYS)]
+    return max(after - day for day, after in itertools.pairwise(following)) * 86_400
+
+
+def _days(schedule: str) -> list[int]:
+    names = schedule.split(maxsplit=1)[0]
+    return list(range(len(_DAYS))) if names == "daily" else [_DAYS.index(name) for name in names.split(",")]

@@ -1,0 +1,103 @@
+"""The claims about backups, told from what was noted: `verify` and a pipeline ask them within a second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from healthv1_backup import notes, proof
+from healthv1_backup.settings import Settings
+from healthv1_backup.watching import NEARLY_FULL, NOTE
+
+DAY = 86_400
+SLACK = 3 * 3600
+"""Seconds: a backup begins up to half an hour late, and takes a while."""
+MISSED_MINUTES = 5 * 60
+MOST_WAITING = 8
+"""WAL segments."""
+
+
+def backups_are_proven(settings: Settings, now: float) -> list[str]:
+    """Return what is wrong with the last reading of each repository."""
+    found: list[str] = []
+    for number, folder in enumerate(settings.repositories, 1):
+        noted = proof.noted().of(number)
+        if noted is None or noted.folder != folder:
+            found.append(f"repository {number} was never read back")
+            continue
+        found += [f"repository {number}: {fault}" for fault in noted.faults]
+        if now - noted.tried > DAY + SLACK:
+            found.append(f"repository {number} was last read back {_ago(now - noted.tried)}")
+    return found
+
+
+def backups_are_recent(settings: Settings, now: float) -> list[str]:
+    found: list[str] = []
+    failure = notes.read("failure")
+    if failure:
+        found.append(f"the last backup failed {_ago(now - failure['at'])}: {failure['what']}")
+    for noted in proof.noted().proofs:
+        if not noted.newest:
+            found.append(f"repository {noted.repository}: there is no backup")
+        elif now - noted.newest > settings.longest_pause + SLACK:
+            found.append(f"repository {noted.repository}: the newest backup ended {_ago(now - noted.newest)}")
+    return found
+
+
+def wal_is_archived(settings: Settings, now: float) -> list[str]:
+    watched = notes.read(NOTE)
+    if not watched:
+        return ["nobody looked yet"]
+    age = now - watched["last_archived"]
+    found = []
+    if not watched["last_archived"]:
+        found.append("no WAL segment was archived yet")
+    elif age > 2 * settings.archive_timeout + MISSED_MINUTES:
+        found.append(f"the last WAL segment was archived {_ago(age)}: so much would be lost with the host")
+    if watched["waiting"] > MOST_WAITING:
+        found.append(f"{watched['waiting']} WAL segments wait on the host")
+    return found
+
+
+def canary_is_alive(settings: Settings, now: float) -> list[str]:  # noqa: ARG001 - one form for all
+    watched = notes.read(NOTE)
+    age = now - watched.get("beat", 0)
+    if age < MISSED_MINUTES:
+        return []
+    fault = watched.get("fault") or "the timer does not run"
+    return [f"its last row was written {_ago(age) if watched.get('beat') else 'never'}: {fault}"]
+
+
+def disk_has_room(settings: Settings, now: float) -> list[str]:
+    watched = notes.read(NOTE)
+    if not watched:
+        return ["nobody looked yet"]
+    found = []
+    if watched["reserve_gone"]:
+        found.append(f"the disk was nearly full {_ago(now - watched['reserve_gone'])}, and its reserve went")
+    if watched["free"] < 5 * NEARLY_FULL:
+        found.append(
+            f"{watched['free']:.0%} of the disk with {settings.data} is free, and WAL takes"
+            f" {watched['wal_bytes'] >> 20} MiB of it"
+        )
+    return found
+
+
+CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
+    "proven": backups_are_proven,
+    "recent": backups_are_recent,
+    "archived": wal_is_archived,
+    "canary": canary_is_alive,
+    "room": disk_has_room,
+}
+
+
+def failing(name: str, settings: Settings) -> list[str]:
+    return CLAIMS[name](settings, time.time())
+
+
+def _ago(seconds: float) -> str:
+    for unit, length in (("days", DAY), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return f"{seconds:.0f} s ago"

@@ -1,0 +1,86 @@
+"""The command line. Timers use it, and `healthv1` over SSH: results are JSON on stdout, sentences go to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from types import FrameType
+
+from healthv1_backup import backing_up, claims, marking, preparing, proof, watching
+from healthv1_backup.processes import Failed
+from healthv1_backup.settings import Settings, load
+
+OK, FAILED, NOT_PROVEN, DOES_NOT_HOLD = 0, 1, 3, 4
+
+
+def main(words: list[str]) -> int:
+    """Run one command, and return its exit code: 0 done, 1 it failed, 3 a backup is not proven, 4 a claim is false."""
+    os.umask(0o077)
+    signal.signal(signal.SIGTERM, _end)
+    arguments = _parser().parse_args(words)
+    command: Callable[[Settings, argparse.Namespace], int] = arguments.command
+    try:
+        return command(load(), arguments)
+    except (Failed, OSError) as error:
+        backing_up.say(str(error))
+        return FAILED
+
+
+def _end(_signal: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + signal.SIGTERM)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="backup", allow_abbrev=False)
+    commands = parser.add_subparsers(required=True)
+
+    def add(name: str, command: Callable[[Settings, argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = commands.add_parser(name)
+        added.set_defaults(command=command)
+        return added
+
+    run = add("run", _run)
+    run.add_argument("kind", choices=backing_up.KINDS)
+    run.add_argument("--by-timer", action="store_true")
+    add("prepare", lambda settings, _: preparing.prepare(settings))
+    add("prove", lambda settings, _: _show_proof(backing_up.prove(settings)))
+    add("list", lambda settings, _: _show(backing_up.kept(settings)))
+    add("watch", lambda settings, _: OK if not watching.watch(settings).fault else FAILED)
+    mark = add("mark", lambda settings, arguments: _show(marking.mark(settings, arguments.name)))
+    mark.add_argument("name")
+    claim = add("claim", _claim)
+    claim.add_argument("name", choices=claims.CLAIMS)
+    return parser
+
+
+def _run(settings: Settings, arguments: argparse.Namespace) -> int:
+    noted = backing_up.back_up(settings, arguments.kind, by_timer=arguments.by_timer)
+    return _judge(noted) if arguments.by_timer else _show_proof(noted)
+
+
+def _show_proof(noted: proof.Noted) -> int:
+    _show([asdict(one) for one in noted.proofs])
+    return _judge(noted)
+
+
+def _judge(noted: proof.Noted) -> int:
+    for one in noted.proofs:
+        for fault in one.faults:
+            backing_up.say(f"Repository {one.repository}: {fault}.")
+    return OK if all(one.holds for one in noted.proofs) else NOT_PROVEN
+
+
+def _claim(settings: Settings, arguments: argparse.Namespace) -> int:
+    failing = claims.failing(arguments.name, settings)
+    print("\n".join(failing))
+    return DOES_NOT_HOLD if failing else OK
+
+
+def _show(document: object) -> int:
+    print(json.dumps(document))
+    return OK

@@ -1,0 +1,37 @@
+"""What has to be there ahead of the first backup: the canary's database, and a stanza in each repository."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from healthv1_backup import notes
+from healthv1_backup.backing_up import say
+from healthv1_backup.processes import Failed, pgbackrest, sql
+from healthv1_backup.settings import CANARY, STATE, Settings
+
+NOTE = STATE / "prepared"
+"""The folders of the repositories that are prepared, a line for each."""
+ANSWER = 120  # seconds
+
+_DATABASE = f"""select 'create database {CANARY} template template0'
+  where not exists (select from pg_database where datname = '{CANARY}') \\gexec
+revoke all on database {CANARY} from public;
+\\connect {CANARY}
+create extension if not exists amcheck;
+create table if not exists beat (id bigint generated always as identity primary key, at timestamptz not null);
+create index if not exists beat_at on beat (at)"""
+
+
+def prepare(settings: Settings) -> int:
+    """Make the canary's database and the stanzas, and see a WAL segment arrive in each repository. Raises `Failed`."""
+    for folder in settings.directories:
+        if Path(folder).stat().st_dev == Path(settings.data).stat().st_dev:
+            raise Failed(f"{folder} is on the disk of the database, and would be lost with it: mount another one there")
+    sql(settings, _DATABASE)
+    for command in ("stanza-create", "check"):
+        ended = pgbackrest(settings, command, timeout=ANSWER)
+        if ended.code:
+            raise Failed(f"{command}: {ended.why}")
+    notes.replace(NOTE, "".join(f"{folder}\n" for folder in settings.repositories), 0o600)
+    say("A WAL segment arrived in each repository.")
+    return 0

@@ -1,0 +1,55 @@
+"""What the deploy wrote for this program, and the paths of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FILE = Path("/etc/health-v1/backup.json")
+STATE = Path("/var/lib/healthv1/backup")
+"""Our notes, mode 0700."""
+METRICS = Path("/var/lib/healthv1/metrics")
+"""One file in Prometheus' text format for each of us who measures."""
+RUN = Path("/run/health-v1-backup")
+PGBACKREST = (
+    "pgbackrest",
+    "--config=/etc/health-v1/pgbackrest.conf",
+    "--config-include-path=/etc/health-v1/pgbackrest.d",
+)
+CANARY = "health_v1_canary"
+"""A database of our own, with a row for each minute: the newest one in a restored copy tells how much was lost."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    stanza: str
+    version: int
+    """PostgreSQL's major version."""
+    port: int
+    data: str
+    unit: str
+    repositories: tuple[str, ...]
+    """The folder in each repository, the first one first."""
+    directories: tuple[str, ...]
+    """Those repositories that are folders on this host."""
+    keep_days: int
+    archive_timeout: int
+    """Seconds."""
+    reserve: int
+    """Bytes."""
+    longest_pause: int
+    """Seconds between two backups, as the timers have it."""
+    database: str
+    """The API's database."""
+
+    @property
+    def programs(self) -> Path:
+        """Return the folder of PostgreSQL's programs."""
+        return Path(f"/usr/lib/postgresql/{self.version}/bin")
+
+
+def load(file: Path = FILE) -> Settings:
+    document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in document.items()})
