@@ -52,4 +52,7 @@ class Settings:
 
 def load(file: Path = FILE) -> Settings:
     document: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    return Settings(**{name: tuple(value) if isinstance(value, list) else value for name, value in document.items()})
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in document.items()
+    }
+    return Settings(**values)
