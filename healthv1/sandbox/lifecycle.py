@@ -161,7 +161,7 @@ def _start_servers(sandbox: Sandbox, addresses: Addresses, shape: Shape, say: Ca
     if locked_s3.asked_for(sandbox):
         say("Start the S3 that locks its objects")
         locked_s3.start(sandbox, addresses)
-    return Running(
+    running_sandbox = Running(
         name=sandbox.name,
         suite=shape.suite,
         domain=DOMAIN,
@@ -173,6 +173,8 @@ def _start_servers(sandbox: Sandbox, addresses: Addresses, shape: Shape, say: Ca
         s3=s3.ready(sandbox, addresses),
         locked_s3=locked_s3.ready(sandbox, addresses) if locked_s3.asked_for(sandbox) else None,
     )
+    openbao.supply(sandbox, "backup_credentials", s3.credentials(sandbox))
+    return running_sandbox
 
 
 def _hosts(sandbox: Sandbox, addresses: Addresses, shape: Shape) -> tuple[Host, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import socket
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def start(sandbox: Sandbox, addresses: Addresses) -> None:
         certificate(sandbox, addresses)
     if server.alive(sandbox, NAME):
         return
-    (place / "data" / BUCKET).mkdir(parents=True, exist_ok=True)
+    (_data(sandbox) / BUCKET).mkdir(parents=True, exist_ok=True)
     argv = [server.program("rclone"), "serve", "s3", "--config", "", "--addr", f"{addresses.gateway}:{_PORT}"]
     argv += ["--cert", str(place / "cert.pem"), "--key", str(place / "key.pem"), str(place / "data")]
     # rclone takes the key as an argument or from the environment, which root alone can read; it has no file for it.
@@ -50,6 +51,32 @@ def ready(sandbox: Sandbox, addresses: Addresses) -> S3:
         region=REGION,
         ca_file=str(certificate(sandbox, addresses) / "ca.pem"),
     )
+
+
+def credentials(sandbox: Sandbox) -> str:
+    """Return the key and its secret as settings want them, with a colon in between."""
+    pair = key_pair(server.directory(sandbox, NAME) / "key.json")
+    return f"{pair['access_key_id']}:{pair['secret_access_key']}"
+
+
+def keep(sandbox: Sandbox, folder: Path) -> None:
+    """Copy what the bucket holds: a host that is given back as it was has to find its backups as they were."""
+    shutil.copytree(_data(sandbox), folder / "s3", symlinks=True)
+
+
+def give_back(sandbox: Sandbox, addresses: Addresses, folder: Path) -> None:
+    """Have the bucket hold what it held when `folder` was kept."""
+    if not (folder / "s3").exists():
+        return
+    server.stop(sandbox, NAME)  # it remembers what a directory held
+    shutil.rmtree(_data(sandbox))
+    shutil.copytree(folder / "s3", _data(sandbox), symlinks=True)
+    start(sandbox, addresses)
+    ready(sandbox, addresses)
+
+
+def _data(sandbox: Sandbox) -> Path:
+    return server.directory(sandbox, NAME) / "data"
 
 
 def certificate(sandbox: Sandbox, addresses: Addresses) -> Path:
