@@ -29,6 +29,9 @@ def main(words: list[str]) -> int:
     except (Failed, OSError) as error:
         backing_up.say(str(error))
         return FAILED
+    except Exception as error:  # noqa: BLE001 - the last line of defence against a traceback
+        backing_up.say(f"something unforeseen happened: {type(error).__name__}: {error}")
+        return FAILED
 
 
 def _end(_signal: int, _frame: FrameType | None) -> None:
