@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from deploys import archiving, paths
 from deploys.archiving import Archiving
 from deploys.backup.configuration import credentials_file, pgbackrest_file, program_file
 from deploys.backup.settings import S3, Backup, Directory, calendar, longest_pause
@@ -12,7 +13,7 @@ from deploys.component import program_files
 from deploys.faults import Refused
 from deploys.operations.program import _archive, _is_whole, folder_of
 from deploys.secret import Version
-from healthv1_backup.settings import load
+from healthv1_backup.settings import METRICS, PGBACKREST, STATE, load
 
 BUCKET = {"bucket": "backups", "endpoint": "s3.example.com", "region": "eu-1"}
 CLUSTER = Cluster(17, 5432)
@@ -136,6 +137,11 @@ def test_our_program_reads_what_is_written_for_it(tmp_path):
     assert settings.repositories == ("/health-v1/0a1b/3", "/mnt/backup/0a1b/3")
     assert settings.directories == ("/mnt/backup",)
     assert settings.longest_pause == 86_400
+
+
+def test_our_program_and_the_deploy_name_the_same_places():
+    assert (str(STATE), str(METRICS)) == (paths.BACKUP, paths.METRICS)
+    assert " ".join(PGBACKREST) == archiving.PGBACKREST
 
 
 def test_the_program_is_installed_as_it_stands_in_the_templates():
