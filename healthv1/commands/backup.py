@@ -100,7 +100,7 @@ def mark(environment: str, name: str, note: Note) -> dict[str, Any]:
 
 
 @dataclass
-class _Run:
+class JournalledCommand:
     result: str = "failed"
 
     def end(self, backups: Backups) -> Backups:
@@ -109,9 +109,9 @@ class _Run:
 
 
 @contextmanager
-def _program(environment: str, command: str, note: Note) -> Iterator[tuple[BackupProgram, _Run]]:
+def _program(environment: str, command: str, note: Note) -> Iterator[tuple[BackupProgram, JournalledCommand]]:
     """Open the program for a command that the journal names."""
-    began, run = time.monotonic(), _Run()
+    began, run = time.monotonic(), JournalledCommand()
     with opened(environment, read_site=False) as session:
         program = BackupProgram.of(session)
         try:
