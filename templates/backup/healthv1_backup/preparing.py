@@ -28,6 +28,9 @@ def prepare(settings: Settings) -> int:
         if Path(folder).stat().st_dev == Path(settings.data).stat().st_dev:
             raise Failed(f"{folder} is on the disk of the database, and would be lost with it: mount another one there")
     sql(settings, _DATABASE)
+    # Whoever migrates names the moment before, from whichever host.
+    functions = "pg_create_restore_point(text), pg_switch_wal()"
+    sql(settings, f'grant execute on function {functions} to "{settings.owner}"', settings.database)
     for command in ("stanza-create", "check"):
         ended = pgbackrest(settings, command, timeout=ANSWER)
         if ended.code:

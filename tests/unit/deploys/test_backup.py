@@ -13,10 +13,12 @@ from deploys.component import program_files
 from deploys.faults import Refused
 from deploys.operations.program import _archive, _is_whole, folder_of
 from deploys.secret import Version
+from deploys.stack import Stack
 from healthv1_backup.settings import METRICS, PGBACKREST, STATE, load
 
 BUCKET = {"bucket": "backups", "endpoint": "s3.example.com", "region": "eu-1"}
 CLUSTER = Cluster(17, 5432)
+STACK = Stack(domain="api.example.com")
 
 
 class Kept:
@@ -85,7 +87,7 @@ def test_secrets_within_settings_are_bound():
 
 def test_no_secret_is_in_the_configuration():
     backup = bound(Backup(repository=S3(**BUCKET), second=Directory(path="/mnt/backup")))
-    text = pgbackrest_file(backup, CLUSTER, "0a1b", 3) + program_file(backup, CLUSTER, "app", "0a1b", 3)
+    text = pgbackrest_file(backup, CLUSTER, "0a1b", 3) + program_file(backup, CLUSTER, STACK, "0a1b", 3)
     assert "the passphrase" not in text
     assert "the-secret" not in text
 
@@ -132,7 +134,7 @@ def test_credentials_are_a_key_and_its_secret_on_one_line(value):
 
 def test_our_program_reads_what_is_written_for_it(tmp_path):
     backup = bound(Backup(repository=S3(**BUCKET), second=Directory(path="/mnt/backup")))
-    (tmp_path / "backup.json").write_text(program_file(backup, CLUSTER, "app", "0a1b", 3))
+    (tmp_path / "backup.json").write_text(program_file(backup, CLUSTER, STACK, "0a1b", 3))
     settings = load(tmp_path / "backup.json")
     assert settings.repositories == ("/health-v1/0a1b/3", "/mnt/backup/0a1b/3")
     assert settings.directories == ("/mnt/backup",)

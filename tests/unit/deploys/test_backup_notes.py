@@ -20,7 +20,7 @@ def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(notes.write, "__defaults__", (tmp_path,))
     monkeypatch.setattr(notes.remove, "__defaults__", (tmp_path,))
     monkeypatch.setattr(notes.measure, "__defaults__", (tmp_path,))
-    return Settings("health", 17, 5432, "/data", "unit", ("/r/1",), (), 30, 60, 16, DAY, "app")
+    return Settings("health", 17, 5432, "/data", "unit", ("/r/1",), (), 30, 60, 16, DAY, "app", "owner")
 
 
 def proven(*, folder="/r/1", faults=(), age=HOUR, newest=HOUR):
