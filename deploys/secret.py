@@ -49,7 +49,7 @@ class Secret:
     rotation: Rotation = "replacing"
     """Overlapping: the old and the new value are both accepted during a rotation."""
     irreplaceable: bool = False
-    """Whether its loss loses data: it is exported for escrow before use, and all versions are kept."""
+    """Whether nothing can take its place: it is exported for escrow before use, and all versions are kept."""
     backend: Backend | None = None
 
     def bind(self, backend: Backend) -> Secret:
