@@ -5,14 +5,15 @@ from __future__ import annotations
 from deploys.component import Secret
 from deploys.operations.claims import claim
 from deploys.operations.key_pairs import host_certificate, private_key
-from deploys.tls import Identity, KeyFiles, certificate_checks
+from deploys.tls import HostIdentity, KeyFiles, certificate_checks
 
 
-def deploy_certificate(identity: Identity, ca_key: Secret, group: str) -> KeyFiles:
+def deploy_certificate(identity: HostIdentity, ca_key: Secret, group: str) -> KeyFiles:
     """Have a key of this host that `group` may read, and a certificate for it; return where they lie.
 
-    Call it in the deploy of who needs it, behind what makes the group and ahead of the unit, which takes a renewed
-    certificate up by `reload_on=(files.certificate,)`. The trusted ones lie at `tls.AUTHORITY`.
+    Call it in the deploy of who needs it, behind what makes the group and ahead of the unit. That has to take up both
+    a renewed certificate and another authority: `reload_on=(files.certificate, tls.AUTHORITY)`. Whoever is let in by
+    its common name, and shall not be taken for the host, gets an `identity` of another `name`.
     """
     files = KeyFiles(group)
     private_key(name=f"Make a key for {group}", path=files.key, certificate=files.certificate, group=group)

@@ -11,7 +11,7 @@ from deploys.component import Secret, Settings
 from deploys.faults import Fault, Refused
 from deploys.secret import Backend
 from deploys.stack import Stack, Topology
-from deploys.tls import Identity
+from deploys.tls import HostIdentity
 
 Model = TypeVar("Model", bound=Settings)
 PARTS = ("database", "api", "edge", "monitoring")
@@ -81,11 +81,11 @@ def topology() -> Topology:
     )
 
 
-def identity() -> Identity:
+def identity() -> HostIdentity:
     """Return who this host is to others. Raises `Refused` where that cannot stand in a certificate."""
     host = ctx_host.get()
     name = host.name.rpartition("/")[2]  # pyinfra's connectors stand ahead of it: @docker/web1
-    return Identity.of(name, (str(host.data.get(key) or "") for key in ADDRESSES))
+    return HostIdentity.of(name, (str(host.data.get(key) or "") for key in ADDRESSES))
 
 
 def is_first(part: str) -> bool:

@@ -21,14 +21,14 @@ RENEWED_AHEAD = timedelta(days=60)
 CLAIMED = timedelta(days=30)
 """A certificate that ends earlier makes a claim fail."""
 
-MAX_NAME = 64
-"""Characters of a common name (RFC 5280, ub-common-name)."""
+MAX_COMMON, MAX_NAME = 64, 253
+"""Characters of a common name (RFC 5280, ub-common-name), and of any other (RFC 1035)."""
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*")
 
 
 @dataclass(frozen=True)
-class Identity:
+class HostIdentity:
     """Who a host is to others."""
 
     name: str
@@ -37,15 +37,15 @@ class Identity:
     addresses: tuple[str, ...]
 
     @classmethod
-    def of(cls, name: str, places: Iterable[str]) -> Identity:
+    def of(cls, name: str, places: Iterable[str]) -> HostIdentity:
         """Return the identity of the host `name`. Raises `Refused` where it cannot stand in a certificate.
 
         + places: the addresses and names at which others reach it.
         """
-        texts = dict.fromkeys((name, *(place for place in places if place)))
-        Refused.unless(_name_fault(text) for text in texts if not _is_name(text))
-        addresses = {address for text in texts if (address := _address(text))}
-        return cls(name, tuple(sorted(text for text in texts if not _address(text))), tuple(sorted(addresses)))
+        limits = {name: MAX_COMMON} | {place: MAX_NAME for place in places if place and place != name}
+        Refused.unless(_name_fault(text, limit) for text, limit in limits.items() if not _is_name(text, limit))
+        addresses = {address for text in limits if (address := _address(text))}
+        return cls(name, tuple(sorted(text for text in limits if not _address(text))), tuple(sorted(addresses)))
 
     def __str__(self) -> str:
         return ", ".join(dict.fromkeys((self.name, *self.names, *self.addresses)))
@@ -58,12 +58,12 @@ def _address(text: str) -> str:
         return ""
 
 
-def _is_name(text: str) -> bool:
-    return len(text) <= MAX_NAME and bool(_address(text) or _NAME.fullmatch(text))
+def _is_name(text: str, limit: int) -> bool:
+    return len(text) <= limit and bool(_address(text) or _NAME.fullmatch(text))
 
 
-def _name_fault(text: str) -> Fault:
-    what = f"It cannot stand in a certificate: it is no address, and no name of at most {MAX_NAME} characters."
+def _name_fault(text: str, limit: int) -> Fault:
+    what = f"It cannot stand in a certificate: it is no address, and no name of at most {limit} characters."
     return Fault(f"inventory: {text}", what, "name the host with letters, digits, dashes and dots")
 
 
@@ -96,10 +96,11 @@ def authority_check(digest: str) -> Check:
     )
 
 
-def certificate_checks(files: KeyFiles, identity: Identity) -> list[Check]:
+def certificate_checks(files: KeyFiles, identity: HostIdentity) -> list[Check]:
     """Return what holds of a certificate for whoever meets this host."""
     key, certificate, whose = files.key, files.certificate, f"The certificate of {identity.name} for {files.group}"
     verify = f"openssl verify -x509_strict -no-CApath -no-CAstore -CAfile {AUTHORITY}"
+    readers = "root" if files.group == "root" else f"root and {files.group}"
     names = [f"-verify_hostname {name}" for name in identity.names]
     names += [f"-verify_ip {address}" for address in identity.addresses]
     subject = f'test "$(openssl x509 -in {certificate} -noout -subject -nameopt multiline,-esc_msb)"'
@@ -112,7 +113,7 @@ def certificate_checks(files: KeyFiles, identity: Identity) -> list[Check]:
             hint,
         ),
         Check(
-            f"{whose} is of its key, which only root and {files.group} may read",
+            f"{whose} is of its key, which only {readers} may read",
             f'key=$(openssl pkey -in {key} -pubout) && test "$key" = "$(openssl x509 -in {certificate} -noout -pubkey)"'
             f" && test \"$(stat -c '%a %U:%G' {key})\" = '640 root:{files.group}'",
             hint,

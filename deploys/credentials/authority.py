@@ -19,7 +19,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from deploys.credentials.key_bytes import decode_key
 from deploys.faults import Fault, Refused
 from deploys.secret import Secret
-from deploys.tls import LIFETIME, Identity
+from deploys.tls import LIFETIME, HostIdentity
 
 # The same key has the same certificate for ever: hosts are told of it once, and what it signed goes on being trusted.
 BEGINS, ENDS = (datetime(year, 1, 1, tzinfo=timezone.utc) for year in (2020, 2120))
@@ -46,7 +46,7 @@ class Authority:
             return True
         return False
 
-    def issue(self, identity: Identity, public_key: str, now: datetime) -> str:
+    def issue(self, identity: HostIdentity, public_key: str, now: datetime) -> str:
         """Return a certificate for a host's public key, both PEM. Raises `ValueError` when it is no P-256 key."""
         subject = p256_key(public_key)
         if subject is None:
@@ -65,7 +65,7 @@ class Authority:
         return _pem(builder.sign(self._key, SHA256()))
 
     def extensions(
-        self, identity: Identity, subject: ec.EllipticCurvePublicKey
+        self, identity: HostIdentity, subject: ec.EllipticCurvePublicKey
     ) -> Iterator[tuple[x509.ExtensionType, bool]]:
         """Yield what a certificate says besides, and whether who does not understand it must refuse."""
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timezone
 
@@ -19,7 +20,7 @@ from deploys.facts.path import PathState
 from deploys.faults import Fault, Refused
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import forecast
-from deploys.tls import RENEWED_AHEAD, Identity
+from deploys.tls import RENEWED_AHEAD, HostIdentity
 
 CERTIFICATE_RIGHTS = "0644 root:root"
 
@@ -80,11 +81,13 @@ def _key_changes(path: str, state: KeyPair, rights: str) -> Iterator[Change]:
 
 
 @operation()
-def host_certificate(path: str, key: str, identity: Identity, ca_key: Secret) -> Commands:
+def host_certificate(path: str, key: str, identity: HostIdentity, ca_key: Secret) -> Commands:
     """Have a certificate for the host's key and names, signed by our authority, that lasts for some time."""
     state = host.get_fact(KeyPairState, key=key, certificate=path)
     plan, signers, now = forecast(), authorities(ca_key), datetime.now(timezone.utc)
-    action, why = next_action(state, identity, signers, now)
+    # While a plan is read and carried out, nothing becomes due that it did not name.
+    planned_at = plan.recall(f"when {path} was looked at", lambda: now)
+    action, why = next_action(state, identity, signers, planned_at)
     was = _describe(state.certificate)
     becomes = CERTIFICATE_RIGHTS if action == "update" else f"{identity}, for a year"
     change = Change("certificate", path, action, why, was=state.certificate_rights if action == "update" else was)
@@ -92,8 +95,9 @@ def host_certificate(path: str, key: str, identity: Identity, ca_key: Secret) ->
     if not changes:
         host.noop(f"{path} is as it should be")
         return
-    plan.announce(changes[0])
-    if changes[-1].action == "update":
+    for change in changes:
+        plan.announce(change)
+    if all(change.action == "update" for change in changes):
         yield StringCommand("chown", "--", "root:root", QuoteString(path))
         yield StringCommand("chmod", "0644", "--", QuoteString(path))
         return
@@ -104,7 +108,7 @@ def host_certificate(path: str, key: str, identity: Identity, ca_key: Secret) ->
     )
 
 
-def next_action(state: KeyPair, identity: Identity, signers: Sequence[Authority], now: datetime) -> tuple[str, str]:
+def next_action(state: KeyPair, identity: HostIdentity, signers: Sequence[Authority], now: datetime) -> tuple[str, str]:
     """Return what is to be done, "" for nothing, and why.
 
     + signers: the accepted authorities, the one that signs first.
@@ -117,7 +121,7 @@ def next_action(state: KeyPair, identity: Identity, signers: Sequence[Authority]
     return ("", "") if state.certificate_rights == CERTIFICATE_RIGHTS else ("update", "mode, owner")
 
 
-def _renewal_reason(state: KeyPair, identity: Identity, signers: Sequence[Authority], now: datetime) -> str:
+def _renewal_reason(state: KeyPair, identity: HostIdentity, signers: Sequence[Authority], now: datetime) -> str:
     certificate = _parsed(state.certificate)
     if certificate is None or not state.is_alone:
         return "the file is no certificate" if certificate is None else "something else is in its file"
@@ -159,12 +163,12 @@ def _describe(text: str) -> str:
 
 
 def _names(certificate: x509.Certificate) -> str:
-    """Return all names of a certificate, as `str(Identity)` has them."""
-    common = [str(name.value) for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, ValueError):
-        return ", ".join(common) or "no name"
-    names = found.get_values_for_type(x509.DNSName)
-    addresses = [str(address) for address in found.get_values_for_type(x509.IPAddress)]
-    return ", ".join(dict.fromkeys((*common, *names, *addresses))) or "no name"
+    """Return all names of a certificate, as `str(HostIdentity)` has them. It may be anybody's."""
+    found = []
+    with suppress(ValueError):
+        found += [str(name.value) for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    with suppress(ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        others = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        found += others.get_values_for_type(x509.DNSName)
+        found += [str(address) for address in others.get_values_for_type(x509.IPAddress)]
+    return ", ".join(dict.fromkeys(found)) or "no name"

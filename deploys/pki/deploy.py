@@ -14,11 +14,11 @@ from deploys.operations.key_pairs import refuse_lost_authority
 from deploys.operations.packages import packages
 from deploys.pki.checks import checks
 from deploys.pki.settings import Pki
-from deploys.tls import AUTHORITY, DIRECTORY, Identity
+from deploys.tls import AUTHORITY, DIRECTORY, HostIdentity
 
 
 @deploy("PKI")
-def deploy_pki(settings: Pki, identity: Identity) -> None:
+def deploy_pki(settings: Pki, identity: HostIdentity) -> None:
     """Have what every host has. Others than root get keys of their own: `deploy_certificate`."""
     refuse_lost_authority(name="Try that the authority's key is in the backend", path=AUTHORITY, ca_key=settings.ca_key)
     packages(name="Install OpenSSL", names=("openssl",))

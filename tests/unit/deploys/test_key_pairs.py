@@ -9,16 +9,19 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
+from pyinfra.context import ctx_host
 
 from deploys.credentials.authority import authorities, p256_key
 from deploys.facts.key_pair import KeyPair, KeyPairState
 from deploys.facts.path import Path, PathState
 from deploys.faults import Refused
 from deploys.operations import key_pairs
+from deploys.operations.forecast import forecast_of
 from deploys.operations.key_pairs import host_certificate, next_action, private_key, refuse_lost_authority
+from deploys.pki.checks import checks
 from deploys.secret import Secret
-from deploys.tls import AUTHORITY, DIRECTORY, Identity, KeyFiles, certificate_checks
-from tests.unit.asked import asked
+from deploys.tls import AUTHORITY, DIRECTORY, HostIdentity, KeyFiles, certificate_checks
+from tests.unit.asked import Host, asked
 from tests.unit.deploys.test_authority import DB, KEY, NOW, ca, issued, public, trusted
 
 RIGHTS = {"key_rights": "0640 root:postgres", "certificate_rights": "0644 root:root"}
@@ -58,8 +61,8 @@ def test_it_is_renewed_from_sixty_days_before_its_end_for_a_reason_that_no_later
         ({"public_key": public(OTHER)}, "renew", "of another key"),
         ({"public_key": "", "key_rights": ""}, "renew", "of another key"),
         ({"certificate": issued(number=2)}, "renew", "not of our authority"),
-        ({"certificate": issued(Identity.of("db1", []))}, "renew", "it is for db1"),
-        ({"certificate": issued(Identity.of("db2", [*DB.names, *DB.addresses]))}, "renew", "it is for db2, db1"),
+        ({"certificate": issued(HostIdentity.of("db1", []))}, "renew", "it is for db1"),
+        ({"certificate": issued(HostIdentity.of("db2", [*DB.names, *DB.addresses]))}, "renew", "it is for db2, db1"),
         ({"certificate_rights": "0600 root:root"}, "update", "mode"),
         ({"certificate_rights": "0644 postgres:root"}, "update", "owner"),
     ],
@@ -81,7 +84,7 @@ def test_what_is_wrong_says_what_is_done(changed, action, why):
     ids=["another", "one more", "one less", "another name"],
 )
 def test_another_address_in_the_inventory_makes_another_certificate(places):
-    assert due(identity=Identity.of("db1", places)) == ("renew", f"it is for {DB}")
+    assert due(identity=HostIdentity.of("db1", places)) == ("renew", f"it is for {DB}")
 
 
 def test_one_of_another_form_is_replaced():
@@ -139,6 +142,23 @@ def test_a_plan_says_the_same_of_a_renewal_whenever_it_is_looked_at(monkeypatch)
     signed = [one.commands[0].connector_arguments["_stdin"] for one in seen]
     assert signed[0] != signed[1], "what is sent is new each time"
     assert all(x509.load_pem_x509_certificate(one.encode()).public_key() == KEY.public_key() for one in signed)
+
+
+def test_what_becomes_due_while_a_plan_is_carried_out_is_left_to_the_next(monkeypatch):
+    """And what the plan named is done, although a certificate meanwhile lasts long enough."""
+    for planned, executed, count in ((YEAR - 61, YEAR - 59, 0), (YEAR - 59, YEAR - 61, 1)):
+        host = Host({KeyPairState: GOOD})
+        seen = []
+        for executing, days in ((False, planned), (True, executed)):
+            _now(monkeypatch, days)
+            host.state.is_executing = executing
+            ctx_host.set(host)
+            with forecast_of(host).collecting() as changes:
+                commands = list(host_certificate._inner(FILES.certificate, FILES.key, DB, ca(1)))
+            ctx_host.reset()
+            seen.append((len(commands), changes))
+        assert seen[0] == seen[1] == (count, seen[0][1])
+        assert len(seen[0][1]) == count
 
 
 def test_a_plan_of_a_host_without_a_key_names_both_and_signs_nothing(monkeypatch):
@@ -250,16 +270,17 @@ def issued_once(path):
 @pytest.fixture
 def claimed(folder):
     """Return a function that writes what a host has, and tells which claims do not hold."""
-    (folder / "ca.pem").write_text(trusted(ca(1)))
     run(key_pairs._MAKE_KEY, folder / "postgres.key", "postgres")
     key = run(f"openssl pkey -pubout -in {folder}/postgres.key").stdout
     owners = run(f"stat -c '%a %U:%G' {folder}/postgres.key").stdout.strip()
     now = datetime.now(timezone.utc)
 
-    def claimed(number=1, identity=DB, public_key=key, age=0):
+    def claimed(number=1, identity=DB, public_key=key, age=0, roots=(1,)):
+        (folder / "ca.pem").write_text(trusted(ca(*roots)))
         text = authorities(ca(number))[0].issue(identity, public_key, now - timedelta(days=age))
         (folder / "postgres.pem").write_text(text)
-        commands = [check.command for check in certificate_checks(FILES, DB)]
+        claims = [*certificate_checks(FILES, DB), *checks(trusted(ca(1)))]
+        commands = [check.command for check in claims]
         here = [one.replace(DIRECTORY, str(folder)).replace("640 root:postgres", owners) for one in commands]
         return [number for number, command in enumerate(here) if run(command).returncode]
 
@@ -267,14 +288,16 @@ def claimed(folder):
 
 
 def test_claims_hold_of_a_good_certificate_and_each_fails_for_what_it_is_about(claimed):
-    signed, paired, lasts = range(3)
+    signed, paired, lasts, trusts = range(4)
     assert claimed() == []
     assert claimed(age=YEAR - 31) == []
     assert claimed(age=YEAR - 29) == [lasts]
     assert claimed(age=YEAR + 1) == [signed, lasts]
     assert claimed(number=2) == [signed]
     assert claimed(public_key=public(OTHER)) == [paired]
+    assert claimed(number=2, roots=(1, 2)) == [trusts], "an authority more than there is"
+    assert claimed(number=2, roots=(2,)) == [trusts]
     for places in (DB.addresses[1:], DB.addresses[:1], ()):
-        assert claimed(identity=Identity.of("db1", [*places, "db1.example.com"])) == [signed]
-    assert claimed(identity=Identity.of("db1", DB.addresses)) == [signed]
-    assert claimed(identity=Identity.of("db2", [*DB.names, *DB.addresses])) == [signed]
+        assert claimed(identity=HostIdentity.of("db1", [*places, "db1.example.com"])) == [signed]
+    assert claimed(identity=HostIdentity.of("db1", DB.addresses)) == [signed]
+    assert claimed(identity=HostIdentity.of("db2", [*DB.names, *DB.addresses])) == [signed]
