@@ -116,8 +116,8 @@ def test_in_a_rotation_the_new_key_signs_only_once_every_host_trusts_it_and_then
 FILES = KeyFiles("postgres")
 
 
-def _certificate(state):
-    arguments = (FILES.certificate, FILES.key, DB, ca(1))
+def _certificate(state, key=None):
+    arguments = (FILES.certificate, FILES.key, DB, key or ca(1))
     return asked(host_certificate, *arguments, facts={KeyPairState: state})
 
 
@@ -142,6 +142,13 @@ def test_a_plan_says_the_same_of_a_renewal_whenever_it_is_looked_at(monkeypatch)
     signed = [one.commands[0].connector_arguments["_stdin"] for one in seen]
     assert signed[0] != signed[1], "what is sent is new each time"
     assert all(x509.load_pem_x509_certificate(one.encode()).public_key() == KEY.public_key() for one in signed)
+
+
+def test_it_is_the_active_key_that_signs(monkeypatch):
+    _now(monkeypatch, 0)
+    [command] = _certificate(GOOD, ca(2, 1)).commands
+    signed = x509.load_pem_x509_certificate(command.connector_arguments["_stdin"].encode())
+    assert [authority.signed(signed) for authority in authorities(ca(2, 1))] == [True, False]
 
 
 def test_what_becomes_due_while_a_plan_is_carried_out_is_left_to_the_next(monkeypatch):
