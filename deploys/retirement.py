@@ -30,6 +30,7 @@ from deploys.operations.shell import ensure
 from deploys.paths import MARKS, REDIS_ACCEPTED, REDIS_LOGIN, SITE_LEAVING
 from deploys.postgresql.deploy import cluster_here
 from deploys.stack import LOOPBACK, Stack, Topology
+from deploys.tls import DIRECTORY
 from deploys.ufw.deploy import deploy_ufw
 from deploys.ufw.settings import Ufw
 
@@ -166,3 +167,4 @@ def remove_database(cluster: Cluster, data: bool) -> None:
 def remove_host_settings() -> None:
     """Packages installed later start their services again."""
     absent(name="Let services start when they are installed", path="/usr/sbin/policy-rc.d")
+    remove_path(name="Remove its keys for TLS", path=DIRECTORY, kind="key", why="it proves to others who the host is")
