@@ -72,6 +72,17 @@ def test_a_place_that_takes_no_new_file_is_refused(tmp_path):
     refuse_taken(tmp_path / "x.age")
 
 
+DEAF = ("setpriv", "--bounding-set=-dac_override,-dac_read_search") if os.getuid() == 0 else ()
+"""Root is refused nothing unless he gives that up."""
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path):
+    tmp_path.chmod(0o500)
+    trying = f"import pathlib, healthv1.workspace.atomic_files as a; a.refuse_taken(pathlib.Path('{tmp_path}/x.age'))"
+    done = subprocess.run([*DEAF, sys.executable, "-c", trying], capture_output=True, text=True, check=False)
+    assert f"The folder {tmp_path} cannot be written to." in done.stderr
+
+
 def test_what_arrives_has_its_name_only_when_all_of_it_is_there(tmp_path):
     out = tmp_path / "x.age"
     with arriving(out) as file:
