@@ -105,8 +105,8 @@ def judge(environment: str, name: str, code: int, told: Told, sha256: str) -> Fa
         return Fault(name, what, f"healthv1 apply {environment}")
     if NOT_OURS in told.marks:
         return Fault(name, "Our PostgreSQL does not run there.", f"healthv1 verify {environment}")
-    if any("lock timeout" in message for message in told.messages):
-        what = f"A table was locked for more than {LOCK_WAIT} s, as by a migration."
+    if any("statement timeout" in message for message in told.messages):  # pg_dump limits only its LOCK TABLE
+        what = f"A table was locked for more than {LOCK_WAIT} s, as by a migration{_because(told)}."
         return Fault(name, what, f"run it again when that is done: healthv1 lock show {environment}")
     return Fault(name, f"{_failure(code, told)}.", "nothing was kept of it; run it again")
 

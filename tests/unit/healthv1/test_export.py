@@ -164,7 +164,12 @@ WHOLE = ("@rows 2 health.users", f"@sha256 {SHA256_OF_NOTHING}")
             "",
         ),
         (1, ("pg_restore: error: damaged", "@unreadable"), "read through (pg_restore: error: damaged).", ""),
-        (1, ("pg_dump: error: canceling statement due to lock timeout",), "locked for more than 60 s", "lock show"),
+        (
+            1,
+            ("pg_dump: error: query failed: ERROR:  canceling statement due to statement timeout",),
+            "locked for more than 60 s",
+            "lock show",
+        ),
     ],
 )
 def test_what_is_not_whole_is_told_with_its_reason(code, said, what, hint):
