@@ -13,7 +13,7 @@ from deploys.cluster import Cluster
 LOCK_WAIT = 60
 """Seconds that a dump waits for a table which a migration holds."""
 NO_AGE, NOT_OURS, UNREADABLE = "@no-age", "@not-ours", "@unreadable"
-ROWS, SHA256 = "@rows", "@sha256"
+BEGIN, ROWS, SHA256 = "@begin", "@rows", "@sha256"
 """The first words of what it says on stderr; everything else there is a program's own message."""
 
 # The restore of all data, as text: each row is one line of it, so the rows that are really in the archive are counted.
@@ -29,11 +29,13 @@ _COUNT = (
 def dump(cluster: Cluster, database: str, recipients: Sequence[str]) -> str:
     """Return bash that writes an age file of the database to stdout. It succeeds only if that file is whole.
 
-    Its archive is restored to nowhere on the way: `@rows COUNT TABLE` for each table, then `@sha256` of the age file.
+    On the way the archive is restored to nowhere. It says on stderr: `@begin`, for each table
+    `@rows COUNT TABLE`, and in the end `@sha256` of the age file.
     """
     folder = f"/usr/lib/postgresql/{cluster.version}/bin"
     to = " ".join(f"-r {shlex.quote(recipient)}" for recipient in recipients)
     return f"""set -o pipefail
+echo {BEGIN} >&2
 ulimit -c 0
 cd /
 export LC_ALL=C PGAPPNAME=healthv1

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import gevent
 
-from deploys.postgresql.dump import LOCK_WAIT, NO_AGE, NOT_OURS, ROWS, SHA256, UNREADABLE
+from deploys.postgresql.dump import BEGIN, LOCK_WAIT, NO_AGE, NOT_OURS, ROWS, SHA256, UNREADABLE
 from healthv1.errors import Fault, HostError
 
 CHUNK = 1 << 16  # bytes
 SSH_FAILED = 255  # ssh's own exit code
 MESSAGES = 5
 """The number of a host's messages that are kept, and shown."""
+FIRST = b"age-encryption.org/v1\n"
+"""The first line of every age file. Before it, a login shell may print."""
 
 
 @dataclass
@@ -44,6 +46,8 @@ class Told:
             self.tables[table] = int(count)
         elif word == SHA256:
             self.sha256 = rest
+        elif word == BEGIN:
+            self.messages.clear()  # they were the login shell's
         elif word.startswith("@"):
             self.marks.add(word)
         elif line.strip() and len(self.messages) < MESSAGES:
@@ -77,7 +81,7 @@ def receive(
         listening = gevent.spawn(_listen, process, told)
         try:
             _send(process, script)
-            while chunk := process.stdout.read(CHUNK):
+            for chunk in _age_file(process.stdout):
                 _write(file, chunk)
                 digest.update(chunk)
                 size += len(chunk)
@@ -140,6 +144,19 @@ def _send(process: subprocess.Popen[bytes], script: str) -> None:
         process.stdin.flush()
     except BrokenPipeError:  # ssh ended: its exit code and its words say why
         pass
+
+
+def _age_file(stream: IO[bytes]) -> Iterator[bytes]:
+    """Yield an age file in parts, without what came before it."""
+    before = b""
+    while chunk := stream.read(CHUNK):
+        before += chunk
+        if FIRST in before:
+            yield before[before.index(FIRST) :]
+            break
+        before = before[-len(FIRST) :]
+    while chunk := stream.read(CHUNK):
+        yield chunk
 
 
 def _write(file: BinaryIO, chunk: bytes) -> None:

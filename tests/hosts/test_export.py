@@ -124,7 +124,8 @@ def test_a_copy_is_read_by_its_recipient_alone_and_restored_elsewhere_row_by_row
     try:
         world.shell("touch /root/before-export; sleep 0.01")
         with clinic.patient(given_name=name):
-            done = leaving.export("--json")
+            with _login_shell_that_prints(world):
+                done = leaving.export("--json")
             rows = _rows(world, "health_v1_prod")
         assert done.returncode == 0, done.stderr
         manifest, copy = json.loads(done.stdout), leaving.out.read_bytes()
@@ -149,6 +150,15 @@ def test_a_copy_is_read_by_its_recipient_alone_and_restored_elsewhere_row_by_row
     finally:
         clinic.sql(f"delete from health.organizations where slug = '{name}'")
     _the_journal_says_who_took_it(leaving, digest)
+
+
+@contextmanager
+def _login_shell_that_prints(world):
+    world.shell("cd ~admin && cp -p .bashrc .kept && echo 'printf hello; echo oops >&2' > .bashrc")
+    try:
+        yield
+    finally:
+        world.shell("cd ~admin && mv .kept .bashrc")
 
 
 def _nothing_was_written_on_the_host(world, name):

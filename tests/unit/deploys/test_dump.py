@@ -62,7 +62,7 @@ def here(tmp_path):
 
 
 def _says(done):
-    return [line for line in done.stderr.decode().splitlines() if line.startswith("@")]
+    return [line for line in done.stderr.decode().splitlines() if line.startswith("@") and line != "@begin"]
 
 
 def test_what_leaves_is_the_archive_encrypted_and_its_rows_were_counted(here):
@@ -108,13 +108,13 @@ def test_where_age_is_missing_nothing_is_dumped(here):
     (here.root / "bin").mkdir()
     (here.root / "bin/cat").symlink_to("/bin/cat")
     done = here.dump(path=str(here.root / "bin"))
-    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"@no-age\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"@begin\n@no-age\n")
 
 
 def test_another_cluster_on_the_port_is_not_dumped(here):
     here.lock.write_text(f"1\n{here.root}\n")
     done = here.dump()
-    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"@not-ours\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"@begin\n@not-ours\n")
 
 
 def _attended(script):

@@ -11,7 +11,7 @@ from pathlib import Path
 import gevent
 import pytest
 
-from healthv1.backup.receiving import Told, judge, receive
+from healthv1.backup.receiving import FIRST, Told, _age_file, judge, receive
 from healthv1.errors import Refused
 from healthv1.output import meter
 from healthv1.output.meter import Meter, amount
@@ -189,16 +189,31 @@ def _receive(script, file=None, argv=("bash", "-s")):
     return receive("production", "db1", argv, script, file, lambda _: None), file.getvalue()
 
 
-SENDING = """{ echo '@rows 5 t' >&2
-head -c 300000 /dev/zero
-echo "@sha256 $(head -c 300000 /dev/zero | sha256sum | cut -d' ' -f1)" >&2
+SENDING = """{ printf 'hello age'; echo oops >&2; echo @begin >&2
+age_file() { echo age-encryption.org/v1; head -c 300000 /dev/zero; }
+age_file; echo '@rows 5 t' >&2; echo "@sha256 $(age_file | sha256sum | cut -d' ' -f1)" >&2
 exit; }
 """
 
 
-def test_what_arrives_is_written_and_counted():
+def test_what_arrives_is_written_and_counted_without_what_a_login_shell_prints_ahead_of_it():
     received, content = _receive(SENDING)
-    assert (received.size, content, received.tables) == (300000, bytes(300000), {"t": 5})
+    assert content == b"age-encryption.org/v1\n" + bytes(300000)
+    assert (received.size, received.tables) == (len(content), {"t": 5})
+
+
+@pytest.mark.parametrize("at", [1, 7, 65530, 65540])
+def test_an_age_file_is_found_wherever_it_begins(at):
+    noise, content = b"#" * at, FIRST + b"rest"
+    for size in (1, 5, 1 << 16):
+        stream = io.BytesIO(noise + content)
+        stream.read = lambda _, read=stream.read, size=size: read(size)
+        assert b"".join(_age_file(stream)) == content
+
+
+def test_what_a_login_shell_says_is_no_reason_of_a_failure():
+    told = _told("hello", "@begin", "pg_dump: error: why")
+    assert judge("production", "db1", 1, told, "").what == "The dump failed (pg_dump: error: why)."
 
 
 def test_what_cannot_be_written_ends_the_other_side():
@@ -207,7 +222,7 @@ def test_what_cannot_be_written_ends_the_other_side():
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(OSError, match="No space left"):
-        _receive("{ trap '' TERM; yes; }\n", Full())  # it ends because nobody reads it any more
+        _receive("{ trap '' TERM; yes age-encryption.org/v1; }\n", Full())  # it ends because nobody reads it any more
 
 
 def test_an_ssh_that_ends_at_once_is_told_in_its_words():
