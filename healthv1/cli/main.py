@@ -11,6 +11,7 @@ from healthv1.cli.backup import backup
 from healthv1.cli.before import before
 from healthv1.cli.db import db
 from healthv1.cli.drift import drift
+from healthv1.cli.export import export
 from healthv1.cli.facts import facts
 from healthv1.cli.journal import journal
 from healthv1.cli.lock import lock
@@ -37,7 +38,10 @@ def cli(context: click.Context, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (apply, backup, before, db, drift, facts, journal, lock, plan, retire, sandbox, secrets, show, verify):
+for command in (
+    *(apply, backup, before, db, drift, export, facts, journal, lock, plan, retire, sandbox, secrets),
+    *(show, verify),
+):
     cli.add_command(command)
 
 
