@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from healthv1_backup import notes
-from healthv1_backup.backing_up import say
-from healthv1_backup.processes import Failed, pgbackrest, sql
+from healthv1_backup import notes, retired
+from healthv1_backup.processes import Failed, pgbackrest, say, sql
 from healthv1_backup.settings import CANARY, STATE, Settings
 
 NOTE = STATE / "prepared"
@@ -35,6 +34,7 @@ def prepare(settings: Settings) -> int:
         ended = pgbackrest(settings, command, timeout=ANSWER)
         if ended.code:
             raise Failed(f"{command}: {ended.why}")
+    retired.note_retired(NOTE.read_text(encoding="utf-8").split() if NOTE.exists() else [], settings)
     notes.replace(NOTE, "".join(f"{folder}\n" for folder in settings.repositories), 0o600)
     say("A WAL segment arrived in each repository.")
     return 0

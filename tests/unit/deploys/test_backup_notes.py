@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from healthv1_backup import backing_up, claims, marking, notes, proof, watching
+from healthv1_backup import backing_up, claims, marking, notes, proof, retired, watching
 from healthv1_backup.processes import Failed
 from healthv1_backup.settings import Settings
 
@@ -212,3 +212,62 @@ def test_a_name_is_used_once(settings, monkeypatch):
     assert marking.mark(settings, "before-1.2")["position"] == "0/3000028"
     with pytest.raises(Failed, match="made before"):
         marking.mark(settings, "before-1.2")
+
+
+class TestRetiredFolders:
+    """Of an earlier passphrase: what is in them can be restored for as long as backups are kept."""
+
+    @pytest.fixture
+    def removed(self, settings, monkeypatch):
+        removed = []
+
+        def pgbackrest(_settings, *words):
+            removed.append(words)
+            return SimpleNamespace(code=0, why="")
+
+        monkeypatch.setattr(retired, "pgbackrest", pgbackrest)
+        monkeypatch.setattr(retired.time, "time", lambda: NOW)
+        return removed
+
+    def noted(self, *, since, oldest, faults=()):
+        notes.write("retired", {"folders": [{"repository": 1, "folder": "/r/0", "since": int(NOW - since)}]})
+        return proof.Noted(
+            (proof.Proof(1, "/r/1", int(NOW), 1.0, tuple(faults), 2, int(NOW), "L", int(NOW), int(NOW - oldest)),)
+        )
+
+    def test_a_folder_that_is_written_to_no_more_is_noted_once(self, settings, removed):
+        retired.note_retired(["/r/0"], settings)
+        retired.note_retired(["/r/0"], settings)
+        assert [entry["folder"] for entry in notes.read("retired")["folders"]] == ["/r/0"]
+        retired.note_retired(["/r/1"], settings)  # the same one: nothing left it
+        assert [entry["folder"] for entry in notes.read("retired")["folders"]] == ["/r/0"]
+
+    def test_who_goes_back_to_it_takes_it_off_the_list(self, settings, removed):
+        retired.note_retired(["/r/1"], Settings(**{**vars(settings), "repositories": ("/r/2",)}))
+        retired.note_retired(["/r/2"], settings)
+        assert [entry["folder"] for entry in notes.read("retired")["folders"]] == ["/r/2"]
+
+    def test_it_is_removed_once_nobody_needs_it(self, settings, removed):
+        retired.remove_old(settings, self.noted(since=31 * DAY, oldest=30.5 * DAY))
+        assert [words[:2] + words[-1:] for words in removed] == [
+            ("--repo=1", "--repo1-path=/r/0", "backup"),
+            ("--repo=1", "--repo1-path=/r/0", "archive"),
+        ]
+        assert notes.read("retired")["folders"] == []
+
+    @pytest.mark.parametrize(
+        "noted",
+        [
+            {"since": 29 * DAY, "oldest": 40 * DAY},
+            {"since": 31 * DAY, "oldest": 3 * DAY},
+            {"since": 31 * DAY, "oldest": 30 * DAY, "faults": ["WAL is missing: 1"]},
+        ],
+    )
+    def test_it_stays_while_it_is_young_or_nothing_else_reaches_as_far_back(self, settings, removed, noted):
+        retired.remove_old(settings, self.noted(**noted))
+        assert removed == []
+
+    def test_the_folder_of_today_is_never_removed(self, settings, removed):
+        notes.write("retired", {"folders": [{"repository": 1, "folder": "/r/1", "since": 0}]})
+        retired.remove_old(settings, proof.noted())
+        assert removed == []
