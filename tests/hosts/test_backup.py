@@ -248,6 +248,23 @@ def test_turning_it_on_waits_for_escrow_and_nothing_else_does(mended, project, t
     assert mended.cli("plan", "sandbox").returncode == 0
 
 
+def test_a_rotated_passphrase_begins_a_folder_of_its_own_and_the_old_one_stays(mended):
+    before = mended.kept["backup_passphrase"]
+    old = repository(mended)
+    mended.must("secrets", "rotate", "sandbox", "backup_passphrase", "--yes")
+    assert mended.kept["backup_passphrase"] != before
+    (kept,) = mended.json("backup", "list", "sandbox")[1]["repositories"]
+    assert kept["folder"].endswith("/2")
+    assert [entry["kind"] for entry in kept["backups"]] == ["full"]
+    assert (old / "backup/health/backup.info").exists()
+    assert [
+        entry["folder"] for entry in json.loads(mended.shell("cat /var/lib/healthv1/backup/retired.json"))["folders"]
+    ]
+    assert before not in mended.shell(f"cat {KEYS}")
+    assert red(mended) == set()
+    assert mended.cli("plan", "sandbox").returncode == 0
+
+
 def red_in(world, project):
     done = world.cli("verify", "sandbox", "--json", cwd=project)
     return {finding["claim"] for finding in json.loads(done.stdout)["findings"] if not finding["holds"]}

@@ -218,7 +218,7 @@ class TestRetiredFolders:
     """Of an earlier passphrase: what is in them can be restored for as long as backups are kept."""
 
     @pytest.fixture
-    def removed(self, settings, monkeypatch):
+    def removed(self, monkeypatch):
         removed = []
 
         def pgbackrest(_settings, *words):
@@ -235,14 +235,14 @@ class TestRetiredFolders:
             (proof.Proof(1, "/r/1", int(NOW), 1.0, tuple(faults), 2, int(NOW), "L", int(NOW), int(NOW - oldest)),)
         )
 
-    def test_a_folder_that_is_written_to_no_more_is_noted_once(self, settings, removed):
+    def test_a_folder_that_is_written_to_no_more_is_noted_once(self, settings):
         retired.note_retired(["/r/0"], settings)
         retired.note_retired(["/r/0"], settings)
         assert [entry["folder"] for entry in notes.read("retired")["folders"]] == ["/r/0"]
         retired.note_retired(["/r/1"], settings)  # the same one: nothing left it
         assert [entry["folder"] for entry in notes.read("retired")["folders"]] == ["/r/0"]
 
-    def test_who_goes_back_to_it_takes_it_off_the_list(self, settings, removed):
+    def test_who_goes_back_to_it_takes_it_off_the_list(self, settings):
         retired.note_retired(["/r/1"], Settings(**{**vars(settings), "repositories": ("/r/2",)}))
         retired.note_retired(["/r/2"], settings)
         assert [entry["folder"] for entry in notes.read("retired")["folders"]] == ["/r/2"]
