@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 FOLDER = "/var/lib/healthv1"
-"""The state folder, mode 0700. The lock and the journals are here since the first version, and never move."""
+"""The state folder, mode 0700. The lock and the journals are here since the first version, and never move.
+
+On an edge host 0710: Nginx's workers pass through it to `MAINTENANCE`. So nobody sets its mode once it is there.
+"""
 LINK = "/var/lib/health-v1"
 """A symlink to `FOLDER`. Units, stamps and earlier versions use this name, so it stays."""
 
@@ -30,3 +33,8 @@ REDIS_ACCEPTED = f"{REDIS_LOGIN}.accepted"
 SITE_LEAVING = f"{LINK}/site.leaving"
 """Exists while nginx may still serve a deleted site."""
 LOGINS = f"{LINK}/logins"
+
+MAINTENANCE = f"{FOLDER}/maintenance"
+"""What each maintenance of the website says, a folder of its own for each, which Nginx's workers may read."""
+CLOSED = f"{MAINTENANCE}/on"
+"""A symlink to the one that is on. Without it none is: one rename switches, and one removal ends."""
