@@ -15,6 +15,7 @@ from healthv1.cli.export import export
 from healthv1.cli.facts import facts
 from healthv1.cli.journal import journal
 from healthv1.cli.lock import lock
+from healthv1.cli.maintenance import maintenance
 from healthv1.cli.plan import plan
 from healthv1.cli.retire import retire
 from healthv1.cli.sandbox import sandbox
@@ -39,8 +40,8 @@ def cli(context: click.Context, debug: bool) -> None:
 
 
 for command in (
-    *(apply, backup, before, db, drift, export, facts, journal, lock, plan, retire, sandbox, secrets),
-    *(show, verify),
+    *(apply, backup, before, db, drift, export, facts, journal, lock, maintenance, plan, retire, sandbox),
+    *(secrets, show, verify),
 ):
     cli.add_command(command)
 
