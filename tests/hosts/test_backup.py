@@ -186,9 +186,10 @@ def test_an_empty_repository_a_wrong_passphrase_and_refused_keys_are_told_apart(
         failed = idle.cli("backup", "now", "sandbox")
         assert failed.returncode == 1
         assert "No backup was made" in failed.stderr
-    assert "The newest backup is as young as the timers have it" in red(idle)
+    recent = "The newest backup is as young as the timers have it"
+    assert recent in red(idle)
     assert idle.cli("backup", "now", "sandbox").returncode == 0
-    assert red(idle) == set()
+    assert recent not in red(idle)
 
 
 def test_a_backup_that_is_killed_leaves_nothing_in_the_next_ones_way(mended):
