@@ -7,6 +7,7 @@ import sys
 import click
 
 from healthv1.cli.apply import apply
+from healthv1.cli.backup import backup
 from healthv1.cli.before import before
 from healthv1.cli.db import db
 from healthv1.cli.drift import drift
@@ -36,7 +37,7 @@ def cli(context: click.Context, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (apply, before, db, drift, facts, journal, lock, plan, retire, sandbox, secrets, show, verify):
+for command in (apply, backup, before, db, drift, facts, journal, lock, plan, retire, sandbox, secrets, show, verify):
     cli.add_command(command)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
 
-from healthv1_backup import backing_up, claims, marking, preparing, proof, watching
+from healthv1_backup import backing_up, checking, claims, marking, notes, preparing, proof, watching
 from healthv1_backup.processes import Failed
 from healthv1_backup.settings import Settings, load
 
@@ -49,6 +49,8 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--by-timer", action="store_true")
     add("prepare", lambda settings, _: preparing.prepare(settings))
     add("prove", lambda settings, _: _show_proof(backing_up.prove(settings)))
+    add("noted", lambda _settings, _: _show(_noted()))
+    add("check", lambda settings, _: _show(checking.check(settings)))
     add("list", lambda settings, _: _show(backing_up.kept(settings)))
     add("watch", lambda settings, _: OK if not watching.watch(settings).fault else FAILED)
     mark = add("mark", lambda settings, arguments: _show(marking.mark(settings, arguments.name)))
@@ -56,6 +58,14 @@ def _parser() -> argparse.ArgumentParser:
     claim = add("claim", _claim)
     claim.add_argument("name", choices=claims.CLAIMS)
     return parser
+
+
+def _noted() -> dict[str, object]:
+    failure = notes.read("failure")
+    return {
+        "repositories": [asdict(one) for one in proof.noted().proofs],
+        "failure": failure.get("what", ""),
+    }
 
 
 def _run(settings: Settings, arguments: argparse.Namespace) -> int:
