@@ -14,6 +14,7 @@ from healthv1.cli.drift import drift
 from healthv1.cli.facts import facts
 from healthv1.cli.journal import journal
 from healthv1.cli.lock import lock
+from healthv1.cli.maintenance import maintenance
 from healthv1.cli.plan import plan
 from healthv1.cli.retire import retire
 from healthv1.cli.sandbox import sandbox
@@ -37,7 +38,10 @@ def cli(context: click.Context, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (apply, backup, before, db, drift, facts, journal, lock, plan, retire, sandbox, secrets, show, verify):
+for command in (
+    *(apply, backup, before, db, drift, facts, journal, lock, maintenance),
+    *(plan, retire, sandbox, secrets, show, verify),
+):
     cli.add_command(command)
 
 
