@@ -59,7 +59,7 @@ def list_(environment: str, as_json: bool) -> None:
 @environment
 @as_json
 def check(environment: str, as_json: bool) -> None:
-    """Try what backups depend on: the repository, WAL's way into it, the disk. Exit 0: all is well; 3: it is not; 1: a fault."""
+    """Try what backups depend on: repositories, WAL's way into them, the disk. Exit 0: all well; 3: not; 1: a fault."""
     findings = work.check(environment)
     holds = all(entry.holds for entry in findings)
     if as_json:

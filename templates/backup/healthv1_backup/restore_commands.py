@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from healthv1_backup import copying, notes, restoring, steps, swapping
+from healthv1_backup.processes import Failed
 from healthv1_backup.settings import Settings
 
 COPIED = "copied"
@@ -64,7 +65,11 @@ def _discard(settings: Settings, _: argparse.Namespace) -> int:
 
 def _copy(settings: Settings, arguments: argparse.Namespace) -> int:
     notes.remove(COPIED)
-    done = copying.copy_out(settings, arguments.database or settings.database, arguments.table)
+    try:
+        done = copying.copy_out(settings, arguments.database or settings.database, arguments.table)
+    except Failed as error:
+        notes.write(COPIED, {"failure": str(error)})
+        raise
     notes.write(COPIED, done)
     return _show(done)
 
