@@ -192,7 +192,9 @@ def _with_master_key(found: Restore) -> Restore:
         return found
     proven = {**found.proven}
     try:
-        known = set(fingerprints(bind_secrets(found.environment).environment.master_key))
+        used = bind_secrets(found.environment)
+        key = next(secret for secret in used.secrets if secret.key == used.environment.master_key.key)
+        known = set(fingerprints(key))
     except Refused as refusal:
         proven["told"] = [*proven["told"], f"the master key could not be compared: {refusal.faults[0].what}"]
         return replace(found, proven=proven)

@@ -36,6 +36,8 @@ _STOP = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 class TargetNotReached(Failed):
     """The archive ends, or has a hole, before the moment that was asked for."""
 
+    code = 4
+
 
 @dataclass(frozen=True)
 class Target:

@@ -9,6 +9,7 @@ from healthv1_backup.proving import Expected
 CONTROL = """\
 Database system identifier:           7713512684141016821
 Database cluster state:               shut down
+Latest checkpoint location:           0/A0FC468
 Latest checkpoint's REDO WAL file:    00000002000000000000000A
 Latest checkpoint's TimeLineID:       2
 max_connections setting:              {connections}
