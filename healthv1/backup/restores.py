@@ -10,7 +10,6 @@ import gevent
 
 from healthv1.backup.program import DONE, FAILED, NOT_PROVEN, BackupProgram, ProgramAnswer
 from healthv1.errors import Fault, RestoreError
-from healthv1.hints import with_environment
 
 SCHEMA = 1
 LOOK = 0.5
@@ -74,21 +73,21 @@ def begin(program: BackupProgram, *words: str) -> None:
 def _refusal(program: BackupProgram, answer: ProgramAnswer) -> RestoreError:
     what = "; ".join(answer.sentences[-2:]) or f"the program ended with {answer.code}"
     hints = {
-        UNREACHABLE: "see what there is: healthv1 backup list ENV",
+        UNREACHABLE: f"see what there is: healthv1 backup list {program.environment}",
         BUSY: ways_on(read(program)),
-        SERVES: "healthv1 restore ENV --resume",
+        SERVES: f"healthv1 restore {program.environment} --resume",
     }
-    fault = Fault(
-        program.host.name, f"{what[:1].upper()}{what[1:]}.", hints.get(answer.code, "mend that, then run it again")
-    )
-    return RestoreError(with_environment(fault, program.environment), exit_code=CODES.get(answer.code, FAILED))
+    hint = hints.get(answer.code, "mend that, then run it again")
+    fault = Fault(program.host.name, f"{what[:1].upper()}{what[1:]}.", hint)
+    return RestoreError(fault, exit_code=CODES.get(answer.code, FAILED))
 
 
 def ways_on(found: Restore) -> str:
     """Return the commands that lead on from what is there."""
+    name = found.environment
     if found.phase in {KEPT, SWAPPED}:
-        return "have it serve: healthv1 restore ENV --swap; or remove it: healthv1 restore ENV --discard"
-    return "go on with it: healthv1 restore ENV --resume; or undo it: healthv1 restore ENV --abandon"
+        return f"have it serve: healthv1 restore {name} --swap; or remove it: healthv1 restore {name} --discard"
+    return f"go on with it: healthv1 restore {name} --resume; or undo it: healthv1 restore {name} --abandon"
 
 
 def nothing_to(found: Restore, what: str) -> RestoreError:
@@ -99,8 +98,7 @@ def nothing_to(found: Restore, what: str) -> RestoreError:
         )
     said = f"A copy of {found.asked.get('text')} is kept" if found.phase == KEPT else "The former data are kept aside"
     said = said if found.rests else f"A restore to {found.asked.get('text')} stopped at {found.phase}"
-    fault = with_environment(Fault(found.host, f"{what} {said}.", ways_on(found)), found.environment)
-    return RestoreError(fault, exit_code=BUSY)
+    return RestoreError(Fault(found.host, f"{what} {said}.", ways_on(found)), exit_code=BUSY)
 
 
 def read(program: BackupProgram, question: str = "status") -> Restore:
@@ -123,10 +121,9 @@ def follow(program: BackupProgram, note: Note, since: int = 0) -> Restore:
         gevent.sleep(LOOK)
     if found.failure:
         step, what = found.failure["step"], found.failure["what"]
-        hint = ways_on(found) if not found.rests else "mend that, then: healthv1 restore ENV --swap"
-        fault = with_environment(Fault(program.host.name, f"{step}: {what}.", hint), program.environment)
-        return replace(found, faults=(fault,))
+        again = f"mend that, then: healthv1 restore {found.environment} --swap"
+        hint = again if found.rests else ways_on(found)
+        return replace(found, faults=(Fault(found.host, f"{step}: {what}.", hint),))
     if not found.rests:
-        fault = Fault(program.host.name, f"It was killed at {found.phase}.", ways_on(found))
-        return replace(found, faults=(with_environment(fault, program.environment),))
+        return replace(found, faults=(Fault(found.host, f"It was killed at {found.phase}.", ways_on(found)),))
     return found

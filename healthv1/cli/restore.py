@@ -116,7 +116,7 @@ def _before(action: str, found: Restore) -> Iterator[str]:
         yield f"The copy of {found.asked.get('text')} will serve. It has everything up to {_clock(found.newest)}."
         yield "What was written since then is missing in it. What serves now is kept aside, until it is discarded."
     elif action == "swap":
-        yield f"The former data are going to serve again: they have everything up to {_clock(found.newest)}."
+        yield f"The former data will serve again. They have everything up to {_clock(found.newest)}."
         yield "What was written since then is missing in them. What serves now is kept aside, until it is discarded."
     elif action == "discard":
         what = "The copy" if found.phase == KEPT else "The data that served before"

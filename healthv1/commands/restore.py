@@ -13,7 +13,7 @@ from deploys.operations.change import Change
 from deploys.operations.claims import claims_on
 from healthv1.backup import restores
 from healthv1.backup.program import DAY, FAILED, NOT_PROVEN, BackupProgram
-from healthv1.backup.restores import KEPT, SWAPPED, Restore
+from healthv1.backup.restores import KEPT, Restore
 from healthv1.commands import maintenance
 from healthv1.errors import Fault, Refused, RestoreError
 from healthv1.hints import with_environment
@@ -27,6 +27,7 @@ from healthv1.plan import Step
 from healthv1.rollout import gate
 from healthv1.rollout.progress import Progress
 from healthv1.signals import sigterm_as_interrupt
+from healthv1.verify.maintenance import closed_hosts
 
 READY = 90
 """Seconds for the API to be ready after a swap."""
@@ -78,11 +79,14 @@ def restore(environment: str, to: str, backup: str, repository: int, terms: Term
 
 
 def resume(environment: str, terms: Terms) -> Restore:
-    """Go on with a restore or a swap that was killed, or that failed."""
+    """Go on with a restore or a swap that was killed, or that failed. The host may have ended it without us."""
     with _running(environment, "restore --resume", terms, "go on", read_site=True) as running:
-        found = _under_way(running)
-        ended = running.follow("resume", after=found)
-        if ended.phase == SWAPPED:
+        found = restores.read(running.program)
+        closed = _is_closed_by_us(running.session)
+        if found.rests and not closed:
+            raise restores.nothing_to(found, "No restore is under way.")
+        ended = found if found.rests else running.follow("resume", after=found)
+        if closed and ended.rests:
             ended = _open_when_ready(running, ended)
         return running.end(_with_master_key(ended))
 
@@ -90,11 +94,14 @@ def resume(environment: str, terms: Terms) -> Restore:
 def abandon(environment: str, agree: Agree, terms: Terms) -> Restore | None:
     """Undo a restore or a swap that is under way; None when `agree` declined."""
     with _running(environment, "restore --abandon", terms, "abandon", read_site=True) as running:
-        found = _under_way(running)
+        found = restores.read(running.program)
+        if found.rests:
+            raise restores.nothing_to(found, "No restore is under way.")
         if not running.agreed(agree, found):
             return None
+        closed = _is_closed_by_us(running.session)
         ended = running.follow("abandon", after=found)
-        if found.undo == "return" and ended.rests:
+        if closed and ended.rests:
             ended = _open_when_ready(running, ended)
         return running.end(ended)
 
@@ -107,13 +114,14 @@ def swap(environment: str, agree: Agree, terms: Terms, *, unproven: bool) -> Res
             _refuse_unproven(found)
         if not running.agreed(agree, found):
             return None
-        _close(running)
+        closed = _close(running)
         try:
             ended = running.follow("swap", *(["--unproven"] if unproven else []), after=found)
         except RestoreError:  # it was not begun
-            maintenance.open_site(running.session, running.note)
+            if closed:
+                maintenance.open_site(running.session, running.note)
             raise
-        return running.end(_open_when_ready(running, ended) if ended.rests else ended)
+        return running.end(_open_when_ready(running, ended) if closed and ended.rests else ended)
 
 
 def discard(environment: str, agree: Agree, terms: Terms) -> Restore | None:
@@ -160,14 +168,6 @@ def _running(
                 raise
 
 
-def _under_way(running: _Running) -> Restore:
-    """Return what is under way. Raises `RestoreError` where nothing is."""
-    found = restores.read(running.program)
-    if found.rests:
-        raise restores.nothing_to(found, "No restore is under way.")
-    return found
-
-
 def _kept(running: _Running, otherwise: str) -> Restore:
     """Return what is kept, measured. Raises `RestoreError` where nothing is."""
     found = restores.read(running.program, "kept")
@@ -206,10 +206,20 @@ def _with_master_key(found: Restore) -> Restore:
     return replace(found, proven=proven)
 
 
-def _close(running: _Running) -> None:
-    """Keep visitors out."""
+def _close(running: _Running) -> bool:
+    """Keep visitors out. Returns whether we did: a maintenance of somebody else stays as it is, also afterwards."""
+    closed = closed_hosts(running.session)
+    if any(record.message != MESSAGE for record in closed.values()):
+        running.note("Visitors are kept out already, and stay so: healthv1 maintenance off ends it")
+        return False
     maintenance.close_site(running.session, notice(MESSAGE, "", datetime.now(timezone.utc)), running.note)
     running.note("Visitors are kept out")
+    return True
+
+
+def _is_closed_by_us(session: Session) -> bool:
+    """Whether a swap keeps visitors out: this one, or one whose operator was killed."""
+    return any(record.message == MESSAGE for record in closed_hosts(session).values())
 
 
 def _open_when_ready(running: _Running, found: Restore) -> Restore:
@@ -219,7 +229,7 @@ def _open_when_ready(running: _Running, found: Restore) -> Restore:
     broken = gate.failing_claims(session, api, READY, lambda: False)
     if broken:
         faults = [gate.fault(finding) for findings in broken.values() for finding in findings]
-        hint = f"mend it, then: healthv1 maintenance off {found.environment}"
+        hint = f"healthv1 apply {found.environment}; then: healthv1 maintenance off {found.environment}"
         faults.append(Fault("maintenance", "Visitors are kept out: the API is not ready.", hint))
         return replace(found, faults=(*found.faults, *faults))
     running.note(f"The API is ready after {time.monotonic() - began:.1f} s")
