@@ -103,8 +103,7 @@ def _asking(action: str, question: str, *, ask: bool) -> Callable[[Restore], boo
         if not ask:
             return True
         if not sys.stdin.isatty():
-            hint = f"healthv1 restore {found.environment} --{action} --yes"
-            raise Refused(Fault(f"restore --{action}", "There is nobody to ask.", hint))
+            raise Refused(Fault(f"restore --{action}", "There is nobody to ask.", "see what it says, and give --yes"))
         return terminal.consent(f"restore --{action}", question)
 
     return agreed

@@ -16,7 +16,6 @@ from healthv1.backup.program import DAY, FAILED, NOT_PROVEN, BackupProgram
 from healthv1.backup.restores import KEPT, Restore
 from healthv1.commands import maintenance
 from healthv1.errors import Fault, Refused, RestoreError
-from healthv1.hints import with_environment
 from healthv1.hosts.secrets_in_use import bind_secrets
 from healthv1.hosts.session import Session, opened
 from healthv1.journal.recording import Recording, recorded
@@ -180,10 +179,9 @@ def _refuse_unproven(found: Restore) -> None:
     faults = found.proven.get("faults", [])
     if found.phase == KEPT and faults:
         what = f"The copy is not proven: {'; '.join(faults)}."
-        hint = (
-            "discard it, and restore to an earlier moment; to serve it as it is: healthv1 restore ENV --swap --unproven"
-        )
-        raise RestoreError(with_environment(Fault(found.host, what, hint), found.environment), exit_code=NOT_PROVEN)
+        again = f"healthv1 restore {found.environment} --swap --unproven"
+        hint = f"discard it, and restore to an earlier moment; to serve it as it is: {again}"
+        raise RestoreError(Fault(found.host, what, hint), exit_code=NOT_PROVEN)
 
 
 def _with_master_key(found: Restore) -> Restore:
@@ -210,7 +208,7 @@ def _close(running: _Running) -> bool:
     """Keep visitors out. Returns whether we did: a maintenance of somebody else stays as it is, also afterwards."""
     closed = closed_hosts(running.session)
     if any(record.message != MESSAGE for record in closed.values()):
-        running.note("Visitors are kept out already, and stay so: healthv1 maintenance off ends it")
+        running.note("Visitors are kept out already: that maintenance is somebody else's, and stays on")
         return False
     maintenance.close_site(running.session, notice(MESSAGE, "", datetime.now(timezone.utc)), running.note)
     running.note("Visitors are kept out")

@@ -82,7 +82,7 @@ class Program:
         self.host = type("Host", (), {"name": "db1"})()
         self.answers = list(answers)
 
-    def call(self, *words, **_):
+    def call(self, *_, **__):
         return self.answers.pop(0)
 
 
