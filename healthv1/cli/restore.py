@@ -169,7 +169,7 @@ def _proof(done: Restore) -> Iterator[str]:
     if proven.get("holds"):
         yield f"✓ It is proven: recovered to {proven['target']}, every page, table and index read."
     if proven.get("canary"):
-        yield f"  It has everything up to {_clock(proven['canary'])}; {proven['lost']} s were asked for beyond."
+        yield f"  The canary's newest row is of {_clock(proven['canary'])}, {proven['lost']} s before the target."
     for told in proven.get("told", []):
         yield f"  {told}"
     tables = [table for table in proven.get("tables", []) if table["copy"] != table["live"]]

@@ -72,3 +72,25 @@ def _cut_power(restores):
 
 def _serves_new(restores, before):
     return restores.timeline != before
+
+
+def test_what_undoes_or_removes_goes_on_after_a_kill(broken):
+    restores = Restores(broken)
+    restores.plant(1)
+    restores.restore()
+    before = restores.timeline
+    for step in ("exchanging", "starting"):
+        restores.kill_at(step)
+        restores.restore("--swap", "--yes", code=1)
+        restores.kill_at("returning")
+        killed = restores.restore("--abandon", "--yes", code=1)
+        assert "killed at returning" in killed["faults"][0]["what"]
+        restores.kill_no_more()
+        assert restores.restore("--resume")["phase"] == "kept"
+        restores.assert_whole()
+        assert (restores.timeline, restores.planted) == (before, [1])
+    restores.kill_at("removing")
+    restores.restore("--discard", "--yes", code=1)
+    restores.kill_no_more()
+    assert restores.restore("--resume")["phase"] == ""
+    assert (restores.timeline, restores.planted) == (before, [1])

@@ -118,7 +118,7 @@ def stop(settings: Settings, job: Job) -> str:
     """Stop the live database."""
     if is_exchanged(settings, job):
         return "starting"
-    job.swap.setdefault("outage_began", time.time())
+    job.swap["outage_began"] = time.time()
     job.save()
     systemctl("stop", settings.unit, must=True)
     live = live_control(settings)
