@@ -14,7 +14,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from healthv1_backup import proving, targets, watching
+from healthv1_backup import notes, proving, targets, watching
 from healthv1_backup.backing_up import say
 from healthv1_backup.continuity import Segment
 from healthv1_backup.control import Control, read_control
@@ -49,6 +49,10 @@ def begin(settings: Settings, *, unproven: bool = False) -> Job:
         raise Failed("nothing is kept to be swapped in")
     if not job.rests:
         raise Busy(f"a restore to {job.asked['text']} is under way, at {job.phase}")
+    if job.asked.get("spoiled"):
+        raise Failed(
+            "the former data took the number of another history: copy out of them, or restore that moment anew"
+        )
     if job.phase == KEPT and not unproven:
         refuse_unproven(job)
     copy = copy_of(settings)
@@ -65,14 +69,19 @@ def promote(settings: Settings, job: Job) -> str:
     """Give the former data a history of their own: the one that they had ended when others took their place."""
     copy = copy_of(settings)
     if not job.swap.get("promoted"):
+        live = live_control(settings)
+        if live is None or not targets.archived_history(settings, 1, live.timeline):
+            # PostgreSQL counts on from the histories in the archive: without them it takes a number that is used.
+            raise Failed("the repository does not have the history that serves: try again when it answers")
         signal = copy.data / SIGNALS[0]
         signal.touch(0o600)
         _to_postgres(signal)
         # Of its own history, not of that which serves now; a number that none in the archive has.
         options = {"recovery_target_timeline": "current", "recovery_target_action": "promote"}
-        with copy.serving(live_control(settings), options=options, tell=say):
+        with copy.serving(live, options=options, tell=say):
             pass
         job.swap["promoted"] = True
+        job.asked["spoiled"] = read_control(settings, copy.data).timeline <= live.timeline
         job.save()
     return "preparing"
 
@@ -87,7 +96,7 @@ def prepare(settings: Settings, job: Job) -> str:
         raise Failed(f"the copy was not stopped cleanly: it is {control.state}")
     if live and live.system != control.system:
         raise Failed("the copy is of another cluster")
-    _refuse_taken_history(settings, control)
+    refuse_taken_history(settings, control, live)
     ready_to_archive(copy.data, control)
     adopt_settings(copy.data, live_data(settings))
     for name in SIGNALS:
@@ -105,13 +114,17 @@ def prepare(settings: Settings, job: Job) -> str:
     return "stopping"
 
 
-def _refuse_taken_history(settings: Settings, control: Control) -> None:
-    """Refuse a copy whose history has the number of one that was archived: theirs would be mixed up."""
-    taken = ""
-    with suppress(Failed):  # a repository that does not answer is no reason against a swap
-        taken = targets.archived_history(settings, 1, control.timeline)
+def refuse_taken_history(settings: Settings, control: Control, live: Control | None) -> None:
+    """Refuse a copy whose history has the number of one that served or was archived: theirs would be mixed up.
+
+    Where a repository does not answer, what served is known all the same.
+    """
+    used = [timeline for timeline, _ in targets.served(notes.read(targets.SERVED))]
+    taken = control.timeline <= max([*used, *([live.timeline] if live else [])], default=0)
+    with suppress(Failed):
+        taken = taken or bool(targets.archived_history(settings, 1, control.timeline))
     if taken:
-        raise Failed(f"a history of its number ({control.timeline}) was archived since: discard it, and restore anew")
+        raise Failed(f"a history with its number ({control.timeline}) is there already: discard it, and restore anew")
 
 
 def stop(settings: Settings, job: Job) -> str:

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from healthv1_backup import exchange, job, notes, restoring, steps, swapping
+from healthv1_backup import exchange, job, notes, restoring, steps, swapping, targets
 from healthv1_backup.control import parse
 from healthv1_backup.job import BESIDE, KEPT, SWAP, SWAPPED, Busy, Job
 from healthv1_backup.processes import Failed
@@ -143,6 +143,33 @@ def test_the_timelines_tell_which_data_lie_where(monkeypatch):
         monkeypatch.setattr(swapping, "live_control", lambda _, now=now: now)
         assert swapping.is_exchanged(None, swapped) is exchanged
     assert not swapping.is_exchanged(None, Job("preparing"))
+
+
+@pytest.mark.parametrize(
+    ("served", "archived", "taken"),
+    [([], "", False), ([1], "", False), ([1, 2], "", True), ([1], "…/00000002.history", True)],
+)
+def test_no_two_histories_get_one_number(kept_notes, monkeypatch, served, archived, taken):
+    """Also where the repository does not answer: then PostgreSQL has seen no other number either."""
+    copy = controlled()
+    live = parse(CONTROL.format(connections=1).replace("TimeLineID:       2", "TimeLineID: 1"))
+    assert (live.timeline, copy.timeline) == (1, 2)
+    for number in served:
+        targets.note_served(0, number, float(number))
+
+    def asked(*_):
+        if not archived:
+            raise Failed("no answer")
+        return archived
+
+    monkeypatch.setattr(targets, "archived_history", asked)
+    if taken:
+        with pytest.raises(Failed, match="with its number"):
+            swapping.refuse_taken_history(None, copy, live)
+    else:
+        swapping.refuse_taken_history(None, copy, live)
+    with pytest.raises(Failed, match="with its number"):
+        swapping.refuse_taken_history(None, copy, copy)
 
 
 def test_two_folders_change_places_at_once(tmp_path):
