@@ -69,19 +69,19 @@ def promote(settings: Settings, job: Job) -> str:
     """Give the former data a history of their own: the one that they had ended when others took their place."""
     copy = copy_of(settings)
     if not job.swap.get("promoted"):
-        live = live_control(settings)
-        if live is None or not targets.archived_history(settings, 1, live.timeline):
+        newest = max((timeline for timeline, _ in targets.served(notes.read(targets.SERVED))), default=0)
+        if not targets.archived_history(settings, 1, newest):
             # PostgreSQL counts on from the histories in the archive: without them it takes a number that is used.
-            raise Failed("the repository does not have the history that serves: try again when it answers")
+            raise Failed("the repository does not have the history that served last: try again when it answers")
         signal = copy.data / SIGNALS[0]
         signal.touch(0o600)
         _to_postgres(signal)
         # Of its own history, not of that which serves now; a number that none in the archive has.
         options = {"recovery_target_timeline": "current", "recovery_target_action": "promote"}
-        with copy.serving(live, options=options, tell=say):
+        with copy.serving(live_control(settings), options=options, tell=say):
             pass
         job.swap["promoted"] = True
-        job.asked["spoiled"] = read_control(settings, copy.data).timeline <= live.timeline
+        job.asked["spoiled"] = read_control(settings, copy.data).timeline <= newest
         job.save()
     return "preparing"
 
