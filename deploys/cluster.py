@@ -63,11 +63,15 @@ class Cluster:
 
         It fails if another cluster listens on the port: the owner's cluster is neither queried nor changed.
         """
-        is_ours = f'[ "$(sed -n 2p /var/run/postgresql/.s.PGSQL.{self.port}.lock 2>/dev/null)" -ef {self.data} ]'
         # cd: else psql prints "Permission denied" for root's home. The psql in PATH is Debian's wrapper, which takes
         # twice as long to start.
         psql = f"/usr/lib/postgresql/{self.version}/bin/psql -XAtqw -v ON_ERROR_STOP=1"
-        return f"cd /; {is_ours} && {self.as_postgres} {psql} -p {self.port} -d"
+        return f"cd /; {self.is_listening} && {self.as_postgres} {psql} -p {self.port} -d"
+
+    @property
+    def is_listening(self) -> str:
+        """A test that succeeds when it is this cluster that listens on the port. For root and postgres."""
+        return f'[ "$(sed -n 2p /var/run/postgresql/.s.PGSQL.{self.port}.lock 2>/dev/null)" -ef {self.data} ]'
 
     @property
     def as_postgres(self) -> str:

@@ -20,7 +20,7 @@ from deploys.facts.marks import Marks
 from deploys.facts.named import ConfiguredPaths
 from deploys.facts.probe import Succeeds
 from deploys.nginx.beside import MOUNT
-from deploys.nginx.checks import ENDER, WATCH
+from deploys.nginx.checks import WATCH
 from deploys.nginx.configuration import UNKNOWN_NAME_CERTIFICATE
 from deploys.operations.barrier import barrier
 from deploys.operations.change import Change
@@ -31,6 +31,7 @@ from deploys.operations.shell import ensure
 from deploys.paths import MARKS, REDIS_ACCEPTED, REDIS_LOGIN, SITE_LEAVING
 from deploys.postgresql.deploy import cluster_here
 from deploys.stack import LOOPBACK, Stack, Topology
+from deploys.tls import DIRECTORY
 from deploys.ufw.deploy import deploy_ufw
 from deploys.ufw.settings import Ufw
 
@@ -89,7 +90,6 @@ def remove_edge(stack: Stack, marks: Mapping[str, str]) -> None:
         _remove_certificate(marks["lineage"])
     stop_unit(name="Let go of where bodies wait", unit=MOUNT, effect="nobody is interrupted")
     stop_unit(name="End no maintenance any more", unit=WATCH, effect="nobody is interrupted")
-    stop_unit(name="End none that is on", unit=ENDER, effect="nobody is interrupted")
 
 
 def _remove_certificate(lineage: str) -> None:
@@ -172,3 +172,4 @@ def remove_database(cluster: Cluster, data: bool) -> None:
 def remove_host_settings() -> None:
     """Packages installed later start their services again."""
     absent(name="Let services start when they are installed", path="/usr/sbin/policy-rc.d")
+    remove_path(name="Remove its keys for TLS", path=DIRECTORY, kind="key", why="it proves to others who the host is")

@@ -49,7 +49,7 @@ class Secret:
     rotation: Rotation = "replacing"
     """Overlapping: the old and the new value are both accepted during a rotation."""
     irreplaceable: bool = False
-    """Whether its loss loses data: it is exported for escrow before use, and all versions are kept."""
+    """Whether nothing can take its place: it is exported for escrow before use, and all versions are kept."""
     in_escrow: bool = False
     """Whether an export for escrow holds it as well, although another could take its place."""
     backend: Backend | None = None

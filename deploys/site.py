@@ -22,6 +22,8 @@ from deploys.nginx.settings import Nginx
 from deploys.operations.barrier import barrier
 from deploys.pgbouncer.deploy import deploy_pgbouncer
 from deploys.pgbouncer.settings import Pgbouncer
+from deploys.pki.deploy import deploy_pki
+from deploys.pki.settings import Pki
 from deploys.postgresql.deploy import cluster_here, deploy_postgresql, deploy_reading, retire_logins
 from deploys.postgresql.settings import Postgresql, Reading
 from deploys.preflight.deploy import deploy_preflight
@@ -42,6 +44,7 @@ topology = this_host.topology()
 environment = this_host.settings(Environment)
 reading = this_host.optional_settings(Reading)
 backup = this_host.settings(Backup)
+pki = this_host.optional_settings(Pki)
 
 # Every host.
 deploy_preflight(
@@ -51,8 +54,8 @@ deploy_preflight(
     parts=this_host.parts(),
     status_port=this_host.settings(Nginx).status_port,
     backend=this_host.backend() if this_host.is_first("all") else None,
-    secrets=this_host.required_secrets(stack, environment, this_host.settings(Rollout), backup, reading),
-    escrowed=environment.secrets() if environment.require_escrow else (),
+    secrets=this_host.required_secrets(stack, environment, this_host.settings(Rollout), backup, reading, pki),
+    escrowed=(*environment.secrets(), *(pki.secrets() if pki else ())) if environment.require_escrow else (),
 )
 deploy_ufw(
     settings=this_host.settings(Ufw),
@@ -69,6 +72,8 @@ deploy_fail2ban(
     clinics=this_host.settings(Nginx).clinics,
 )
 deploy_sshd(settings=this_host.settings(Sshd))
+if pki:
+    deploy_pki(settings=pki, identity=this_host.identity())
 barrier("base")
 
 # Database hosts.

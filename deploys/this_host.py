@@ -11,9 +11,12 @@ from deploys.component import Secret, Settings
 from deploys.faults import Fault, Refused
 from deploys.secret import Backend
 from deploys.stack import Stack, Topology
+from deploys.tls import HostIdentity
 
 Model = TypeVar("Model", bound=Settings)
 PARTS = ("database", "api", "edge", "monitoring", "drill")
+ADDRESSES = ("private_address", "ssh_hostname", "address6")
+"""Host data keys that say where others reach a host."""
 KEYS = ("secrets", "private_address", "address6")
 """Host data keys that we read besides settings and pyinfra's own. Add every further key here."""
 
@@ -44,7 +47,12 @@ def backend() -> Backend:
 
 
 def required_secrets(
-    stack: Stack, environment: Settings, rollout: Settings, backup: Settings, reading: Settings | None = None
+    stack: Stack,
+    environment: Settings,
+    rollout: Settings,
+    backup: Settings,
+    reading: Settings | None = None,
+    pki: Settings | None = None,
 ) -> tuple[Secret, ...]:
     """Return the secrets that the hosts of this run use. All others may be missing or unreadable."""
     parts = {part for host in _chosen_hosts() for part in host.groups}
@@ -52,9 +60,8 @@ def required_secrets(
     host_secrets = (
         stack.secrets() + environment.secrets() if "api" in parts else data_secrets if "database" in parts else ()
     )
-    if "database" in parts:
-        host_secrets += backup.secrets() + (reading.secrets() if reading else ())
-    return rollout.secrets() + host_secrets
+    database_secrets = backup.secrets() + (reading.secrets() if reading else ()) if "database" in parts else ()
+    return rollout.secrets() + host_secrets + database_secrets + (pki.secrets() if pki else ())
 
 
 def plays(part: str) -> bool:
@@ -73,6 +80,13 @@ def topology() -> Topology:
     return Topology.seen_from(
         _address(ctx_host.get()), {part: [_address(host) for host in hosts] for part, hosts in hosts_by_part.items()}
     )
+
+
+def identity() -> HostIdentity:
+    """Return who this host is to others. Raises `Refused` where that cannot stand in a certificate."""
+    host = ctx_host.get()
+    name = host.name.rpartition("/")[2]  # pyinfra's connectors stand ahead of it: @docker/web1
+    return HostIdentity.of(name, (str(host.data.get(key) or "") for key in ADDRESSES))
 
 
 def is_first(part: str) -> bool:

@@ -34,12 +34,19 @@ def _run_release(stack: Stack, release: str, arguments: str) -> str:
 def prepare(stack: Stack, version: str, cluster: Cluster | None = None) -> str:
     """Return shell that moves the database to `version` and adds the rows that every deployment has.
 
+    Where backups are on, the moment before is named first: `healthv1 restore ENV --to before-VERSION`.
     The first admin's password comes on stdin: it is for the one moment in which there is no admin yet.
 
     + cluster: where the database is on this host; what was looked at is noted then.
     """
-    migrate = f"{_as_owner(stack, version, 'migrate run')} </dev/null\n{_as_owner(stack, version, 'seed --admin')}"
+    point = f"migrate run --restore-point {restore_point(version)}"
+    migrate = f"{_as_owner(stack, version, point)} </dev/null\n{_as_owner(stack, version, 'seed --admin')}"
     return f"{migrate}\n{{ {_prepared_digest(stack, version, cluster)} || true; }} > {PREPARED}" if cluster else migrate
+
+
+def restore_point(version: str) -> str:
+    """Return the name of the moment before the migrations of a release, to which a backup can be restored."""
+    return f"before-{version}"
 
 
 def _prepared_digest(stack: Stack, version: str, cluster: Cluster) -> str:

@@ -9,6 +9,7 @@ from deploys.backup.settings import S3, Backup, Directory, Repository, longest_p
 from deploys.cluster import Cluster
 from deploys.component import Secret
 from deploys.faults import Fault, Refused
+from deploys.stack import Stack
 
 BLOCK_INCREMENTAL = 17
 """From this PostgreSQL on, a distribution's pgBackRest copies changed blocks alone. Older ones refuse the option."""
@@ -106,7 +107,7 @@ def _key_pair(credentials: Secret) -> tuple[str, str]:
     return key, secret
 
 
-def program_file(settings: Backup, cluster: Cluster, database: str, history: str, version: int) -> str:
+def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str, version: int) -> str:
     """Return the settings of our program, as JSON."""
     document = {
         "stanza": cluster.name,
@@ -120,6 +121,7 @@ def program_file(settings: Backup, cluster: Cluster, database: str, history: str
         "archive_timeout": settings.archive_timeout,
         "reserve": settings.reserve * 2**20,
         "longest_pause": longest_pause(settings.full, settings.incremental),
-        "database": database,
+        "database": stack.database,
+        "owner": stack.database_owner,
     }
     return json.dumps(document, indent=2) + "\n"

@@ -142,7 +142,7 @@ def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
     file(
         name="Write the settings of our program",
         path=PROGRAM_SETTINGS,
-        content=lambda: program_file(settings, cluster, stack.database, history, version),
+        content=lambda: program_file(settings, cluster, stack, history, version),
     )
     program(name="Install our program", path=BACKUP_PROGRAM, files=program_files("backup"))
     folders = _folders(settings)

@@ -40,7 +40,7 @@ class Environment(Settings):
     master_key: Secret = Secret("master_key", entropy=32, used_by=("API",), rotation="overlapping", irreplaceable=True)
     """Encrypts the keys that encrypt PHI. If it is lost, so are the patients' data."""
     require_escrow: bool = True
-    """Whether a deploy refuses until the master key was exported for escrow, and read back (row G5 of the guide)."""
+    """Whether a deploy refuses until what nothing can replace was exported for escrow, and read back (row G5)."""
     dek_rotation_days: Positive = 90
     login_failures_without_delay: Positive | None = None
     """In a row, of one account: each further one makes it wait, longer each time. None: the API's own figure, 5."""

@@ -135,7 +135,7 @@ def _cluster(cluster: Cluster) -> None:
     packages(
         name="Install PostgreSQL",
         # logrotate: its log grows for ever otherwise, and the package only recommends it.
-        names=(f"postgresql-{version}", f"postgresql-{version}-pgaudit", "openssl", "logrotate"),
+        names=(f"postgresql-{version}", f"postgresql-{version}-pgaudit", "openssl", "logrotate", "age"),
     )
     ensure(
         name="Make the cluster",

@@ -93,14 +93,14 @@ def mark(environment: str, name: str, note: Note) -> dict[str, Any]:
     """Make a restore point; return its name, position and time."""
     with _program(environment, f"backup mark {name}", note) as (program, run):
         answer = program.call("mark", name)
-        _refuse_failure(program, answer, "choose another name, or see: healthv1 verify ENV")
+        _refuse_failure(program, answer, f"choose another name, or see: healthv1 verify {environment}")
         run.result = "done"
         made: dict[str, Any] = answer.document
         return made
 
 
 @dataclass
-class _Run:
+class JournalledCommand:
     result: str = "failed"
 
     def end(self, backups: Backups) -> Backups:
@@ -109,9 +109,9 @@ class _Run:
 
 
 @contextmanager
-def _program(environment: str, command: str, note: Note) -> Iterator[tuple[BackupProgram, _Run]]:
+def _program(environment: str, command: str, note: Note) -> Iterator[tuple[BackupProgram, JournalledCommand]]:
     """Open the program for a command that the journal names."""
-    began, run = time.monotonic(), _Run()
+    began, run = time.monotonic(), JournalledCommand()
     with opened(environment, read_site=False) as session:
         program = BackupProgram.of(session)
         try:
@@ -139,7 +139,7 @@ def _proven(program: BackupProgram, answer: ProgramAnswer) -> Backups:
     return Backups(program.environment, program.host.name, rows, faults=tuple(faults))
 
 
-def _refuse_failure(program: BackupProgram, answer: ProgramAnswer, hint: str = "healthv1 backup check ENV") -> None:
+def _refuse_failure(program: BackupProgram, answer: ProgramAnswer, hint: str = "") -> None:
     if answer.code == FAILED or answer.document is None:
         what = "; ".join(answer.sentences[-2:]) or f"the program ended with {answer.code}"
-        raise HostError(with_environment(Fault(program.host.name, f"{what}.", hint), program.environment))
+        raise HostError(Fault(program.host.name, f"{what}.", hint or f"healthv1 backup check {program.environment}"))

@@ -87,23 +87,26 @@ def open_site(session: Session, note: Note, terms: Terms = Terms()) -> SwitchedS
 def _switch(
     session: Session, record: MaintenanceRecord | None, text: Callable[[Host], str], note: Note, terms: Terms
 ) -> SwitchedSite:
-    command = f"maintenance {'on' if record else 'off'}"
-    edges = _edges(session, command, note)
+    verb = "on" if record else "off"
+    command = f"maintenance {verb}"
+    edges = _edges(session, verb, note)
     with locked(session, command, terms, note):
-        states = _look(session, edges, command, record)
+        states = _look(session, edges, record)
         before = {host.name: state.record for host, state in states.items()}
-        due = [host for host, state in states.items() if not _is_same(state.record, record)]
+        due = [
+            host for host, state in states.items() if state.closed != bool(record) or not _is_same(state.record, record)
+        ]
         steps = [_step(host, record) for host in due]
         with recorded(session, command, note, steps) as run:
             if due:
                 session.check_lock()
-                _switch_all({host: states[host] for host in due}, text, command, session.environment)
+                _switch_all({host: states[host] for host in due}, text, verb, session.environment)
             run.end_with(steps, ())
             run.result = run.result if due else "nothing to do"
     return SwitchedSite(session.environment, before, record)
 
 
-def _switch_all(states: Mapping[Host, EdgeState], text: Callable[[Host], str], command: str, environment: str) -> None:
+def _switch_all(states: Mapping[Host, EdgeState], text: Callable[[Host], str], verb: str, environment: str) -> None:
     """Switch all or none. Raises `HostError` once those that were switched are put back."""
     try:
         faults = _faults(_run_on(states, text))
@@ -111,7 +114,7 @@ def _switch_all(states: Mapping[Host, EdgeState], text: Callable[[Host], str], c
         _put_back(states)
         raise
     if faults:
-        hint = f"see to that, then: healthv1 {command} {environment}"
+        hint = f"see to that, then: healthv1 maintenance {verb} {environment}"
         raise HostError(*faults, *_told_of_put_back(states, _put_back(states), hint))
 
 
@@ -145,13 +148,13 @@ def _faults(answers: Mapping[Host, str | HostError]) -> list[Fault]:
     return [fault for answer in answers.values() if isinstance(answer, HostError) for fault in answer.faults]
 
 
-def _edges(session: Session, command: str, note: Note) -> list[Host]:
+def _edges(session: Session, verb: str, note: Note) -> list[Host]:
     """Return the session's edge hosts. Raises `Refused` where one of them has a fault, or there is none."""
     edges = [host for host in ssh_hosts(session.hosts) if EDGE in host.groups]
     names = {host.name for host in session.all_hosts if EDGE in host.groups}
     faults = [fault for name, faults in session.faults.items() if name in names for fault in faults]
     if faults:
-        raise HostError(*faults, *_way_without(session, edges, command))
+        raise HostError(*faults, *_way_without(session, edges, verb))
     if not edges:
         what = "None of these hosts is an edge host: visitors reach others."
         raise Refused(Fault(f"maintenance of {session.environment}", what, f"edge hosts: {', '.join(sorted(names))}"))
@@ -160,15 +163,15 @@ def _edges(session: Session, command: str, note: Note) -> list[Host]:
     return edges
 
 
-def _way_without(session: Session, edges: list[Host], command: str) -> list[Fault]:
+def _way_without(session: Session, edges: list[Host], verb: str) -> list[Fault]:
     if not edges:
         return []
     limits = " ".join(f"--limit {host.name}" for host in edges)
-    hint = f"to go on without {', '.join(session.faults)}: healthv1 {command} {session.environment} {limits}"
+    hint = f"to go on without {', '.join(session.faults)}: healthv1 maintenance {verb} {session.environment} {limits}"
     return [Fault(f"maintenance of {session.environment}", "No host was switched.", hint)]
 
 
-def _look(session: Session, edges: list[Host], command: str, record: MaintenanceRecord | None) -> dict[Host, EdgeState]:
+def _look(session: Session, edges: list[Host], record: MaintenanceRecord | None) -> dict[Host, EdgeState]:
     """Return what each says of itself. Raises `HostError` where one cannot be switched; nothing was changed."""
     answers = _run_on(edges, lambda host: script.look(_port(host)))
     HostError.unless(_faults(answers))
@@ -181,7 +184,9 @@ def _look(session: Session, edges: list[Host], command: str, record: Maintenance
         elif record and record.until <= state.now:
             ahead = datetime.fromtimestamp(state.now, timezone.utc)
             what = f"By its clock it is {ahead:%Y-%m-%d %H:%M UTC}: the maintenance would be over."
-            faults.append(Fault(host.name, what, f"set its clock, or give a later --until: healthv1 {command} --help"))
+            faults.append(
+                Fault(host.name, what, "set its clock, or give a later --until: healthv1 maintenance on --help")
+            )
     HostError.unless(faults)
     return states
 
@@ -199,7 +204,7 @@ def _addresses(hosts: Iterable[Host]) -> list[str]:
 
 def _step(host: Host, record: MaintenanceRecord | None) -> Step:
     if record is None:
-        return Step(host.name, "", "Maintenance", "Let visitors in", (Change("website", EDGE, "open"),))
+        return Step(host.name, "", "Maintenance", "Let visitors in", (Change("website", "to visitors", "open"),))
     changes = (Change("website", f"until {record.ends}", "close"), Change("message", record.message, "show"))
     return Step(host.name, "", "Maintenance", "Keep visitors out", changes)
 

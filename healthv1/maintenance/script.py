@@ -53,6 +53,8 @@ class EdgeState:
 
     knows: bool
     """Its site knows of maintenances, and something ends them."""
+    closed: bool
+    """Nginx's workers keep visitors out."""
     now: int
     """Its clock, as Unix time."""
     place: str
@@ -65,7 +67,9 @@ class EdgeState:
         values = dict(line.split("=", 1) for line in lines if "=" in line)
         knows = values.get("site") in ("on", "off") and "watched" in values
         record = MaintenanceRecord.read(lines)
-        return cls(knows, int(values["now"]), values.get("place", "") if record else "", record)
+        return cls(
+            knows, values.get("site") == "on", int(values["now"]), values.get("place", "") if record else "", record
+        )
 
 
 def look(port: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -30,6 +31,11 @@ def set_debug(debug: bool) -> None:
         handler = logging.StreamHandler(sys.stderr)
         logging.getLogger("pyinfra").addHandler(handler)
         logging.getLogger("pyinfra").setLevel(logging.DEBUG)
+
+
+def is_redrawn() -> bool:
+    """Whether stderr is a terminal on which lines may be redrawn."""
+    return sys.stderr.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
 
 
 def run_guarded(command: Callable[[], Any], wants_json: bool) -> int:

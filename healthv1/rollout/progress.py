@@ -16,6 +16,7 @@ from typing_extensions import Self
 
 from healthv1.output.escaping import readable_lines
 from healthv1.output.redaction import redactor
+from healthv1.output.terminal import is_redrawn
 from healthv1.plan import counted
 
 TICK = 1.0
@@ -43,7 +44,7 @@ class Progress:
     """The report of a rollout, for people. Used as a context, it leaves no line behind that is not true any more."""
 
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty() and not os.environ.get("CI") and os.environ.get("TERM") != "dumb"
+        self._terminal = is_redrawn()
         self._started = time.monotonic()
         self._changes = 0
         self._stage_began = 0.0

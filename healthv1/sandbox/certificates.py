@@ -14,14 +14,34 @@ from cryptography.x509.oid import NameOID
 
 from healthv1.sandbox.keys import write_private
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 def write(directory: Path, addresses: list[str], names: tuple[str, ...] = ()) -> None:
     """Write ca.pem, cert.pem and key.pem. The authority's own key is thrown away: it never signs again."""
     authority, key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
     issuer, subject = _name("Sandbox authority"), _name([*names, *addresses][0])
     called = [*map(x509.DNSName, names), *(x509.IPAddress(ip_address(address)) for address in addresses)]
-    root = _begin(issuer, issuer, authority).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    leaf = _begin(subject, issuer, key).add_extension(x509.SubjectAlternativeName(called), critical=False)
+    root = (
+        _begin(issuer, issuer, authority)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_SIGNS, critical=True)
+    )
+    leaf = (
+        _begin(subject, issuer, key)
+        .add_extension(x509.SubjectAlternativeName(called), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.public_key()), critical=False)
+    )
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     write_private(directory / "key.pem", private)
     for path, builder in (("ca.pem", root), ("cert.pem", leaf)):

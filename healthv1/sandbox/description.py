@@ -42,7 +42,7 @@ class Acme:
 
 
 @dataclass(frozen=True)
-class S3:
+class S3Server:
     endpoint: str
     """As the hosts reach it: by name, over TLS."""
     bucket: str
@@ -57,7 +57,7 @@ class S3:
 
 
 @dataclass(frozen=True)
-class LockedS3(S3):
+class LockedS3Server(S3Server):
     """Its bucket keeps every version for a day, whoever asks. `key_file` is the hosts' key: no administration."""
 
     admin_key_file: str = ""
@@ -78,8 +78,8 @@ class Running:
     hosts: tuple[Host, ...]
     openbao: OpenBao
     acme: Acme
-    s3: S3
-    locked_s3: LockedS3 | None = None
+    s3: S3Server
+    locked_s3: LockedS3Server | None = None
     """None until somebody asks for it."""
 
     @property
@@ -117,8 +117,8 @@ def described(sandbox: Sandbox) -> Running | None:
     data["hosts"] = tuple(Host(**host) for host in data["hosts"])
     data["openbao"] = OpenBao(**data["openbao"])
     data["acme"] = Acme(**data["acme"])
-    data["s3"] = S3(**data["s3"])
-    data["locked_s3"] = LockedS3(**data["locked_s3"]) if data.get("locked_s3") else None
+    data["s3"] = S3Server(**data["s3"])
+    data["locked_s3"] = LockedS3Server(**data["locked_s3"]) if data.get("locked_s3") else None
     return Running(**data)
 
 

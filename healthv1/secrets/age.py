@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,13 +42,31 @@ def recipient(text: str) -> Any:
         raise AgeError("It is no public key of age (age1…), ssh-ed25519 or ssh-rsa") from None
 
 
+def without_comment(text: str) -> str:
+    """Return a public key as short as it may be: of an SSH key its type and its key."""
+    return " ".join(text.split()[:2])
+
+
+def fingerprint(recipient: str) -> str:
+    """Return what tells a public key from others in a line: of an SSH key what `ssh-keygen -l` shows."""
+    kind, _, key = without_comment(recipient).partition(" ")
+    if not key:
+        return kind
+    digest = hashlib.sha256(base64.b64decode(key)).digest()
+    return f"{kind} SHA256:{base64.b64encode(digest).decode().rstrip('=')}"
+
+
 def refuse_wrong(recipients: Sequence[str], place: str) -> None:
     """Raises `SecretsError` with a fault for each that is no public key."""
-    SecretsError.unless(
-        Fault(f"{place}: recipient {key}", "It is no public key.", "give one of age (age1…), ssh-ed25519 or ssh-rsa")
-        for key in recipients
-        if not _is_recipient(key)
-    )
+    SecretsError.unless(_wrong(key, place) for key in recipients if not _is_recipient(key))
+
+
+def _wrong(key: str, place: str) -> Fault:
+    if PRIVATE in key.upper():  # it is not shown once more
+        what, hint = "It is a private key.", "give its public key: age-keygen -y FILE"
+        return Fault(f"{place}: recipient {PRIVATE}…", what, hint)
+    hint = "give one of age (age1…), ssh-ed25519 or ssh-rsa"
+    return Fault(f"{place}: recipient {key}", "It is no public key.", hint)
 
 
 def _is_recipient(text: str) -> bool:

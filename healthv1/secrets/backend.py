@@ -96,7 +96,7 @@ class Backend(ABC, Generic[Revision]):
         return tuple(
             Fault(
                 f"{self}#{name}",
-                "It was never exported for escrow, and without it what it encrypts is lost.",
+                "It was never exported for escrow, and nothing could take its place.",
                 f"healthv1 secrets init {self.environment}, then "
                 f"healthv1 secrets export {self.environment} --to KEY --out FILE, and read it back",
             )

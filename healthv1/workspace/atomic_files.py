@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import shlex
 import tempfile
 import time
 from collections.abc import Iterator
 from glob import escape
 from pathlib import Path
+from typing import BinaryIO
 
 from healthv1.errors import Fault, Refused
 from healthv1.flocks import locked
@@ -76,3 +79,45 @@ def _sync(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def arriving(path: Path) -> Iterator[BinaryIO]:
+    """Yield a file of its owner's alone, beside `path`. It gets that name once the context ended well.
+
+    So what arrives in parts never looks whole before it is, and on the disk. Nothing is replaced. Raises `OSError`.
+    """
+    path = path.parent.resolve() / path.name
+    _sweep(path)
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".new", dir=path.parent)
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            yield file
+            os.fsync(file.fileno())
+        _give_name(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def refuse_taken(path: Path) -> None:
+    """Raises `Refused` when no new file can have this name: something has it, or its folder takes none."""
+    folder = path.parent
+    if os.path.lexists(path):
+        raise Refused(Fault(str(path), "It is there already, and is not replaced.", "choose another name"))
+    if not folder.is_dir():
+        raise Refused(Fault(str(path), f"There is no folder {folder}.", f"mkdir -p {shlex.quote(str(folder))}"))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Refused(Fault(str(path), f"The folder {folder} cannot be written to.", "choose another place"))
+
+
+def _give_name(beside: Path, path: Path) -> None:
+    try:
+        os.link(beside, path)  # unlike a rename it replaces nothing
+    except FileExistsError:
+        raise
+    except OSError:  # a stick's file system has one name for each file
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path)) from None
+        beside.rename(path)

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 from running.clinic import Clinic
-from running.cluster import APPLICATION
+from running.cluster import APPLICATION, OWNER
 
 REVISIONS = ["0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008"]
 PASSWORDS = {"INITIAL_ADMIN_PASSWORD": "first-admin-password", "VERIFICATION_PASSWORD": "first-verification"}
@@ -21,6 +21,16 @@ def test_info_says_what_is_pending_before_and_nothing_after(run):
     assert run("migrate", "info", "--check").returncode == 0
     assert "pending: none" in run("migrate", "info").stdout
     assert run("migrate", "run").stdout == f"nothing to do: at {HEAD}\n"
+
+
+def test_the_moment_before_the_first_migration_gets_a_name_where_the_role_may(run, database, cluster):
+    assert run("migrate", "run", "--restore-point", "before-it").stdout == APPLIED  # nobody let it
+    run("migrate", "revert")
+    functions = "pg_create_restore_point(text), pg_switch_wal()"
+    cluster.sql(database.name, f"GRANT EXECUTE ON FUNCTION {functions} TO {OWNER}")
+    told = run("migrate", "run", "--restore-point", "before-it").stdout
+    assert told == f"made the restore point before-it\napplied {HEAD}\n"
+    assert run("migrate", "run", "--restore-point", "before-it").stdout == f"nothing to do: at {HEAD}\n"
 
 
 def test_up_down_and_up_again_with_data(run, migrated, serving):

@@ -73,6 +73,10 @@ def test_what_a_host_held_is_named_and_outlives_a_refused_a_killed_an_agreed_and
     code, report = lived_in.json("verify", "sandbox", cwd=project)
     assert code == 0, [finding for finding in report["findings"] if not finding["holds"]]
     _is_as_it_was(before, lived_in, subtests, "a second apply, and verify")
+    lived_in.must("maintenance", "on", "sandbox")
+    assert lived_in.curl("-w", "%{http_code}", "-o", "/dev/null", url="/v1/patients").stdout == "503"
+    _is_as_it_was(before, lived_in, subtests, "a maintenance of ours")
+    lived_in.must("maintenance", "off", "sandbox")
 
 
 def _killed_while_it_makes_the_cluster(world, project):

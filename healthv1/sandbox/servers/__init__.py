@@ -1,1 +1,1 @@
-"""The servers around the hosts, all real: secrets (OpenBao), certificates (Pebble), backups (rclone's S3)."""
+"""The servers around the hosts, all real: secrets (OpenBao), certificates (Pebble), backups (S3)."""

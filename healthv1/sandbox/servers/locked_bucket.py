@@ -11,12 +11,12 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from healthv1.sandbox.description import LockedS3
+from healthv1.sandbox.description import LockedS3Server
 
 _LOCK = {"ObjectLockEnabled": "Enabled", "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}}
 
 
-def made(found: LockedS3) -> bool:
+def made(found: LockedS3Server) -> bool:
     """Make the bucket if it is missing. Returns False while the server does not answer yet."""
     owner = _owner(found)
     try:
@@ -36,7 +36,7 @@ def _make(owner: Any, bucket: str) -> None:
         owner.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
 
 
-def _owner(found: LockedS3) -> Any:
+def _owner(found: LockedS3Server) -> Any:
     pair = json.loads(Path(found.admin_key_file).read_text(encoding="utf-8"))
     return boto3.client(
         "s3",

@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 
 from healthv1.sandbox.addresses import S3_NAME, Addresses
-from healthv1.sandbox.description import LockedS3
+from healthv1.sandbox.description import LockedS3Server
 from healthv1.sandbox.keys import write_private
 from healthv1.sandbox.place import Sandbox
 from healthv1.sandbox.servers import s3, server
@@ -44,13 +44,13 @@ def start(sandbox: Sandbox, addresses: Addresses) -> None:
     server.start(sandbox, NAME, _argv(place, s3.certificate(sandbox, addresses), addresses))
 
 
-def ready(sandbox: Sandbox, addresses: Addresses) -> LockedS3:
+def ready(sandbox: Sandbox, addresses: Addresses) -> LockedS3Server:
     """Wait for it, and have the bucket there."""
     # Imported when it is needed: boto3 takes 0.2 s, which every command would wait for.
     from healthv1.sandbox.servers import locked_bucket  # noqa: PLC0415
 
     place = server.directory(sandbox, NAME)
-    found = LockedS3(
+    found = LockedS3Server(
         endpoint=f"https://{S3_NAME}:{_s3_port(addresses)}",
         bucket=BUCKET,
         key_file=str(_key_file(place, "host")),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from healthv1.sandbox import certificates
 from healthv1.sandbox.addresses import S3_NAME, Addresses
-from healthv1.sandbox.description import S3
+from healthv1.sandbox.description import S3Server
 from healthv1.sandbox.keys import write_private
 from healthv1.sandbox.place import Sandbox
 from healthv1.sandbox.servers import server
@@ -37,13 +37,13 @@ def start(sandbox: Sandbox, addresses: Addresses) -> None:
     server.start(sandbox, NAME, argv, {"RCLONE_AUTH_KEY": f'"{pair["access_key_id"]},{pair["secret_access_key"]}"'})
 
 
-def ready(sandbox: Sandbox, addresses: Addresses) -> S3:
+def ready(sandbox: Sandbox, addresses: Addresses) -> S3Server:
     def answers() -> bool:
         with socket.socket() as probe:
             return probe.connect_ex((addresses.gateway, _PORT)) == 0
 
     until(answers, server.no_answer_fault(sandbox, NAME), seconds=30)
-    return S3(
+    return S3Server(
         endpoint=f"https://{S3_NAME}:{_PORT}",
         bucket=BUCKET,
         key_file=str(server.directory(sandbox, NAME) / "key.json"),

@@ -35,7 +35,14 @@ def _serve(serving: ArgumentParser) -> None:
 
 def _migrate(migrating: ArgumentParser) -> None:
     verbs = migrating.add_subparsers(required=True, metavar="run|info|revert")
-    verbs.add_parser("run", help="up to this release's head").set_defaults(run="schema.run")
+    running = verbs.add_parser("run", help="up to this release's head")
+    running.add_argument(
+        "--restore-point",
+        metavar="NAME",
+        default="",
+        help="name the moment before the first migration, where this role may: a backup can be restored to it",
+    )
+    running.set_defaults(run="schema.run")
     verbs.add_parser("revert", help="one step down").set_defaults(run="schema.revert")
     informing = verbs.add_parser("info", help="current, head and pending revisions")
     informing.add_argument("--json", action="store_true", help="as one JSON document")

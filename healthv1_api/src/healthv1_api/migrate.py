@@ -14,14 +14,18 @@ WAIT_FOR_TURN = "10min"
 WAIT_FOR_TABLE = "3s"
 
 
-def run(settings: MigrationSettings) -> SchemaStanding:
-    """Return where the database stood before."""
+def run(settings: MigrationSettings, restore_point: str = "") -> tuple[SchemaStanding, bool]:
+    """Return where the database stood before, and whether the moment before the first migration got its name.
+
+    A name that was given before leads to the first moment of that name: a run that failed half-way is repeated with it.
+    """
     with owner_connection(settings) as connection:
         before = _take_turn(connection)
+        named = bool(before.pending and restore_point) and _name_this_moment(connection, restore_point)
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         connection.commit()
         command.upgrade(_config(settings, connection), "head")
-        return before
+        return before, named
 
 
 def revert(settings: MigrationSettings) -> SchemaStanding:
@@ -45,6 +49,17 @@ def _take_turn(connection: Connection) -> SchemaStanding:
             hint="use the release that brought it there.",
         )
     return before
+
+
+def _name_this_moment(connection: Connection, name: str) -> bool:
+    """Name it in the WAL, and have that archived. Without backups nobody let this role do so: then there is no use."""
+    functions = ("pg_create_restore_point(text)", "pg_switch_wal()")
+    may = "SELECT " + " AND ".join(f"has_function_privilege('{function}', 'execute')" for function in functions)
+    allowed = bool(connection.scalar(text(may)))
+    if allowed:
+        connection.execute(text("SELECT pg_create_restore_point(:name), pg_switch_wal()"), {"name": name})
+    connection.commit()
+    return allowed
 
 
 def _wait_at_most(connection: Connection, duration: str) -> None:

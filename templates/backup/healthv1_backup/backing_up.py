@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from healthv1_backup import notes, proof, repository
-from healthv1_backup.processes import Failed, pgbackrest
+from healthv1_backup import notes, proof, repository, retired
+from healthv1_backup.processes import Failed, pgbackrest, say
 from healthv1_backup.settings import RUN, Settings
 
 KINDS = ("full", "incr")
@@ -50,6 +49,7 @@ def back_up(settings: Settings, kind: str, *, by_timer: bool = False) -> proof.N
         if failures:
             raise Failed("; ".join(failures))
         notes.remove("failure")
+        retired.remove_old(settings, noted)
         return noted
 
 
@@ -62,11 +62,6 @@ def _was_just_made(settings: Settings) -> bool:
 def prove(settings: Settings) -> proof.Noted:
     with alone():
         return proof.prove_all(settings)
-
-
-def say(sentence: str) -> None:
-    """Say it to the journal, or to the terminal."""
-    print(sentence, file=sys.stderr, flush=True)
 
 
 def kept(settings: Settings) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from types import FrameType
 
 from healthv1_backup import backing_up, checking, claims, marking, notes, preparing, proof, restore_commands, watching
-from healthv1_backup.processes import Failed
+from healthv1_backup.processes import Failed, say
 from healthv1_backup.settings import Settings, load
 
 OK, FAILED, NOT_PROVEN, DOES_NOT_HOLD = 0, 1, 3, 4
@@ -27,10 +27,13 @@ def main(words: list[str]) -> int:
     try:
         return command(load(), arguments)
     except Failed as error:
-        backing_up.say(str(error))
+        say(str(error))
         return error.code
     except OSError as error:
-        backing_up.say(str(error))
+        say(str(error))
+        return FAILED
+    except Exception as error:  # noqa: BLE001 - the last line of defence against a traceback
+        say(f"something unforeseen happened: {type(error).__name__}: {error}")
         return FAILED
 
 
@@ -85,7 +88,7 @@ def _show_proof(noted: proof.Noted) -> int:
 def _judge(noted: proof.Noted) -> int:
     for one in noted.proofs:
         for fault in one.faults:
-            backing_up.say(f"Repository {one.repository}: {fault}.")
+            say(f"Repository {one.repository}: {fault}.")
     return OK if all(one.holds for one in noted.proofs) else NOT_PROVEN
 
 

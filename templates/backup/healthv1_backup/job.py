@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from healthv1_backup import notes
-from healthv1_backup.backing_up import say
 from healthv1_backup.instance import Instance
-from healthv1_backup.processes import Failed
+from healthv1_backup.processes import Failed, say
 from healthv1_backup.settings import Settings
 
 NOTE = "restore"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from healthv1_backup import notes
-from healthv1_backup.backing_up import say
-from healthv1_backup.processes import Failed, pgbackrest, sql
+from healthv1_backup import notes, retired
+from healthv1_backup.processes import Failed, pgbackrest, say, sql
 from healthv1_backup.settings import CANARY, STATE, Settings
 
 NOTE = STATE / "prepared"
@@ -28,10 +27,14 @@ def prepare(settings: Settings) -> int:
         if Path(folder).stat().st_dev == Path(settings.data).stat().st_dev:
             raise Failed(f"{folder} is on the disk of the database, and would be lost with it: mount another one there")
     sql(settings, _DATABASE)
+    # Whoever migrates names the moment before, from whichever host.
+    functions = "pg_create_restore_point(text), pg_switch_wal()"
+    sql(settings, f'grant execute on function {functions} to "{settings.owner}"', settings.database)
     for command in ("stanza-create", "check"):
         ended = pgbackrest(settings, command, timeout=ANSWER)
         if ended.code:
             raise Failed(f"{command}: {ended.why}")
+    retired.note_retired(NOTE.read_text(encoding="utf-8").split() if NOTE.exists() else [], settings)
     notes.replace(NOTE, "".join(f"{folder}\n" for folder in settings.repositories), 0o600)
     say("A WAL segment arrived in each repository.")
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -94,3 +95,8 @@ def sql(
     if ended.code:
         raise Failed(f"PostgreSQL does not answer: {ended.why}")
     return [line.split("\x1f") for line in ended.output.splitlines()]
+
+
+def say(sentence: str) -> None:
+    """Say it to the journal, or to the terminal."""
+    print(sentence, file=sys.stderr, flush=True)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from healthv1_backup.continuity import Gap, Segment, gaps, segments
-from healthv1_backup.processes import Failed, pgbackrest
+from healthv1_backup.processes import TIMED_OUT, Failed, pgbackrest
 from healthv1_backup.settings import Settings
 
-ANSWER = 120
-"""Seconds for a question. pgBackRest itself waits for minutes where a repository does not answer."""
+ANSWER, IO_TIMEOUT = 60, 10
+"""Seconds for a question, and for one connection. pgBackRest itself waits for minutes for one that does not answer."""
+NO_PATH, NO_BACKUP = 1, 2
+"""Status codes of `info`."""
 
 
 @dataclass(frozen=True)
@@ -53,33 +55,65 @@ class KeptBackup:
 
 def backups(settings: Settings, number: int) -> list[KeptBackup]:
     """Return the backups in a repository, the oldest first. Raises `Failed` with what is wrong with it."""
-    ended = pgbackrest(settings, f"--repo={number}", "--output=json", "info", timeout=ANSWER)
-    if ended.code:
-        raise Failed(ended.why)
-    return read_info(ended.output)
+    return read_info(_ask(settings, number, "--output=json", "info"))
 
 
 def read_info(text: str) -> list[KeptBackup]:
     """Read what `info --output=json` printed. Its exit code is 0 whatever it found. Raises `Failed`."""
-    stanzas = json.loads(text)
+    stanzas = _parsed(text)
     if not stanzas:
         raise Failed("nothing is there")
     status = stanzas[0]["status"]
-    if status["code"] == 2:  # no valid backups: the stanza was made, and nothing is wrong
+    if status["code"] == NO_BACKUP:  # the stanza was made, and nothing is wrong
         return []
     if status["code"]:
-        raise Failed(f"{status['message']} (status {status['code']})")
+        raise Failed(_what_is_wrong(stanzas[0]))
     kept = [KeptBackup.from_info(document) for document in stanzas[0]["backup"]]
     return sorted(kept, key=lambda backup: backup.stopped)
 
 
+def _what_is_wrong(stanza: dict[str, Any]) -> str:
+    """Return what is said of a repository that cannot be used, on one line."""
+    status = stanza["status"]
+    if status["code"] == NO_PATH:
+        return "it is empty: no backup of this database is there"
+    details = [repository["status"].get("message", "") for repository in stanza.get("repo", [])]
+    said = " ".join(" ".join([*details, "" if any(details) else status["message"]]).split())
+    return explained(said)
+
+
+def explained(said: str) -> str:
+    """Return a repository's fault in plain words, from what pgBackRest said."""
+    if "CryptoError" in said or "unable to flush" in said or "FormatError" in said:
+        return "our passphrase does not open it, or its list of backups is damaged"
+    if "403" in said or "AccessDenied" in said:
+        return "it refuses our keys (403 Forbidden)"
+    if "unable to find hostname" in said or "certificate" in said:
+        return f"its certificate is not trusted: {said[:200]}"
+    return f"it cannot be read: {''.join(character for character in said[:300] if character.isprintable())}"
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text or "{}", strict=False)  # messages in it hold line ends
+    except ValueError:
+        raise Failed(f"pgBackRest answers in another way than expected: {text[:200]}") from None
+
+
 def archived(settings: Settings, number: int) -> list[Segment]:
     """Return the WAL segments in a repository. Raises `Failed`."""
-    words = (f"--repo={number}", "--recurse", "--output=json", "repo-ls", f"archive/{settings.stanza}")
-    ended = pgbackrest(settings, *words, timeout=ANSWER)
+    words = ("--recurse", "--output=json", "repo-ls", f"archive/{settings.stanza}")
+    return segments(_parsed(_ask(settings, number, *words)))
+
+
+def _ask(settings: Settings, number: int, *words: str) -> str:
+    """Return what a repository answers. Raises `Failed`."""
+    ended = pgbackrest(settings, f"--repo={number}", f"--io-timeout={IO_TIMEOUT}", *words, timeout=ANSWER)
+    if ended.code == TIMED_OUT:
+        raise Failed(f"it does not answer within {ANSWER} s")
     if ended.code:
-        raise Failed(ended.why)
-    return segments(json.loads(ended.output or "{}"))
+        raise Failed(explained(ended.why))
+    return ended.output
 
 
 def missing_wal(kept: list[KeptBackup], archive: list[Segment]) -> list[Gap]:
@@ -92,20 +126,15 @@ def missing_wal(kept: list[KeptBackup], archive: list[Segment]) -> list[Gap]:
     return gaps(archive, needed)
 
 
-@dataclass(frozen=True)
-class Damage:
-    """What `verify` found."""
-
-    what: str
-
-
-_BACKUP = re.compile(r"\s*backup: (\S+), status: (\w+)(.*)")
-
-
 def verify(settings: Settings, number: int) -> list[str]:
     """Read every file of a repository back, and return what is wrong with any. Raises `Failed`."""
     ended = pgbackrest(settings, f"--repo={number}", "--output=text", "--verbose", "verify")
     return read_verification(ended.code, ended.output, ended.errors)
+
+
+_BACKUP = re.compile(r"\s*backup: (\S+), status: (\w+)")
+_WAL = re.compile(r"total WAL checked: (\d+), total valid WAL: (\d+)")
+_COUNTS = re.compile(r"(missing|checksum invalid|size invalid|other): (\d+)")
 
 
 def read_verification(code: int, output: str, errors: str) -> list[str]:
@@ -113,25 +142,19 @@ def read_verification(code: int, output: str, errors: str) -> list[str]:
 
     Only the line "status: ok" says that all is well: silence says nothing.
     """
-    lines = output.splitlines()
-    status = next((line.partition("status:")[2].strip() for line in lines if line.strip().startswith("status:")), "")
-    found: list[str] = []
-    for line in lines:
-        match = _BACKUP.match(line)
-        if match and match[2] != "valid":
-            found.append(f"backup {match[1]} is {match[2]}{match[3]}")
-        counted = re.search(r"total WAL checked: (\d+), total valid WAL: (\d+)", line)
-        if counted and counted[1] != counted[2]:
-            found.append(f"{int(counted[1]) - int(counted[2])} WAL segments cannot be read back")
-        if line.strip().startswith("No usable "):
-            found.append(line.strip())
-    details = [
-        line.strip() for line in lines if re.search(r"(missing|checksum invalid|size invalid|other): [1-9]", line)
-    ]
-    if code or status != "ok":
-        found += [detail for detail in details if not any(detail in what for what in found)]
-        if not found:
-            found.append(
-                (errors or output).strip().splitlines()[-1] if (errors or output).strip() else "it said nothing"
-            )
-    return found
+    faults: list[str] = []
+    for line in output.splitlines():
+        backup, wal, counts = _BACKUP.match(line), _WAL.search(line), _COUNTS.findall(line)
+        if backup and backup[2] != "valid":
+            faults.append(f"backup {backup[1]} is {backup[2]}")
+        elif wal and wal[1] != wal[2]:
+            faults.append(f"{int(wal[1]) - int(wal[2])} of {wal[1]} WAL segments cannot be read back")
+        elif counts and faults and any(count != "0" for _, count in counts):
+            faults[-1] += f" (files: {', '.join(f'{count} {what}' for what, count in counts if count != '0')})"
+        elif line.strip().startswith("No usable "):
+            faults.append(line.strip())
+    is_well = re.search(r"^\s*status: ok$", output, re.MULTILINE)
+    if not faults and (code or not is_well):
+        said = (errors or output).strip().splitlines()
+        faults.append(f"reading it back did not end well: {said[-1] if said else 'pgBackRest said nothing'}")
+    return faults

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from healthv1_backup import marking, notes, proving, repository, targets
-from healthv1_backup.backing_up import say
 from healthv1_backup.control import Control, read_control
 from healthv1_backup.instance import Target, refuse_without_room
 from healthv1_backup.job import KEPT, Busy, Job, Unproven, copy_of, live_data
-from healthv1_backup.processes import Failed, sql
+from healthv1_backup.processes import Failed, say, sql
 from healthv1_backup.proving import Expected, Proven
 from healthv1_backup.settings import CANARY, Settings
 from healthv1_backup.targets import Asked

@@ -43,6 +43,8 @@ class Settings:
     """Seconds between two backups, as the timers have it."""
     database: str
     """The API's database."""
+    owner: str
+    """The role that owns it, and migrates it."""
 
     @property
     def programs(self) -> Path:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from healthv1_backup import restoring, swapping
-from healthv1_backup.backing_up import alone, say
+from healthv1_backup.backing_up import alone
 from healthv1_backup.job import BESIDE, KEPT, MEANING, SWAP, UNIT, Busy, Job, copy_of, live_data
-from healthv1_backup.processes import Failed
+from healthv1_backup.processes import Failed, say
 from healthv1_backup.settings import Settings
 from healthv1_backup.swapping import is_exchanged, systemctl
 

@@ -15,13 +15,12 @@ from contextlib import suppress
 from pathlib import Path
 
 from healthv1_backup import notes, proving, targets, watching
-from healthv1_backup.backing_up import say
 from healthv1_backup.continuity import Segment
 from healthv1_backup.control import Control, read_control
 from healthv1_backup.exchange import can_exchange, exchange, flush
 from healthv1_backup.instance import Instance
 from healthv1_backup.job import KEPT, SWAPPED, Busy, Job, copy_of, live_data
-from healthv1_backup.processes import Failed, sql
+from healthv1_backup.processes import Failed, say, sql
 from healthv1_backup.restoring import archive_now, live_control, refuse_unproven
 from healthv1_backup.settings import CANARY, Settings
 

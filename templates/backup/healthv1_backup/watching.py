@@ -12,8 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from healthv1_backup import notes
-from healthv1_backup.backing_up import say
-from healthv1_backup.processes import Failed, sql
+from healthv1_backup.processes import Failed, say, sql
 from healthv1_backup.settings import CANARY, Settings
 
 NOTE = "watch"

@@ -11,6 +11,7 @@ from deploys.facts.marks import Marks
 from deploys.facts.named import ConfiguredPaths
 from deploys.facts.probe import Succeeds
 from deploys.nginx.beside import MOUNT
+from deploys.nginx.checks import WATCH
 from deploys.operations.retirement import remove_path
 from deploys.retirement import HAS_OTHER_SITES, Retirement, retire
 from deploys.stack import Stack
@@ -66,7 +67,7 @@ def test_no_data_go_with_a_host_that_leaves_unless_they_are_to_go(leave):
 
 def test_without_a_mark_of_ours_no_service_stops(leave):
     found = leave(marks={}, data=True)
-    assert found.stopped == [MOUNT]
+    assert found.stopped == [MOUNT, WATCH]
     assert set(found.lost) == {f"{STACK.home}/{name}" for name in ("data", "logs", "backups")}
 
 

@@ -103,6 +103,7 @@ class Hosts:
     def __init__(self, folder, body, monkeypatch, names=("web1", "web2")):
         self.folder, self.body, self.names = folder, body, names
         self.away = set()
+        self.groups = {}
         for name in (*names, "inventories", "group_data"):
             (folder / name).mkdir()
         monkeypatch.chdir(folder)
@@ -124,6 +125,10 @@ class Hosts:
     def places(self):
         return [self.place(name) for name in self.names]
 
+    def data(self, _name):
+        """Return what group_data says of a host."""
+        return {"rollout": Rollout(settle=0), "secrets": PlanKey()}
+
     def held(self):
         """Return who holds the lock of each host now."""
         return {place.name: ask(place, "show").held for place in self.places()}
@@ -139,11 +144,11 @@ class Hosts:
         state = State(check_for_changes=False)
         before = [(context, context.get()) for context in (ctx_state, ctx_inventory)]
         ctx_state.set(state)
-        data = {"rollout": Rollout(settle=0), "secrets": PlanKey()}
-        inventory = Inventory(([(name, data) for name in self.names], {}))
+        groups = {group: (names, {}) for group, names in self.groups.items()}
+        inventory = Inventory(([(name, self.data(name)) for name in self.names], {}), **groups)
         for host in inventory:
             host.connector_cls = type("OfThese", (Here,), {"hosts": self})
-        chosen = [host for host in inventory if not limit or host.name in limit]
+        chosen = [host for host in inventory if not limit or {host.name, *host.groups} & set(limit)]
         state.init(inventory, Config(FAIL_PERCENT=0), initial_limit=chosen)
         ctx_inventory.set(inventory)
         state.active_hosts.update(chosen)

@@ -22,6 +22,7 @@ OPTIONS = {
     "options": "--part edge",
     "' '.join(done.waiting)": "jwt_secret",
     "purpose": "apply word",
+    "verb": "on",
     "limits": "--limit db1 ",
     "_as_file(out) if out else environment": "./plan.json",
 }
@@ -137,6 +138,7 @@ def test_no_hint_of_the_operators_side_leaves_an_environment_open_that_it_knows(
         "verify/canary.py",
         "verify/outside.py",
         "verify/inside.py",
+        "verify/maintenance.py",
         "commands/secrets/check.py",
         "rollout/execution.py",
     }

@@ -14,7 +14,7 @@ from healthv1 import sandbox as package
 from healthv1.errors import SandboxError
 from healthv1.sandbox import Host, Running, Sandbox, description, lifecycle, snapshots
 from healthv1.sandbox.addresses import Addresses
-from healthv1.sandbox.description import S3, Acme, LockedS3, OpenBao
+from healthv1.sandbox.description import Acme, LockedS3Server, OpenBao, S3Server
 from healthv1.sandbox.lifecycle import Shape
 from healthv1.sandbox.status import status
 from tests.unit.command import REPOSITORY
@@ -41,7 +41,7 @@ def saved(sandbox: Sandbox) -> Running:
         hosts=hosts,
         openbao=OpenBao("http://127.0.0.1:1", "/token", "health-v1"),
         acme=Acme("https://192.0.2.254:14000/dir", "/ca", "/root"),
-        s3=S3("https://s3.sandbox.test:9000", "bucket", "/key", "https://192.0.2.254:9000", "region", "/ca"),
+        s3=S3Server("https://s3.sandbox.test:9000", "bucket", "/key", "https://192.0.2.254:9000", "region", "/ca"),
     )
     description.save(sandbox, found)
     return found
@@ -61,7 +61,7 @@ def host1_alive(sandbox: Sandbox):
 def test_what_was_saved_is_loaded(sandbox, saved):
     assert package.load() == saved
     assert saved.edge.name == "host2"
-    locked = LockedS3(**asdict(saved.s3), admin_key_file="/admin", reader_key_file="/reader")
+    locked = LockedS3Server(**asdict(saved.s3), admin_key_file="/admin", reader_key_file="/reader")
     description.save(sandbox, replace(saved, locked_s3=locked))
     assert package.load().locked_s3 == locked
 
@@ -121,7 +121,9 @@ def test_a_host_that_is_not_there_is_named_with_those_that_are(saved):
 @pytest.mark.usefixtures("host1_alive")
 def test_the_status_tells_of_the_locked_s3_where_there_is_one(sandbox, saved):
     assert "locked-s3" not in "\n".join(status(sandbox).lines())
-    description.save(sandbox, replace(saved, locked_s3=LockedS3("https://s3.sandbox.test:20033", "locked", "/key")))
+    description.save(
+        sandbox, replace(saved, locked_s3=LockedS3Server("https://s3.sandbox.test:20033", "locked", "/key"))
+    )
     assert "locked-s3 is down  https://s3.sandbox.test:20033" in "\n".join(status(sandbox).lines())
 
 

@@ -6,9 +6,10 @@ from healthv1_api import migrate
 from healthv1_api.settings import MigrationSettings, read
 
 
-def run(_: Namespace) -> list[str]:
-    before = migrate.run(read(MigrationSettings))
-    return [f"applied {revision}" for revision in before.pending] or [f"nothing to do: at {before.head}"]
+def run(arguments: Namespace) -> list[str]:
+    before, named = migrate.run(read(MigrationSettings), arguments.restore_point)
+    point = [f"made the restore point {arguments.restore_point}"] * named
+    return point + ([f"applied {revision}" for revision in before.pending] or [f"nothing to do: at {before.head}"])
 
 
 def revert(_: Namespace) -> list[str]:

@@ -1,0 +1,63 @@
+"""Folders of earlier passphrases: kept until their last backup is as old as backups are kept, then removed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from healthv1_backup import notes, proof
+from healthv1_backup.processes import pgbackrest, say
+from healthv1_backup.settings import Settings
+
+NOTE = "retired"
+DAY = 86_400
+PARTS = ("backup", "archive")
+
+
+def note_retired(before: list[str], settings: Settings) -> None:
+    """Note which folders are no longer written to.
+
+    + before: the folders so far, the first repository's first.
+    """
+    entries = [entry for entry in _entries() if entry["folder"] not in settings.repositories]
+    known = {entry["folder"] for entry in entries}
+    for number, folder in enumerate(before, 1):
+        if number <= len(settings.repositories) and folder not in {*settings.repositories, *known}:
+            entries.append({"repository": number, "folder": folder, "since": int(time.time())})
+    if entries or _entries():
+        notes.write(NOTE, {"folders": entries})
+
+
+def due(settings: Settings, noted: proof.Noted, now: float) -> list[dict[str, Any]]:
+    """Return the folders that nobody needs any more.
+
+    They are as old as backups are kept, and the repository's folder of today reaches back as far, and was read back.
+    """
+    kept = settings.keep_days * DAY
+    found = []
+    for entry in _entries():
+        today = noted.of(entry["repository"])
+        reaches_back = today is not None and today.holds and today.oldest <= now - kept + DAY
+        if entry["folder"] not in settings.repositories and now - entry["since"] > kept and reaches_back:
+            found.append(entry)
+    return found
+
+
+def remove_old(settings: Settings, noted: proof.Noted) -> None:
+    """Remove the folders that are due."""
+    for entry in due(settings, noted, time.time()):
+        number, folder = entry["repository"], entry["folder"]
+        words = (f"--repo={number}", f"--repo{number}-path={folder}", "repo-rm", "--recurse")
+        failures = [ended.why for part in PARTS if (ended := pgbackrest(settings, *words, part)).code]
+        if failures:
+            say(f"{folder}, of an earlier passphrase, could not be removed: {'; '.join(failures)}")
+            continue
+        say(
+            f"{folder}, of an earlier passphrase, was removed: its last backup is older than {settings.keep_days} days."
+        )
+        notes.write(NOTE, {"folders": [other for other in _entries() if other != entry]})
+
+
+def _entries() -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = notes.read(NOTE).get("folders", [])
+    return entries
