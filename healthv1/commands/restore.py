@@ -10,7 +10,7 @@ from datetime import datetime, timezone
 
 from deploys.credentials.master_key import fingerprints
 from deploys.operations.change import Change
-from deploys.operations.claims import claims_on
+from deploys.operations.claims import Claim, claims_on
 from healthv1.backup import restores
 from healthv1.backup.program import DAY, FAILED, NOT_PROVEN, BackupProgram
 from healthv1.backup.restores import KEPT, Restore
@@ -204,6 +204,10 @@ def _with_master_key(found: Restore) -> Restore:
     return replace(found, proven=proven)
 
 
+def _is_readiness(claim: Claim) -> bool:
+    return claim.component == "api" and claim.check.claim.endswith(" is ready")
+
+
 def _close(running: _Running) -> bool:
     """Keep visitors out. Returns whether we did: a maintenance of somebody else stays as it is, also afterwards."""
     closed = closed_hosts(running.session)
@@ -223,8 +227,9 @@ def _is_closed_by_us(session: Session) -> bool:
 def _open_when_ready(running: _Running, found: Restore) -> Restore:
     """Let visitors in once the API is ready; keep them out, with a fault, when it is not."""
     session, began = running.session, time.monotonic()
-    api = {host: [claim for claim in claims_on(host) if claim.component == "api"] for host in session.hosts}
-    broken = gate.failing_claims(session, api, READY, lambda: False)
+    # That it answers, and no more: what the next apply is to change does not keep visitors out.
+    due = {host: [claim for claim in claims_on(host) if _is_readiness(claim)] for host in session.hosts}
+    broken = gate.failing_claims(session, due, READY, lambda: False)
     if broken:
         faults = [gate.fault(finding) for findings in broken.values() for finding in findings]
         hint = f"healthv1 apply {found.environment}; then: healthv1 maintenance off {found.environment}"
