@@ -4,6 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from deploys.api.checks import _instance_checks
+from deploys.component import Check
+from deploys.operations.claims import Claim
+from deploys.stack import Stack
 from healthv1.backup import restores
 from healthv1.backup.program import ProgramAnswer
 from healthv1.backup.restores import Restore
@@ -128,3 +132,13 @@ def test_tables_are_shown_where_they_differ():
     assert "health.newer     none  about 7" in shown
     assert "health.users" not in shown
     assert "✗ WAL is missing" in "\n".join(lines(UNPROVEN))
+
+
+def test_a_swap_waits_for_each_instance_of_the_api_to_answer_and_for_nothing_else():
+    claims = [
+        Claim("api", check, "API")
+        for check in _instance_checks(Stack(domain="a.test", environment="production"), 8080, "1")
+    ]
+    assert [claim.check.claim for claim in claims if commands._is_readiness(claim)] == ["Instance 8080 is ready"]
+    other = Claim("redis", Check("Redis is ready", "true", "…"), "Redis")
+    assert not commands._is_readiness(other)
