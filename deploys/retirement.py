@@ -158,9 +158,12 @@ def remove_database(cluster: Cluster, data: bool) -> None:
     ensure(
         name="Drop the cluster",
         change=Change("data", f"cluster {cluster.version}/{cluster.name}", "remove", "data is to go"),
-        test=f"! test -e {cluster.data} && ! test -e {cluster.configuration} && ! test -e {cluster.served_marker}",
+        test=" && ".join(
+            f"! test -e {path}"
+            for path in (cluster.data, cluster.restored, cluster.configuration, cluster.served_marker)
+        ),
         command=f"pg_dropcluster --stop {cluster.version} {cluster.name} >&2 || true\n"
-        f"rm -rf -- {cluster.data} {cluster.configuration}\n"
+        f"rm -rf -- {cluster.data} {cluster.restored} {cluster.configuration}\n"
         f"rm -f -- {cluster.served_marker}; rm -f -- {MARKS}/cluster",
     )
 

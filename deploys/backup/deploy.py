@@ -160,8 +160,8 @@ def _ending_in_a_newline(text: str) -> str:
 
 
 def _schedule(settings: Backup, cluster: Cluster, folders: tuple[str, ...]) -> None:
-    service, watching = "health-v1-backup@.service", "health-v1-backup-watch.service"
-    for name in host.loop((service, watching, *TIMERS)):
+    services = ("health-v1-backup@.service", "health-v1-backup-watch.service", "health-v1-restore.service")
+    for name in host.loop((*services, *TIMERS)):
         file(
             name=f"Write {name}",
             path=f"/etc/systemd/system/{name}",

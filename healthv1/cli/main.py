@@ -17,6 +17,7 @@ from healthv1.cli.journal import journal
 from healthv1.cli.lock import lock
 from healthv1.cli.maintenance import maintenance
 from healthv1.cli.plan import plan
+from healthv1.cli.restore import restore
 from healthv1.cli.retire import retire
 from healthv1.cli.sandbox import sandbox
 from healthv1.cli.secrets import secrets
@@ -40,8 +41,8 @@ def cli(context: click.Context, debug: bool) -> None:
 
 
 for command in (
-    *(apply, backup, before, db, drift, export, facts, journal, lock, maintenance, plan, retire, sandbox),
-    *(secrets, show, verify),
+    *(apply, backup, before, db, drift, export, facts, journal, lock, maintenance, plan, restore, retire),
+    *(sandbox, secrets, show, verify),
 ):
     cli.add_command(command)
 

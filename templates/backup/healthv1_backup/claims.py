@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from healthv1_backup import notes, proof
+from healthv1_backup import notes, proof, steps
 from healthv1_backup.settings import Settings
 from healthv1_backup.watching import NEARLY_FULL, NOTE
 
@@ -83,12 +83,17 @@ def disk_has_room(settings: Settings, now: float) -> list[str]:
     return found
 
 
+def no_restore_is_unfinished(settings: Settings, now: float) -> list[str]:  # noqa: ARG001 - one form for all
+    return steps.unfinished()
+
+
 CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
     "proven": backups_are_proven,
     "recent": backups_are_recent,
     "archived": wal_is_archived,
     "canary": canary_is_alive,
     "room": disk_has_room,
+    "restored": no_restore_is_unfinished,
 }
 
 

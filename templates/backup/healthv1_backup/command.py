@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
 
-from healthv1_backup import backing_up, checking, claims, marking, notes, preparing, proof, watching
+from healthv1_backup import backing_up, checking, claims, marking, notes, preparing, proof, restore_commands, watching
 from healthv1_backup.processes import Failed, say
 from healthv1_backup.settings import Settings, load
 
@@ -26,7 +26,10 @@ def main(words: list[str]) -> int:
     command: Callable[[Settings, argparse.Namespace], int] = arguments.command
     try:
         return command(load(), arguments)
-    except (Failed, OSError) as error:
+    except Failed as error:
+        say(str(error))
+        return error.code
+    except OSError as error:
         say(str(error))
         return FAILED
     except Exception as error:  # noqa: BLE001 - the last line of defence against a traceback
@@ -58,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add("watch", lambda settings, _: OK if not watching.watch(settings).fault else FAILED)
     mark = add("mark", lambda settings, arguments: _show(marking.mark(settings, arguments.name)))
     mark.add_argument("name")
+    restore_commands.add_to(commands)
     claim = add("claim", _claim)
     claim.add_argument("name", choices=claims.CLAIMS)
     return parser

@@ -32,6 +32,9 @@ class Ended:
 class Failed(Exception):  # noqa: N818 - it reads as what happened
     """A program ended in a way that leaves nothing to go on with."""
 
+    code = 1
+    """The exit code of our program."""
+
 
 def run(
     argv: Sequence[str], timeout: float | None = None, stdin: str = "", environment: Mapping[str, str] | None = None
@@ -69,11 +72,21 @@ def pgbackrest(settings: Settings, *words: str, timeout: float | None = None) ->
 
 
 def sql(
-    settings: Settings, statement: str, database: str = "postgres", *, port: int = 0, timeout: float = 30
+    settings: Settings,
+    statement: str,
+    database: str = "postgres",
+    *,
+    port: int = 0,
+    socket: str = "",
+    timeout: float | None = 30,
 ) -> list[list[str]]:
-    """Return the rows that a statement gives. Raises `Failed`."""
+    """Return the rows that a statement gives. Raises `Failed`.
+
+    + socket: the folder of another instance's socket.
+    """
     argv = [
         *(str(settings.programs / "psql"), "-XAtqw", "-v", "ON_ERROR_STOP=1", "-F", "\x1f"),
+        *(("-h", socket) if socket else ()),
         *("-p", str(port or settings.port), "-d", database, "-f", "-"),
     ]
     # A row for each minute would else be two lines for each minute in the log that tells who did what.

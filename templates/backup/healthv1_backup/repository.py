@@ -33,6 +33,8 @@ class KeptBackup:
     wal_stop: str
     failed: bool
     """pgBackRest found a page whose checksum is wrong while it copied: the damage is in the database."""
+    position: str = ""
+    """Where in the WAL it was consistent, such as 0/6000050."""
 
     @classmethod
     def from_info(cls, document: dict[str, Any]) -> KeptBackup:
@@ -47,6 +49,7 @@ class KeptBackup:
             document["archive"]["start"],
             document["archive"]["stop"],
             bool(document.get("error")),
+            document.get("lsn", {}).get("stop", ""),
         )
 
 
