@@ -10,6 +10,7 @@ from deploys.cluster import Cluster
 from deploys.component import Secret
 from deploys.faults import Fault, Refused
 
+DAY = 86_400  # seconds
 BLOCK_INCREMENTAL = 17
 """From this PostgreSQL on, a distribution's pgBackRest copies changed blocks alone. Older ones refuse the option."""
 
@@ -121,5 +122,6 @@ def program_file(settings: Backup, cluster: Cluster, database: str, history: str
         "reserve": settings.reserve * 2**20,
         "longest_pause": longest_pause(settings.full, settings.incremental),
         "database": database,
+        "drill_max_age": settings.drill_max_age * DAY,
     }
     return json.dumps(document, indent=2) + "\n"

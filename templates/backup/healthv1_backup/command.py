@@ -10,16 +10,20 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
+from typing import Any
 
-from healthv1_backup import backing_up, claims, marking, preparing, proof, watching
+from healthv1_backup import asking, backing_up, claims, drilling, evidence, marking, preparing, proof, watching
 from healthv1_backup.processes import Failed
 from healthv1_backup.settings import Settings, load
 
-OK, FAILED, NOT_PROVEN, DOES_NOT_HOLD = 0, 1, 3, 4
+OK, FAILED, NOT_PROVEN, DOES_NOT_HOLD, NOT_TRIED = 0, 1, 3, 4, 5
 
 
 def main(words: list[str]) -> int:
-    """Run one command, and return its exit code: 0 done, 1 it failed, 3 a backup is not proven, 4 a claim is false."""
+    """Run one command, and return its exit code: 0 done, 1 it failed, 3 a backup is not proven, 4 a claim is false.
+
+    5: a drill could not be tried.
+    """
     os.umask(0o077)
     signal.signal(signal.SIGTERM, _end)
     arguments = _parser().parse_args(words)
@@ -53,6 +57,12 @@ def _parser() -> argparse.ArgumentParser:
     add("watch", lambda settings, _: OK if not watching.watch(settings).fault else FAILED)
     mark = add("mark", lambda settings, arguments: _show(marking.mark(settings, arguments.name)))
     mark.add_argument("name")
+    add("drill", lambda settings, _: _judge_drill(drilling.drill(settings, asking.taken())))
+    add("drill-ask", lambda _, __: _ask_drill())
+    add("drill-clean", lambda settings, _: drilling.sweep_if_ended(settings))
+    add("drill-state", lambda _, __: _show({"active": asking.is_active(), "number": evidence.head().number}))
+    shown = add("drill-show", lambda _, arguments: _show(evidence.kept(arguments.last)))
+    shown.add_argument("--last", type=int, default=0)
     claim = add("claim", _claim)
     claim.add_argument("name", choices=claims.CLAIMS)
     return parser
@@ -73,6 +83,18 @@ def _judge(noted: proof.Noted) -> int:
         for fault in one.faults:
             backing_up.say(f"Repository {one.repository}: {fault}.")
     return OK if all(one.holds for one in noted.proofs) else NOT_PROVEN
+
+
+def _ask_drill() -> int:
+    before = evidence.head().number
+    asking.ask(sys.stdin.read())
+    return _show({"number": before})
+
+
+def _judge_drill(document: dict[str, Any]) -> int:
+    backing_up.say(f"Drill {document['number']}: {'. '.join([document['result'], *document['why']])}.")
+    results = {drilling.PASSED: OK, drilling.REFUSED: NOT_TRIED}
+    return results.get(document["result"], NOT_PROVEN)
 
 
 def _claim(settings: Settings, arguments: argparse.Namespace) -> int:
