@@ -10,6 +10,7 @@ from healthv1.cli.apply import apply
 from healthv1.cli.before import before
 from healthv1.cli.db import db
 from healthv1.cli.drift import drift
+from healthv1.cli.drill import drill
 from healthv1.cli.facts import facts
 from healthv1.cli.journal import journal
 from healthv1.cli.lock import lock
@@ -36,7 +37,7 @@ def cli(context: click.Context, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (apply, before, db, drift, facts, journal, lock, plan, retire, sandbox, secrets, show, verify):
+for command in (apply, before, db, drift, drill, facts, journal, lock, plan, retire, sandbox, secrets, show, verify):
     cli.add_command(command)
 
 

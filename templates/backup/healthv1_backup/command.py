@@ -54,14 +54,17 @@ def _parser() -> argparse.ArgumentParser:
     add("prepare", lambda settings, _: preparing.prepare(settings))
     add("prove", lambda settings, _: _show_proof(backing_up.prove(settings)))
     add("list", lambda settings, _: _show(backing_up.kept(settings)))
-    add("watch", lambda settings, _: OK if not watching.watch(settings).fault else FAILED)
+    add("watch", lambda settings, _: _watch(settings))
     mark = add("mark", lambda settings, arguments: _show(marking.mark(settings, arguments.name)))
     mark.add_argument("name")
     add("drill", lambda settings, _: _judge_drill(drilling.drill(settings, asking.taken())))
     add("drill-ask", lambda _, __: _ask_drill())
     add("drill-clean", lambda settings, _: drilling.sweep_if_ended(settings))
     add("drill-state", lambda _, __: _show({"active": asking.is_active(), "number": evidence.head().number}))
-    shown = add("drill-show", lambda _, arguments: _show(evidence.kept(arguments.last)))
+    shown = add(
+        "drill-show",
+        lambda _, arguments: _show({"key": evidence.public_key(), "drills": evidence.kept(arguments.last)}),
+    )
     shown.add_argument("--last", type=int, default=0)
     claim = add("claim", _claim)
     claim.add_argument("name", choices=claims.CLAIMS)
@@ -83,6 +86,12 @@ def _judge(noted: proof.Noted) -> int:
         for fault in one.faults:
             backing_up.say(f"Repository {one.repository}: {fault}.")
     return OK if all(one.holds for one in noted.proofs) else NOT_PROVEN
+
+
+def _watch(settings: Settings) -> int:
+    watched = watching.watch(settings)
+    drilling.sweep_if_ended(settings)
+    return FAILED if watched.fault else OK
 
 
 def _ask_drill() -> int:

@@ -10,7 +10,7 @@ import fcntl
 import platform
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -92,9 +92,10 @@ def sweep(settings: Settings) -> None:
 
 
 def sweep_if_ended(settings: Settings) -> int:
-    """Remove what a killed drill left, unless one is under way."""
-    with _alone():
-        sweep(settings)
+    """Remove what a killed drill left, unless one is under way. Each minute's look does it too."""
+    if instance(settings, 1).is_there or notes.read(BEGUN):
+        with suppress(_UnderWay), _alone(patience=0):
+            sweep(settings)
     return 0
 
 
@@ -104,17 +105,38 @@ def instance(settings: Settings, number: int) -> Instance:
     return Instance(settings, folder, asking.RUN / "copy", number)
 
 
+class _UnderWay(Failed):
+    """Another drill is under way."""
+
+
 @contextmanager
-def _alone() -> Iterator[None]:
-    """Keep other drills away. Raises `Failed` while one is under way."""
+def _alone(patience: float = 60) -> Iterator[None]:
+    """Keep other drills away. Raises `Failed` while one is under way.
+
+    + patience: seconds, for somebody who only removes what a killed one left.
+    """
     for folder, mode in ((asking.RUN, 0o755), (RUN, 0o700)):
-        folder.mkdir(mode=mode, parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(mode)  # whatever the umask is
     with (RUN / "drill-lock").open("w") as lock:
+        deadline = time.monotonic() + patience
+        while not _locked(lock.fileno()):
+            if time.monotonic() >= deadline:
+                raise _UnderWay("another drill is under way")
+            time.sleep(0.5)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Failed("another drill is under way") from None
-        yield
+            yield
+        finally:
+            with suppress(OSError):
+                asking.RUN.rmdir()
+
+
+def _locked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _run(settings: Settings, found: Drill) -> None:

@@ -72,6 +72,14 @@ def sign(text: str, key: Path = KEY) -> str:
     return ended.stdout
 
 
+def public_key(key: Path = KEY) -> str:
+    """Return the public key; empty before there is one."""
+    try:
+        return key.with_name(f"{key.name}.pub").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
 def kept(last: int = 0, folder: Path = FOLDER) -> list[dict[str, Any]]:
     """Return the last drills' evidence as it lies there, the oldest first; 0: all of it."""
     chosen = numbers(folder)[-last:] if last else numbers(folder)
