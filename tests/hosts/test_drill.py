@@ -24,11 +24,18 @@ backup = Backup(repository=Directory(path="/srv/backup"), reserve=16)
 COPY = "/var/lib/postgresql/health-v1-drill"
 LEFT = f"""ls -d {COPY} /run/health-v1-drill /run/health-v1-drill-request.json 2>/dev/null
 pgrep -u postgres -af health-v1-drill; ipcs -m | grep -c postgres; ls /dev/shm; true"""
-SERVING = (
-    f"""i=0; until pgrep -f 'postgres -D {COPY}/[d]ata' >/dev/null; do sleep 0.05; i=$((i+1)); [ $i -lt 600 ]; done"""
-)
+SERVING = f"""i=0; until pgrep -f 'postgres -D {COPY}/[d]ata' >/dev/null; do
+  sleep 0.05; i=$((i+1)); [ $i -lt 600 ] || exit 1; done"""
 ENDED = f"while systemctl show -p ActiveState --value {UNIT} | grep -q ing; do sleep 0.1; done"
 BUNDLE = "$(ls -d /srv/backup/*/1/backup/health/*F/bundle/1 | tail -n 1)"
+FLIP = f"""python3 - {BUNDLE} <<'END'
+import sys
+with open(sys.argv[1], 'r+b') as file:
+    file.seek(5000)
+    byte = file.read(1)[0]
+    file.seek(5000)
+    file.write(bytes([byte ^ 1]))
+END"""
 CLAIM = "A restore drill passed within the last 8 days, and the last one did"
 # Where a secret of a drill could lie, besides the file that is meant for it. The needle comes on stdin, in no argument.
 SEARCH = r"""export LC_ALL=C; umask 077; cat > /root/needle
@@ -64,7 +71,7 @@ class Drilled:
         at = float(self.sql("select extract(epoch from max(at)) from beat", "health_v1_canary"))
         segment = self.sql("select pg_walfile_name(pg_switch_wal())")
         done = f'[ "$({self._psql("select last_archived_wal from pg_stat_archiver")})" = {segment} ]'
-        self.world.shell(f"i=0; until {done}; do sleep 0.2; i=$((i+1)); [ $i -lt 300 ]; done")
+        self.world.shell(f"i=0; until {done}; do sleep 0.2; i=$((i+1)); [ $i -lt 300 ] || exit 1; done")
         return at
 
     def sql(self, statement, database="postgres"):
@@ -124,29 +131,27 @@ def test_a_drill_finds_what_was_written_before_the_backup_and_after_it(drilled):
     assert drilled.healthv1("plan", "sandbox").returncode == 0
 
 
-def test_one_flipped_byte_in_the_repository_is_told(drilled):
-    flip = f"""python3 - {BUNDLE} <<'END'
-import sys
-with open(sys.argv[1], 'r+b') as file:
-    file.seek(5000)
-    byte = file.read(1)[0]
-    file.seek(5000)
-    file.write(bytes([byte ^ 1]))
-END"""
-    drilled.world.shell(flip)
-    code, ran = drilled.now()
-    assert (code, ran["result"]) == (3, "failed")
-    assert "the restore failed (26)" in ran["drill"]["evidence"]["why"][0]
-    assert drilled.metric("healthv1_restore_drill_success") == 0
-    red, report = drilled.world.json("verify", "sandbox", cwd=drilled.project)
-    (finding,) = (finding for finding in report["findings"] if finding["claim"] == CLAIM)
-    assert (red, finding["holds"]) == (1, False)
-    assert "the restore failed" in finding["evidence"]
-    drilled.world.shell(flip)
+@pytest.fixture
+def damaged(drilled):
+    """One bit of the newest full backup is wrong."""
+    drilled.world.shell(FLIP)
+    yield drilled
+    drilled.world.shell(FLIP)
     drilled.beat()
     assert drilled.now()[0] == 0
     assert drilled.claim() == ""
     assert drilled.metric("healthv1_restore_drill_success") == 1
+
+
+def test_one_flipped_byte_in_the_repository_is_told(damaged):
+    code, ran = damaged.now()
+    assert (code, ran["result"]) == (3, "failed")
+    assert "the restore failed" in ran["drill"]["evidence"]["why"][0]
+    assert damaged.metric("healthv1_restore_drill_success") == 0
+    red, report = damaged.world.json("verify", "sandbox", cwd=damaged.project)
+    (finding,) = (finding for finding in report["findings"] if finding["claim"] == CLAIM)
+    assert (red, finding["holds"]) == (1, False)
+    assert "the restore failed" in finding["evidence"]
 
 
 def test_a_killed_drill_leaves_nothing_and_is_told(drilled):
