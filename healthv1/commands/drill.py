@@ -31,7 +31,6 @@ SCHEMA = 1
 PAUSE = 2.0  # seconds
 REPORTED = 30.0
 """Seconds after which it is said that a drill goes on."""
-LOST = "The drill goes on there. Once it has ended: healthv1 drill show ENV"
 
 
 @dataclass(frozen=True)
@@ -143,7 +142,7 @@ def _on_each(session: Session, hosts: list[Host], work: Any) -> dict[Host, Any]:
 def _judged(session: Session, host: Host) -> HostEvidence:
     pins = Pins(session.environment, host.name, str(host.data.get("ssh_known_hosts_file") or ""))
     remembered = evidence.remembered(OperatorCopy(session.environment).lines(), host.name)
-    return Judge(pins.key, pins.verifies, remembered).judge(host.name, program.ask(host, "drill-show"))
+    return Judge(pins.key, pins.verifies, remembered).judge(host.name, program.ask(session, host, "drill-show"))
 
 
 def _request(session: Session, host: Host, escrowed: EscrowedSecrets | None) -> str:
@@ -156,9 +155,9 @@ def _request(session: Session, host: Host, escrowed: EscrowedSecrets | None) -> 
 
 
 def _ran(session: Session, host: Host, request: str, escrowed: EscrowedSecrets | None, progress: Progress) -> RanDrill:
-    before = int(program.ask(host, "drill-ask", stdin=request)["number"])
+    before = int(program.ask(session, host, "drill-ask", stdin=request)["number"])
     progress.note(f"{host.name}: the newest backup is restored into a throwaway instance")
-    _follow(host, progress)
+    _follow(session, host, progress)
     judged = _judged(session, host)
     drill = judged.newest
     if drill is None or drill.number <= before:
@@ -167,17 +166,18 @@ def _ran(session: Session, host: Host, request: str, escrowed: EscrowedSecrets |
     return RanDrill(judged, drill, _opening(session, host, drill.content, escrowed) if escrowed else None)
 
 
-def _follow(host: Host, progress: Progress) -> None:
+def _follow(session: Session, host: Host, progress: Progress) -> None:
     """Wait until the drill has ended. Raises `HostError` when the host is lost meanwhile: the drill is not."""
     waited = 0.0
     try:
-        while program.ask(host, "drill-state")["active"]:
+        while program.ask(session, host, "drill-state")["active"]:
             gevent.sleep(PAUSE)
             waited += PAUSE
             if waited % REPORTED < PAUSE:
                 progress.note(f"{host.name}: the drill goes on")
     except HostError as error:
-        raise HostError(*error.faults, Fault(host.name, LOST)) from None
+        hint = f"once it has ended: healthv1 drill show {session.environment}"
+        raise HostError(*error.faults, Fault(host.name, "The drill goes on there.", hint)) from None
 
 
 def _opening(session: Session, host: Host, content: Mapping[str, Any], escrowed: EscrowedSecrets) -> Opening | None:

@@ -11,6 +11,7 @@ from deploys.paths import BACKUP_PROGRAM
 from healthv1.errors import Fault, HostError
 from healthv1.hosts.pyinfra_names import Host
 from healthv1.hosts.scripts import run_program
+from healthv1.hosts.session import Session
 
 TIMEOUT = 120.0  # seconds
 RUNS = f"{BACKUP_PROGRAM} claim drilled"
@@ -28,16 +29,15 @@ def is_backed_up(host: Host) -> bool:
     return "database" in host.groups and isinstance(settings, Settings) and bool(getattr(settings, "repository", None))
 
 
-def ask(host: Host, *words: str, stdin: str = "") -> Any:
+def ask(session: Session, host: Host, *words: str, stdin: str = "") -> Any:
     """Return what the program answered. Raises `HostError` with what it said instead."""
     argv = ("/usr/bin/python3", "-I", "-B", BACKUP_PROGRAM, *words)
     done = run_program(host, argv, TIMEOUT, stdin)
     if not done.succeeded:
         missing = "can't open file" in done.errors or "can't find '__main__'" in done.errors
+        apply = f"healthv1 apply {session.environment}"
         what = "No backups were turned on there yet." if missing else f"{_sentence(done.errors)}"
-        raise HostError(
-            Fault(host.name, what, "healthv1 apply ENV" if missing or "invalid choice" in done.errors else "")
-        )
+        raise HostError(Fault(host.name, what, apply if missing or "invalid choice" in done.errors else ""))
     return json.loads(done.output)
 
 

@@ -16,7 +16,7 @@ from healthv1.workspace import atomic_files, project
 
 NAMESPACE = "healthv1-drill"
 FILE = "drill_signers"
-HEADER = """# The keys with which hosts sign restore drills: healthv1 pins each when it first sees it. Commit this file.
+HEADER = """# The keys with which hosts sign restore drills: each was pinned when it was first seen. Commit this file.
 # ssh-keygen -Y verify -f THIS -I ENV/HOST -n healthv1-drill -s DRILL.sig < DRILL.json
 """
 

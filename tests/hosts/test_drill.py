@@ -172,30 +172,38 @@ def test_a_killed_drill_leaves_nothing_and_is_told(drilled):
     assert "it was killed" in drilled.claim()
 
 
-def test_evidence_that_somebody_changed_is_not_believed(drilled):
-    world, folder = drilled.world, "/var/lib/healthv1/drills"
-    while not drilled.world.shell(f"ls {folder}/000003.json 2>/dev/null || true"):
+@pytest.fixture
+def forged(drilled):
+    """Evidence of three drills or more, which comes back as it was."""
+    while not drilled.world.shell("ls /var/lib/healthv1/drills/000003.json 2>/dev/null || true"):
         drilled.now()
-    world.shell(f"cp -a {folder} /root/drills; rm {folder}/000001.json; sed -i 's/drill/Drill/' {folder}/000002.json")
-    code, faults = drilled.show()
-    assert code == 1
-    assert "drill 1 is missing, which your journal remembers" in faults
-    assert "2: drill 1 before it is missing" in faults
-    assert "2: the pinned key did not sign it" in faults
-    assert "3: it knows another drill 2 than the one that lies there" in faults
-    world.shell(f"cp -a /root/drills/. {folder}/; rm -rf /root/drills")
     pinned = drilled.signers.read_text()
-    other = world.shell("ssh-keygen -q -t ed25519 -N '' -f /root/k; cat /root/k.pub; rm /root/k*").split()[1]
-    drilled.signers.write_text(pinned.rpartition(" ")[0] + f" {other}\n")
-    code, faults = drilled.show()
-    assert (code, faults[0]) == (1, "the host has another key than the one that is pinned")
-    assert "1: the pinned key did not sign it" in faults
+    drilled.world.shell("cp -a /var/lib/healthv1/drills /root/drills")
+    yield drilled
     drilled.signers.write_text(pinned)
-    page = drilled.project / "drills.html"
-    shown = drilled.healthv1("drill", "show", "sandbox", "--html", str(page))
+    drilled.world.shell("cp -a /root/drills/. /var/lib/healthv1/drills/; rm -rf /root/drills")
+
+
+def test_evidence_that_somebody_changed_is_not_believed(forged):
+    world, folder, page = forged.world, "/var/lib/healthv1/drills", forged.project / "drills.html"
+    shown = forged.healthv1("drill", "show", "sandbox", "--html", str(page))
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "signed by the pinned key" in shown.stdout
     assert "signed by the pinned key" in page.read_text()
+    newest = world.shell(f"cd {folder}; ls *.json | tail -n 1").strip()
+    world.shell(f"cd {folder}; rm {newest}; sed -i 's/passed/Passed/' 000001.json")
+    assert forged.show() == (
+        1,
+        [
+            f"drill {int(newest[:6])} is missing, which your journal remembers",
+            "1: the pinned key did not sign it",
+            "2: it knows another drill 1 than the one that lies there",
+        ],
+    )
+    other = world.shell("ssh-keygen -q -t ed25519 -N '' -f /root/k; cat /root/k.pub; rm /root/k*").split()[1]
+    forged.signers.write_text(forged.signers.read_text().rpartition(" ")[0] + f" {other}\n")
+    code, faults = forged.show()
+    assert (code, faults[0]) == (1, "the host has another key than the one that is pinned")
 
 
 def test_escrow_alone_opens_the_backups_and_the_data(drilled, tmp_path):
@@ -222,8 +230,8 @@ def test_escrow_alone_opens_the_backups_and_the_data(drilled, tmp_path):
         planted.kill()
         planted.wait()
     assert watch.hits  # it would have found one
-    world.shell(f"echo {passphrase} > /run/planted")
-    assert _found(world, passphrase) == ["/run/planted"]
+    world.shell("echo a-planted-one > /run/planted")
+    assert "/run/planted" in _found(world, "a-planted-one")
     world.shell("rm /run/planted")
     before = drilled.left()
     _with_another_passphrase(file, key, recipient)

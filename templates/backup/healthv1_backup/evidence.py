@@ -16,8 +16,9 @@ from typing import Any
 
 from healthv1_backup import notes
 from healthv1_backup.processes import Failed
+from healthv1_backup.settings import STATE
 
-FOLDER = Path("/var/lib/healthv1/drills")
+FOLDER = STATE.parent / "drills"
 KEY = Path("/etc/health-v1/drill_key")
 """An SSH key (ed25519) that signs drills and opens nothing."""
 NAMESPACE = "healthv1-drill"
