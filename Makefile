@@ -11,7 +11,7 @@ WORKERS ?= 3
 APT := python3-venv mmdebstrap systemd-container pebble nftables iproute2 openssh-client e2fsprogs util-linux curl \
   postgresql redis-server pgbouncer wrk age jq unzip
 
-.PHONY: help install demo test unit fuzz check bench clean setup
+.PHONY: help install demo test unit fuzz long check bench clean setup
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +32,9 @@ fuzz: setup ## Random drifts, kills and values, for an hour or two; SEED=… rep
 	@echo "make fuzz SEED=$(SEED)"
 	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest --hypothesis-seed=$(SEED) $$(grep -rl hypothesis tests/unit --include 'test_*.py')
 	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 tests/fuzz
+
+long: setup ## Restores and swaps killed at each step, for half an hour
+	@HEALTHV1_LONG=1 $(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 $$(grep -rl HEALTHV1_LONG tests/hosts --include 'test_*.py')
 
 # Separate processes, not pytest-xdist's workers: the engine needs gevent, and gevent makes the workers hang.
 MORE := $(wildcard tests/unit/healthv1/test_[p-z]*.py)

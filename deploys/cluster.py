@@ -43,6 +43,11 @@ class Cluster:
         return f"/var/lib/postgresql/{self.version}/{self.name}"
 
     @property
+    def restored(self) -> str:
+        """The folder of what a restore keeps beside the data: as secret as they are."""
+        return f"{self.data}.restored"
+
+    @property
     def served_marker(self) -> str:
         """A file that exists once the cluster has run for us."""
         return f"{STAMPS}/{self.unit}.restart"

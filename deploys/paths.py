@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 FOLDER = "/var/lib/healthv1"
-"""The state folder, mode 0700. The lock and the journals are here since the first version, and never move."""
+"""The state folder, mode 0700. The lock and the journals are here since the first version, and never move.
+
+On an edge host 0710: Nginx's workers pass through it to `MAINTENANCE`. So nobody sets its mode once it is there.
+"""
 LINK = "/var/lib/health-v1"
 """A symlink to `FOLDER`. Units, stamps and earlier versions use this name, so it stays."""
 
@@ -39,3 +42,7 @@ METRICS = f"{FOLDER}/metrics"
 """One file in Prometheus' text format for each program that measures."""
 BACKUP_PROGRAM = "/usr/local/lib/healthv1/backup"
 """A symlink to the program's folder; timers and `healthv1 backup` run it."""
+MAINTENANCE = f"{FOLDER}/maintenance"
+"""What each maintenance of the website says, a folder of its own for each, which Nginx's workers may read."""
+CLOSED = f"{MAINTENANCE}/on"
+"""A symlink to the one that is on. Without it none is: one rename switches, and one removal ends."""

@@ -20,6 +20,7 @@ from deploys.facts.marks import Marks
 from deploys.facts.named import ConfiguredPaths
 from deploys.facts.probe import Succeeds
 from deploys.nginx.beside import MOUNT
+from deploys.nginx.checks import ENDER, WATCH
 from deploys.nginx.configuration import UNKNOWN_NAME_CERTIFICATE
 from deploys.operations.barrier import barrier
 from deploys.operations.change import Change
@@ -87,6 +88,8 @@ def remove_edge(stack: Stack, marks: Mapping[str, str]) -> None:
     if "lineage" in marks:
         _remove_certificate(marks["lineage"])
     stop_unit(name="Let go of where bodies wait", unit=MOUNT, effect="nobody is interrupted")
+    stop_unit(name="End no maintenance any more", unit=WATCH, effect="nobody is interrupted")
+    stop_unit(name="End none that is on", unit=ENDER, effect="nobody is interrupted")
 
 
 def _remove_certificate(lineage: str) -> None:
@@ -155,9 +158,12 @@ def remove_database(cluster: Cluster, data: bool) -> None:
     ensure(
         name="Drop the cluster",
         change=Change("data", f"cluster {cluster.version}/{cluster.name}", "remove", "data is to go"),
-        test=f"! test -e {cluster.data} && ! test -e {cluster.configuration} && ! test -e {cluster.served_marker}",
+        test=" && ".join(
+            f"! test -e {path}"
+            for path in (cluster.data, cluster.restored, cluster.configuration, cluster.served_marker)
+        ),
         command=f"pg_dropcluster --stop {cluster.version} {cluster.name} >&2 || true\n"
-        f"rm -rf -- {cluster.data} {cluster.configuration}\n"
+        f"rm -rf -- {cluster.data} {cluster.restored} {cluster.configuration}\n"
         f"rm -f -- {cluster.served_marker}; rm -f -- {MARKS}/cluster",
     )
 

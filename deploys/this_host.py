@@ -13,7 +13,7 @@ from deploys.secret import Backend
 from deploys.stack import Stack, Topology
 
 Model = TypeVar("Model", bound=Settings)
-PARTS = ("database", "api", "edge", "monitoring")
+PARTS = ("database", "api", "edge", "monitoring", "drill")
 KEYS = ("secrets", "private_address", "address6")
 """Host data keys that we read besides settings and pyinfra's own. Add every further key here."""
 

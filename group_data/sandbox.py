@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from deploys.backup.settings import S3, Backup
 from deploys.certbot.settings import Certbot
 from deploys.environment.settings import Environment
 from deploys.postgresql.settings import Postgresql
@@ -31,4 +32,14 @@ if _running:
         directory_url=_running.acme.directory_url,
         directory_ca=Path(_running.acme.ca_file).read_text(encoding="utf-8"),
         trust=_running.acme.root_file,
+    )
+    backup = Backup(
+        repository=S3(
+            bucket=_running.s3.bucket,
+            endpoint=_running.s3.endpoint.removeprefix("https://"),
+            region=_running.s3.region,
+            style="path",
+            certificates=Path(_running.s3.ca_file).read_text(encoding="utf-8"),
+        ),
+        reserve=16,
     )

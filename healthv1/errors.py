@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploys.faults import Fault, Refused
 
-__all__ = ["Fault", "HostError", "LockError", "Refused", "ReleaseError", "SandboxError", "SecretsError"]
+__all__ = ["Fault", "HostError", "LockError", "Refused", "ReleaseError", "RestoreError", "SandboxError", "SecretsError"]
 
 
 class SandboxError(Refused):
@@ -25,3 +25,11 @@ class LockError(Refused):
 
 class ReleaseError(Refused):
     """A release artifact cannot be built."""
+
+
+class RestoreError(HostError):
+    """A restore was refused, or failed. Its exit code tells why: docs/exit-codes.md."""
+
+    def __init__(self, *faults: Fault, exit_code: int = 1) -> None:
+        super().__init__(*faults)
+        self.exit_code = exit_code

@@ -64,6 +64,11 @@ def checks(timers: Sequence[str], drill_max_age: int, *, drill: bool, drill_off:
             "make room on it; the reserve comes back within a minute",
         ),
         Check(
+            "No restore was left half done",
+            asks("restored"),
+            "go on with it: healthv1 restore ENV --resume; or undo it: healthv1 restore ENV --abandon",
+        ),
+        Check(
             "The timers of the backups run",
             running,
             "run: healthv1 apply ENV",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import partial
 
@@ -38,6 +39,7 @@ PREPARED = f"{BACKUP}/prepared"
 PROGRAM_SETTINGS = "/etc/health-v1/backup.json"
 DRILL_KEY = "/etc/health-v1/drill_key"
 """The host's own: it signs the evidence of drills, and opens nothing."""
+FULL = "health-v1-backup@full.service"
 SET = 'backup = Backup(repository=S3(…)) in group_data, docs/backup.md has examples; or Backup(off="REASON")'
 
 
@@ -75,7 +77,7 @@ def deploy_backup(settings: Backup, stack: Stack, cluster: Cluster, archiving: A
     packages(name="Install pgBackRest", names=("pgbackrest", "python3"))
     _configure(settings, stack, cluster)
     timers = (*TIMERS, DRILL_TIMER) if settings.drill else TIMERS
-    _schedule(settings, cluster, timers)
+    _schedule(settings, cluster, _folders(settings), timers)
     claims = checks(timers, settings.drill_max_age, drill=bool(settings.drill), drill_off=settings.drill_off)
     claim("backup", claims, gates=False)
 
@@ -89,9 +91,18 @@ def _claims_without(settings: Backup) -> list[Check]:
     return missing("backup.repository is not set", f"set {SET}")
 
 
+def _folders(settings: Backup) -> tuple[str, ...]:
+    history, version = _history(), settings.passphrase.numbers()[0]
+    return tuple(repository_folder(repository, history, version) for repository in settings.repositories)
+
+
+def _history() -> str:
+    """Return what tells this host's backups from others' in one repository."""
+    return host.get_fact(MachineState).identity[:12]
+
+
 def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
-    history = host.get_fact(MachineState).identity[:12]
-    version = settings.passphrase.numbers()[0]
+    history, version = _history(), settings.passphrase.numbers()[0]
     directory(name="Make a place for settings of the backup", path="/etc/health-v1")
     directory(name="Make a place for the keys", path=CREDENTIALS_FOLDER, mode="0750", group="postgres")
     authorities = {
@@ -145,7 +156,7 @@ def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
         test=f"test -s {DRILL_KEY} && test -s {DRILL_KEY}.pub",
         command=f"rm -f {DRILL_KEY} {DRILL_KEY}.pub\nssh-keygen -q -t ed25519 -N '' -C healthv1-drill -f {DRILL_KEY}",
     )
-    folders = [repository_folder(repository, history, version) for repository in settings.repositories]
+    folders = _folders(settings)
     lines = "".join(f"{folder}\n" for folder in folders)
     ensure(
         name="Begin the repository",
@@ -159,8 +170,11 @@ def _ending_in_a_newline(text: str) -> str:
     return text if text.endswith("\n") else f"{text}\n"
 
 
-def _schedule(settings: Backup, cluster: Cluster, timers: Sequence[str]) -> None:
-    services = ("health-v1-backup@.service", "health-v1-backup-watch.service", "health-v1-drill.service")
+def _schedule(settings: Backup, cluster: Cluster, folders: tuple[str, ...], timers: Sequence[str]) -> None:
+    services = (
+        *("health-v1-backup@.service", "health-v1-backup-watch.service"),
+        *("health-v1-restore.service", "health-v1-drill.service"),
+    )
     for name in host.loop((*services, *timers)):
         file(
             name=f"Write {name}",
@@ -180,17 +194,18 @@ def _schedule(settings: Backup, cluster: Cluster, timers: Sequence[str]) -> None
     ensure(
         name="Make the first backup",
         change=Change("backup", cluster.name, "create", "there is none yet", becomes="full, and read back"),
-        test=f"test -s {BACKUP}/proof.json",
-        command=FIRST,
-        after=(),
+        test=" && ".join(f'grep -qF \'"folder": "{folder}"\' {BACKUP}/proof.json' for folder in folders),
+        command=_first_backup(folders),
     )
 
 
-# A large database is not waited for: the claims tell when it is done.
-FIRST = f"""systemctl daemon-reload; systemctl start --no-block health-v1-backup@full.service
-i=0; while [ "$(systemctl show -p ActiveState --value health-v1-backup@full.service)" = activating ]; do
-  i=$((i+1)); [ $i -lt 600 ] || {{ printf '{{}}\\n' > {BACKUP}/proof.json; exit 0; }}; sleep 0.5; done
-test -s {BACKUP}/proof.json || {{ journalctl -u health-v1-backup@full.service -n 20 --no-pager -o cat >&2; exit 1; }}"""
+def _first_backup(folders: tuple[str, ...]) -> str:
+    """Return shell that makes a full backup. A large one is not waited for: the claims tell when it is done."""
+    begun = json.dumps({"schema": 0, "begun": [{"folder": folder} for folder in folders]})
+    return f"""systemctl daemon-reload; rm -f {BACKUP}/proof.json; systemctl start --no-block {FULL}
+i=0; while [ "$(systemctl show -p ActiveState --value {FULL})" = activating ]; do
+  i=$((i+1)); [ $i -lt 600 ] || {{ printf '%s\\n' '{begun}' > {BACKUP}/proof.json; exit 0; }}; sleep 0.5; done
+test -s {BACKUP}/proof.json || {{ journalctl -u {FULL} -n 20 --no-pager -o cat >&2; exit 1; }}"""
 
 
 def _stop(timers: Sequence[str], why: str) -> None:

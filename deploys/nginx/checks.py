@@ -7,10 +7,13 @@ from deploys.nginx.commands import TEST_CONFIGURATION, is_private, is_usable, is
 from deploys.nginx.configuration import BODIES, LOGS
 from deploys.nginx.places import SitePlace
 from deploys.nginx.settings import Nginx
+from deploys.paths import CLOSED
 from deploys.recovery import check_restart
 from deploys.sites import HAS_STOCK_SITE
 from deploys.stack import Stack
 
+WATCH, ENDER = "health-v1-maintenance.path", "health-v1-maintenance.service"
+"""The first starts the second while a maintenance is on."""
 EXPOSURE = 35
 """Tenths: what `systemd-analyze security` may say of the unit at most. It has to bind ports and to change users."""
 
@@ -38,6 +41,25 @@ def checks(settings: Nginx, stack: Stack, generation: str, user: str) -> list[Ch
             "Nginx's logs are private",
             " && ".join(is_private(f"{LOGS}-{kind}.log", user, "adm", "0640") for kind in ("access", "error")),
             "run: healthv1 apply ENV",
+        ),
+        *_maintenance_checks(settings),
+    ]
+
+
+def _maintenance_checks(settings: Nginx) -> list[Check]:
+    """Return what holds while a maintenance is on as well as while none is."""
+    known = f'test "$(curl -fsS --noproxy "*" --max-time 5 http://127.0.0.1:{settings.status_port}/maintenance)"'
+    return [
+        Check(
+            "Nginx sees whether a maintenance is on",
+            f"if [ -e {CLOSED} ]; then {known} = on; else {known} = off; fi",
+            "run: healthv1 apply ENV",
+        ),
+        Check(
+            "A maintenance ends by itself",
+            f"systemctl is-active --quiet {WATCH} && systemctl is-enabled --quiet {WATCH}"
+            f" && {{ ! [ -e {CLOSED} ] || systemctl is-active --quiet {ENDER}; }}",
+            f"run: healthv1 apply ENV; read: journalctl -u {ENDER}",
         ),
     ]
 

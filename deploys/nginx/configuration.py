@@ -10,6 +10,7 @@ from deploys.nginx.limits import limits
 from deploys.nginx.places import SitePlace
 from deploys.nginx.settings import Nginx
 from deploys.nginx.visitors import network_patterns
+from deploys.paths import CLOSED
 from deploys.sites import DEFAULT_NAME_BUCKET, name_bucket
 from deploys.stack import Stack, Topology
 
@@ -72,6 +73,7 @@ def _site(
         refuses=can_reject_handshake(version),
         nobody=UNKNOWN_NAME_CERTIFICATE,
         bodies=BODIES,
+        closed=CLOSED,
         logs=LOGS,
         generation=digest,
         origins=tuple(map(re.escape, origins)),

@@ -14,6 +14,7 @@ from deploys.facts.nginx import NginxOnHost, NginxState
 from deploys.nginx import commands, configuration, places
 from deploys.nginx.beside import deploy_beside
 from deploys.nginx.judging import bucket_conflicts
+from deploys.nginx.maintenance import prepare_maintenance
 from deploys.nginx.owned import deploy_own
 from deploys.nginx.settings import VERSIONS, Nginx
 from deploys.operations.change import Change
@@ -44,17 +45,18 @@ def deploy_nginx(settings: Nginx, stack: Stack, topology: Topology, origins: con
         refuse_foreign(bucket_conflicts(nginx, stack.names))
     site = configuration.site(settings, stack, topology, version, place, origins)
     generation = configuration.configuration_digest(settings, stack, topology, version, place, origins)
-    prepare = partial(_prepare, stack, version, place)
+    prepare = partial(_prepare, settings, stack, version, place)
     if is_ours:
         deploy_own(settings, configuration.main_file(settings, stack, place), stack, site, generation, prepare, place)
     else:
         deploy_beside(settings, stack, site, generation, prepare, place)
 
 
-def _prepare(stack: Stack, version: configuration.Version, place: places.SitePlace) -> None:
+def _prepare(settings: Nginx, stack: Stack, version: configuration.Version, place: places.SitePlace) -> None:
     """Make what our site needs before Nginx can read it."""
     _certificates(stack, version, place)
     _logs(place.user)
+    prepare_maintenance(settings, place.user)
 
 
 def _certificates(stack: Stack, version: configuration.Version, place: places.SitePlace) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from deploys.component import Check
 from deploys.nginx.places import SitePlace
 from deploys.nginx.settings import Nginx
+from deploys.paths import CLOSED
 from deploys.stack import LOOPBACK, Stack
 
 MAX_REQUESTS = 400
@@ -158,7 +159,10 @@ def _try_limit(limit: RateLimit, settings: Nginx, stack: Stack, place: SitePlace
         seconds=limit.seconds,
         streams=min(PARALLEL_REQUESTS, settings.requests_at_once),
     )
-    return f"{script} || exit 1\n{_IF_TOO_SLOW.format(configured=_is_configured(limit, settings.limit_memory))}"
+    configured = _is_configured(limit, settings.limit_memory)
+    # During a maintenance every try would be answered 503.
+    in_maintenance = f"if [ -e {CLOSED} ]; then\n{configured}\nexit\nfi"
+    return f"{in_maintenance}\n{script} || exit 1\n{_IF_TOO_SLOW.format(configured=configured)}"
 
 
 def _is_configured(limit: RateLimit, memory: int) -> str:

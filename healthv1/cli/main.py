@@ -7,6 +7,7 @@ import sys
 import click
 
 from healthv1.cli.apply import apply
+from healthv1.cli.backup import backup
 from healthv1.cli.before import before
 from healthv1.cli.db import db
 from healthv1.cli.drift import drift
@@ -14,7 +15,9 @@ from healthv1.cli.drill import drill
 from healthv1.cli.facts import facts
 from healthv1.cli.journal import journal
 from healthv1.cli.lock import lock
+from healthv1.cli.maintenance import maintenance
 from healthv1.cli.plan import plan
+from healthv1.cli.restore import restore
 from healthv1.cli.retire import retire
 from healthv1.cli.sandbox import sandbox
 from healthv1.cli.secrets import secrets
@@ -37,7 +40,10 @@ def cli(context: click.Context, debug: bool) -> None:
         click.echo(context.get_help())
 
 
-for command in (apply, before, db, drift, drill, facts, journal, lock, plan, retire, sandbox, secrets, show, verify):
+for command in (
+    *(apply, backup, before, db, drift, drill, facts, journal, lock, maintenance),
+    *(plan, restore, retire, sandbox, secrets, show, verify),
+):
     cli.add_command(command)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-DONE, FAILED, CHANGES = 0, 1, 2
+DONE, FAILED, CHANGES, NOT_PROVEN = 0, 1, 2, 3
 """Exit codes: docs/exit-codes.md."""
 environment = click.argument("environment", metavar="ENV")
 limit = click.option("--limit", multiple=True, metavar="HOST", help="Only this host, pattern or group. Repeatable.")

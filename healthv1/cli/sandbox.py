@@ -27,10 +27,13 @@ def sandbox() -> None:
 @sandbox.command()
 @click.option("--hosts", type=click.IntRange(1, 9), help="How many.  [default: 1]")
 @click.option("--suite", type=click.Choice(work.SUITES), help="The Debian release.  [default: trixie]")
-def up(hosts: int | None, suite: str | None) -> None:
+@click.option("--drill", is_flag=True, help="With a bare host, drill1, for restore drills.")
+@click.option("--replacement", is_flag=True, help="With a bare host, host1b, which is in no inventory yet.")
+@click.option("--locked-s3", is_flag=True, help="With an S3 that keeps every version for a day; also later.")
+def up(hosts: int | None, suite: str | None, drill: bool, replacement: bool, locked_s3: bool) -> None:
     """Bring it up, or mend what died of it."""
     started = time.monotonic()
-    running = work.up(hosts, suite, _say)
+    running = work.up(hosts, suite, _say, drill=drill, replacement=replacement, with_locked_s3=locked_s3)
     names = ", ".join(f"{host.name} ({host.address})" for host in running.hosts)
     click.echo(f"{names} on {running.suite}, up in {time.monotonic() - started:.1f} s.")
     terminal.say_next("healthv1 apply sandbox")

@@ -142,7 +142,7 @@ def _on_each(session: Session, hosts: list[Host], work: Any) -> dict[Host, Any]:
 def _judged(session: Session, host: Host) -> HostEvidence:
     pins = Pins(session.environment, host.name, str(host.data.get("ssh_known_hosts_file") or ""))
     remembered = evidence.remembered(OperatorCopy(session.environment).lines(), host.name)
-    return Judge(pins.key, pins.verifies, remembered).judge(host.name, program.ask(session, host, "drill-show"))
+    return Judge(pins.key, pins.verifies, remembered).judge(host.name, program.ask(session, host, "drill", "show"))
 
 
 def _request(session: Session, host: Host, escrowed: EscrowedSecrets | None) -> str:
@@ -155,7 +155,7 @@ def _request(session: Session, host: Host, escrowed: EscrowedSecrets | None) -> 
 
 
 def _ran(session: Session, host: Host, request: str, escrowed: EscrowedSecrets | None, progress: Progress) -> RanDrill:
-    before = int(program.ask(session, host, "drill-ask", stdin=request)["number"])
+    before = int(program.ask(session, host, "drill", "ask", stdin=request)["number"])
     progress.note(f"{host.name}: the newest backup is restored into a throwaway instance")
     _follow(session, host, progress)
     judged = _judged(session, host)
@@ -170,7 +170,7 @@ def _follow(session: Session, host: Host, progress: Progress) -> None:
     """Wait until the drill has ended. Raises `HostError` when the host is lost meanwhile: the drill is not."""
     waited = 0.0
     try:
-        while program.ask(session, host, "drill-state")["active"]:
+        while program.ask(session, host, "drill", "state")["active"]:
             gevent.sleep(PAUSE)
             waited += PAUSE
             if waited % REPORTED < PAUSE:

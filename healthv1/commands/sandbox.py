@@ -16,10 +16,13 @@ SUITES = ("trixie", "bookworm")
 Say = Callable[[str], None]
 
 
-def up(hosts: int | None, suite: str | None, say: Say) -> Running:
+def up(
+    hosts: int | None, suite: str | None, say: Say, *, drill: bool, replacement: bool, with_locked_s3: bool
+) -> Running:
     """Bring it up, or mend what died of it. What is not said stays as it was made."""
-    shape = Shape(hosts=hosts or 1, suite=suite or SUITES[0]) if hosts or suite else None
-    return lifecycle.up(Sandbox.named(), shape, say)
+    is_said = hosts or suite or drill or replacement
+    said = Shape(hosts=hosts or 1, suite=suite or SUITES[0], drill=drill, replacement=replacement)
+    return lifecycle.up(Sandbox.named(), said if is_said else None, say, with_locked_s3=with_locked_s3)
 
 
 def down(say: Say) -> None:

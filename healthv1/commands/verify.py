@@ -13,7 +13,7 @@ from healthv1.plan import finding
 from healthv1.plan.finding import Finding
 from healthv1.rollout import losses
 from healthv1.rollout.progress import Progress
-from healthv1.verify import end_to_end, inside, junit, outside
+from healthv1.verify import end_to_end, inside, junit, maintenance, outside
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,14 @@ def verify(environment: str, limit: tuple[str, ...]) -> Report:
     progress.note(f"Verifying {environment}")
     with opened(environment, limit) as session:
         losses.refuse(session)
-        kinds = (inside, end_to_end, outside)
-        findings = [with_environment(finding, environment) for kind in kinds for finding in kind.findings(session)]
+        closed = maintenance.closed_hosts(session)
+        found = [
+            *maintenance.findings(session, closed),
+            *inside.findings(session),
+            *end_to_end.findings(session, closed),
+            *outside.findings(session, closed),
+        ]
+        findings = [with_environment(finding, environment) for finding in found]
         faults = [fault for faults in session.faults.values() for fault in faults]
         report = Report(environment, findings, faults)
         result = "every claim holds" if report.holds else "not every claim holds"

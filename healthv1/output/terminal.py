@@ -13,7 +13,7 @@ from typing import Any
 import click
 import gevent
 
-from healthv1.errors import Fault, Refused
+from healthv1.errors import Fault, Refused, RestoreError
 from healthv1.output.escaping import readable, readable_lines
 from healthv1.output.redaction import RedactingStream, redactor
 from healthv1.signals import NothingChanged, may_have_changed, sigterm_as_interrupt
@@ -41,7 +41,8 @@ def run_guarded(command: Callable[[], Any], wants_json: bool) -> int:
         with sigterm_as_interrupt():
             command()
     except Refused as refusal:
-        return _refuse(refusal, refusal.faults, wants_json)
+        _refuse(refusal, refusal.faults, wants_json)
+        return refusal.exit_code if isinstance(refusal, RestoreError) else 1
     except click.ClickException as error:
         return _refuse(error, (_usage_fault(error),), wants_json)
     except (KeyboardInterrupt, click.Abort) as stop:

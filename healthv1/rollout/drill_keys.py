@@ -18,7 +18,7 @@ def pin_keys(session: Session, note: Callable[[str], None]) -> None:
         if not program.drills_run(host) or pins.key:
             continue
         try:
-            key = str(program.ask(session, host, "drill-show", "--last", "1")["key"])
+            key = str(program.ask(session, host, "drill", "key")["key"])
             if key and pins.pin(key):
                 note(f"{host.name}: the key that signs its drills is pinned in {pins.file}")
         except Refused as error:

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from deploys.operations.forecast import reset_forecast
-from deploys.paths import RECORD
+from deploys.paths import FOLDER, RECORD
 from healthv1.errors import HostError
 from healthv1.hosts.pyinfra_names import Host, QuoteString, StringCommand
 from healthv1.hosts.scripts import run_script, ssh_hosts
@@ -25,7 +25,7 @@ PLANS = 100  # saved plans that a host remembers; older ones have expired
 SCHEMA = 1
 TIMEOUT = 20.0  # seconds
 _WRITE = f"""set -eu; umask 077
-install -d -m 0700 {RECORD.rpartition("/")[0]}
+[ -d {FOLDER} ] || install -d -m 0700 {FOLDER}
 new=$(mktemp {RECORD}.XXXXXXXX); trap 'rm -f "$new"' EXIT; cat > "$new"; mv -fT "$new" {RECORD}"""
 
 

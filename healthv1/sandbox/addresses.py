@@ -13,6 +13,8 @@ from healthv1.sandbox.place import Sandbox, state_root
 
 NUMBERS = range(1, 255)
 LINKS = Path("/sys/class/net")
+S3_NAME = "s3.sandbox.test"
+"""The gateway's name for the hosts' S3 clients: not every one of them takes an address in a certificate."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ directory=$1 group=$2 link=$3; shift 3; cd "$directory"
 [ ! -e disk ] || mount -o loop disk layer
 rm -rf layer/work; mkdir -p layer/upper layer/work root
 mount -t overlay overlay root \
-  -o "lowerdir=$(cat lower),upperdir=layer/upper,workdir=layer/work,volatile,index=off,metacopy=off"
+  -o "lowerdir=$(cat lower),upperdir=layer/upper,workdir=layer/work,volatile,index=off,metacopy=off,redirect_dir=on"
 if [ -e identity.tar ]; then tar -C root -xpf identity.tar; rm identity.tar; fi
 host=; trap '[ -z "$host" ] || kill "$host"' TERM
 while :; do

@@ -1,4 +1,4 @@
-"""An authority of the sandbox's own vouches for a server's address."""
+"""An authority of the sandbox's own vouches for a server's addresses and names."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from cryptography.x509.oid import NameOID
 from healthv1.sandbox.keys import write_private
 
 
-def write(directory: Path, addresses: list[str]) -> None:
+def write(directory: Path, addresses: list[str], names: tuple[str, ...] = ()) -> None:
     """Write ca.pem, cert.pem and key.pem. The authority's own key is thrown away: it never signs again."""
     authority, key = generate_private_key(SECP256R1()), generate_private_key(SECP256R1())
-    issuer, subject = _name("Sandbox authority"), _name(addresses[0])
-    names = x509.SubjectAlternativeName([x509.IPAddress(ip_address(address)) for address in addresses])
+    issuer, subject = _name("Sandbox authority"), _name([*names, *addresses][0])
+    called = [*map(x509.DNSName, names), *(x509.IPAddress(ip_address(address)) for address in addresses)]
     root = _begin(issuer, issuer, authority).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-    leaf = _begin(subject, issuer, key).add_extension(names, critical=False)
+    leaf = _begin(subject, issuer, key).add_extension(x509.SubjectAlternativeName(called), critical=False)
     private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     write_private(directory / "key.pem", private)
     for path, builder in (("ca.pem", root), ("cert.pem", leaf)):

@@ -20,6 +20,8 @@ class Host:
     ssh_key: str
     """Path of the private key."""
     known_hosts: str
+    role: str = ""
+    """"drill" or "replacement"; the other hosts share the parts of the deployment."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +44,26 @@ class Acme:
 @dataclass(frozen=True)
 class S3:
     endpoint: str
+    """As the hosts reach it: by name, over TLS."""
     bucket: str
     key_file: str
     """JSON with access_key_id and secret_access_key."""
+    # What an older sandbox did not write down is empty.
+    address: str = ""
+    """As this machine reaches it, which does not know the name."""
+    region: str = ""
+    ca_file: str = ""
+    """Who vouches for its certificate."""
+
+
+@dataclass(frozen=True)
+class LockedS3(S3):
+    """Its bucket keeps every version for a day, whoever asks. `key_file` is the hosts' key: no administration."""
+
+    admin_key_file: str = ""
+    """The key of the bucket's owner."""
+    reader_key_file: str = ""
+    """A key that reads and lists, and no more."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +79,21 @@ class Running:
     openbao: OpenBao
     acme: Acme
     s3: S3
+    locked_s3: LockedS3 | None = None
+    """None until somebody asks for it."""
+
+    @property
+    def deployed(self) -> tuple[Host, ...]:
+        """Return the hosts that share the parts of the deployment."""
+        return self.playing("")
 
     @property
     def edge(self) -> Host:
         """Return the host that the domain leads to."""
-        return self.hosts[-1]
+        return self.deployed[-1]
+
+    def playing(self, role: str) -> tuple[Host, ...]:
+        return tuple(host for host in self.hosts if host.role == role)
 
     def host(self, name: str) -> Host:
         for host in self.hosts:
@@ -89,6 +118,7 @@ def described(sandbox: Sandbox) -> Running | None:
     data["openbao"] = OpenBao(**data["openbao"])
     data["acme"] = Acme(**data["acme"])
     data["s3"] = S3(**data["s3"])
+    data["locked_s3"] = LockedS3(**data["locked_s3"]) if data.get("locked_s3") else None
     return Running(**data)
 
 

@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from healthv1.sandbox.addresses import Addresses
+from healthv1.sandbox.addresses import S3_NAME, Addresses
 from healthv1.sandbox.keys import ssh_key
 from healthv1.sandbox.place import Sandbox
 from healthv1.sandbox.tree import ADMIN, ADMIN_ID
@@ -54,8 +54,7 @@ def _entries(sandbox: Sandbox, addresses: Addresses, name: str, position: int) -
     home = f"home/{ADMIN}/.ssh"
     return [
         HostFile("etc/hostname", f"{name}\n"),
-        # The own name first of all: else each sudo waits for DNS.
-        HostFile("etc/hosts", f"127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost ip6-localhost ip6-loopback\n"),
+        HostFile("etc/hosts", _names(addresses, name)),
         HostFile("etc/resolv.conf", _nameservers()),
         HostFile("etc/machine-id", f"{uuid.uuid4().hex}\n", mode=0o444),
         HostFile("etc/systemd/network/10-host0.network", _network(addresses, position)),
@@ -72,6 +71,15 @@ def _add(archive: tarfile.TarFile, entry: HostFile) -> None:
     member.type = tarfile.REGTYPE if entry.text else tarfile.DIRTYPE
     member.size = len(entry.text.encode())
     archive.addfile(member, io.BytesIO(entry.text.encode()))
+
+
+def _names(addresses: Addresses, name: str) -> str:
+    # The own name first of all: else each sudo waits for DNS.
+    return f"""127.0.0.1 localhost
+127.0.1.1 {name}
+::1 localhost ip6-localhost ip6-loopback
+{addresses.gateway} {S3_NAME}
+"""
 
 
 def _nameservers(directory: Path = Path("/")) -> str:

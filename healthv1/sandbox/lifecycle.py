@@ -19,7 +19,7 @@ from healthv1.sandbox.locks import locked, quiet
 from healthv1.sandbox.place import Sandbox, state_root
 from healthv1.sandbox.reach import await_boot
 from healthv1.sandbox.requirements import require
-from healthv1.sandbox.servers import acme, openbao, s3
+from healthv1.sandbox.servers import acme, locked_s3, openbao, s3
 
 DOMAIN = "api.sandbox.test"
 
@@ -32,21 +32,43 @@ class Shape:
     suite: str = "trixie"
     disk_size: str = ""
     """Of each host's own layer, like "1G"; without it, a host may fill this machine's disk."""
+    drill: bool = False
+    """With a bare host besides, for restore drills."""
+    replacement: bool = False
+    """With a bare host besides, to take the database's place."""
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Return each host's role by name, in the order of their addresses: none, if it shares the parts."""
+        roles = {f"host{position}": "" for position in range(1, self.hosts + 1)}
+        roles |= {"drill1": "drill"} if self.drill else {}
+        return roles | ({"host1b": "replacement"} if self.replacement else {})
 
     @property
     def names(self) -> list[str]:
-        return [f"host{position}" for position in range(1, self.hosts + 1)]
+        return list(self.roles)
 
 
-def up(sandbox: Sandbox, shape: Shape | None = None, say: Callable[[str], None] = quiet) -> Running:
-    """Have the sandbox run, in this shape (without one: as it is, or one host of the default suite)."""
-    require()
+def up(
+    sandbox: Sandbox,
+    shape: Shape | None = None,
+    say: Callable[[str], None] = quiet,
+    *,
+    with_locked_s3: bool = False,
+) -> Running:
+    """Have the sandbox run, in this shape (without one: as it is, or one host of the default suite).
+
+    The locked S3, once asked for, belongs to it until it goes down.
+    """
+    require(*(locked_s3.PROGRAMS if with_locked_s3 else ()))
     with locked(sandbox.lock, say):
         settled = _settle_shape(sandbox, shape)
         fresh_tree = tree.prepare(settled.suite, say)
         addresses = allot(sandbox)
         network.connect(addresses)
         _start_hosts(sandbox, addresses, settled, fresh_tree, say)
+        if with_locked_s3:
+            locked_s3.ask_for(sandbox)
         running_sandbox = _start_servers(sandbox, addresses, settled, say)
         for host in running_sandbox.hosts:
             await_boot(sandbox, host)
@@ -66,6 +88,7 @@ def down(sandbox: Sandbox, say: Callable[[str], None] = quiet) -> None:
         addresses = allot(sandbox)
         network.disconnect(addresses)
         boot.remove_leftovers(addresses)
+        locked_s3.remove_leftovers(addresses)
         shutil.rmtree(sandbox.state)
         network.restore_forwarding()
 
@@ -101,7 +124,8 @@ def _settle_shape(sandbox: Sandbox, requested: Shape | None) -> Shape:
 
 def _words(shape: Shape) -> str:
     size = f" of {shape.disk_size}" if shape.disk_size else ""
-    return f"{shape.hosts} host{'s' if shape.hosts > 1 else ''}{size} on {shape.suite}"
+    besides = "".join(f" and a {role} host" for role in shape.roles.values() if role)
+    return f"{shape.hosts} host{'s' if shape.hosts > 1 else ''}{besides}{size} on {shape.suite}"
 
 
 def _private_directory(path: Path) -> None:
@@ -134,25 +158,35 @@ def _start_servers(sandbox: Sandbox, addresses: Addresses, shape: Shape, say: Ca
     openbao.start(sandbox)
     acme.start(sandbox, addresses, edge=shape.hosts)
     s3.start(sandbox, addresses)
-    return Running(
+    if locked_s3.asked_for(sandbox):
+        say("Start the S3 that locks its objects")
+        locked_s3.start(sandbox, addresses)
+    running_sandbox = Running(
         name=sandbox.name,
         suite=shape.suite,
         domain=DOMAIN,
         gateway=addresses.gateway,
         gateway6=addresses.gateway6,
-        hosts=tuple(_host(sandbox, addresses, position) for position in range(1, shape.hosts + 1)),
+        hosts=_hosts(sandbox, addresses, shape),
         openbao=openbao.ready(sandbox),
         acme=acme.ready(sandbox, addresses),
         s3=s3.ready(sandbox, addresses),
+        locked_s3=locked_s3.ready(sandbox, addresses) if locked_s3.asked_for(sandbox) else None,
     )
+    openbao.supply(sandbox, "backup_credentials", s3.credentials(sandbox))
+    return running_sandbox
 
 
-def _host(sandbox: Sandbox, addresses: Addresses, position: int) -> Host:
-    return Host(
-        name=f"host{position}",
-        address=addresses.host(position),
-        address6=addresses.host6(position),
-        user=tree.ADMIN,
-        ssh_key=str(sandbox.ssh_key),
-        known_hosts=str(sandbox.known_hosts),
+def _hosts(sandbox: Sandbox, addresses: Addresses, shape: Shape) -> tuple[Host, ...]:
+    return tuple(
+        Host(
+            name=name,
+            address=addresses.host(position),
+            address6=addresses.host6(position),
+            user=tree.ADMIN,
+            ssh_key=str(sandbox.ssh_key),
+            known_hosts=str(sandbox.known_hosts),
+            role=role,
+        )
+        for position, (name, role) in enumerate(shape.roles.items(), 1)
     )

@@ -40,16 +40,19 @@ _MODULES = (
 )
 
 
-def requirements() -> list[Fault]:
-    """Return one fault for each thing that this machine lacks; none if it can make hosts."""
+def requirements(*python_programs: str) -> list[Fault]:
+    """Return one fault for each thing that this machine lacks; none if it can make hosts.
+
+    `python_programs` are those of our extra "sandbox" that are needed besides.
+    """
     if platform.system() != "Linux":
         return [Fault("this machine", f"runs {platform.system()}; hosts are made of Linux namespaces.", _elsewhere())]
-    return [*_programs(), *_capabilities()]
+    return [*_programs((*_PYTHON_PROGRAMS, *python_programs)), *_capabilities()]
 
 
-def require() -> None:
+def require(*python_programs: str) -> None:
     """Raise with all that is missing, or load what the hosts need and return."""
-    faults = requirements()
+    faults = requirements(*python_programs)
     if faults:
         what = "cannot make disposable hosts; what it lacks is named above."
         raise SandboxError(*faults, Fault("this machine", what, _elsewhere()))
@@ -62,11 +65,11 @@ def _elsewhere() -> str:
     return "no sandbox is needed for your own servers, which can be reached from here: healthv1 apply production"
 
 
-def _programs() -> Iterator[Fault]:
+def _programs(python_programs: tuple[str, ...]) -> Iterator[Fault]:
     for name, package in _PROGRAMS.items():
         if not shutil.which(name):
             yield Fault(name, "is not installed.", f"apt-get install {package}")
-    for name in _PYTHON_PROGRAMS:
+    for name in python_programs:
         if not Path(program(name)).exists():
             yield Fault(name, "is not installed in this environment.", "pip install 'healthv1[sandbox]'")
 

@@ -14,6 +14,7 @@ from healthv1.sandbox.description import Host, load
 from healthv1.sandbox.locks import locked, quiet
 from healthv1.sandbox.place import Sandbox
 from healthv1.sandbox.reach import await_boot
+from healthv1.sandbox.servers import s3
 
 FRESH = "fresh"
 """The snapshot that every sandbox has: the server as it was handed over."""
@@ -29,6 +30,7 @@ def snapshot(sandbox: Sandbox, name: str, say: Callable[[str], None] = quiet) ->
             boot.stop(sandbox, host.name)
         for host in hosts:
             _keep(sandbox, name, host)
+        s3.keep(sandbox, sandbox.snapshots / name)
         (sandbox.snapshots / name / "whole").touch()
         _boot(sandbox, hosts)
 
@@ -55,6 +57,8 @@ def reset(
         for host in hosts:
             boot.kill(sandbox, host.name)
             _clone(sandbox, name, host, disk_size)
+        if only in {"", sandbox_now.hosts[0].name}:  # the database's
+            s3.give_back(sandbox, allot(sandbox), sandbox.snapshots / name)
         _boot(sandbox, hosts)
 
 

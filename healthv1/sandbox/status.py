@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from healthv1.sandbox import boot
 from healthv1.sandbox.description import described
 from healthv1.sandbox.place import Sandbox
-from healthv1.sandbox.servers import acme, openbao, s3, server
+from healthv1.sandbox.servers import acme, locked_s3, openbao, s3, server
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ def status(sandbox: Sandbox) -> Status:
         acme.RESOLVER: description.gateway,
         s3.NAME: description.s3.endpoint,
     }
+    if description.locked_s3:
+        server_addresses[locked_s3.NAME] = description.locked_s3.endpoint
     servers = tuple(
         SandboxPart(name, server.alive(sandbox, name), address) for name, address in server_addresses.items()
     )

@@ -6,6 +6,7 @@ It logs in once per host, and is counted as whoever verifies: of the login's rat
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 
 from deploys.stack import Stack
 from healthv1.hosts.pyinfra_names import Host
@@ -15,13 +16,13 @@ from healthv1.verify.canary import Canary, UnexpectedError, outcomes, query
 from healthv1.verify.outside import visitors
 
 
-def findings(session: Session) -> list[Finding]:
-    """Return the canary's findings at each host of the edge, one after another."""
+def findings(session: Session, closed: Collection[str] = ()) -> list[Finding]:
+    """Return the canary's findings at each host of the edge that is not `closed`, one after another."""
     database = [host for host in session.hosts if "database" in host.groups]
     return [
         finding
         for host in session.hosts
-        if "edge" in host.groups
+        if "edge" in host.groups and host.name not in closed
         for finding in outcomes(host.name, _canary(host, database[0] if database else None))
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import partial
@@ -31,22 +31,25 @@ Claim = tuple[str, Callable[[], str], str]
 """A statement, a function that tries it (it returns "" or the difference), and a hint."""
 
 
-def findings(session: Session) -> list[Finding]:
-    """Return the findings of all hosts: open ports everywhere, the website where the edge is."""
+def findings(session: Session, closed: Collection[str] = ()) -> list[Finding]:
+    """Return the findings of all hosts: open ports everywhere, the website where the edge is.
+
+    + closed: hosts that answer every visitor 503, during a maintenance.
+    """
     greenlets = []
     for host in session.hosts:
         with session.on(host):
-            greenlets += [gevent.spawn(_try, host.name, *claim) for claim in _host_claims(host)]
+            greenlets += [gevent.spawn(_try, host.name, *claim) for claim in _host_claims(host, host.name in closed)]
     gevent.joinall(greenlets, raise_error=True)
     return [greenlet.value for greenlet in greenlets]
 
 
-def _host_claims(host: Host) -> Iterator[Claim]:
+def _host_claims(host: Host, closed: bool) -> Iterator[Claim]:
     for visitor in visitors(host):
         yield from _port_claims(host, visitor)
         if "edge" in host.groups:
-            yield from _website_claims(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OUR_MARK)
-            yield from _alias_claims(host, visitor)
+            yield from _website_claims(visitor, host.get_fact(Marks, _sudo=True).get("nginx") == OUR_MARK, closed)
+            yield from _alias_claims(host, visitor, closed)
 
 
 def visitors(host: Host) -> list[Visitor]:
@@ -93,7 +96,7 @@ def _other_open_ports(host: Host, visitor: Visitor, allowed: set[int]) -> str:
     return f"open: {', '.join(open_ports)}" if open_ports else ""
 
 
-def _website_claims(visitor: Visitor, ours: bool) -> Iterator[Claim]:
+def _website_claims(visitor: Visitor, ours: bool, closed: bool) -> Iterator[Claim]:
     """Yield what a visitor is promised. Who answers for unknown names in an owner's Nginx is for him to say."""
     at = f"at {visitor.address}"
     logs = "read: journalctl -u nginx, and the site's error log"
@@ -103,16 +106,17 @@ def _website_claims(visitor: Visitor, ours: bool) -> Iterator[Claim]:
     if ours:
         yield f"An unknown name gets no certificate {at}", lambda: _unknown_name(visitor), "run: healthv1 apply ENV"
     yield f"HTTP redirects to HTTPS {at}", lambda: _redirects(visitor), "run: healthv1 apply ENV"
-    yield (
-        f"The API is ready through Nginx {at}",
-        lambda: _ready(visitor),
-        "read: journalctl -u 'health-v1-api@*'",
-    )
-    yield f"Metrics are not public {at}", lambda: _hidden(visitor), "run: healthv1 apply ENV"
+    if not closed:
+        yield (
+            f"The API is ready through Nginx {at}",
+            lambda: _ready(visitor),
+            "read: journalctl -u 'health-v1-api@*'",
+        )
+        yield f"Metrics are not public {at}", lambda: _hidden(visitor), "run: healthv1 apply ENV"
     yield f"Errors carry HSTS too {at}", lambda: _hsts(visitor), "run: healthv1 apply ENV"
 
 
-def _alias_claims(host: Host, visitor: Visitor) -> Iterator[Claim]:
+def _alias_claims(host: Host, visitor: Visitor, closed: bool) -> Iterator[Claim]:
     """Yield what holds of further names: in the certificate are all, and at the API those that no other site has."""
     aliases: tuple[str, ...] = host.data.stack.aliases
     foreign = sites_by_name(host.get_fact(NginxState, _sudo=True).sites, aliases) if aliases else {}
@@ -126,11 +130,12 @@ def _alias_claims(host: Host, visitor: Visitor) -> Iterator[Claim]:
                 partial(_redirects, alias_visitor),
                 "run: healthv1 apply ENV",
             )
-            yield (
-                f"The API is ready as {name} {at}",
-                partial(_ready, alias_visitor),
-                "read: journalctl -u 'health-v1-api@*'",
-            )
+            if not closed:
+                yield (
+                    f"The API is ready as {name} {at}",
+                    partial(_ready, alias_visitor),
+                    "read: journalctl -u 'health-v1-api@*'",
+                )
 
 
 def _chain(visitor: Visitor) -> str:

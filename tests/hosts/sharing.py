@@ -49,6 +49,8 @@ def _begin_with(world, snapshot, made):
     with locked(Sandbox(snapshot.parents[1].name).lock):  # it is not taken down meanwhile
         _copy_hosts(world, snapshot)
     for name, document in made["secrets"].items():
+        if name == "backup_credentials":  # each sandbox has an S3 of its own
+            continue
         world.openbao("POST", f"data/{world.name}/{name}", {"data": document})
     reset(world.sandbox, COPIED)
     hosts = world.running.hosts

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import boto3
 import requests
 import testinfra
+from botocore.config import Config
 
 from healthv1.sandbox import Sandbox, lifecycle, load
 from healthv1.sandbox.lifecycle import Shape
@@ -63,6 +65,16 @@ class World:
         answer = requests.request(method, url, json=body, headers=headers, timeout=10)
         answer.raise_for_status()
         return answer
+
+    def s3(self):
+        """Return a client of the sandbox's S3, past our own code."""
+        return _client(self.running.s3, self.running.s3.key_file)
+
+    def locked_s3(self, identity="host"):
+        """Return a client of the S3 that locks its objects, as "admin", "host" or "reader"; started if it is not."""
+        found = self.running.locked_s3 or lifecycle.up(self.sandbox, self.shape, with_locked_s3=True).locked_s3
+        keys = {"admin": found.admin_key_file, "host": found.key_file, "reader": found.reader_key_file}
+        return _client(found, keys[identity])
 
     def up(self):
         lifecycle.up(self.sandbox, self.shape)
@@ -135,6 +147,20 @@ class World:
         url = url if "://" in url else f"https://{found.domain}{url}"
         argv = ["curl", "-sS", "--max-time", "10", "--cacert", found.acme.root_file, "--resolve", name, *arguments, url]
         return subprocess.run(argv, input=stdin, capture_output=True, text=True, check=False)
+
+
+def _client(found, key_file):
+    key = json.loads(Path(key_file).read_text())
+    return boto3.client(
+        "s3",
+        endpoint_url=found.address,
+        region_name=found.region,
+        aws_access_key_id=key["access_key_id"],
+        aws_secret_access_key=key["secret_access_key"],
+        verify=found.ca_file,
+        # rclone's S3 does not know the checksums that boto3 sends unasked.
+        config=Config(s3={"addressing_style": "path"}, proxies={}, request_checksum_calculation="when_required"),
+    )
 
 
 def quoted(text):

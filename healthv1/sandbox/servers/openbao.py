@@ -54,6 +54,16 @@ def ready(sandbox: Sandbox) -> OpenBao:
     return OpenBao(address, str(place / "token"), MOUNT)
 
 
+def supply(sandbox: Sandbox, name: str, value: str) -> None:
+    """Keep a secret that only a person can supply, as one does by hand; one that is there stays."""
+    place = server.directory(sandbox, NAME)
+    client = _Client(json.loads((place / "config.json").read_text(encoding="utf-8"))["api_addr"])
+    token = (place / "token").read_text(encoding="utf-8")
+    path = f"{MOUNT}/data/{sandbox.name}/{name}"
+    if not client.finds(path, token):
+        client.call("POST", path, token, data={"value": value})
+
+
 class _Client:
     """Its HTTP API, as far as it is needed to set it up."""
 
@@ -70,6 +80,10 @@ class _Client:
         if not answer.ok:
             raise SandboxError(Fault(f"{method} {self._address}/v1/{path}", f"OpenBao says: {answer.text.strip()}"))
         return answer.json() if answer.content else None
+
+    def finds(self, path: str, token: str) -> bool:
+        headers = {"X-Vault-Token": token}
+        return self._session.get(f"{self._address}/v1/{path}", headers=headers, timeout=10).ok
 
     def answers(self) -> bool:
         return self._health() is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from healthv1_backup import drilling, notes, proof
+from healthv1_backup import drilling, notes, proof, steps
 from healthv1_backup.settings import DAY, STATE, Settings
 from healthv1_backup.watching import NEARLY_FULL, NOTE
 
@@ -102,6 +102,10 @@ def _turned_on() -> float:
         return 0
 
 
+def no_restore_is_unfinished(settings: Settings, now: float) -> list[str]:  # noqa: ARG001 - one form for all
+    return steps.unfinished()
+
+
 CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
     "proven": backups_are_proven,
     "recent": backups_are_recent,
@@ -109,6 +113,7 @@ CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
     "canary": canary_is_alive,
     "room": disk_has_room,
     "drilled": restore_was_drilled,
+    "restored": no_restore_is_unfinished,
 }
 
 

@@ -10,27 +10,38 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
-from typing import Any
 
-from healthv1_backup import asking, backing_up, claims, drilling, evidence, marking, preparing, proof, watching
+from healthv1_backup import (
+    backing_up,
+    checking,
+    claims,
+    drill_commands,
+    drilling,
+    marking,
+    notes,
+    preparing,
+    proof,
+    restore_commands,
+    watching,
+)
 from healthv1_backup.processes import Failed
 from healthv1_backup.settings import Settings, load
 
-OK, FAILED, NOT_PROVEN, DOES_NOT_HOLD, NOT_TRIED = 0, 1, 3, 4, 5
+OK, FAILED, NOT_PROVEN, DOES_NOT_HOLD = 0, 1, 3, 4
 
 
 def main(words: list[str]) -> int:
-    """Run one command, and return its exit code: 0 done, 1 it failed, 3 a backup is not proven, 4 a claim is false.
-
-    5: a drill could not be tried.
-    """
+    """Run one command, and return its exit code: 0 done, 1 it failed, 3 a backup is not proven, 4 a claim is false."""
     os.umask(0o077)
     signal.signal(signal.SIGTERM, _end)
     arguments = _parser().parse_args(words)
     command: Callable[[Settings, argparse.Namespace], int] = arguments.command
     try:
         return command(load(), arguments)
-    except (Failed, OSError) as error:
+    except Failed as error:
+        backing_up.say(str(error))
+        return error.code
+    except OSError as error:
         backing_up.say(str(error))
         return FAILED
 
@@ -53,22 +64,25 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--by-timer", action="store_true")
     add("prepare", lambda settings, _: preparing.prepare(settings))
     add("prove", lambda settings, _: _show_proof(backing_up.prove(settings)))
+    add("noted", lambda _settings, _: _show(_noted()))
+    add("check", lambda settings, _: _show(checking.check(settings)))
     add("list", lambda settings, _: _show(backing_up.kept(settings)))
     add("watch", lambda settings, _: _watch(settings))
     mark = add("mark", lambda settings, arguments: _show(marking.mark(settings, arguments.name)))
     mark.add_argument("name")
-    add("drill", lambda settings, _: _judge_drill(drilling.drill(settings, asking.taken())))
-    add("drill-ask", lambda _, __: _ask_drill())
-    add("drill-clean", lambda settings, _: drilling.sweep_if_ended(settings))
-    add("drill-state", lambda _, __: _show({"active": asking.is_active(), "number": evidence.head().number}))
-    shown = add(
-        "drill-show",
-        lambda _, arguments: _show({"key": evidence.public_key(), "drills": evidence.kept(arguments.last)}),
-    )
-    shown.add_argument("--last", type=int, default=0)
+    restore_commands.add_to(commands)
+    drill_commands.add_to(commands)
     claim = add("claim", _claim)
     claim.add_argument("name", choices=claims.CLAIMS)
     return parser
+
+
+def _noted() -> dict[str, object]:
+    failure = notes.read("failure")
+    return {
+        "repositories": [asdict(one) for one in proof.noted().proofs],
+        "failure": failure.get("what", ""),
+    }
 
 
 def _run(settings: Settings, arguments: argparse.Namespace) -> int:
@@ -92,18 +106,6 @@ def _watch(settings: Settings) -> int:
     watched = watching.watch(settings)
     drilling.sweep_if_ended(settings)
     return FAILED if watched.fault else OK
-
-
-def _ask_drill() -> int:
-    before = evidence.head().number
-    asking.ask(sys.stdin.read())
-    return _show({"number": before})
-
-
-def _judge_drill(document: dict[str, Any]) -> int:
-    backing_up.say(f"Drill {document['number']}: {'. '.join([document['result'], *document['why']])}.")
-    results = {drilling.PASSED: OK, drilling.REFUSED: NOT_TRIED}
-    return results.get(document["result"], NOT_PROVEN)
 
 
 def _claim(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -25,6 +25,8 @@ class Control:
     """The same for a cluster and each of its copies."""
     state: str
     timeline: int
+    checkpoint: str
+    """The latest checkpoint's position: it moves with each start and stop."""
     segment: str
     """The WAL file with the latest checkpoint's beginning."""
     limits: dict[str, int]
@@ -48,6 +50,7 @@ def parse(text: str) -> Control:
         int(values["Database system identifier"]),
         values["Database cluster state"],
         int(values["Latest checkpoint's TimeLineID"]),
+        values["Latest checkpoint location"],
         values["Latest checkpoint's REDO WAL file"],
         {parameter: int(values[told]) for told, parameter in LIMITS.items()},
     )

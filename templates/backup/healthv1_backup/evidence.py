@@ -81,10 +81,9 @@ def public_key(key: Path = KEY) -> str:
         return ""
 
 
-def kept(last: int = 0, folder: Path = FOLDER) -> list[dict[str, Any]]:
-    """Return the last drills' evidence as it lies there, the oldest first; 0: all of it."""
-    chosen = numbers(folder)[-last:] if last else numbers(folder)
-    return [{"number": number, **_texts(_path(number, folder))} for number in chosen]
+def kept(folder: Path = FOLDER) -> list[dict[str, Any]]:
+    """Return all evidence as it lies there, the oldest first."""
+    return [{"number": number, **_texts(_path(number, folder))} for number in numbers(folder)]
 
 
 def digest(data: bytes) -> str:

@@ -29,11 +29,14 @@ ROOM = 1.3
 MEMORY = 256 * 2**20
 """Bytes: 64 MB of buffers, and what checks take."""
 NOT_REACHED = "recovery ended before configured recovery target was reached"
+_LAST = "last completed transaction was at log time"
 _STOP = {"fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
 class TargetNotReached(Failed):
     """The archive ends, or has a hole, before the moment that was asked for."""
+
+    code = 4
 
 
 @dataclass(frozen=True)
@@ -276,7 +279,9 @@ def _death(log: Sequence[str]) -> Failed:
     said = [line.partition("FATAL:")[2].strip() for line in log if "FATAL:" in line]
     fatal = [line for line in said if not line.startswith("the database system is ")]  # it was asked too early
     if any(NOT_REACHED in line for line in fatal):
-        return TargetNotReached(f"{NOT_REACHED}: the archive ends before it, or has a hole")
+        until = next((line.rpartition(_LAST)[2].strip() for line in reversed(log) if _LAST in line), "")
+        known = f"; the last transaction in it is of {until}" if until else ""
+        return TargetNotReached(f"{NOT_REACHED}: the archive ends before it, or has a hole{known}")
     last = fatal[0] if fatal else next((line for line in reversed(log) if line.strip()), "its log is empty")
     return Failed(f"the restored instance died: {last}")
 

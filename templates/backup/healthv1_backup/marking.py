@@ -11,7 +11,7 @@ from healthv1_backup.settings import Settings
 
 NOTE = "marks"
 KEPT = 200
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
 def mark(settings: Settings, name: str) -> dict[str, object]:
@@ -19,7 +19,7 @@ def mark(settings: Settings, name: str) -> dict[str, object]:
 
     PostgreSQL takes the same name twice, and restores to the first one: so no name is used twice here.
     """
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise Failed(f"{name}: a name has letters a to z, digits, dot, _ and -, and at most 63 of them")
     marks = notes.read(NOTE)
     if name in marks:

@@ -31,6 +31,9 @@ class Ended:
 class Failed(Exception):  # noqa: N818 - it reads as what happened
     """A program ended in a way that leaves nothing to go on with."""
 
+    code = 1
+    """The exit code of our program."""
+
 
 def run(
     argv: Sequence[str], timeout: float | None = None, stdin: str = "", environment: Mapping[str, str] | None = None

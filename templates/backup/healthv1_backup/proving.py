@@ -145,7 +145,6 @@ def prove(
     with proven.timed("rows"):
         live_ask = _asking_live(live) if live else None
         _compare(proven, instance.settings.database, ask, live_ask)
-    proven.seconds["all"] = round(sum(proven.seconds.values()), 2)
 
 
 def prove_pages(instance: Instance, proven: Proven) -> None:

@@ -31,6 +31,8 @@ class KeptBackup:
     wal_stop: str
     failed: bool
     """pgBackRest found a page whose checksum is wrong while it copied: the damage is in the database."""
+    position: str = ""
+    """Where in the WAL it was consistent, such as 0/6000050."""
 
     @classmethod
     def from_info(cls, document: dict[str, Any]) -> KeptBackup:
@@ -45,6 +47,7 @@ class KeptBackup:
             document["archive"]["start"],
             document["archive"]["stop"],
             bool(document.get("error")),
+            document.get("lsn", {}).get("stop", ""),
         )
 
 

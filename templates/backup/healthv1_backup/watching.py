@@ -23,7 +23,7 @@ NEARLY_FULL, ROOM_AGAIN = 0.02, 0.15
 KEEP_ROWS = "3 days"
 
 # Rows by the clock of the host. No row is ever changed: a restored copy holds those that were there.
-_ROW = f"""insert into beat (at) values (now());
+ROW = f"""insert into beat (at) values (now());
 delete from beat where at < now() - interval '{KEEP_ROWS}'"""
 _ARCHIVER = """select coalesce(extract(epoch from last_archived_time), 0)::bigint, coalesce(last_archived_wal, ''),
 coalesce(extract(epoch from last_failed_time), 0)::bigint, failed_count,
@@ -58,7 +58,7 @@ def watch(settings: Settings) -> Watched:
     fault, beat = "", int(before.get("beat", 0))
     archived, segment, failed, waiting = 0, "", 0, 0
     try:
-        sql(settings, _ROW, CANARY)
+        sql(settings, ROW, CANARY)
         beat = int(time.time())
         row = sql(settings, _ARCHIVER)[0]
         archived, segment, failed, waiting = int(row[0]), row[1], int(row[2]), int(row[4])

@@ -12,7 +12,7 @@ from deploys.backup.configuration import DAY, program_file
 from deploys.backup.settings import Backup, Directory
 from deploys.cluster import Cluster
 from deploys.faults import Refused
-from healthv1_backup import asking, claims, command, drilling, evidence, notes, settings
+from healthv1_backup import asking, claims, drill_commands, drilling, evidence, notes, settings
 from healthv1_backup.asking import Asked
 from healthv1_backup.drilling import Drill, Noted
 from healthv1_backup.instance import shortages
@@ -101,7 +101,7 @@ def test_a_drill_is_refused_ahead_without_room(free, memory, lacking):
     [("passed", 0), ("failed", 3), ("escrow does not open", 3), ("cut short", 3), ("not tried", 5)],
 )
 def test_what_could_not_be_tried_ends_otherwise_than_what_failed(result, code):
-    assert command._judge_drill({"number": 1, "result": result, "why": []}) == code
+    assert drill_commands.judge({"number": 1, "result": result, "why": []}) == code
 
 
 def _restored(lost, seconds):
@@ -156,9 +156,8 @@ def test_evidence_names_the_digest_of_the_one_before(tmp_path, key):
     evidence.write({"result": "failed"}, folder, key)
     second = json.loads((folder / "000002.json").read_text())
     assert (second["number"], second["previous"]) == (2, evidence.digest(first))
-    assert [entry["number"] for entry in evidence.kept(1, folder)] == [2]
-    assert [entry["number"] for entry in evidence.kept(0, folder)] == [1, 2]
-    assert all(entry["signature"].startswith("-----BEGIN SSH SIGNATURE") for entry in evidence.kept(0, folder))
+    assert [entry["number"] for entry in evidence.kept(folder)] == [1, 2]
+    assert all(entry["signature"].startswith("-----BEGIN SSH SIGNATURE") for entry in evidence.kept(folder))
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 

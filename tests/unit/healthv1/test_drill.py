@@ -34,7 +34,7 @@ def handed_over(tmp_path_factory, key):
     folder = tmp_path_factory.mktemp("drills")
     for result in ("passed", "failed", "passed"):
         on_host.write({"result": result, "why": [], "keys": "the host's"}, folder, key)
-    return {"key": on_host.public_key(key), "drills": on_host.kept(0, folder)}
+    return {"key": on_host.public_key(key), "drills": on_host.kept(folder)}
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_a_cut_end_is_told_by_what_the_journal_remembers(handed_over, pins):
 def test_a_chain_made_anew_with_the_hosts_own_key_is_told_by_the_journal(handed_over, pins, key, tmp_path):
     for _ in range(3):
         on_host.write({"result": "passed"}, tmp_path / "anew", key)
-    anew = {"key": handed_over["key"], "drills": on_host.kept(0, tmp_path / "anew")}
+    anew = {"key": handed_over["key"], "drills": on_host.kept(tmp_path / "anew")}
     assert _judged(anew, pins).believed  # the key is the thief's as well
     noted = Remembered(2, _judged(handed_over, pins).drills[1].digest)
     assert _faults(_judged(anew, pins, [noted])) == ["drill 2 is another one than your journal remembers"]

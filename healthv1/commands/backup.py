@@ -1,0 +1,145 @@
+"""What each `healthv1 backup` command does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from healthv1.backup.program import DAY, DONE, FAILED, NOT_PROVEN, BackupProgram, ProgramAnswer
+from healthv1.errors import Fault, HostError
+from healthv1.hints import with_environment
+from healthv1.hosts.session import opened
+from healthv1.journal.recording import record
+from healthv1.plan.finding import Finding
+
+SCHEMA = 1
+Note = Callable[[str], None]
+NOW_UNIT, PROOF_UNIT = "health-v1-backup-now", "health-v1-backup-proof"
+
+
+@dataclass(frozen=True)
+class RepositoryState:
+    """One repository: the backups in it, or what reading it back found."""
+
+    repository: int
+    folder: str
+    faults: tuple[str, ...] = ()
+    backups: tuple[dict[str, Any], ...] = ()
+    """By label, kind, started, stopped (seconds since 1970), size and stored (bytes)."""
+    proof: dict[str, Any] | None = None
+    """What reading it back found."""
+
+
+@dataclass(frozen=True)
+class Backups:
+    environment: str
+    host: str
+    repositories: tuple[RepositoryState, ...]
+    seconds: float = 0
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        return not self.faults and not any(repository.faults for repository in self.repositories)
+
+    def as_json(self) -> dict[str, Any]:
+        return {"schema": SCHEMA, **asdict(self)}
+
+
+def now(environment: str, note: Note, *, full: bool) -> Backups:
+    """Make a backup, and read all backups back."""
+    with _program(environment, f"backup now{' --full' * full}", note) as (program, run):
+        note(f"{program.host.name} backs up; when this is interrupted, it goes on")
+        answer = program.call("run", "full" if full else "incr", timeout=DAY, unit=NOW_UNIT)
+        return run.end(_proven(program, answer))
+
+
+def verify(environment: str, note: Note) -> Backups:
+    """Read all backups and all WAL back."""
+    with _program(environment, "backup verify", note) as (program, run):
+        note(f"{program.host.name} reads its backups back")
+        return run.end(_proven(program, program.call("prove", timeout=DAY, unit=PROOF_UNIT)))
+
+
+def list_(environment: str) -> Backups:
+    """Return the backups that are kept."""
+    with opened(environment, read_site=False) as session:
+        program = BackupProgram.of(session)
+        answer = program.call("list")
+        _refuse_failure(program, answer)
+    rows = tuple(
+        RepositoryState(
+            row["repository"], row["folder"], (row["fault"],) if row["fault"] else (), tuple(row["backups"])
+        )
+        for row in answer.document
+    )
+    return Backups(environment, program.host.name, rows)
+
+
+def check(environment: str) -> list[Finding]:
+    """Try what backups depend on now: each repository, a WAL segment's way into it, and the claims."""
+    with opened(environment, read_site=False) as session:
+        program = BackupProgram.of(session)
+        answer = program.call("check", timeout=300)
+        _refuse_failure(program, answer)
+        findings = [Finding(program.host.name, "backup", **entry) for entry in answer.document]
+        return [with_environment(finding, environment) for finding in findings]
+
+
+def mark(environment: str, name: str, note: Note) -> dict[str, Any]:
+    """Make a restore point; return its name, position and time."""
+    with _program(environment, f"backup mark {name}", note) as (program, run):
+        answer = program.call("mark", name)
+        _refuse_failure(program, answer, "choose another name, or see: healthv1 verify ENV")
+        run.result = "done"
+        made: dict[str, Any] = answer.document
+        return made
+
+
+@dataclass
+class _Run:
+    result: str = "failed"
+
+    def end(self, backups: Backups) -> Backups:
+        self.result = "done" if backups.holds else "not every backup is proven"
+        return backups
+
+
+@contextmanager
+def _program(environment: str, command: str, note: Note) -> Iterator[tuple[BackupProgram, _Run]]:
+    """Open the program for a command that the journal names."""
+    began, run = time.monotonic(), _Run()
+    with opened(environment, read_site=False) as session:
+        program = BackupProgram.of(session)
+        try:
+            yield program, run
+        finally:
+            record(session, command, note, run.result, time.monotonic() - began)
+
+
+def _proven(program: BackupProgram, answer: ProgramAnswer) -> Backups:
+    """Return what was noted by a run in a unit of its own."""
+    noted = program.call("noted")
+    _refuse_failure(program, noted)
+    rows = tuple(
+        RepositoryState(proof["repository"], proof["folder"], tuple(proof["faults"]), proof=proof)
+        for proof in noted.document["repositories"]
+    )
+    faults = []
+    if answer.code == FAILED:
+        failure = noted.document.get("failure") or "; ".join(answer.sentences) or "it did not say why"
+        hint = f"healthv1 backup check {program.environment}"
+        faults.append(Fault(program.host.name, f"No backup was made: {failure}.", hint))
+    elif answer.code not in {DONE, NOT_PROVEN}:
+        hint = f"read there: journalctl -u {NOW_UNIT} -u {PROOF_UNIT}"
+        faults.append(Fault(program.host.name, f"The program ended with {answer.code}.", hint))
+    return Backups(program.environment, program.host.name, rows, faults=tuple(faults))
+
+
+def _refuse_failure(program: BackupProgram, answer: ProgramAnswer, hint: str = "healthv1 backup check ENV") -> None:
+    if answer.code == FAILED or answer.document is None:
+        what = "; ".join(answer.sentences[-2:]) or f"the program ended with {answer.code}"
+        raise HostError(with_environment(Fault(program.host.name, f"{what}.", hint), program.environment))
