@@ -109,7 +109,11 @@ def now(environment: str, limit: tuple[str, ...], escrow: Path | None, identity:
     with opened(environment, limit, read_site=False) as session:
         hosts = _backed_up(session)
         requests = {host: _request(session, host, escrowed) for host in hosts}
-        ran = _on_each(session, hosts, lambda host: _ran(session, host, requests[host], escrowed, progress))
+        try:
+            ran = _on_each(session, hosts, lambda host: _ran(session, host, requests[host], escrowed, progress))
+        except KeyboardInterrupt:
+            progress.note(f"What began goes on there. Once it has ended: healthv1 drill show {environment}")
+            raise
         drills = RanDrills(environment, tuple(ran.values()), _faults(session))
         results = ", ".join(f"{drill.evidence.host}: {drill.result}" for drill in drills.drills) or "not tried"
         heads = _heads(drill.evidence for drill in drills.drills)

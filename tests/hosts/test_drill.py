@@ -224,6 +224,9 @@ def test_escrow_alone_opens_the_backups_and_the_data(drilled, tmp_path):
     assert ran["master_key"]["what"].startswith("the master key out of escrow opens data key")
     assert watch.hits == set()
     assert _found(world, passphrase) == []
+    noted = [file for file in (drilled.project / ".healthv1").rglob("*") if file.is_file()]
+    assert noted
+    assert not [file for file in noted if passphrase in file.read_text()]
     with _ProcessWatch([passphrase]) as watch:
         planted = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(5)", passphrase])
         time.sleep(0.5)
