@@ -36,6 +36,8 @@ LOGINS = f"{LINK}/logins"
 
 BACKUP = f"{FOLDER}/backup"
 """Notes of the backup program: what was read back, and what the minute's look found."""
+DRILLS = f"{FOLDER}/drills"
+"""The evidence of restore drills: a signed file for each."""
 METRICS = f"{FOLDER}/metrics"
 """One file in Prometheus' text format for each program that measures."""
 BACKUP_PROGRAM = "/usr/local/lib/healthv1/backup"

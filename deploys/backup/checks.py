@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from deploys.component import Check
 from deploys.paths import BACKUP_PROGRAM
 
 TIMERS = ("health-v1-backup-full.timer", "health-v1-backup-incr.timer", "health-v1-backup-watch.timer")
+DRILL_TIMER = "health-v1-drill.timer"
 BACK_UP = "run: healthv1 backup now ENV"
 
 
@@ -14,9 +17,29 @@ def asks(claim: str) -> str:
     return f"/usr/bin/python3 -I -B {BACKUP_PROGRAM} claim {claim}"
 
 
-def checks() -> list[Check]:
+def drill_claim(max_age: int) -> str:
+    """Return the claim. + max_age: days."""
+    return f"A restore drill passed within the last {max_age} days, and the last one did"
+
+
+def checks(timers: Sequence[str], drill_max_age: int, *, drill: bool, drill_off: str) -> list[Check]:
+    """Return the claims.
+
+    + timers: those that are to run.
+    + drill: whether drills run; else `drill_off` says why not.
+    """
     running = " && ".join(
-        f"systemctl is-active --quiet {timer} && systemctl is-enabled --quiet {timer}" for timer in TIMERS
+        f"systemctl is-active --quiet {timer} && systemctl is-enabled --quiet {timer}" for timer in timers
+    )
+    drilled = Check(
+        drill_claim(drill_max_age),
+        asks("drilled"),
+        "see what it found: healthv1 drill show ENV; run another: healthv1 drill now ENV",
+    )
+    undrilled = Check(
+        "Restore drills run",
+        "echo 'backup.drill is None'; false",
+        'in group_data: backup = Backup(drill="Sat 04:00", …); or Backup(drill=None, drill_off="REASON", …)',
     )
     return [
         Check(
@@ -50,6 +73,7 @@ def checks() -> list[Check]:
             running,
             "run: healthv1 apply ENV",
         ),
+        *([drilled] if drill else [] if drill_off else [undrilled]),
     ]
 
 

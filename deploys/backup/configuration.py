@@ -11,6 +11,7 @@ from deploys.component import Secret
 from deploys.faults import Fault, Refused
 from deploys.stack import Stack
 
+DAY = 86_400  # seconds
 BLOCK_INCREMENTAL = 17
 """From this PostgreSQL on, a distribution's pgBackRest copies changed blocks alone. Older ones refuse the option."""
 
@@ -123,5 +124,6 @@ def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str,
         "longest_pause": longest_pause(settings.full, settings.incremental),
         "database": stack.database,
         "owner": stack.database_owner,
+        "drill_max_age": settings.drill_max_age * DAY,
     }
     return json.dumps(document, indent=2) + "\n"

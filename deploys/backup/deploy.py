@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import partial
 
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.archiving import CONFIGURATION, CREDENTIALS_FOLDER, Archiving
-from deploys.backup.checks import TIMERS, checks, missing
+from deploys.backup.checks import DRILL_TIMER, TIMERS, checks, missing
 from deploys.backup.configuration import (
     certificates_path,
     credentials_file,
@@ -36,6 +37,8 @@ from deploys.stack import Stack
 
 PREPARED = f"{BACKUP}/prepared"
 PROGRAM_SETTINGS = "/etc/health-v1/backup.json"
+DRILL_KEY = "/etc/health-v1/drill_key"
+"""The host's own: it signs the evidence of drills, and opens nothing."""
 FULL = "health-v1-backup@full.service"
 SET = 'backup = Backup(repository=S3(…)) in group_data, docs/backup.md has examples; or Backup(off="REASON")'
 
@@ -73,8 +76,10 @@ def deploy_backup(settings: Backup, stack: Stack, cluster: Cluster, archiving: A
         return
     packages(name="Install pgBackRest", names=("pgbackrest", "python3"))
     _configure(settings, stack, cluster)
-    _schedule(settings, cluster, _folders(settings))
-    claim("backup", checks(), gates=False)
+    timers = (*TIMERS, DRILL_TIMER) if settings.drill else TIMERS
+    _schedule(settings, cluster, _folders(settings), timers)
+    claims = checks(timers, settings.drill_max_age, drill=bool(settings.drill), drill_off=settings.drill_off)
+    claim("backup", claims, gates=False)
 
 
 def _claims_without(settings: Backup) -> list[Check]:
@@ -145,6 +150,12 @@ def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
         content=lambda: program_file(settings, cluster, stack, history, version),
     )
     program(name="Install our program", path=BACKUP_PROGRAM, files=program_files("backup"))
+    ensure(
+        name="Make the key that signs drills",
+        change=Change("key", DRILL_KEY, "create", "it signs the evidence of restore drills"),
+        test=f"test -s {DRILL_KEY} && test -s {DRILL_KEY}.pub",
+        command=f"rm -f {DRILL_KEY} {DRILL_KEY}.pub\nssh-keygen -q -t ed25519 -N '' -C healthv1-drill -f {DRILL_KEY}",
+    )
     folders = _folders(settings)
     lines = "".join(f"{folder}\n" for folder in folders)
     ensure(
@@ -159,9 +170,12 @@ def _ending_in_a_newline(text: str) -> str:
     return text if text.endswith("\n") else f"{text}\n"
 
 
-def _schedule(settings: Backup, cluster: Cluster, folders: tuple[str, ...]) -> None:
-    services = ("health-v1-backup@.service", "health-v1-backup-watch.service", "health-v1-restore.service")
-    for name in host.loop((*services, *TIMERS)):
+def _schedule(settings: Backup, cluster: Cluster, folders: tuple[str, ...], timers: Sequence[str]) -> None:
+    services = (
+        *("health-v1-backup@.service", "health-v1-backup-watch.service"),
+        *("health-v1-restore.service", "health-v1-drill.service"),
+    )
+    for name in host.loop((*services, *timers)):
         file(
             name=f"Write {name}",
             path=f"/etc/systemd/system/{name}",
@@ -169,7 +183,8 @@ def _schedule(settings: Backup, cluster: Cluster, folders: tuple[str, ...]) -> N
                 f"backup/{name}", settings=settings, cluster=cluster, program=BACKUP_PROGRAM, calendar=calendar
             ),
         )
-    for timer in host.loop(TIMERS):
+    _stop([DRILL_TIMER] if DRILL_TIMER not in timers else [], "no restore is tried any more")
+    for timer in host.loop(timers):
         unit(
             name=f"Run {timer}",
             unit=timer,
@@ -193,13 +208,17 @@ i=0; while [ "$(systemctl show -p ActiveState --value {FULL})" = activating ]; d
 test -s {BACKUP}/proof.json || {{ journalctl -u {FULL} -n 20 --no-pager -o cat >&2; exit 1; }}"""
 
 
-def _turn_off() -> None:
-    for name in host.loop(TIMERS):
+def _stop(timers: Sequence[str], why: str) -> None:
+    for name in host.loop(timers):
         ensure(
             name=f"Stop {name}",
-            change=Change("unit", name, "stop", "nothing is backed up any more", becomes="disabled"),
+            change=Change("unit", name, "stop", why, becomes="disabled"),
             test=f"! systemctl is-enabled --quiet {name} && ! systemctl is-active --quiet {name}",
             command=f"systemctl disable --now {name}",
         )
+
+
+def _turn_off() -> None:
+    _stop([*TIMERS, DRILL_TIMER], "nothing is backed up any more")
     absent(name="Remove the keys", path=f"{CREDENTIALS_FOLDER}/health-v1.conf")
     absent(name="Have it begin anew another time", path=PREPARED)

@@ -12,6 +12,7 @@ from deploys.component import Secret, Settings
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAY = 86_400  # seconds
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 
 
@@ -78,6 +79,12 @@ class Backup(Settings):
     """How many of the host's cores compress and encrypt."""
     reserve: Annotated[int, Field(ge=16, le=1024**2)] = 1024
     """MiB of the database's disk that are kept free by a file, which goes when the disk is nearly full."""
+    drill: Schedule | None = "Sat 04:00"
+    """When the newest backups are restored into a throwaway instance, and proven."""
+    drill_max_age: Days = 8
+    """After so many days without a drill that passed, `verify` fails."""
+    drill_off: Annotated[str, Field(max_length=200)] = ""
+    """Why no drill runs, with `drill=None`. Without it `verify` fails."""
     passphrase: Secret = Secret(
         "backup_passphrase", entropy=32, used_by=("pgBackRest",), rotation="overlapping", irreplaceable=True
     )
@@ -102,6 +109,21 @@ class Backup(Settings):
             )
         return second
 
+    @field_validator("drill_max_age")
+    @classmethod
+    def _leaves_time_for_one(cls, days: int, info: ValidationInfo) -> int:
+        drill = info.data.get("drill")
+        if drill and longest_pause(drill) > days * _DAY:
+            raise ValueError(f"drills are up to {longest_pause(drill) // _DAY} days apart: give more days than that")
+        return days
+
+    @field_validator("drill_off")
+    @classmethod
+    def _has_no_drill(cls, off: str, info: ValidationInfo) -> str:
+        if off and info.data.get("drill"):
+            raise ValueError("drills run: set drill=None as well")
+        return off
+
     @property
     def repositories(self) -> tuple[Repository, ...]:
         return tuple(repository for repository in (self.repository, self.second) if repository)
@@ -120,7 +142,7 @@ def longest_pause(*schedules: str) -> int:
     """Return the seconds of the longest pause between two days of the schedules, within a week."""
     days = {day for schedule in schedules for day in _days(schedule)}
     following = [*sorted(days), min(days) + len(_DAYS)]
-    return max(after - day for day, after in itertools.pairwise(following)) * 86_400
+    return max(after - day for day, after in itertools.pairwise(following)) * _DAY
 
 
 def _days(schedule: str) -> list[int]:

@@ -11,6 +11,7 @@ from healthv1.cli.backup import backup
 from healthv1.cli.before import before
 from healthv1.cli.db import db
 from healthv1.cli.drift import drift
+from healthv1.cli.drill import drill
 from healthv1.cli.export import export
 from healthv1.cli.facts import facts
 from healthv1.cli.journal import journal
@@ -41,8 +42,8 @@ def cli(context: click.Context, debug: bool) -> None:
 
 
 for command in (
-    *(apply, backup, before, db, drift, export, facts, journal, lock, maintenance, plan, restore, retire),
-    *(sandbox, secrets, show, verify),
+    *(apply, backup, before, db, drift, drill, export, facts, journal, lock, maintenance),
+    *(plan, restore, retire, sandbox, secrets, show, verify),
 ):
     cli.add_command(command)
 

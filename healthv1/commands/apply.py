@@ -16,7 +16,7 @@ from healthv1.lock.locking import locked, wait_until_free
 from healthv1.plan import SCHEMA, Plan, Step
 from healthv1.plan.outcome import HostStanding, Outcome
 from healthv1.plan.saved import Saved
-from healthv1.rollout import approval, last_apply, losses, membership, planner, saved_plans, stages
+from healthv1.rollout import approval, drill_keys, last_apply, losses, membership, planner, saved_plans, stages
 from healthv1.rollout.approval import Agreement
 from healthv1.rollout.progress import Progress
 from healthv1.rollout.snapshots import hosts_unchanged, refuse_formless_arguments
@@ -136,6 +136,7 @@ def _ask_consent(session: Session, plan: Plan, agree: Callable[[Plan], bool], pr
 def _record_apply(session: Session, saved: Saved | None, progress: Progress, *, changed: bool) -> None:
     """Have the hosts record this apply. A host that cannot is noted, and no fault: the changes are made."""
     last_apply.record_apply(session, saved_plans.digests(session), saved.id if saved else "", changed=changed)
+    drill_keys.pin_keys(session, progress.note)
     for fault in (fault for host_faults in session.faults.values() for fault in host_faults):
         progress.note(f"{fault.where} does not remember this apply, so drift will not know it: {fault.what}")
 

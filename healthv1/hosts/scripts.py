@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import gevent
 from paramiko import SSHException
-from pyinfra.api.command import StringCommand
+from pyinfra.api.command import QuoteString, StringCommand
 from pyinfra.api.exceptions import ConnectError
 from pyinfra.api.host import Host
 from pyinfra.connectors.util import CommandOutput
@@ -27,16 +29,38 @@ def ssh_hosts(hosts: list[Host]) -> list[Host]:
     return [host for host in hosts if issubclass(host.connector_cls, FastSSH)]
 
 
-def run_script(host: Host, script: str, timeout: float) -> str:
-    """Run `script` as root; return what it printed. Raises `HostError` when it fails, or is not done in `timeout` s."""
+@dataclass(frozen=True)
+class ProgramEnd:
+    succeeded: bool
+    output: str
+    errors: str
+
+
+def run_program(host: Host, argv: Sequence[str], timeout: float, stdin: str = "") -> ProgramEnd:
+    """Run a program as root; return how it ended. Raises `HostError` when it is not done in `timeout` s.
+
+    + stdin: what it reads; it may be a secret.
+    """
+    words = (QuoteString(word) for word in argv)
+    succeeded, output = _run(host, StringCommand(*words), timeout, stdin)
+    return ProgramEnd(succeeded, str(output.stdout), "\n".join(output.stderr_lines))
+
+
+def _run(host: Host, command: StringCommand, timeout: float, stdin: str) -> tuple[bool, CommandOutput]:
     connector = host.connector
     assert isinstance(connector, FastSSH)
     try:
         with gevent.Timeout(timeout, TimeoutError):
-            succeeded, output = connector.run_without_waiting(StringCommand("sh", "-s"), _sudo=True, _stdin=script)
+            succeeded, output = connector.run_without_waiting(command, _sudo=True, _stdin=stdin)
     except (ConnectError, OSError, EOFError, SSHException) as error:
         what = str(error) or f"no answer within {timeout:g} s"
         raise HostError(Fault(host.name, f"It does not answer ({what}).", "see whether it is up")) from None
+    return bool(succeeded), output
+
+
+def run_script(host: Host, script: str, timeout: float) -> str:
+    """Run `script` as root; return what it printed. Raises `HostError` when it fails, or is not done in `timeout` s."""
+    succeeded, output = _run(host, StringCommand("sh", "-s"), timeout, script)
     if not succeeded:
         message = "; ".join(output.stderr_lines) or "it did not say why"
         hint = next((hint for words, hint in HINTS.items() if words in message), "")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -37,6 +37,8 @@ class Recording:
     steps: Sequence[Step]
     result: str = "done"
     faults: Sequence[Fault] = ()
+    noted: Mapping[str, Any] = field(default_factory=dict)
+    """What its last line remembers besides."""
 
     def end_with(self, steps: Sequence[Step], faults: Sequence[Fault]) -> None:
         self.steps, self.faults = steps, faults
@@ -67,9 +69,20 @@ def recorded(
         journal.end(run, time.monotonic() - started)
 
 
-def record(session: Session, command: str, note: Note, result: str, seconds: float, steps: Sequence[Step] = ()) -> None:
-    """Record a run that has changed nothing. A host that cannot be written to is noted, and no fault."""
-    _Journal(session, command, note).end(Recording(steps, result), seconds, durable=False)
+def record(
+    session: Session,
+    command: str,
+    note: Note,
+    result: str,
+    seconds: float,
+    steps: Sequence[Step] = (),
+    **noted: Any,
+) -> None:
+    """Record a run that has changed nothing. A host that cannot be written to is noted, and no fault.
+
+    + noted: what its line remembers besides.
+    """
+    _Journal(session, command, note).end(Recording(steps, result, noted=noted), seconds, durable=False)
 
 
 def secret_step(action: str, secret: str) -> Step:
@@ -106,6 +119,7 @@ class _Journal:
             "result": run.result,
             "seconds": round(seconds, 1),
             "faults": [fault.where for fault in run.faults][:10],
+            **run.noted,
         }
         heads, faults = self._append_on_hosts("ended", run.steps, durable=durable, **outcome)
         for fault in faults:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from healthv1_backup import notes, proof, steps
-from healthv1_backup.settings import Settings
+from healthv1_backup import drilling, notes, proof, steps
+from healthv1_backup.settings import DAY, STATE, Settings
 from healthv1_backup.watching import NEARLY_FULL, NOTE
 
-DAY = 86_400
 SLACK = 3 * 3600
 """Seconds: a backup begins up to half an hour late, and takes a while."""
 MISSED_MINUTES = 5 * 60
@@ -83,6 +82,26 @@ def disk_has_room(settings: Settings, now: float) -> list[str]:
     return found
 
 
+def restore_was_drilled(settings: Settings, now: float) -> list[str]:
+    """Until the first one is due, counted from when backups began, nothing is wrong."""
+    noted = drilling.Noted.read()
+    found = []
+    if noted.last_try and noted.result != drilling.PASSED:
+        found.append(f"the last drill, {_ago(now - noted.last_try)}: {noted.result}: {'; '.join(noted.why)}")
+    if not noted.last_success and now - _turned_on() > settings.drill_max_age:
+        found.append("no drill ever passed")
+    elif noted.last_success and now - noted.last_success > settings.drill_max_age:
+        found.append(f"the last drill that passed was {_ago(now - noted.last_success)}")
+    return found
+
+
+def _turned_on() -> float:
+    try:
+        return (STATE / "prepared").stat().st_mtime
+    except OSError:
+        return 0
+
+
 def no_restore_is_unfinished(settings: Settings, now: float) -> list[str]:  # noqa: ARG001 - one form for all
     return steps.unfinished()
 
@@ -93,6 +112,7 @@ CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
     "archived": wal_is_archived,
     "canary": canary_is_alive,
     "room": disk_has_room,
+    "drilled": restore_was_drilled,
     "restored": no_restore_is_unfinished,
 }
 

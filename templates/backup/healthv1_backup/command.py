@@ -11,7 +11,19 @@ from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
 
-from healthv1_backup import backing_up, checking, claims, marking, notes, preparing, proof, restore_commands, watching
+from healthv1_backup import (
+    backing_up,
+    checking,
+    claims,
+    drill_commands,
+    drilling,
+    marking,
+    notes,
+    preparing,
+    proof,
+    restore_commands,
+    watching,
+)
 from healthv1_backup.processes import Failed, say
 from healthv1_backup.settings import Settings, load
 
@@ -58,10 +70,11 @@ def _parser() -> argparse.ArgumentParser:
     add("noted", lambda _settings, _: _show(_noted()))
     add("check", lambda settings, _: _show(checking.check(settings)))
     add("list", lambda settings, _: _show(backing_up.kept(settings)))
-    add("watch", lambda settings, _: OK if not watching.watch(settings).fault else FAILED)
+    add("watch", lambda settings, _: _watch(settings))
     mark = add("mark", lambda settings, arguments: _show(marking.mark(settings, arguments.name)))
     mark.add_argument("name")
     restore_commands.add_to(commands)
+    drill_commands.add_to(commands)
     claim = add("claim", _claim)
     claim.add_argument("name", choices=claims.CLAIMS)
     return parser
@@ -90,6 +103,12 @@ def _judge(noted: proof.Noted) -> int:
         for fault in one.faults:
             say(f"Repository {one.repository}: {fault}.")
     return OK if all(one.holds for one in noted.proofs) else NOT_PROVEN
+
+
+def _watch(settings: Settings) -> int:
+    watched = watching.watch(settings)
+    drilling.sweep_if_ended(settings)
+    return FAILED if watched.fault else OK
 
 
 def _claim(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from healthv1_backup.control import Control, highest_limits, read_control
 from healthv1_backup.processes import AS_POSTGRES, ENVIRONMENT, Failed, pgbackrest, run, sql
-from healthv1_backup.settings import PGBACKREST, Settings
+from healthv1_backup.settings import Settings
 
 MARK = ".healthv1"
 """A file in each folder of ours: a folder without it is nobody's to touch."""
@@ -223,7 +223,7 @@ class Instance:
     def _restore_command(self) -> str:
         """Return how it reads WAL: with a spool and a lock of its own, or it waits for the live cluster's archiving."""
         words = [
-            *PGBACKREST,
+            *self.settings.pgbackrest,
             f"--stanza={self.settings.stanza}",
             *([f"--repo={self.repository}"] if self.repository else []),
             *(f"--pg1-path={self.data}", f"--spool-path={self.spool}", f"--lock-path={self.spool}/lock"),
@@ -302,11 +302,7 @@ def refuse_without_room(folder: Path, size: int) -> None:
     + folder: where it is to go, or the nearest one above that is there.
     + size: of the database, in bytes.
     """
-    while not folder.exists():
-        folder = folder.parent
-    found = os.statvfs(folder)
-    free = found.f_bavail * found.f_frsize
-    faults = shortages(size, free, _available_memory())
+    faults = shortages(size, free_room(folder), free_memory())
     if faults:
         raise Failed(f"{folder}: {' and '.join(faults)}")
 
@@ -325,7 +321,15 @@ def _mebibytes(size: float) -> str:
     return f"{size / 2**20:.0f} MiB"
 
 
-def _available_memory() -> int:
+def free_room(folder: Path) -> int:
+    """Return the bytes that are free where a folder is, or is to be."""
+    while not folder.exists():
+        folder = folder.parent
+    found = os.statvfs(folder)
+    return found.f_bavail * found.f_frsize
+
+
+def free_memory() -> int:
     lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from healthv1_backup.settings import PGBACKREST, Settings
+from healthv1_backup.settings import Settings
 
 AS_POSTGRES = ("setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups")
 ENVIRONMENT = {"HOME": "/var/lib/postgresql", "LC_ALL": "C.UTF-8", "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
@@ -68,7 +68,7 @@ def run(
 
 def pgbackrest(settings: Settings, *words: str, timeout: float | None = None) -> Ended:
     """Run pgBackRest with our configuration."""
-    return run([*PGBACKREST, f"--stanza={settings.stanza}", *words], timeout)
+    return run([*settings.pgbackrest, f"--stanza={settings.stanza}", *words], timeout)
 
 
 def sql(

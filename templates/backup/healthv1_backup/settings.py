@@ -13,11 +13,8 @@ STATE = Path("/var/lib/healthv1/backup")
 METRICS = Path("/var/lib/healthv1/metrics")
 """One file in Prometheus' text format for each of us who measures."""
 RUN = Path("/run/health-v1-backup")
-PGBACKREST = (
-    "pgbackrest",
-    "--config=/etc/health-v1/pgbackrest.conf",
-    "--config-include-path=/etc/health-v1/pgbackrest.d",
-)
+DAY = 86_400
+"""Seconds."""
 CANARY = "health_v1_canary"
 """A database of our own, with a row for each minute: the newest one in a restored copy tells how much was lost."""
 
@@ -45,6 +42,15 @@ class Settings:
     """The API's database."""
     owner: str
     """The role that owns it, and migrates it."""
+    drill_max_age: int = 8 * DAY
+    """Seconds after which a restore drill is due, at the latest."""
+    keys: str = "/etc/health-v1/pgbackrest.d"
+    """The folder with the passphrases and the keys to the repositories."""
+
+    @property
+    def pgbackrest(self) -> tuple[str, ...]:
+        """Return the beginning of a call of pgBackRest, with our configuration."""
+        return ("pgbackrest", "--config=/etc/health-v1/pgbackrest.conf", f"--config-include-path={self.keys}")
 
     @property
     def programs(self) -> Path:
