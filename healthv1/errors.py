@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploys.faults import Fault, Refused
 
-__all__ = ["Fault", "HostError", "LockError", "Refused", "ReleaseError", "SandboxError", "SecretsError"]
+__all__ = ["Fault", "HostError", "LockError", "Refused", "ReleaseError", "SandboxError", "SecretsError", "StorageError"]
 
 
 class SandboxError(Refused):
@@ -25,3 +25,7 @@ class LockError(Refused):
 
 class ReleaseError(Refused):
     """A release artifact cannot be built."""
+
+
+class StorageError(Refused):
+    """A bucket cannot be reached, or refuses."""

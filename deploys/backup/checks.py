@@ -14,7 +14,14 @@ def asks(claim: str) -> str:
     return f"/usr/bin/python3 -I -B {BACKUP_PROGRAM} claim {claim}"
 
 
-def checks() -> list[Check]:
+LOCKED = Check(
+    "What the host's key deletes in the bucket can be brought back",
+    asks("locked"),
+    "see what a thief of it could do: healthv1 backup check ENV; docs/backup-lock.md shows how to make the bucket",
+)
+
+
+def checks(*, locked: bool) -> list[Check]:
     running = " && ".join(
         f"systemctl is-active --quiet {timer} && systemctl is-enabled --quiet {timer}" for timer in TIMERS
     )
@@ -45,6 +52,7 @@ def checks() -> list[Check]:
             running,
             "run: healthv1 apply ENV",
         ),
+        *[LOCKED] * locked,
     ]
 
 

@@ -91,12 +91,13 @@ def credentials_file(settings: Backup) -> str:
     for number, repository in enumerate(settings.repositories, 1):
         lines.append(f"repo{number}-cipher-pass={settings.passphrase.reveal()}")
         if isinstance(repository, S3):
-            key, secret = _key_pair(repository.credentials)
+            key, secret = key_pair(repository.credentials)
             lines += [f"repo{number}-s3-key={key}", f"repo{number}-s3-key-secret={secret}"]
     return "\n".join([*lines, ""])
 
 
-def _key_pair(credentials: Secret) -> tuple[str, str]:
+def key_pair(credentials: Secret) -> tuple[str, str]:
+    """Reveal a key and its secret. Raises `Refused`."""
     key, colon, secret = credentials.reveal().partition(":")
     if not (key and colon and secret) or any(character.isspace() for character in key + secret):
         what = "It is not a key and its secret with a colon between them, on one line."
@@ -121,5 +122,19 @@ def program_file(settings: Backup, cluster: Cluster, database: str, history: str
         "reserve": settings.reserve * 2**20,
         "longest_pause": longest_pause(settings.full, settings.incremental),
         "database": database,
+        "buckets": [_bucket(number, repository) for number, repository in enumerate(settings.repositories, 1)],
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def _bucket(number: int, repository: Repository) -> dict[str, object] | None:
+    if isinstance(repository, Directory):
+        return None
+    return {
+        "bucket": repository.bucket,
+        "endpoint": repository.endpoint,
+        "region": repository.region,
+        "style": repository.style,
+        "certificates": certificates_path(number) if repository.certificates else "",
+        "locked": repository.locked,
+    }

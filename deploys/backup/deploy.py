@@ -74,7 +74,7 @@ def deploy_backup(settings: Backup, stack: Stack, cluster: Cluster, archiving: A
     packages(name="Install pgBackRest", names=("pgbackrest", "python3"))
     _configure(settings, stack, cluster)
     _schedule(settings, cluster, _folders(settings))
-    claim("backup", checks(), gates=False)
+    claim("backup", checks(locked=settings.is_locked), gates=False)
 
 
 def _claims_without(settings: Backup) -> list[Check]:

@@ -1,11 +1,14 @@
-"""The claims about backups, told from what was noted: `verify` and a pipeline ask them within a second."""
+"""The claims about backups, told from what was noted: `verify` and a pipeline ask them within a second.
+
+One is tried: what a bucket lets the host's key delete.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from healthv1_backup import notes, proof
+from healthv1_backup import locking, notes, proof
 from healthv1_backup.settings import Settings
 from healthv1_backup.watching import NEARLY_FULL, NOTE
 
@@ -83,12 +86,17 @@ def disk_has_room(settings: Settings, now: float) -> list[str]:
     return found
 
 
+def buckets_keep_what_is_deleted(settings: Settings, now: float) -> list[str]:  # noqa: ARG001 - one form for all
+    return locking.failing(settings)
+
+
 CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
     "proven": backups_are_proven,
     "recent": backups_are_recent,
     "archived": wal_is_archived,
     "canary": canary_is_alive,
     "room": disk_has_room,
+    "locked": buckets_keep_what_is_deleted,
 }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from types import FrameType
 
-from healthv1_backup import backing_up, checking, claims, marking, notes, preparing, proof, watching
+from healthv1_backup import backing_up, checking, claims, exposure, marking, notes, preparing, proof, watching
 from healthv1_backup.processes import Failed
 from healthv1_backup.settings import Settings, load
 
@@ -54,6 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     add("prove", lambda settings, _: _show_proof(backing_up.prove(settings)))
     add("noted", lambda _settings, _: _show(_noted()))
     add("check", lambda settings, _: _show(checking.check(settings)))
+    add("exposed", lambda settings, _: _show(exposure.exposed(settings)))
+    add("folders", lambda settings, _: _show(list(settings.repositories)))
     add("list", lambda settings, _: _show(backing_up.kept(settings)))
     add("watch", lambda settings, _: OK if not watching.watch(settings).fault else FAILED)
     mark = add("mark", lambda settings, arguments: _show(marking.mark(settings, arguments.name)))

@@ -13,6 +13,8 @@ STATE = Path("/var/lib/healthv1/backup")
 METRICS = Path("/var/lib/healthv1/metrics")
 """One file in Prometheus' text format for each of us who measures."""
 RUN = Path("/run/health-v1-backup")
+CREDENTIALS = Path("/etc/health-v1/pgbackrest.d/health-v1.conf")
+"""The keys, mode 0640."""
 PGBACKREST = (
     "pgbackrest",
     "--config=/etc/health-v1/pgbackrest.conf",
@@ -43,6 +45,18 @@ class Settings:
     """Seconds between two backups, as the timers have it."""
     database: str
     """The API's database."""
+    buckets: tuple[dict[str, Any] | None, ...] = ()
+    """Of each repository: its bucket, endpoint, region, style, certificates (a path), and whether it is locked."""
+
+    @property
+    def locked(self) -> tuple[int, ...]:
+        """Return the numbers of the repositories that are said to keep what is deleted."""
+        return tuple(number for number, bucket in enumerate(self.buckets, 1) if bucket and bucket["locked"])
+
+    def bucket(self, number: int) -> dict[str, Any]:
+        found = self.buckets[number - 1]
+        assert found is not None
+        return found
 
     @property
     def programs(self) -> Path:
