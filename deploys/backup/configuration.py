@@ -24,6 +24,12 @@ def repository_folder(repository: Repository, history: str, version: int) -> str
     return f"{folder}/{history}/{version}"
 
 
+def repository_place(repository: Repository, history: str, version: int) -> str:
+    """Return what tells a repository from every other: the same folder in another bucket holds no backup yet."""
+    folder = repository_folder(repository, history, version)
+    return f"{repository.endpoint}/{repository.bucket}{folder}" if isinstance(repository, S3) else folder
+
+
 def pgbackrest_file(settings: Backup, cluster: Cluster, history: str, version: int) -> str:
     lines = [
         "# Managed by healthv1: change group_data and apply, not this file.",
@@ -116,6 +122,7 @@ def program_file(settings: Backup, cluster: Cluster, database: str, history: str
         "data": cluster.data,
         "unit": cluster.unit,
         "repositories": [repository_folder(repository, history, version) for repository in settings.repositories],
+        "places": [repository_place(repository, history, version) for repository in settings.repositories],
         "directories": [repository.path for repository in settings.repositories if isinstance(repository, Directory)],
         "keep_days": settings.keep_days,
         "archive_timeout": settings.archive_timeout,

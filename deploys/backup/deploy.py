@@ -16,6 +16,7 @@ from deploys.backup.configuration import (
     pgbackrest_file,
     program_file,
     repository_folder,
+    repository_place,
 )
 from deploys.backup.settings import S3, Backup, Directory, calendar
 from deploys.cluster import Cluster
@@ -73,7 +74,7 @@ def deploy_backup(settings: Backup, stack: Stack, cluster: Cluster, archiving: A
         return
     packages(name="Install pgBackRest", names=("pgbackrest", "python3"))
     _configure(settings, stack, cluster)
-    _schedule(settings, cluster, _folders(settings))
+    _schedule(settings, cluster)
     claim("backup", checks(locked=settings.is_locked), gates=False)
 
 
@@ -89,6 +90,13 @@ def _claims_without(settings: Backup) -> list[Check]:
 def _folders(settings: Backup) -> tuple[str, ...]:
     history, version = _history(), settings.passphrase.numbers()[0]
     return tuple(repository_folder(repository, history, version) for repository in settings.repositories)
+
+
+def _is_prepared(settings: Backup) -> str:
+    """Return shell that succeeds when each repository has a stanza."""
+    history, version = _history(), settings.passphrase.numbers()[0]
+    lines = "".join(f"{repository_place(entry, history, version)}\n" for entry in settings.repositories)
+    return f"printf %s '{lines}' | cmp -s - {PREPARED}"
 
 
 def _history() -> str:
@@ -145,12 +153,12 @@ def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
         content=lambda: program_file(settings, cluster, stack.database, history, version),
     )
     program(name="Install our program", path=BACKUP_PROGRAM, files=program_files("backup"))
-    folders = _folders(settings)
-    lines = "".join(f"{folder}\n" for folder in folders)
     ensure(
         name="Begin the repository",
-        change=Change("repository", " and ".join(folders), "create", "PostgreSQL archives into it from now on"),
-        test=f"printf %s '{lines}' | cmp -s - {PREPARED}",
+        change=Change(
+            "repository", " and ".join(_folders(settings)), "create", "PostgreSQL archives into it from now on"
+        ),
+        test=_is_prepared(settings),
         command=f"/usr/bin/python3 -I -B {BACKUP_PROGRAM} prepare",
     )
 
@@ -159,7 +167,8 @@ def _ending_in_a_newline(text: str) -> str:
     return text if text.endswith("\n") else f"{text}\n"
 
 
-def _schedule(settings: Backup, cluster: Cluster, folders: tuple[str, ...]) -> None:
+def _schedule(settings: Backup, cluster: Cluster) -> None:
+    folders = _folders(settings)
     service, watching = "health-v1-backup@.service", "health-v1-backup-watch.service"
     for name in host.loop((service, watching, *TIMERS)):
         file(
@@ -179,7 +188,9 @@ def _schedule(settings: Backup, cluster: Cluster, folders: tuple[str, ...]) -> N
     ensure(
         name="Make the first backup",
         change=Change("backup", cluster.name, "create", "there is none yet", becomes="full, and read back"),
-        test=" && ".join(f'grep -qF \'"folder": "{folder}"\' {BACKUP}/proof.json' for folder in folders),
+        test=" && ".join(
+            [_is_prepared(settings), *(f'grep -qF \'"folder": "{folder}"\' {BACKUP}/proof.json' for folder in folders)]
+        ),
         command=_first_backup(folders),
     )
 

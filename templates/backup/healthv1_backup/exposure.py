@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from healthv1_backup import locking, notes
-from healthv1_backup.bucket import Answer, Bucket
+from healthv1_backup.bucket import Bucket
 from healthv1_backup.locking import PROBE, Lock
 from healthv1_backup.processes import Failed
 from healthv1_backup.settings import Settings
@@ -21,13 +21,18 @@ OTHERS = 5
 """Of a server's other buckets so many are tried."""
 _SETTINGS = {
     "object-lock": (
-        "the lock's settings, so that what is written later is not locked",
+        "the lock's settings",
+        "and what is written later is not locked",
         "s3:PutBucketObjectLockConfiguration",
     ),
-    "lifecycle": ("the rules by which old versions are removed", "s3:PutLifecycleConfiguration"),
-    "policy": ("the bucket's policy, and let anybody in", "s3:PutBucketPolicy"),
+    "lifecycle": (
+        "the rules that remove old versions",
+        "and they go when their lock ends",
+        "s3:PutLifecycleConfiguration",
+    ),
+    "policy": ("the bucket's policy", "and lets anybody in", "s3:PutBucketPolicy"),
 }
-_ABSENT = {404}
+"""Of a bucket, by their names in a request: what they are, what changing them comes to, and the right to do it."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +129,7 @@ def _forever(bucket: Bucket, folder: str, lock: Lock, settings: Settings) -> Ite
         yield Ability(WELL, f"Cannot delete versions either when their lock has ended, after {after}.")
     elif days < keep:
         yield Ability(
-            UNKNOWN,
+            BAD,
             f"Deletes for good what was written more than {after} ago: backups are kept for {keep} days, and locked for"
             f" {days}. Lock for {keep} days or more, or take s3:DeleteObjectVersion from the key.",
         )
@@ -148,23 +153,22 @@ def deletes_unlocked(bucket: Bucket, key: str) -> bool | None:
 
 def changing(bucket: Bucket) -> Iterator[Ability]:
     """Write settings of the bucket back as they are. Where versions are locked, nobody can end versioning."""
-    for name, (what, right) in _SETTINGS.items():
+    for name, (what, then, right) in _SETTINGS.items():
         current = bucket.ask("GET", query={name: ""})
         if current.refused:
-            yield Ability(WELL, f"May not even read {what.split(',')[0]}: writing it was not tried.")
-        elif not current.done:
-            absent = "there is none to write back" if current.status in _ABSENT else current.why
-            yield Ability(UNKNOWN, f"Whether it changes {what} was not tried: {absent}. It must lack {right}.")
+            yield Ability(WELL, f"Cannot even read {what}, so changing them was not tried.")
+            continue
+        if not current.done:
+            why = "there are none to write back" if current.status == 404 else current.why
+            yield Ability(UNKNOWN, f"Whether it changes {what} was not tried: {why}. Its key has to lack {right}.")
+            continue
+        answer = bucket.ask("PUT", query={name: ""}, body=current.body)
+        if answer.done:
+            yield Ability(BAD, f"Changes {what}, {then}: take {right} from its key.")
+        elif answer.refused:
+            yield Ability(WELL, f"Cannot change {what}.")
         else:
-            yield _changed(bucket.ask("PUT", query={name: ""}, body=current.body), what, right)
-
-
-def _changed(answer: Answer, what: str, right: str) -> Ability:
-    if answer.done:
-        return Ability(BAD, f"Changes {what}: take {right} from its key.")
-    if answer.refused:
-        return Ability(WELL, f"Cannot change {what}.")
-    return Ability(UNKNOWN, f"Whether it changes {what} is not known ({answer.why}).")
+            yield Ability(UNKNOWN, f"Whether it changes {what} is not known ({answer.why}).")
 
 
 def _extending(bucket: Bucket, folder: str, lock: Lock) -> Iterator[Ability]:

@@ -48,6 +48,9 @@ class Settings:
     buckets: tuple[dict[str, Any] | None, ...] = ()
     """Of each repository: its bucket, endpoint, region, style, certificates (a path), and whether it is locked."""
 
+    places: tuple[str, ...] = ()
+    """Each repository's folder with its bucket: what tells it from every other."""
+
     @property
     def locked(self) -> tuple[int, ...]:
         """Return the numbers of the repositories that are said to keep what is deleted."""
