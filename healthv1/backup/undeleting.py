@@ -64,13 +64,26 @@ def look(bucket: Bucket, folder: str, to: datetime) -> Undeletion:
         raise Refused(
             Fault(str(bucket.place), f"Nothing ever was in {folder}.", "see its name: healthv1 backup list ENV")
         )
-    found = undeletion(versions, to, bucket.copied_from)
+    found = undeletion(versions, to, _origins(bucket, versions, to).__getitem__)
     Refused.unless(
         Fault(version.key, f"It has {version.size >> 30} GiB: S3 copies 5 at once.", "copy it with the server's tools")
         for version in found.due
         if version.size > LARGEST_COPY
     )
     return found
+
+
+def _origins(bucket: Bucket, versions: list[ObjectVersion], to: datetime) -> dict[str, str]:
+    """Return of which version the current one is a copy, where the listing leaves it open: after an earlier run."""
+    open_keys: list[str] = []
+
+    def note_key(key: str) -> str:
+        open_keys.append(key)
+        return ""
+
+    undeletion(versions, to, note_key)
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return dict(zip(open_keys, pool.map(bucket.copied_from, open_keys), strict=True))
 
 
 def undelete(bucket: Bucket, found: Undeletion, note: Note) -> tuple[int, tuple[Fault, ...]]:

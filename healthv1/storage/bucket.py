@@ -35,11 +35,12 @@ class Bucket:
             answer = self.client.get_bucket_versioning(Bucket=self.place.name)
         return answer.get("Status") in {"Enabled", "Suspended"}
 
-    def versions(self, folder: str) -> Iterator[ObjectVersion]:
+    def versions(self, folder: str, page_size: int = 1000) -> Iterator[ObjectVersion]:
         """Yield all versions and markers below a folder, page by page. Raises `Refused`."""
         with self._explaining("s3:ListBucketVersions"):
             pages = self.client.get_paginator("list_object_versions")
-            for page in pages.paginate(Bucket=self.place.name, Prefix=f"{folder.strip('/')}/"):
+            below = {"Prefix": f"{folder.strip('/')}/", "PaginationConfig": {"PageSize": page_size}}
+            for page in pages.paginate(Bucket=self.place.name, **below):
                 yield from (_version(entry, marker=False) for entry in page.get("Versions", ()))
                 yield from (_version(entry, marker=True) for entry in page.get("DeleteMarkers", ()))
 
