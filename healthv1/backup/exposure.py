@@ -34,7 +34,7 @@ class Checked:
 def checked(environment: str, host: str, tried: list[dict[str, Any]], exposed: list[dict[str, Any]]) -> Checked:
     """Return it from what the program on the host answered."""
     findings = [Finding(host, "backup", **entry) for entry in tried]
-    findings += [_keeps(host, entry) for entry in exposed if entry["locked"]]
+    findings += [_keeps(environment, host, entry) for entry in exposed if entry["locked"]]
     abilities = (
         Exposed(entry["repository"], entry["folder"], tuple(_of(environment, one) for one in entry["abilities"]))
         for entry in exposed
@@ -44,9 +44,9 @@ def checked(environment: str, host: str, tried: list[dict[str, Any]], exposed: l
     )
 
 
-def _keeps(host: str, entry: dict[str, Any]) -> Finding:
+def _keeps(environment: str, host: str, entry: dict[str, Any]) -> Finding:
     claim = f"What the host's key deletes in repository {entry['repository']} can be brought back"
-    hint = "make the bucket and its key as docs/backup-lock.md shows, then: healthv1 backup check ENV"
+    hint = f"make the bucket and its key as docs/backup-lock.md shows, then: healthv1 backup check {environment}"
     return Finding(host, "backup", claim, not entry["faults"], "\n".join(entry["faults"]), hint)
 
 

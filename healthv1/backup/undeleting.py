@@ -62,7 +62,7 @@ def look(bucket: Bucket, folder: str, to: datetime) -> Undeletion:
     versions = list(bucket.versions(folder))
     if not versions:
         raise Refused(
-            Fault(str(bucket.place), f"Nothing ever was in {folder}.", "see its name: healthv1 backup list ENV")
+            Fault(str(bucket.place), f"Nothing ever was in {folder}.", "give --folder as the list of backups shows it")
         )
     found = undeletion(versions, to, _origins(bucket, versions, to).__getitem__)
     Refused.unless(

@@ -47,7 +47,7 @@ class Undeletion:
 
 
 @dataclass(frozen=True)
-class Wish:
+class UndeleteWish:
     """What is to be brought back."""
 
     to: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -10,7 +11,7 @@ from datetime import datetime, timezone
 import click
 
 from healthv1.backup.exposure import Checked
-from healthv1.backup.undeletion import Undeleted, Wish
+from healthv1.backup.undeletion import Undeleted, UndeleteWish
 from healthv1.cli.options import DONE, FAILED, NOT_PROVEN, as_json, environment
 from healthv1.commands import backup as work
 from healthv1.commands.backup import Backups, RepositoryState
@@ -87,7 +88,7 @@ def _exposure(checked: Checked) -> Iterator[str]:
 
 @backup.command()
 @environment
-@click.option("--to", required=True, metavar="TIME", help='In UTC: "2026-11-29 09:30:00". Nothing of later is lost.')
+@click.option("--to", required=True, metavar="TIME", help='When all was well, in UTC: "2026-11-29 09:30:00".')
 @click.option("--repo", default=1, show_default=True, help="Which repository: 1, or 2 for the second one.")
 @click.option("--folder", default="", help="Another one of this environment's folders than the host writes to.")
 @click.option("--dry-run", is_flag=True, help="Show what would be brought back, and change nothing.")
@@ -109,11 +110,11 @@ def undelete(environment: str, to: str, repo: int, folder: str, dry_run: bool, y
         return agreed
 
     with sigterm_as_interrupt():
-        result = work.undelete(environment, Wish(to, repo, folder, preview=dry_run), agree, Progress().note)
+        result = work.undelete(environment, UndeleteWish(to, repo, folder, preview=dry_run), agree, Progress().note)
     if as_json:
         terminal.show_document(result.as_json())
     else:
-        _show_undeleted(result, dry_run=dry_run)
+        _show_undeleted(result, repo, dry_run=dry_run)
     sys.exit(FAILED if result.faults or result.declined else DONE)
 
 
@@ -129,7 +130,7 @@ def _preview(result: Undeleted) -> None:
         terminal.say(f"  {', '.join(found.unlisted)}; give a later TIME to keep them")
 
 
-def _show_undeleted(result: Undeleted, *, dry_run: bool) -> None:
+def _show_undeleted(result: Undeleted, repo: int, *, dry_run: bool) -> None:
     environment = result.environment
     if not result.found.due:
         terminal.say(f"Nothing to do: {result.folder} is as it was at {result.to}.", bold=True)
@@ -142,8 +143,9 @@ def _show_undeleted(result: Undeleted, *, dry_run: bool) -> None:
     else:
         terminal.say(f"{counted(result.copied, 'object')} of {len(result.found.due)} are current again.", bold=True)
         terminal.show_faults(result.faults)
-        again = f"healthv1 backup undelete {environment} with the same words: it goes on"
-        terminal.say_next(again if result.faults else f"healthv1 backup verify {environment}")
+        words = ("backup", "undelete", environment, f"--repo={repo}", f"--folder={result.folder}", f"--to={result.to}")
+        again = shlex.join(("healthv1", *words))
+        terminal.say_next(f"{again}: it goes on" if result.faults else f"healthv1 backup verify {environment}")
 
 
 @backup.command()

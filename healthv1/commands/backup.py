@@ -10,7 +10,7 @@ from typing import Any
 
 from healthv1.backup.exposure import Checked, checked
 from healthv1.backup.program import DAY, DONE, FAILED, NOT_PROVEN, BackupProgram, ProgramAnswer
-from healthv1.backup.undeletion import Undeleted, Wish
+from healthv1.backup.undeletion import Undeleted, UndeleteWish
 from healthv1.errors import Fault, HostError, Refused
 from healthv1.hints import with_environment
 from healthv1.hosts.pyinfra_names import Host
@@ -92,7 +92,7 @@ def check(environment: str) -> Checked:
     return checked(environment, program.host.name, answer.document, exposed.document)
 
 
-def undelete(environment: str, wish: Wish, agree: Callable[[Undeleted], bool], note: Note) -> Undeleted:
+def undelete(environment: str, wish: UndeleteWish, agree: Callable[[Undeleted], bool], note: Note) -> Undeleted:
     """Make current again what was current in the bucket at a moment. Raises `Refused`, with nothing changed."""
     # Imported when it is needed: boto3 takes 0.2 s, which every command would wait for.
     from healthv1.backup import undeleting  # noqa: PLC0415
@@ -132,7 +132,7 @@ def _folder(session: Session, number: int) -> str:
     if _database_host(session) not in session.hosts:
         faults = [fault for faults in session.faults.values() for fault in faults]
         what = "Where in the bucket its backups lie is not known while it does not answer."
-        hint = "add --folder FOLDER, as an earlier healthv1 backup list showed it"
+        hint = "add --folder FOLDER, as the list of backups showed it earlier"
         raise HostError(*faults, Fault(_database_host(session).name, what, hint))
     program = BackupProgram.of(session)
     answer = program.call("folders")

@@ -36,7 +36,9 @@ def _refusal(error: ClientError, bucket: str, right: str) -> Fault:
     if code in {"AccessDenied", "403", "AllAccessDisabled"}:
         return Fault(bucket, f"The key is not allowed to: {right}.", "allow it: docs/backup-lock.md has the policy")
     if code in {"InvalidAccessKeyId", "SignatureDoesNotMatch"}:
-        return Fault(bucket, f"It does not know the key ({code}).", "see: healthv1 secrets doctor ENV")
+        return Fault(
+            bucket, f"It does not know the key ({code}).", "see whether the secret is the key that the provider gave"
+        )
     if code in {"NoSuchBucket", "404"}:
         return Fault(bucket, "There is no such bucket.", "see bucket= of the repository, in group_data")
     return Fault(bucket, f"It answers {code or 'with an error'}.", "try again; look the code up in the server's manual")

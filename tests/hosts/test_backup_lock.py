@@ -124,7 +124,6 @@ def test_a_key_that_administers_the_bucket_is_one_too_many(world, locked):
 
 
 def test_what_the_hosts_key_deletes_and_overwrites_comes_back_with_all_wal(world, locked):
-    world.must("backup", "now", "sandbox", cwd=locked)
     before, segment = now(), last_segment(world)
     archive(world, more_than=segment)  # after the moment to go back to, and deleted too
     was = listed(world)
