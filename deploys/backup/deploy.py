@@ -35,7 +35,7 @@ from deploys.operations.warnings import warn
 from deploys.paths import BACKUP, BACKUP_PROGRAM
 from deploys.stack import Stack
 
-PREPARED = f"{BACKUP}/prepared"
+PREPARED, PLACES = f"{BACKUP}/prepared", f"{BACKUP}/places"
 PROGRAM_SETTINGS = "/etc/health-v1/backup.json"
 FULL = "health-v1-backup@full.service"
 SET = 'backup = Backup(repository=S3(…)) in group_data, docs/backup.md has examples; or Backup(off="REASON")'
@@ -96,7 +96,7 @@ def _is_prepared(settings: Backup) -> str:
     """Return shell that succeeds when each repository has a stanza."""
     history, version = _history(), settings.passphrase.numbers()[0]
     lines = "".join(f"{repository_place(entry, history, version)}\n" for entry in settings.repositories)
-    return f"printf %s '{lines}' | cmp -s - {PREPARED}"
+    return f"test -s {PREPARED} && printf %s '{lines}' | cmp -s - {PLACES}"
 
 
 def _history() -> str:

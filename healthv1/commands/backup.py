@@ -14,12 +14,14 @@ from healthv1.backup.undeletion import Undeleted, UndeleteWish
 from healthv1.errors import Fault, HostError, Refused
 from healthv1.hints import with_environment
 from healthv1.hosts.pyinfra_names import Host
+from healthv1.hosts.scripts import ssh_hosts
 from healthv1.hosts.session import Session, opened
 from healthv1.journal.recording import record, recorded
 from healthv1.plan import Step
 
 SCHEMA = 1
 Note = Callable[[str], None]
+UPDATE = "bring the host's program up to date: healthv1 apply ENV"
 NOW_UNIT, PROOF_UNIT = "health-v1-backup-now", "health-v1-backup-proof"
 
 
@@ -88,7 +90,7 @@ def check(environment: str) -> Checked:
         program = BackupProgram.of(session)
         answer, exposed = program.call("check", timeout=300), program.call("exposed", timeout=300)
         _refuse_failure(program, answer)
-        _refuse_failure(program, exposed)
+        _refuse_failure(program, exposed, UPDATE)
     return checked(environment, program.host.name, answer.document, exposed.document)
 
 
@@ -128,15 +130,15 @@ def _database_host(session: Session) -> Host:
 
 
 def _folder(session: Session, number: int) -> str:
-    """Ask the host where it writes to. Raises `HostError`."""
-    if _database_host(session) not in session.hosts:
-        faults = [fault for faults in session.faults.values() for fault in faults]
+    """Ask the host where it writes to, whatever is the matter with other hosts. Raises `HostError`."""
+    host = _database_host(session)
+    if host not in ssh_hosts(session.hosts):
         what = "Where in the bucket its backups lie is not known while it does not answer."
         hint = "add --folder FOLDER, as the list of backups showed it earlier"
-        raise HostError(*faults, Fault(_database_host(session).name, what, hint))
-    program = BackupProgram.of(session)
+        raise HostError(*session.faults.get(host.name, ()), Fault(host.name, what, hint))
+    program = BackupProgram(session.environment, host)
     answer = program.call("folders")
-    _refuse_failure(program, answer)
+    _refuse_failure(program, answer, UPDATE)
     return str(answer.document[number - 1])
 
 

@@ -10,7 +10,9 @@ from healthv1_backup.processes import Failed, pgbackrest, sql
 from healthv1_backup.settings import CANARY, STATE, Settings
 
 NOTE = STATE / "prepared"
-"""The places of the repositories that are prepared, a line for each."""
+"""The folders of the repositories that are prepared, a line for each."""
+PLACES = STATE / "places"
+"""The same with their buckets."""
 ANSWER = 120  # seconds
 
 _DATABASE = f"""select 'create database {CANARY} template template0'
@@ -33,6 +35,7 @@ def prepare(settings: Settings) -> int:
         if ended.code:
             raise Failed(f"{command}: {ended.why}")
     notes.remove("proof")  # of other repositories, though in folders of these names
-    notes.replace(NOTE, "".join(f"{place}\n" for place in settings.places), 0o600)
+    notes.replace(NOTE, "".join(f"{folder}\n" for folder in settings.repositories), 0o600)
+    notes.replace(PLACES, "".join(f"{place}\n" for place in settings.places), 0o600)
     say("A WAL segment arrived in each repository.")
     return 0
