@@ -2,14 +2,10 @@
 
 import json
 import os
-import shutil
 from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
-
-from healthv1.sandbox.snapshots import reset
-from tests.hosts.world import CONVERGED, REPOSITORY
 
 KEEPS = "What the host's key deletes in repository 1 can be brought back"
 CLAIM = "What the host's key deletes in the bucket can be brought back"
@@ -37,34 +33,16 @@ LOCKED = """
 """
 
 
-@pytest.fixture(scope="module")
-def world(_deployed):
-    """The deployed host; afterwards it is put back as it was."""
-    _deployed.locked_s3()
-    yield _deployed
-    reset(_deployed.sandbox, CONVERGED)
-
-
-@pytest.fixture(scope="module")
-def unlocked(world):
-    """The host as it backs up into the bucket that keeps no versions, which is said to be locked."""
-    world.shell('sed -i \'s/"locked": false/"locked": true/\' /etc/health-v1/backup.json')
-    return world
-
-
-@pytest.fixture(scope="module")
-def locked(world, tmp_path_factory):
-    """The host as it backs up into the bucket that is locked. Returns the project with these settings."""
-    project = tmp_path_factory.mktemp("locked")
-    for name in ("inventories", "group_data"):
-        shutil.copytree(REPOSITORY / name, project / name)
-    with (project / "group_data/sandbox.py").open("a") as settings:
-        settings.write(LOCKED.replace("FOLDER", FOLDER))
-    world.openbao("POST", f"data/{world.name}/locked_credentials", {"data": {"value": pair(world, "key_file")}})
-    world.must("apply", "sandbox", "--yes", cwd=project)
-    _, plan = world.json("plan", "sandbox", cwd=project)
-    assert plan["changes"] == 0
-    return project
+@pytest.mark.long(110)
+def test_a_locked_bucket_is_seen_to_hold_and_what_a_thief_deletes_in_it_comes_back(broken, project):
+    """One host, which is put back once: each step finds what the one before left."""
+    broken.locked_s3()
+    _a_bucket_without_versions_is_no_locked_one(broken)
+    _another_bucket_is_begun_anew(broken, project)
+    _it_holds_and_the_probe_does_not_pile_up(broken, project)
+    _a_key_that_administers_the_bucket_is_one_too_many(broken, project)
+    _what_is_deleted_and_overwritten_comes_back_with_all_wal(broken, project)
+    _it_needs_no_host_and_keeps_to_its_folder(broken, project)
 
 
 def pair(world, file):
@@ -83,18 +61,27 @@ def now():
     return datetime.now(timezone.utc)
 
 
-@pytest.mark.long(60)
-def test_a_bucket_without_versions_is_no_locked_one(unlocked):
-    code, fault, sentences = checked(unlocked)
+def _a_bucket_without_versions_is_no_locked_one(world):
+    world.shell('sed -i \'s/"locked": false/"locked": true/\' /etc/health-v1/backup.json')
+    code, fault, sentences = checked(world)
     assert code == 3
     assert fault == "the bucket keeps no versions: what is deleted or overwritten is gone"
     assert "Deletes and overwrites all backups for good: the bucket keeps no versions." in sentences
-    refused = unlocked.cli("backup", "undelete", "sandbox", "--to", "2026-01-01 00:00:00", "--yes")
+    refused = world.cli("backup", "undelete", "sandbox", "--to", "2026-01-01 00:00:00", "--yes")
     assert refused.returncode == 1
     assert "It keeps no versions" in refused.stderr
 
 
-def test_a_locked_bucket_is_seen_to_hold_and_the_probe_does_not_pile_up(world, locked):
+def _another_bucket_is_begun_anew(world, locked):
+    with (locked / "group_data/sandbox.py").open("a") as settings:
+        settings.write(LOCKED.replace("FOLDER", FOLDER))
+    world.openbao("POST", f"data/{world.name}/locked_credentials", {"data": {"value": pair(world, "key_file")}})
+    world.must("apply", "sandbox", "--yes", cwd=locked)
+    _, plan = world.json("plan", "sandbox", cwd=locked)
+    assert plan["changes"] == 0
+
+
+def _it_holds_and_the_probe_does_not_pile_up(world, locked):
     assert checked(world, cwd=locked)[:2] == (0, "")
     code, fault, sentences = checked(world, cwd=locked)
     assert (code, fault) == (0, "")
@@ -108,7 +95,7 @@ def test_a_locked_bucket_is_seen_to_hold_and_the_probe_does_not_pile_up(world, l
     assert [one["holds"] for one in verified["findings"] if one["claim"] == CLAIM] == [True]
 
 
-def test_a_key_that_administers_the_bucket_is_one_too_many(world, locked):
+def _a_key_that_administers_the_bucket_is_one_too_many(world, locked):
     of_host, of_owner = pair(world, "key_file").split(":"), pair(world, "admin_key_file").split(":")
     exchange = "sed -i 's|{0}|{2}|; s|{1}|{3}|' " + KEYS
     world.shell(exchange.format(*of_host, *of_owner))
@@ -123,11 +110,11 @@ def test_a_key_that_administers_the_bucket_is_one_too_many(world, locked):
     assert claimed.split() == ["holds"]  # what is there is locked for the owner as well: it may only change what comes
 
 
-def test_what_the_hosts_key_deletes_and_overwrites_comes_back_with_all_wal(world, locked):
-    before, segment = now(), last_segment(world)
-    archive(world, more_than=segment)  # after the moment to go back to, and deleted too
-    was = listed(world)
-    empty(world)
+def _what_is_deleted_and_overwritten_comes_back_with_all_wal(world, locked):
+    before = now()
+    archive(world, more_than=last_segment(world))  # after the moment to go back to, and deleted too
+    was = empty(world)
+    archived = last_segment(world)
     for _ in range(3):
         world.shell(SWITCH)
     emptied = world.cli("backup", "verify", "sandbox", cwd=locked)
@@ -141,14 +128,14 @@ def test_what_the_hosts_key_deletes_and_overwrites_comes_back_with_all_wal(world
     world.must(*undelete, "--yes", cwd=locked)
     assert was - listed(world) == set()
 
-    archive(world, more_than=last_segment(world), count=4)  # what waited, and one more
+    archive(world, more_than=archived, count=4)  # the three that waited, and one more
     assert world.must("backup", "verify", "sandbox", cwd=locked).returncode == 0
     assert "Nothing to do" in world.must(*undelete, "--yes", cwd=locked).stdout
     runs = world.must("journal", "show", "sandbox", cwd=locked).stdout
     assert "backup undelete --to" in runs
 
 
-def test_it_needs_no_host_and_keeps_to_its_folder(world, locked):
+def _it_needs_no_host_and_keeps_to_its_folder(world, locked):
     (folder,) = json.loads(world.shell("cat /etc/health-v1/backup.json"))["repositories"]
     undelete = ("backup", "undelete", "sandbox", "--to", f"{now():%Y-%m-%d %H:%M:%S}", "--yes")
     inventory = locked / "inventories/sandbox.py"
@@ -174,22 +161,27 @@ def listed(world):
 
 
 def empty(world):
-    """Do what a thief of the host's key can: delete what is there, or write over it."""
-    for key in listed(world):
+    """Do what a thief of the host's key can: delete what is there, or write over it. Returns what was there."""
+    there = listed(world)
+    for key in sorted(there, key=lambda key: "archive.info" not in key):  # without it nothing more arrives
         if key.endswith("backup.info"):
             client(world).put_object(Bucket="locked", Key=key, Body=b"garbage")
         else:
             client(world).delete_object(Bucket="locked", Key=key)
+    arrived = {key for key in listed(world) if not key.endswith("backup.info")}
+    for key in arrived:
+        client(world).delete_object(Bucket="locked", Key=key)
+    return there | arrived
 
 
 def last_segment(world):
-    return world.shell("sudo -u postgres psql -Atc 'select last_archived_wal from pg_stat_archiver'").strip()
+    return world.shell("sudo -u postgres psql -Atc 'select left(last_archived_wal, 24) from pg_stat_archiver'").strip()
 
 
 def archive(world, *, more_than, count=1):
     """Finish a segment, and wait until so many more than before are archived."""
     world.shell(SWITCH)
     goal = f"{int(more_than, 16) + count:024X}"
-    ask = f"sudo -u postgres psql -Atc \"select last_archived_wal >= '{goal}' from pg_stat_archiver\""
+    ask = f"sudo -u postgres psql -Atc \"select left(last_archived_wal, 24) >= '{goal}' from pg_stat_archiver\""
     waiting = f'for i in $(seq 90); do test "$({ask})" = t && exit 0; sleep 1; done; exit 1'
     world.shell(waiting)
