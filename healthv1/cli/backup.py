@@ -121,8 +121,8 @@ def undelete(environment: str, to: str, repo: int, folder: str, dry_run: bool, y
 def _preview(result: Undeleted) -> None:
     found = result.found
     terminal.say(f"{result.bucket}{result.folder}, as it was at {result.to}:", bold=True)
-    terminal.say(f"  {counted(len(found.due), 'object')} ({_size(found.size)}) become current again")
-    terminal.say(f"  {counted(found.done, 'object')} are as they were, {found.later} came later and stay")
+    terminal.say(f"  to make current again: {counted(len(found.due), 'object')} ({_size(found.size)})")
+    terminal.say(f"  as it was: {counted(found.done, 'object')}; of later, and stays: {found.later}")
     newest = found.backups[-1] if found.backups else "none: no backup was there at that time"
     terminal.say(f"  the newest backup is then {newest}")
     if found.unlisted:
@@ -141,7 +141,7 @@ def _show_undeleted(result: Undeleted, repo: int, *, dry_run: bool) -> None:
     elif result.declined:
         terminal.say("Nothing was changed.", bold=True)
     else:
-        terminal.say(f"{counted(result.copied, 'object')} of {len(result.found.due)} are current again.", bold=True)
+        terminal.say(f"Current again: {result.copied} of {counted(len(result.found.due), 'object')}.", bold=True)
         terminal.show_faults(result.faults)
         words = ("backup", "undelete", environment, f"--repo={repo}", f"--folder={result.folder}", f"--to={result.to}")
         again = shlex.join(("healthv1", *words))

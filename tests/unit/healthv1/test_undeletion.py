@@ -8,7 +8,8 @@ import pytest
 from deploys.backup.settings import S3, Backup, Directory
 from healthv1.backup import undeleting
 from healthv1.backup.exposure import checked
-from healthv1.backup.undeletion import is_below, undeletion
+from healthv1.backup.undeletion import Undeleted, is_below, undeletion
+from healthv1.cli import backup as cli
 from healthv1.errors import Fault, Refused, StorageError
 from healthv1.storage.versions import LARGEST_COPY, ObjectVersion
 
@@ -102,7 +103,7 @@ def test_a_copy_that_was_made_is_not_made_again():
 
 
 def test_it_is_told_which_backups_are_listed_then():
-    def manifest(label, seconds, *, gone=False):
+    def listed(label, seconds, *, gone=False):
         key = f"{FOLDER}/backup/health/{label}/backup.manifest"
         yield version(label, seconds, key, latest=not gone)
         if gone:
@@ -110,7 +111,7 @@ def test_it_is_told_which_backups_are_listed_then():
 
     full, incremental, later = "20261127-020000F", "20261127-020000F_20261128-020000I", "20261129-100000F"
     found = undeletion(
-        [*manifest(full, -90, gone=True), *manifest(incremental, -60, gone=True), *manifest(later, 60)], TO, never
+        [*listed(full, -90, gone=True), *listed(incremental, -60, gone=True), *listed(later, 60)], TO, never
     )
     assert found.backups == (full, incremental)
     assert found.unlisted == (later,)
@@ -235,3 +236,51 @@ def test_what_a_thief_could_do_names_the_environment_and_a_lock_that_does_not_ho
     assert not found.holds
     assert "healthv1 backup check production" in found.findings[0].hint
     assert found.exposed[0].abilities[0]["sentence"] == "healthv1 backup undelete production --to TIME"
+
+
+def undeleted(*versions, **more):
+    return Undeleted(
+        "production", "backups", "/health-v1/0a1b/3", f"{TO:%F %T} UTC", undeletion(versions, TO, str), **more
+    )
+
+
+def manifest(label, seconds, **more):
+    return version(label, seconds, f"{FOLDER}/backup/health/{label}/backup.manifest", **more)
+
+
+def test_what_would_come_back_is_shown_first(capsys):
+    label, later = "20261128-020000F", "20261129-100000F"
+    cli._preview(undeleted(manifest(label, -60, size=2048), marker("m", 60, manifest(label, 0).key, latest=True)))
+    assert capsys.readouterr().out.splitlines() == [
+        "backups/health-v1/0a1b/3, as it was at 2026-11-29 09:00:00 UTC:",
+        "  to make current again: 1 object (2.0 KiB)",
+        "  as it was: 0 objects; of later, and stays: 0",
+        "  the newest backup is then 20261128-020000F",
+    ]
+    cli._preview(undeleted(manifest(later, 60, latest=True), manifest(label, -60, latest=True)))
+    shown = capsys.readouterr().out
+    assert f"! 1 backup of later would not be listed any more:\n  {later}; give a later TIME to keep them" in shown
+    cli._preview(undeleted(version("a", -60, latest=True)))
+    assert "the newest backup is then none: no backup was there at that time" in capsys.readouterr().out
+
+
+def test_the_next_command_goes_on_with_what_failed(capsys):
+    result = undeleted(*deleted(FILE, LIST), copied=1, faults=(Fault("backups", "It answers SlowDown.", "try again"),))
+    cli._show_undeleted(result, 2, dry_run=False)
+    shown = capsys.readouterr()
+    assert "Current again: 1 of 2 objects." in shown.out
+    said = "--repo=2 --folder=/health-v1/0a1b/3 '--to=2026-11-29 09:00:00 UTC': it goes on"
+    assert f"Next: healthv1 backup undelete production {said}" in shown.out
+    assert undeleting.moment("2026-01-29 09:00:00 UTC").hour == 9
+
+
+def test_a_thiefs_abilities_are_told_apart():
+    abilities = [{"verdict": verdict, "sentence": f"{verdict}."} for verdict in ("bad", "well", "unknown", "told")]
+    exposed = [{"repository": 1, "folder": "/a", "locked": False, "faults": [], "abilities": abilities}]
+    assert list(cli._exposure(checked("production", "db1", [], exposed))) == [
+        "A thief of db1's key, in repository 1 (/a):",
+        "    ! bad.",
+        "    ✓ well.",
+        "    ? unknown.",
+        "    · told.",
+    ]
