@@ -37,6 +37,7 @@ if _running:
         repository=S3(
             bucket=_running.s3.bucket,
             endpoint=_running.s3.endpoint.removeprefix("https://"),
+            operator_endpoint=_running.s3.address.removeprefix("https://"),
             region=_running.s3.region,
             style="path",
             certificates=Path(_running.s3.ca_file).read_text(encoding="utf-8"),

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from deploys.faults import Fault, Refused
 
-__all__ = ["Fault", "HostError", "LockError", "Refused", "ReleaseError", "RestoreError", "SandboxError", "SecretsError"]
+__all__ = [
+    "Fault",
+    "HostError",
+    "LockError",
+    "Refused",
+    "ReleaseError",
+    "RestoreError",
+    "SandboxError",
+    "SecretsError",
+    "StorageError",
+]
 
 
 class SandboxError(Refused):
@@ -33,3 +43,7 @@ class RestoreError(HostError):
     def __init__(self, *faults: Fault, exit_code: int = 1) -> None:
         super().__init__(*faults)
         self.exit_code = exit_code
+
+
+class StorageError(Refused):
+    """A bucket cannot be reached, or refuses."""

@@ -17,16 +17,24 @@ def asks(claim: str) -> str:
     return f"/usr/bin/python3 -I -B {BACKUP_PROGRAM} claim {claim}"
 
 
+LOCKED = Check(
+    "What the host's key deletes in the bucket can be brought back",
+    asks("locked"),
+    "see what a thief of it could do: healthv1 backup check ENV; docs/backup-lock.md shows how to make the bucket",
+)
+
+
 def drill_claim(max_age: int) -> str:
     """Return the claim. + max_age: days."""
     return f"A restore drill passed within the last {max_age} days, and the last one did"
 
 
-def checks(timers: Sequence[str], drill_max_age: int, *, drill: bool, drill_off: str) -> list[Check]:
+def checks(timers: Sequence[str], drill_max_age: int, *, drill: bool, drill_off: str, locked: bool) -> list[Check]:
     """Return the claims.
 
     + timers: those that are to run.
     + drill: whether drills run; else `drill_off` says why not.
+    + locked: whether a bucket is said to keep what is deleted.
     """
     running = " && ".join(
         f"systemctl is-active --quiet {timer} && systemctl is-enabled --quiet {timer}" for timer in timers
@@ -74,6 +82,7 @@ def checks(timers: Sequence[str], drill_max_age: int, *, drill: bool, drill_off:
             "run: healthv1 apply ENV",
         ),
         *([drilled] if drill else [] if drill_off else [undrilled]),
+        *[LOCKED] * locked,
     ]
 
 

@@ -26,6 +26,12 @@ def repository_folder(repository: Repository, history: str, version: int) -> str
     return f"{folder}/{history}/{version}"
 
 
+def repository_place(repository: Repository, history: str, version: int) -> str:
+    """Return what tells a repository from every other: the same folder in another bucket holds no backup yet."""
+    folder = repository_folder(repository, history, version)
+    return f"{repository.endpoint}/{repository.bucket}{folder}" if isinstance(repository, S3) else folder
+
+
 def pgbackrest_file(settings: Backup, cluster: Cluster, history: str, version: int) -> str:
     lines = [
         "# Managed by healthv1: change group_data and apply, not this file.",
@@ -93,12 +99,13 @@ def credentials_file(settings: Backup) -> str:
     for number, repository in enumerate(settings.repositories, 1):
         lines.append(f"repo{number}-cipher-pass={settings.passphrase.reveal()}")
         if isinstance(repository, S3):
-            key, secret = _key_pair(repository.credentials)
+            key, secret = key_pair(repository.credentials)
             lines += [f"repo{number}-s3-key={key}", f"repo{number}-s3-key-secret={secret}"]
     return "\n".join([*lines, ""])
 
 
-def _key_pair(credentials: Secret) -> tuple[str, str]:
+def key_pair(credentials: Secret) -> tuple[str, str]:
+    """Reveal a key and its secret. Raises `Refused`."""
     key, colon, secret = credentials.reveal().partition(":")
     if not (key and colon and secret) or any(character.isspace() for character in key + secret):
         what = "It is not a key and its secret with a colon between them, on one line."
@@ -117,6 +124,7 @@ def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str,
         "data": cluster.data,
         "unit": cluster.unit,
         "repositories": [repository_folder(repository, history, version) for repository in settings.repositories],
+        "places": [repository_place(repository, history, version) for repository in settings.repositories],
         "directories": [repository.path for repository in settings.repositories if isinstance(repository, Directory)],
         "keep_days": settings.keep_days,
         "archive_timeout": settings.archive_timeout,
@@ -125,5 +133,19 @@ def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str,
         "database": stack.database,
         "owner": stack.database_owner,
         "drill_max_age": settings.drill_max_age * DAY,
+        "buckets": [_bucket(number, repository) for number, repository in enumerate(settings.repositories, 1)],
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def _bucket(number: int, repository: Repository) -> dict[str, object] | None:
+    if isinstance(repository, Directory):
+        return None
+    return {
+        "bucket": repository.bucket,
+        "endpoint": repository.endpoint,
+        "region": repository.region,
+        "style": repository.style,
+        "certificates": certificates_path(number) if repository.certificates else "",
+        "locked": repository.locked,
+    }

@@ -17,6 +17,7 @@ from deploys.backup.configuration import (
     pgbackrest_file,
     program_file,
     repository_folder,
+    repository_place,
 )
 from deploys.backup.settings import S3, Backup, Directory, calendar
 from deploys.cluster import Cluster
@@ -35,7 +36,7 @@ from deploys.operations.warnings import warn
 from deploys.paths import BACKUP, BACKUP_PROGRAM
 from deploys.stack import Stack
 
-PREPARED = f"{BACKUP}/prepared"
+PREPARED, PLACES = f"{BACKUP}/prepared", f"{BACKUP}/places"
 PROGRAM_SETTINGS = "/etc/health-v1/backup.json"
 DRILL_KEY = "/etc/health-v1/drill_key"
 """The host's own: it signs the evidence of drills, and opens nothing."""
@@ -77,8 +78,14 @@ def deploy_backup(settings: Backup, stack: Stack, cluster: Cluster, archiving: A
     packages(name="Install pgBackRest", names=("pgbackrest", "python3"))
     _configure(settings, stack, cluster)
     timers = (*TIMERS, DRILL_TIMER) if settings.drill else TIMERS
-    _schedule(settings, cluster, _folders(settings), timers)
-    claims = checks(timers, settings.drill_max_age, drill=bool(settings.drill), drill_off=settings.drill_off)
+    _schedule(settings, cluster, timers)
+    claims = checks(
+        timers,
+        settings.drill_max_age,
+        drill=bool(settings.drill),
+        drill_off=settings.drill_off,
+        locked=settings.is_locked,
+    )
     claim("backup", claims, gates=False)
 
 
@@ -94,6 +101,13 @@ def _claims_without(settings: Backup) -> list[Check]:
 def _folders(settings: Backup) -> tuple[str, ...]:
     history, version = _history(), settings.passphrase.numbers()[0]
     return tuple(repository_folder(repository, history, version) for repository in settings.repositories)
+
+
+def _is_prepared(settings: Backup) -> str:
+    """Return shell that succeeds when each repository has a stanza."""
+    history, version = _history(), settings.passphrase.numbers()[0]
+    lines = "".join(f"{repository_place(entry, history, version)}\n" for entry in settings.repositories)
+    return f"test -s {PREPARED} && printf %s '{lines}' | cmp -s - {PLACES}"
 
 
 def _history() -> str:
@@ -156,12 +170,12 @@ def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
         test=f"test -s {DRILL_KEY} && test -s {DRILL_KEY}.pub",
         command=f"rm -f {DRILL_KEY} {DRILL_KEY}.pub\nssh-keygen -q -t ed25519 -N '' -C healthv1-drill -f {DRILL_KEY}",
     )
-    folders = _folders(settings)
-    lines = "".join(f"{folder}\n" for folder in folders)
     ensure(
         name="Begin the repository",
-        change=Change("repository", " and ".join(folders), "create", "PostgreSQL archives into it from now on"),
-        test=f"printf %s '{lines}' | cmp -s - {PREPARED}",
+        change=Change(
+            "repository", " and ".join(_folders(settings)), "create", "PostgreSQL archives into it from now on"
+        ),
+        test=_is_prepared(settings),
         command=f"/usr/bin/python3 -I -B {BACKUP_PROGRAM} prepare",
     )
 
@@ -170,7 +184,8 @@ def _ending_in_a_newline(text: str) -> str:
     return text if text.endswith("\n") else f"{text}\n"
 
 
-def _schedule(settings: Backup, cluster: Cluster, folders: tuple[str, ...], timers: Sequence[str]) -> None:
+def _schedule(settings: Backup, cluster: Cluster, timers: Sequence[str]) -> None:
+    folders = _folders(settings)
     services = (
         *("health-v1-backup@.service", "health-v1-backup-watch.service"),
         *("health-v1-restore.service", "health-v1-drill.service"),
@@ -194,7 +209,9 @@ def _schedule(settings: Backup, cluster: Cluster, folders: tuple[str, ...], time
     ensure(
         name="Make the first backup",
         change=Change("backup", cluster.name, "create", "there is none yet", becomes="full, and read back"),
-        test=" && ".join(f'grep -qF \'"folder": "{folder}"\' {BACKUP}/proof.json' for folder in folders),
+        test=" && ".join(
+            [_is_prepared(settings), *(f'grep -qF \'"folder": "{folder}"\' {BACKUP}/proof.json' for folder in folders)]
+        ),
         command=_first_backup(folders),
     )
 

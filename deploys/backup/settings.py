@@ -47,7 +47,9 @@ class S3(Settings):
     certificates: Annotated[str, AfterValidator(_is_certificate)] = ""
     """Of the authority that vouches for the endpoint, as PEM. Empty: the distribution's."""
     locked: bool = False
-    """Whether the bucket has versioning and object lock. `healthv1 backup check` tries it."""
+    """Whether the bucket has versioning and object lock. `healthv1 backup check` and `verify` try it."""
+    operator_endpoint: Endpoint | Literal[""] = ""
+    """Where your own machine reaches the server, when it is not `endpoint`: `healthv1 backup undelete` speaks to it."""
     credentials: Secret = Secret("backup_credentials", used_by=("pgBackRest",), in_escrow=True)
     """ACCESS_KEY_ID:SECRET_ACCESS_KEY of the host: it may read, write, list and delete, but delete no version."""
 
@@ -127,6 +129,11 @@ class Backup(Settings):
     @property
     def repositories(self) -> tuple[Repository, ...]:
         return tuple(repository for repository in (self.repository, self.second) if repository)
+
+    @property
+    def is_locked(self) -> bool:
+        """Whether one of the buckets is said to keep what is deleted."""
+        return any(isinstance(repository, S3) and repository.locked for repository in self.repositories)
 
     def secrets(self) -> tuple[Secret, ...]:
         return super().secrets() if self.repository else ()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import datetime, timezone
 
 import click
 
+from healthv1.backup.exposure import Checked
+from healthv1.backup.undeletion import Undeleted, UndeleteWish
 from healthv1.cli.options import DONE, FAILED, NOT_PROVEN, as_json, environment
 from healthv1.commands import backup as work
 from healthv1.commands.backup import Backups, RepositoryState
 from healthv1.output import terminal
 from healthv1.plan import counted, finding
 from healthv1.rollout.progress import Progress
-from healthv1.signals import changes_begin
+from healthv1.signals import changes_begin, sigterm_as_interrupt
 
 
 @click.group()
@@ -60,14 +64,88 @@ def list_(environment: str, as_json: bool) -> None:
 @as_json
 def check(environment: str, as_json: bool) -> None:
     """Try what backups depend on: repositories, WAL's way into them, the disk. Exit 0: all well; 3: not; 1: a fault."""
-    findings = work.check(environment)
-    holds = all(entry.holds for entry in findings)
+    checked = work.check(environment)
+    findings = list(checked.findings)
     if as_json:
-        terminal.show_document(finding.as_json(environment, findings, []))
+        document = finding.as_json(environment, findings, [])
+        terminal.show_document({**document, "exposed": [asdict(entry) for entry in checked.exposed]})
     else:
         for line in finding.lines(findings, everything=True):
             terminal.say(line, fg={"✓": "green", "✗": "red"}.get(line.strip()[:1]))
-    sys.exit(DONE if holds else NOT_PROVEN)
+        for line in _exposure(checked):
+            terminal.say(line, fg="yellow" if line.lstrip().startswith("!") else None)
+    sys.exit(DONE if checked.holds else NOT_PROVEN)
+
+
+_SIGNS = {"bad": "!", "well": "✓", "unknown": "?", "told": "·"}
+
+
+def _exposure(checked: Checked) -> Iterator[str]:
+    for entry in checked.exposed:
+        yield f"A thief of {checked.host}'s key, in repository {entry.repository} ({entry.folder}):"
+        yield from (f"    {_SIGNS[ability['verdict']]} {ability['sentence']}" for ability in entry.abilities)
+
+
+@backup.command()
+@environment
+@click.option("--to", required=True, metavar="TIME", help='When all was well, in UTC: "2026-11-29 09:30:00".')
+@click.option("--repo", default=1, show_default=True, help="Which repository: 1, or 2 for the second one.")
+@click.option("--folder", default="", help="Another one of this environment's folders than the host writes to.")
+@click.option("--dry-run", is_flag=True, help="Show what would be brought back, and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def undelete(environment: str, to: str, repo: int, folder: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Bring back what was deleted or overwritten in a bucket that keeps versions, as it was at TIME.
+
+    Exit 0: it is there again, or was; 1: a fault, or it was declined. A run that was interrupted is gone on with by
+    another one.
+    """
+
+    def agree(found: Undeleted) -> bool:
+        if not as_json:
+            _preview(found)
+        agreed = yes or terminal.consent("backup undelete", "Make these versions current again?")
+        if agreed:
+            changes_begin()
+        return agreed
+
+    with sigterm_as_interrupt():
+        result = work.undelete(environment, UndeleteWish(to, repo, folder, preview=dry_run), agree, Progress().note)
+    if as_json:
+        terminal.show_document(result.as_json())
+    else:
+        _show_undeleted(result, repo, dry_run=dry_run)
+    sys.exit(FAILED if result.faults or result.declined else DONE)
+
+
+def _preview(result: Undeleted) -> None:
+    found = result.found
+    terminal.say(f"{result.bucket}{result.folder}, as it was at {result.to}:", bold=True)
+    terminal.say(f"  to make current again: {counted(len(found.due), 'object')} ({_size(found.size)})")
+    terminal.say(f"  as it was: {counted(found.done, 'object')}; of later, and stays: {found.later}")
+    newest = found.backups[-1] if found.backups else "none: no backup was there at that time"
+    terminal.say(f"  the newest backup is then {newest}")
+    if found.unlisted:
+        terminal.say(f"! {counted(len(found.unlisted), 'backup')} of later would not be listed any more:", fg="yellow")
+        terminal.say(f"  {', '.join(found.unlisted)}; give a later TIME to keep them")
+
+
+def _show_undeleted(result: Undeleted, repo: int, *, dry_run: bool) -> None:
+    environment = result.environment
+    if not result.found.due:
+        terminal.say(f"Nothing to do: {result.folder} is as it was at {result.to}.", bold=True)
+        terminal.say_next(f"healthv1 backup verify {environment}")
+    elif dry_run:
+        _preview(result)
+        terminal.say("Nothing was changed.", bold=True)
+    elif result.declined:
+        terminal.say("Nothing was changed.", bold=True)
+    else:
+        terminal.say(f"Current again: {result.copied} of {counted(len(result.found.due), 'object')}.", bold=True)
+        terminal.show_faults(result.faults)
+        words = ("backup", "undelete", environment, f"--repo={repo}", f"--folder={result.folder}", f"--to={result.to}")
+        again = shlex.join(("healthv1", *words))
+        terminal.say_next(f"{again}: it goes on" if result.faults else f"healthv1 backup verify {environment}")
 
 
 @backup.command()

@@ -5,18 +5,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from healthv1.backup.exposure import Checked, checked
 from healthv1.backup.program import DAY, DONE, FAILED, NOT_PROVEN, BackupProgram, ProgramAnswer
-from healthv1.errors import Fault, HostError
-from healthv1.hints import with_environment
-from healthv1.hosts.session import opened
-from healthv1.journal.recording import record
-from healthv1.plan.finding import Finding
+from healthv1.backup.undeletion import Undeleted, UndeleteWish
+from healthv1.errors import Fault, HostError, Refused
+from healthv1.hosts.pyinfra_names import Host
+from healthv1.hosts.scripts import ssh_hosts
+from healthv1.hosts.session import Session, opened
+from healthv1.journal.recording import record, recorded
+from healthv1.plan import Step
 
 SCHEMA = 1
 Note = Callable[[str], None]
+UPDATE = "bring the host's program up to date: healthv1 apply ENV"
 NOW_UNIT, PROOF_UNIT = "health-v1-backup-now", "health-v1-backup-proof"
 
 
@@ -79,14 +83,62 @@ def list_(environment: str) -> Backups:
     return Backups(environment, program.host.name, rows)
 
 
-def check(environment: str) -> list[Finding]:
-    """Try what backups depend on now: each repository, a WAL segment's way into it, and the claims."""
+def check(environment: str) -> Checked:
+    """Try what backups depend on: each repository, a WAL segment's way into it, the claims; and what a thief could."""
     with opened(environment, read_site=False) as session:
         program = BackupProgram.of(session)
-        answer = program.call("check", timeout=300)
+        answer, exposed = program.call("check", timeout=300), program.call("exposed", timeout=300)
         _refuse_failure(program, answer)
-        findings = [Finding(program.host.name, "backup", **entry) for entry in answer.document]
-        return [with_environment(finding, environment) for finding in findings]
+        _refuse_failure(program, exposed, UPDATE)
+    return checked(environment, program.host.name, answer.document, exposed.document)
+
+
+def undelete(environment: str, wish: UndeleteWish, agree: Callable[[Undeleted], bool], note: Note) -> Undeleted:
+    """Make current again what was current in the bucket at a moment. Raises `Refused`, with nothing changed."""
+    # Imported when it is needed: boto3 takes 0.2 s, which every command would wait for.
+    from healthv1.backup import undeleting  # noqa: PLC0415
+
+    to = undeleting.moment(wish.to)
+    with opened(environment, read_site=False) as session:
+        settings = undeleting.repository(_database_host(session), wish.repo, environment)
+        folder = wish.folder or _folder(session, wish.repo)
+        undeleting.refuse_outside(folder, settings)
+        with undeleting.bucket_of(settings) as bucket:
+            note(f"Reading the versions in {bucket.place}, below {folder}")
+            found = undeleting.look(bucket, folder, to)
+            result = Undeleted(environment, settings.bucket, folder, f"{to:%Y-%m-%d %H:%M:%S} UTC", found)
+            if wish.preview or not found.due:
+                return result
+            if not agree(result):
+                return replace(result, declined=True)
+            step = Step("", "", "Backup", "Make old versions current again", (result.change(),))
+            command = f"backup undelete --to {result.to}"
+            with recorded(session, command, note, [step], needed=False) as run:
+                copied, faults = undeleting.undelete(bucket, found, note)
+                run.end_with([step], faults)
+    return replace(result, copied=copied, faults=faults)
+
+
+def _database_host(session: Session) -> Host:
+    """Return the database host, also when it cannot be reached: its settings are all that is needed of it."""
+    hosts = [host for host in session.all_hosts if "database" in host.groups]
+    if not hosts:
+        what = "No host is in database."
+        raise Refused(Fault(f"inventories/{session.environment}.py", what, "add the database's host"))
+    return hosts[0]
+
+
+def _folder(session: Session, number: int) -> str:
+    """Ask the host where it writes to, whatever is the matter with other hosts. Raises `HostError`."""
+    host = _database_host(session)
+    if host not in ssh_hosts(session.hosts):
+        what = "Where in the bucket its backups lie is not known while it does not answer."
+        hint = "add --folder FOLDER, as the list of backups showed it earlier"
+        raise HostError(*session.faults.get(host.name, ()), Fault(host.name, what, hint))
+    program = BackupProgram(session.environment, host)
+    answer = program.call("folders")
+    _refuse_failure(program, answer, UPDATE)
+    return str(answer.document[number - 1])
 
 
 def mark(environment: str, name: str, note: Note) -> dict[str, Any]:

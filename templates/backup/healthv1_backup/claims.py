@@ -1,11 +1,14 @@
-"""The claims about backups, told from what was noted: `verify` and a pipeline ask them within a second."""
+"""The claims about backups, told from what was noted: `verify` and a pipeline ask them within a second.
+
+One is tried: what a bucket lets the host's key delete.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 
-from healthv1_backup import drilling, notes, proof, steps
+from healthv1_backup import drilling, locking, notes, proof, steps
 from healthv1_backup.settings import DAY, STATE, Settings
 from healthv1_backup.watching import NEARLY_FULL, NOTE
 
@@ -106,6 +109,10 @@ def no_restore_is_unfinished(settings: Settings, now: float) -> list[str]:  # no
     return steps.unfinished()
 
 
+def buckets_keep_what_is_deleted(settings: Settings, now: float) -> list[str]:  # noqa: ARG001 - one form for all
+    return locking.failing(settings)
+
+
 CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
     "proven": backups_are_proven,
     "recent": backups_are_recent,
@@ -114,6 +121,7 @@ CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
     "room": disk_has_room,
     "drilled": restore_was_drilled,
     "restored": no_restore_is_unfinished,
+    "locked": buckets_keep_what_is_deleted,
 }
 
 

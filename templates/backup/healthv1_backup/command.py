@@ -17,6 +17,7 @@ from healthv1_backup import (
     claims,
     drill_commands,
     drilling,
+    exposure,
     marking,
     notes,
     preparing,
@@ -69,6 +70,8 @@ def _parser() -> argparse.ArgumentParser:
     add("prove", lambda settings, _: _show_proof(backing_up.prove(settings)))
     add("noted", lambda _settings, _: _show(_noted()))
     add("check", lambda settings, _: _show(checking.check(settings)))
+    add("exposed", lambda settings, _: _show(exposure.exposed(settings)))
+    add("folders", lambda settings, _: _show(list(settings.repositories)))
     add("list", lambda settings, _: _show(backing_up.kept(settings)))
     add("watch", lambda settings, _: _watch(settings))
     mark = add("mark", lambda settings, arguments: _show(marking.mark(settings, arguments.name)))

@@ -10,6 +10,8 @@ from healthv1_backup.settings import CANARY, STATE, Settings
 
 NOTE = STATE / "prepared"
 """The folders of the repositories that are prepared, a line for each."""
+PLACES = STATE / "places"
+"""The same with their buckets."""
 ANSWER = 120  # seconds
 
 _DATABASE = f"""select 'create database {CANARY} template template0'
@@ -35,6 +37,8 @@ def prepare(settings: Settings) -> int:
         if ended.code:
             raise Failed(f"{command}: {ended.why}")
     retired.note_retired(NOTE.read_text(encoding="utf-8").split() if NOTE.exists() else [], settings)
+    notes.remove("proof")  # of other repositories, though in folders of these names
     notes.replace(NOTE, "".join(f"{folder}\n" for folder in settings.repositories), 0o600)
+    notes.replace(PLACES, "".join(f"{place}\n" for place in settings.places), 0o600)
     say("A WAL segment arrived in each repository.")
     return 0

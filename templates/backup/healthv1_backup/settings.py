@@ -15,6 +15,8 @@ METRICS = Path("/var/lib/healthv1/metrics")
 RUN = Path("/run/health-v1-backup")
 DAY = 86_400
 """Seconds."""
+CREDENTIALS = Path("/etc/health-v1/pgbackrest.d/health-v1.conf")
+"""The keys, mode 0640."""
 CANARY = "health_v1_canary"
 """A database of our own, with a row for each minute: the newest one in a restored copy tells how much was lost."""
 
@@ -46,11 +48,25 @@ class Settings:
     """Seconds after which a restore drill is due, at the latest."""
     keys: str = "/etc/health-v1/pgbackrest.d"
     """The folder with the passphrases and the keys to the repositories."""
+    buckets: tuple[dict[str, Any] | None, ...] = ()
+    """Of each repository: its bucket, endpoint, region, style, certificates (a path), and whether it is locked."""
+    places: tuple[str, ...] = ()
+    """Each repository's folder with its bucket: what tells it from every other."""
 
     @property
     def pgbackrest(self) -> tuple[str, ...]:
         """Return the beginning of a call of pgBackRest, with our configuration."""
         return ("pgbackrest", "--config=/etc/health-v1/pgbackrest.conf", f"--config-include-path={self.keys}")
+
+    @property
+    def locked(self) -> tuple[int, ...]:
+        """Return the numbers of the repositories that are said to keep what is deleted."""
+        return tuple(number for number, bucket in enumerate(self.buckets, 1) if bucket and bucket["locked"])
+
+    def bucket(self, number: int) -> dict[str, Any]:
+        found = self.buckets[number - 1]
+        assert found is not None
+        return found
 
     @property
     def programs(self) -> Path:

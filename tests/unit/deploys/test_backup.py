@@ -6,7 +6,14 @@ import pytest
 
 from deploys import archiving, paths
 from deploys.archiving import Archiving
-from deploys.backup.configuration import credentials_file, pgbackrest_file, program_file
+from deploys.backup.checks import checks
+from deploys.backup.configuration import (
+    credentials_file,
+    pgbackrest_file,
+    program_file,
+    repository_folder,
+    repository_place,
+)
 from deploys.backup.settings import S3, Backup, Directory, calendar, longest_pause
 from deploys.cluster import Cluster
 from deploys.component import program_files
@@ -14,7 +21,7 @@ from deploys.faults import Refused
 from deploys.operations.program import _archive, _is_whole, folder_of
 from deploys.secret import Version
 from deploys.stack import Stack
-from healthv1_backup.settings import METRICS, PGBACKREST, STATE, load
+from healthv1_backup.settings import METRICS, STATE, load
 
 BUCKET = {"bucket": "backups", "endpoint": "s3.example.com", "region": "eu-1"}
 CLUSTER = Cluster(17, 5432)
@@ -139,11 +146,38 @@ def test_our_program_reads_what_is_written_for_it(tmp_path):
     assert settings.repositories == ("/health-v1/0a1b/3", "/mnt/backup/0a1b/3")
     assert settings.directories == ("/mnt/backup",)
     assert settings.longest_pause == 86_400
+    assert settings.places == ("s3.example.com/backups/health-v1/0a1b/3", "/mnt/backup/0a1b/3")
+    assert settings.locked == ()
 
 
-def test_our_program_and_the_deploy_name_the_same_places():
+def test_our_program_reaches_the_bucket_as_pgbackrest_does_and_knows_no_key(tmp_path):
+    at = {**BUCKET, "endpoint": "s3.test:8333", "style": "path", "certificates": "-----BEGIN CERTIFICATE-----"}
+    backup = bound(Backup(repository=Directory(path="/mnt/backup"), second=S3(**at, locked=True)))
+    (tmp_path / "backup.json").write_text(program_file(backup, CLUSTER, "app", "0a1b", 3))
+    settings = load(tmp_path / "backup.json")
+    assert settings.locked == (2,)
+    assert settings.bucket(2) == {**at, "certificates": "/etc/health-v1/backup-2.pem", "locked": True}
+
+
+def test_only_a_bucket_that_is_said_to_be_locked_is_claimed_to_be():
+    claims = [{check.claim for check in checks(locked=locked)} for locked in (False, True)]
+    assert claims[1] - claims[0] == {"What the host's key deletes in the bucket can be brought back"}
+    assert Backup(repository=S3(**BUCKET, locked=True)).is_locked
+    assert not Backup(repository=S3(**BUCKET)).is_locked
+
+
+def test_the_same_folder_in_another_bucket_is_another_place():
+    first, second = S3(**BUCKET), S3(**{**BUCKET, "bucket": "other"})
+    assert repository_folder(first, "0a1b", 3) == repository_folder(second, "0a1b", 3)
+    assert repository_place(first, "0a1b", 3) != repository_place(second, "0a1b", 3)
+
+
+def test_our_program_and_the_deploy_name_the_same_places(tmp_path):
+    (tmp_path / "backup.json").write_text(
+        program_file(bound(Backup(repository=S3(**BUCKET))), CLUSTER, STACK, "0a1b", 3)
+    )
     assert (str(STATE), str(METRICS)) == (paths.BACKUP, paths.METRICS)
-    assert " ".join(PGBACKREST) == archiving.PGBACKREST
+    assert " ".join(load(tmp_path / "backup.json").pgbackrest) == archiving.PGBACKREST
 
 
 def test_the_program_is_installed_as_it_stands_in_the_templates():
