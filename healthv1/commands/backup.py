@@ -20,7 +20,6 @@ from healthv1.plan import Step
 
 SCHEMA = 1
 Note = Callable[[str], None]
-UPDATE = "bring the host's program up to date: healthv1 apply ENV"
 NOW_UNIT, PROOF_UNIT = "health-v1-backup-now", "health-v1-backup-proof"
 
 
@@ -89,7 +88,7 @@ def check(environment: str) -> Checked:
         program = BackupProgram.of(session)
         answer, exposed = program.call("check", timeout=300), program.call("exposed", timeout=300)
         _refuse_failure(program, answer)
-        _refuse_failure(program, exposed, UPDATE)
+        _refuse_failure(program, exposed, _update(environment))
     return checked(environment, program.host.name, answer.document, exposed.document)
 
 
@@ -137,8 +136,12 @@ def _folder(session: Session, number: int) -> str:
         raise HostError(*session.faults.get(host.name, ()), Fault(host.name, what, hint))
     program = BackupProgram(session.environment, host)
     answer = program.call("folders")
-    _refuse_failure(program, answer, UPDATE)
+    _refuse_failure(program, answer, _update(session.environment))
     return str(answer.document[number - 1])
+
+
+def _update(environment: str) -> str:
+    return f"bring the host's program up to date: healthv1 apply {environment}"
 
 
 def mark(environment: str, name: str, note: Note) -> dict[str, Any]:

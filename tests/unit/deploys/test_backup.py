@@ -153,14 +153,16 @@ def test_our_program_reads_what_is_written_for_it(tmp_path):
 def test_our_program_reaches_the_bucket_as_pgbackrest_does_and_knows_no_key(tmp_path):
     at = {**BUCKET, "endpoint": "s3.test:8333", "style": "path", "certificates": "-----BEGIN CERTIFICATE-----"}
     backup = bound(Backup(repository=Directory(path="/mnt/backup"), second=S3(**at, locked=True)))
-    (tmp_path / "backup.json").write_text(program_file(backup, CLUSTER, "app", "0a1b", 3))
+    (tmp_path / "backup.json").write_text(program_file(backup, CLUSTER, STACK, "0a1b", 3))
     settings = load(tmp_path / "backup.json")
     assert settings.locked == (2,)
     assert settings.bucket(2) == {**at, "certificates": "/etc/health-v1/backup-2.pem", "locked": True}
 
 
 def test_only_a_bucket_that_is_said_to_be_locked_is_claimed_to_be():
-    claims = [{check.claim for check in checks(locked=locked)} for locked in (False, True)]
+    claims = [
+        {check.claim for check in checks((), 8, drill=True, drill_off="", locked=locked)} for locked in (False, True)
+    ]
     assert claims[1] - claims[0] == {"What the host's key deletes in the bucket can be brought back"}
     assert Backup(repository=S3(**BUCKET, locked=True)).is_locked
     assert not Backup(repository=S3(**BUCKET)).is_locked

@@ -53,7 +53,7 @@ VERSIONED = (200, {}, XML)
 def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(notes.read, "__defaults__", (tmp_path,))
     monkeypatch.setattr(notes.write, "__defaults__", (tmp_path,))
-    return Settings("health", 17, 5432, "/data", "unit", (FOLDER,), (), 30, 60, 16, DAY, "app")
+    return Settings("health", 17, 5432, "/data", "unit", (FOLDER,), (), 30, 60, 16, DAY, "app", "owner")
 
 
 def sentences(abilities, verdict):

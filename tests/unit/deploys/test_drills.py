@@ -12,6 +12,7 @@ from deploys.backup.configuration import DAY, program_file
 from deploys.backup.settings import Backup, Directory
 from deploys.cluster import Cluster
 from deploys.faults import Refused
+from deploys.stack import Stack
 from healthv1_backup import asking, claims, drill_commands, drilling, evidence, notes, settings
 from healthv1_backup.asking import Asked
 from healthv1_backup.drilling import Drill, Noted
@@ -27,7 +28,9 @@ REPOSITORY = Directory(path="/srv/backup")
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """The program's settings, with its notes in a folder of the test's."""
-    document = json.loads(program_file(Backup(repository=REPOSITORY), Cluster(17, 5432), "health", "abc", 1))
+    document = json.loads(
+        program_file(Backup(repository=REPOSITORY), Cluster(17, 5432), Stack(domain="a.test"), "abc", 1)
+    )
     monkeypatch.setattr(notes.write, "__defaults__", (tmp_path,))
     monkeypatch.setattr(notes.read, "__defaults__", (tmp_path,))
     monkeypatch.setattr(claims, "STATE", tmp_path)
@@ -60,7 +63,9 @@ def test_a_drill_that_did_not_pass_is_told_at_once(here, result):
 
 def test_the_interval_is_the_settings():
     document = json.loads(
-        program_file(Backup(repository=REPOSITORY, drill_max_age=30), Cluster(17, 5432), "health", "abc", 1)
+        program_file(
+            Backup(repository=REPOSITORY, drill_max_age=30), Cluster(17, 5432), Stack(domain="a.test"), "abc", 1
+        )
     )
     assert document["drill_max_age"] == 30 * DAY
 
@@ -79,12 +84,14 @@ def test_without_a_drill_a_reason_is_asked_for():
 
 def test_drills_that_are_off_without_a_reason_are_a_claim_that_fails():
     def claimed(**options):
-        return [check.claim for check in checks(TIMERS, 8, **options)]
+        return [check.claim for check in checks(TIMERS, 8, locked=False, **options)]
 
     assert "A restore drill passed within the last 8 days, and the last one did" in claimed(drill=True, drill_off="")
-    assert "Restore drills run" in claimed(drill=False, drill_off="")
+    assert "Restore drills run" in claimed(drill=False, drill_off="", locked=False)
     assert not [claim for claim in claimed(drill=False, drill_off="elsewhere") if "drill" in claim]
-    (failing,) = (check for check in checks(TIMERS, 8, drill=False, drill_off="") if "drill" in check.claim)
+    (failing,) = (
+        check for check in checks(TIMERS, 8, drill=False, drill_off="", locked=False) if "drill" in check.claim
+    )
     assert subprocess.run(["sh", "-c", failing.command], capture_output=True, check=False).returncode == 1
 
 
