@@ -54,6 +54,11 @@ class Restore:
         return self.phase in {"", KEPT, SWAPPED}
 
     @property
+    def serves(self) -> bool:
+        """Whether a database serves, old or new: all that is left to do is done beside it."""
+        return self.rests or self.phase in {"archiving", "backing-up"}
+
+    @property
     def exit_code(self) -> int:
         if self.faults or self.failure:
             return CODES.get(int(self.failure.get("code", 1)), FAILED)

@@ -85,7 +85,7 @@ def resume(environment: str, terms: Terms) -> Restore:
         if found.rests and not closed:
             raise restores.nothing_to(found, "No restore is under way.")
         ended = found if found.rests else running.follow("resume", after=found)
-        if closed and ended.rests:
+        if closed and ended.serves:
             ended = _open_when_ready(running, ended)
         return running.end(_with_master_key(ended))
 
@@ -100,7 +100,7 @@ def abandon(environment: str, agree: Agree, terms: Terms) -> Restore | None:
             return None
         closed = _is_closed_by_us(running.session)
         ended = running.follow("abandon", after=found)
-        if closed and ended.rests:
+        if closed and ended.serves:
             ended = _open_when_ready(running, ended)
         return running.end(ended)
 
@@ -120,7 +120,7 @@ def swap(environment: str, agree: Agree, terms: Terms, *, unproven: bool) -> Res
             if closed:
                 maintenance.open_site(running.session, running.note)
             raise
-        return running.end(_open_when_ready(running, ended) if closed and ended.rests else ended)
+        return running.end(_open_when_ready(running, ended) if closed and ended.serves else ended)
 
 
 def discard(environment: str, agree: Agree, terms: Terms) -> Restore | None:

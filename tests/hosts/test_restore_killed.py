@@ -66,7 +66,7 @@ def _cut_power(restores):
     host = world.running.hosts[0]
     power.cut(world.sandbox, host)
     power.restore(world.sandbox, host)
-    world.shell("until systemctl is-active -q postgresql@17-health.service; do sleep 0.5; done")
+    world.shell("until systemctl is-active -q 'postgresql@*-health.service'; do sleep 0.5; done")
     restores.assert_whole()  # by itself: the old data, or the new ones
 
 

@@ -142,3 +142,19 @@ def test_a_swap_waits_for_each_instance_of_the_api_to_answer_and_for_nothing_els
     assert [claim.check.claim for claim in claims if commands._is_readiness(claim)] == ["Instance 8080 is ready"]
     other = Claim("redis", Check("Redis is ready", "true", "…"), "Redis")
     assert not commands._is_readiness(other)
+
+
+@pytest.mark.parametrize(
+    ("phase", "serves"),
+    [
+        ("kept", True),
+        ("swapped", True),
+        ("archiving", True),
+        ("stopping", False),
+        ("exchanging", False),
+        ("starting", False),
+    ],
+)
+def test_visitors_are_let_in_as_soon_as_a_database_serves(phase, serves):
+    """Also when the archive is away: the claims tell of that, and nobody is kept waiting for it."""
+    assert replace(KEPT, phase=phase).serves is serves
