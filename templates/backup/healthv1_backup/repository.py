@@ -61,7 +61,7 @@ def backups(settings: Settings, number: int) -> list[KeptBackup]:
 
 def read_info(text: str) -> list[KeptBackup]:
     """Read what `info --output=json` printed. Its exit code is 0 whatever it found. Raises `Failed`."""
-    stanzas = json.loads(text)
+    stanzas = json.loads(text, strict=False)  # with a wrong passphrase its message has line breaks in it
     if not stanzas:
         raise Failed("nothing is there")
     status = stanzas[0]["status"]
