@@ -112,15 +112,15 @@ def test_a_drill_finds_what_was_written_before_the_backup_and_after_it(drilled):
     assert drilled.claim() == ""  # the first one is not due yet
     before = drilled.left()
     drilled.world.shell(f"{PROGRAM} run full")
-    later = drilled.beat()
     rows = int(drilled.sql("select count(*) from beat", "health_v1_canary"))
+    later = drilled.beat()
     code, ran = drilled.now()
     evidence = ran["drill"]["evidence"]
     assert (code, ran["result"], evidence["why"]) == (0, "passed", [])
     (restore,) = evidence["restores"]
     assert restore["proof"]["canary"] >= later
     (beats,) = (table for table in restore["proof"]["tables"] if table["name"] == "public.beat")
-    assert beats["copy"] >= rows >= 2
+    assert beats["copy"] > rows >= 1
     assert evidence["rpo_seconds"] >= 0
     assert evidence["rto_seconds"] > 0
     assert drilled.metric("healthv1_restore_drill_success") == 1
@@ -192,14 +192,13 @@ def test_evidence_that_somebody_changed_is_not_believed(forged):
     assert "signed by the pinned key" in page.read_text()
     newest = world.shell(f"cd {folder}; ls *.json | tail -n 1").strip()
     world.shell(f"cd {folder}; rm {newest}; sed -i 's/passed/Passed/' 000001.json")
-    assert forged.show() == (
-        1,
-        [
-            f"drill {int(newest[:6])} is missing, which your journal remembers",
-            "1: the pinned key did not sign it",
-            "2: it knows another drill 1 than the one that lies there",
-        ],
-    )
+    code, faults = forged.show()
+    assert code == 1
+    assert set(faults) >= {
+        f"drill {int(newest[:6])} is missing, which your journal remembers",
+        "1: the pinned key did not sign it",
+        "2: it knows another drill 1 than the one that lies there",
+    }
     other = world.shell("ssh-keygen -q -t ed25519 -N '' -f /root/k; cat /root/k.pub; rm /root/k*").split()[1]
     forged.signers.write_text(forged.signers.read_text().rpartition(" ")[0] + f" {other}\n")
     code, faults = forged.show()

@@ -20,7 +20,8 @@ from healthv1_backup import asking, evidence, notes, proving, repository, sweepi
 from healthv1_backup.asking import Asked
 from healthv1_backup.control import Control, read_control
 from healthv1_backup.instance import Instance, Target, free_memory, free_room, shortages
-from healthv1_backup.processes import Failed, run, say
+from healthv1_backup.processes import Failed, run, say, sql
+from healthv1_backup.proving import BEAT
 from healthv1_backup.settings import RUN, Settings
 
 NOTE = "drill"
@@ -70,6 +71,8 @@ def drill(settings: Settings, asked: Asked) -> dict[str, Any]:
             _run(asking.with_keys(settings, asked), found)
         except (Failed, OSError) as error:
             found.end(FAILED, str(error))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the restore is not proven, and evidence says so
+            found.end(FAILED, f"something unforeseen happened: {type(error).__name__}: {error}")
         finally:
             sweeping.remove_copy(instance(settings, 1))
         document = _keep(settings, found)
@@ -190,7 +193,7 @@ def _restore(
     proven = proving.Proven(str(target))
     with copy.serving(live, durable=False, options=_PRIVATE, tell=say):
         serving = time.monotonic() - began
-        wanted = proving.expected(target, now, settings.archive_timeout)
+        wanted = _expected(settings, now)
         # With both, or with none: of a database that is there twice the rows are told side by side.
         proving.prove(copy, proven, wanted, moment=now, live=settings if live else None)
         if found.asked.is_from_escrow:
@@ -212,6 +215,21 @@ def _restore(
     )
     if not proven.holds:
         found.end(FAILED, *(f"repository {number}: {fault}" for fault in proven.faults))
+
+
+def _expected(settings: Settings, now: float) -> proving.Expected:
+    """Return what the canary has to say: each row of the live one that had time to be archived.
+
+    By the clock alone a host that was off until now would fail. Where the live one does not answer, the clock counts.
+    """
+    by_clock = proving.expected(Target(), now, settings.archive_timeout)
+    if by_clock.not_before is None:
+        return by_clock
+    try:
+        newest = proving.newest_beat(lambda statement, name: sql(settings, statement, name), by_clock.not_before + BEAT)
+    except Failed:
+        return by_clock
+    return proving.Expected(not_before=newest and newest - 1)
 
 
 _PRIVATE = {"dynamic_shared_memory_type": "mmap"}

@@ -13,7 +13,7 @@ from deploys.backup.settings import Backup, Directory
 from deploys.cluster import Cluster
 from deploys.faults import Refused
 from deploys.stack import Stack
-from healthv1_backup import asking, claims, drill_commands, drilling, evidence, notes, settings
+from healthv1_backup import asking, claims, drill_commands, drilling, evidence, notes, repository, settings
 from healthv1_backup.asking import Asked
 from healthv1_backup.drilling import Drill, Noted
 from healthv1_backup.instance import shortages
@@ -111,6 +111,27 @@ def test_what_could_not_be_tried_ends_otherwise_than_what_failed(result, code):
     assert drill_commands.judge({"number": 1, "result": result, "why": []}) == code
 
 
+@pytest.mark.parametrize(
+    ("live", "not_before"),
+    [
+        ([["1799999730.5"]], 1_799_999_729.5),  # as a rule: a minute's row
+        ([["1799990000"]], 1_799_989_999),  # the host was off until now
+        ([[""]], None),  # the canary has just begun
+        (None, NOW - 60 - 60 - 120),  # the live database is down
+    ],
+)
+def test_the_copy_has_to_hold_each_row_that_had_time_to_be_archived(here, monkeypatch, live, not_before):
+    def sql(_, statement, database):
+        assert database == "health_v1_canary"
+        assert f"to_timestamp({NOW - 60 - 120:.6f})" in statement
+        if live is None:
+            raise Failed("it is down")
+        return live
+
+    monkeypatch.setattr(drilling, "sql", sql)
+    assert drilling._expected(here, NOW).not_before == not_before
+
+
 def _restored(lost, seconds):
     return {"proof": {"lost": lost}, "seconds_to_serve": seconds}
 
@@ -174,6 +195,12 @@ def test_a_signature_without_its_evidence_is_of_a_killed_drill(tmp_path, key):
     (folder / "000001.sig").write_text("left")
     assert evidence.write({"result": "passed"}, folder, key)["number"] == 1
     assert (folder / "000001.sig").read_text() != "left"
+
+
+def test_what_a_wrong_passphrase_makes_of_the_answer_is_read():
+    broken = '[{"status":{"code":99,"message":"other: CryptoError\nunable to flush"},"backup":[]}]'
+    with pytest.raises(Failed, match="status 99"):
+        repository.read_info(broken)
 
 
 def test_without_a_key_there_is_no_evidence(tmp_path):
