@@ -123,13 +123,13 @@ def program_file(settings: Backup, cluster: Cluster, database: str, history: str
         "unit": cluster.unit,
         "repositories": [repository_folder(repository, history, version) for repository in settings.repositories],
         "places": [repository_place(repository, history, version) for repository in settings.repositories],
+        "buckets": [_bucket(number, repository) for number, repository in enumerate(settings.repositories, 1)],
         "directories": [repository.path for repository in settings.repositories if isinstance(repository, Directory)],
         "keep_days": settings.keep_days,
         "archive_timeout": settings.archive_timeout,
         "reserve": settings.reserve * 2**20,
         "longest_pause": longest_pause(settings.full, settings.incremental),
         "database": database,
-        "buckets": [_bucket(number, repository) for number, repository in enumerate(settings.repositories, 1)],
     }
     return json.dumps(document, indent=2) + "\n"
 

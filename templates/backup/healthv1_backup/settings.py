@@ -47,9 +47,13 @@ class Settings:
     """The API's database."""
     buckets: tuple[dict[str, Any] | None, ...] = ()
     """Of each repository: its bucket, endpoint, region, style, certificates (a path), and whether it is locked."""
-
     places: tuple[str, ...] = ()
     """Each repository's folder with its bucket: what tells it from every other."""
+
+    @property
+    def programs(self) -> Path:
+        """Return the folder of PostgreSQL's programs."""
+        return Path(f"/usr/lib/postgresql/{self.version}/bin")
 
     @property
     def locked(self) -> tuple[int, ...]:
@@ -60,11 +64,6 @@ class Settings:
         found = self.buckets[number - 1]
         assert found is not None
         return found
-
-    @property
-    def programs(self) -> Path:
-        """Return the folder of PostgreSQL's programs."""
-        return Path(f"/usr/lib/postgresql/{self.version}/bin")
 
 
 def load(file: Path = FILE) -> Settings:
