@@ -125,6 +125,7 @@ def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str,
         "unit": cluster.unit,
         "repositories": [repository_folder(repository, history, version) for repository in settings.repositories],
         "places": [repository_place(repository, history, version) for repository in settings.repositories],
+        "buckets": [bucket_settings(number, repository) for number, repository in enumerate(settings.repositories, 1)],
         "directories": [repository.path for repository in settings.repositories if isinstance(repository, Directory)],
         "keep_days": settings.keep_days,
         "archive_timeout": settings.archive_timeout,
@@ -133,12 +134,12 @@ def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str,
         "database": stack.database,
         "owner": stack.database_owner,
         "drill_max_age": settings.drill_max_age * DAY,
-        "buckets": [_bucket(number, repository) for number, repository in enumerate(settings.repositories, 1)],
     }
     return json.dumps(document, indent=2) + "\n"
 
 
-def _bucket(number: int, repository: Repository) -> dict[str, object] | None:
+def bucket_settings(number: int, repository: Repository) -> dict[str, object] | None:
+    """Return how our program reaches a repository's bucket; None for a folder."""
     if isinstance(repository, Directory):
         return None
     return {

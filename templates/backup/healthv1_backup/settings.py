@@ -59,6 +59,11 @@ class Settings:
         return ("pgbackrest", "--config=/etc/health-v1/pgbackrest.conf", f"--config-include-path={self.keys}")
 
     @property
+    def programs(self) -> Path:
+        """Return the folder of PostgreSQL's programs."""
+        return Path(f"/usr/lib/postgresql/{self.version}/bin")
+
+    @property
     def locked(self) -> tuple[int, ...]:
         """Return the numbers of the repositories that are said to keep what is deleted."""
         return tuple(number for number, bucket in enumerate(self.buckets, 1) if bucket and bucket["locked"])
@@ -67,11 +72,6 @@ class Settings:
         found = self.buckets[number - 1]
         assert found is not None
         return found
-
-    @property
-    def programs(self) -> Path:
-        """Return the folder of PostgreSQL's programs."""
-        return Path(f"/usr/lib/postgresql/{self.version}/bin")
 
 
 def load(file: Path = FILE) -> Settings:

@@ -8,6 +8,7 @@ from deploys import archiving, paths
 from deploys.archiving import Archiving
 from deploys.backup.checks import checks
 from deploys.backup.configuration import (
+    bucket_settings,
     credentials_file,
     pgbackrest_file,
     program_file,
@@ -150,13 +151,12 @@ def test_our_program_reads_what_is_written_for_it(tmp_path):
     assert settings.locked == ()
 
 
-def test_our_program_reaches_the_bucket_as_pgbackrest_does_and_knows_no_key(tmp_path):
+def test_our_program_reaches_the_bucket_as_pgbackrest_does_and_knows_no_key():
     at = {**BUCKET, "endpoint": "s3.test:8333", "style": "path", "certificates": "-----BEGIN CERTIFICATE-----"}
-    backup = bound(Backup(repository=Directory(path="/mnt/backup"), second=S3(**at, locked=True)))
-    (tmp_path / "backup.json").write_text(program_file(backup, CLUSTER, STACK, "0a1b", 3))
-    settings = load(tmp_path / "backup.json")
-    assert settings.locked == (2,)
-    assert settings.bucket(2) == {**at, "certificates": "/etc/health-v1/backup-2.pem", "locked": True}
+    told = bucket_settings(2, S3(**at, locked=True))
+    assert told == {**at, "certificates": "/etc/health-v1/backup-2.pem", "locked": True}
+    assert bucket_settings(1, S3(**BUCKET))["certificates"] == ""
+    assert bucket_settings(1, Directory(path="/mnt/backup")) is None
 
 
 def test_only_a_bucket_that_is_said_to_be_locked_is_claimed_to_be():

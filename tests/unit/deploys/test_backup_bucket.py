@@ -1,6 +1,7 @@
 """What the host tries on its bucket, and the sentences about a thief of its key."""
 
 import time
+from dataclasses import fields
 from types import SimpleNamespace
 
 import pytest
@@ -53,7 +54,8 @@ VERSIONED = (200, {}, XML)
 def settings(tmp_path, monkeypatch):
     monkeypatch.setattr(notes.read, "__defaults__", (tmp_path,))
     monkeypatch.setattr(notes.write, "__defaults__", (tmp_path,))
-    return Settings("health", 17, 5432, "/data", "unit", (FOLDER,), (), 30, 60, 16, DAY, "app", "owner")
+    values = dict.fromkeys((field.name for field in fields(Settings)), "")
+    return Settings(**values | {"repositories": (FOLDER,), "keep_days": 30, "buckets": (), "places": ()})
 
 
 def sentences(abilities, verdict):

@@ -22,15 +22,14 @@ from healthv1_backup.settings import Settings
 from healthv1_backup.sweeping import names
 
 NOW = 1_800_000_000.0
+STACK = Stack(domain="a.test")
 REPOSITORY = Directory(path="/srv/backup")
 
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """The program's settings, with its notes in a folder of the test's."""
-    document = json.loads(
-        program_file(Backup(repository=REPOSITORY), Cluster(17, 5432), Stack(domain="a.test"), "abc", 1)
-    )
+    document = json.loads(program_file(Backup(repository=REPOSITORY), Cluster(17, 5432), STACK, "abc", 1))
     monkeypatch.setattr(notes.write, "__defaults__", (tmp_path,))
     monkeypatch.setattr(notes.read, "__defaults__", (tmp_path,))
     monkeypatch.setattr(claims, "STATE", tmp_path)
@@ -63,9 +62,7 @@ def test_a_drill_that_did_not_pass_is_told_at_once(here, result):
 
 def test_the_interval_is_the_settings():
     document = json.loads(
-        program_file(
-            Backup(repository=REPOSITORY, drill_max_age=30), Cluster(17, 5432), Stack(domain="a.test"), "abc", 1
-        )
+        program_file(Backup(repository=REPOSITORY, drill_max_age=30), Cluster(17, 5432), STACK, "abc", 1)
     )
     assert document["drill_max_age"] == 30 * DAY
 
@@ -87,7 +84,7 @@ def test_drills_that_are_off_without_a_reason_are_a_claim_that_fails():
         return [check.claim for check in checks(TIMERS, 8, locked=False, **options)]
 
     assert "A restore drill passed within the last 8 days, and the last one did" in claimed(drill=True, drill_off="")
-    assert "Restore drills run" in claimed(drill=False, drill_off="", locked=False)
+    assert "Restore drills run" in claimed(drill=False, drill_off="")
     assert not [claim for claim in claimed(drill=False, drill_off="elsewhere") if "drill" in claim]
     (failing,) = (
         check for check in checks(TIMERS, 8, drill=False, drill_off="", locked=False) if "drill" in check.claim
@@ -199,7 +196,7 @@ def test_a_signature_without_its_evidence_is_of_a_killed_drill(tmp_path, key):
 
 def test_what_a_wrong_passphrase_makes_of_the_answer_is_read():
     broken = '[{"status":{"code":99,"message":"other: CryptoError\nunable to flush"},"backup":[]}]'
-    with pytest.raises(Failed, match="status 99"):
+    with pytest.raises(Failed, match="our passphrase does not open it"):
         repository.read_info(broken)
 
 
