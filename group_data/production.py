@@ -18,3 +18,5 @@ environment = Environment(
     smtp_from="noreply@example.com",
 )
 certbot = Certbot(email="ops@example.com")
+
+# Nothing is backed up until `backup` names a repository: plan warns, and verify fails. docs/backup.md has the lines to add.
