@@ -19,4 +19,4 @@ environment = Environment(
 )
 certbot = Certbot(email="ops@example.com")
 
-# Nothing is backed up until `backup` names a repository: plan warns, and verify fails. docs/backup.md has the lines to add.
+# Nothing is backed up until `backup` names a repository: plan warns until then. docs/backup.md has the lines to add.
