@@ -13,6 +13,9 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys import this_host
+from deploys.archiving import CREDENTIALS_FOLDER
+from deploys.backup.checks import DRILL_TIMER, TIMERS
+from deploys.backup.deploy import DRILL_KEY
 from deploys.certbot.commands import ACCOUNT, HOOK, WRAPPER
 from deploys.certbot.deploy import ACCOUNT_DROP_IN, AUTHORITY_DROP_IN
 from deploys.cluster import Cluster
@@ -28,7 +31,7 @@ from deploys.operations.files import absent
 from deploys.operations.release import stop_other_instances
 from deploys.operations.retirement import remove_path, stop_unit
 from deploys.operations.shell import ensure
-from deploys.paths import MARKS, REDIS_ACCEPTED, REDIS_LOGIN, SITE_LEAVING
+from deploys.paths import DATABASE_RESERVE, MARKS, REDIS_ACCEPTED, REDIS_LOGIN, SITE_LEAVING
 from deploys.postgresql.deploy import cluster_here
 from deploys.stack import LOOPBACK, Stack, Topology
 from deploys.tls import DIRECTORY
@@ -58,6 +61,7 @@ def retire(retirement: Retirement) -> None:
     if "api" in retirement.parts:
         remove_api(stack=stack, marks=marks, data=retirement.data)
     if "database" in retirement.parts:
+        remove_backup()
         remove_redis(marks=marks, data=retirement.data)
         if "cluster" in marks:
             cluster = replace(cluster_here(stack), name=marks["cluster"])
@@ -73,7 +77,7 @@ def retire(retirement: Retirement) -> None:
 @deploy("Edge")
 def remove_edge(stack: Stack, marks: Mapping[str, str]) -> None:
     """Remove the site first, then its certificate and keys."""
-    x = host.get_fact(Succeeds, test=HAS_OTHER_SITES)
+    serves_others = host.get_fact(Succeeds, test=HAS_OTHER_SITES)
     ensure(
         name="Disable the site",
         change=Change("site", stack.domain, "disable", was="served", effect="the host does not answer for it any more"),
@@ -82,7 +86,7 @@ def remove_edge(stack: Stack, marks: Mapping[str, str]) -> None:
         f"! systemctl is-active --quiet nginx.service || {{ nginx -t -q >&2 && systemctl reload nginx.service; }}\n"
         f"rm -f {SITE_LEAVING}",
     )
-    if "nginx" in marks and not x:
+    if "nginx" in marks and not serves_others:
         stop_unit(name="Stop nginx", unit=f"{marks['nginx']}.service", effect="the host serves no website any more")
     for path in host.loop((stack.certificate, UNKNOWN_NAME_CERTIFICATE)):
         remove_path(name=f"Remove {path}", path=path, why="a private key is in it")
@@ -124,6 +128,16 @@ def remove_api(stack: Stack, marks: Mapping[str, str], data: bool) -> None:
     if data:
         for folder in host.loop(("data", "logs", "backups")):
             remove_path(name=f"Remove {folder}", path=f"{stack.home}/{folder}", kind="data", why="data is to go")
+
+
+@deploy("Backup")
+def remove_backup() -> None:
+    """Nothing more is backed up, and the keys go. What is in the repository stays."""
+    for timer in host.loop((*TIMERS, DRILL_TIMER)):
+        stop_unit(name=f"Stop {timer}", unit=timer, effect="nobody is interrupted")
+    for path in host.loop((CREDENTIALS_FOLDER, DRILL_KEY)):
+        remove_path(name=f"Remove {path}", path=path, kind="key")
+    remove_path(name="Give back what was kept free", path=DATABASE_RESERVE, why="nothing needs it")
 
 
 @deploy("Redis")

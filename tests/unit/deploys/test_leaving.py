@@ -6,6 +6,7 @@ import pytest
 from pyinfra.context import ctx_host
 
 from deploys import retirement
+from deploys.backup.checks import DRILL_TIMER, TIMERS
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
 from deploys.facts.named import ConfiguredPaths
@@ -37,7 +38,7 @@ def leave(monkeypatch):
         monkeypatch.setattr(retirement, "ensure", lambda change, **_: changes.append(change))
         for name in ("stop_other_instances", "barrier"):
             monkeypatch.setattr(retirement, name, lambda *_, **__: None)
-        for name in ("remove_edge", "remove_api", "remove_redis", "remove_database"):
+        for name in ("remove_edge", "remove_api", "remove_backup", "remove_redis", "remove_database"):
             deploy = getattr(retirement, name)
             monkeypatch.setattr(retirement, name, getattr(deploy, "_inner", deploy))
         facts = {
@@ -67,8 +68,13 @@ def test_no_data_go_with_a_host_that_leaves_unless_they_are_to_go(leave):
 
 def test_without_a_mark_of_ours_no_service_stops(leave):
     found = leave(marks={}, data=True)
-    assert found.stopped == [MOUNT, WATCH]
+    assert found.stopped == [MOUNT, WATCH, *TIMERS, DRILL_TIMER]  # of names that are ours alone
     assert set(found.lost) == {f"{STACK.home}/{name}" for name in ("data", "logs", "backups")}
+
+
+def test_a_database_host_that_leaves_keeps_no_key_to_its_backups(leave):
+    assert ("key", "/etc/health-v1/pgbackrest.d") in leave().gone
+    assert ("key", "/etc/health-v1/pgbackrest.d") not in leave(parts=("api",)).gone
 
 
 def test_the_cluster_that_goes_is_the_marked_one(leave):
