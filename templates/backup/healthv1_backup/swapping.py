@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from healthv1_backup import notes, proving, targets, watching
+from healthv1_backup import proving, targets, watching
 from healthv1_backup.control import read_control
 from healthv1_backup.exchange import can_exchange, exchange, flush
 from healthv1_backup.instance import Instance
@@ -21,6 +21,7 @@ from healthv1_backup.readying import (
     AUTO_CONF,
     SIGNALS,
     adopt_settings,
+    newest_served,
     ready_to_archive,
     refuse_taken_history,
     to_postgres,
@@ -67,22 +68,24 @@ def begin(settings: Settings, *, unproven: bool = False) -> Job:
 
 def promote(settings: Settings, job: Job) -> str:
     """Give the former data a history of their own: the one that they had ended when others took their place."""
-    copy = copy_of(settings)
-    if not job.swap.get("promoted"):
-        newest = max((timeline for timeline, _ in targets.served(notes.read(targets.SERVED))), default=0)
-        if not targets.archived_history(settings, 1, newest):
-            # PostgreSQL counts on from the histories in the archive: without them it takes a number that is used.
-            raise Failed("the repository does not have the history that served last: try again when it answers")
+    copy, newest = copy_of(settings), newest_served()
+    before = read_control(settings, copy.data)
+    promoted = before.timeline > newest  # by a swap that was killed, or abandoned: no number is taken twice
+    if promoted and before.stopped_cleanly:
+        return "preparing"
+    if not targets.archived_history(settings, 1, newest):
+        # PostgreSQL counts on from the histories in the archive: without them it takes a number that is used.
+        raise Failed("the repository does not have the history that served last: try again when it answers")
+    if not promoted:
         signal = copy.data / SIGNALS[0]
         signal.touch(0o600)
         to_postgres(signal)
-        # Of its own history, not of that which serves now; a number that none in the archive has.
-        options = {"recovery_target_timeline": "current", "recovery_target_action": "promote"}
-        with copy.serving(live_control(settings), options=options, tell=say):
-            pass
-        job.swap["promoted"] = True
-        job.asked["spoiled"] = read_control(settings, copy.data).timeline <= newest
-        job.save()
+    # Of its own history, not of that which serves now; a number that none in the archive has.
+    options = {"recovery_target_timeline": "current", "recovery_target_action": "promote"}
+    with copy.serving(live_control(settings), options=options, tell=say):
+        pass
+    job.asked["spoiled"] = read_control(settings, copy.data).timeline <= newest
+    job.save()
     return "preparing"
 
 
@@ -97,7 +100,7 @@ def prepare(settings: Settings, job: Job) -> str:
     if live and live.system != control.system:
         raise Failed("the copy is of another cluster")
     refuse_taken_history(settings, control, live)
-    ready_to_archive(copy.data, control)
+    ready_to_archive(copy.data, control, newest_served() or (live.timeline if live else 0))
     adopt_settings(copy.data, live_data(settings))
     for name in SIGNALS:
         (copy.data / name).unlink(missing_ok=True)

@@ -219,6 +219,20 @@ def test_what_a_copy_wrote_before_it_archived_is_archived(tmp_path, monkeypatch)
     for name in [*names, "000000010000000000000008"]:
         (wal / name).touch()
     (wal / "archive_status/000000020000000000000008.done").touch()
-    readying.ready_to_archive(tmp_path, controlled())  # it is in segment A
+    readying.ready_to_archive(tmp_path, controlled(), 1)  # it is in segment A
     ready = sorted(path.name for path in (wal / "archive_status").glob("*.ready"))
     assert ready == ["00000002.history.ready", "000000020000000000000009.ready"]
+
+
+@pytest.mark.parametrize(
+    ("newest", "ready"), [(1, ["00000002.history", "00000003.history"]), (2, ["00000003.history"])]
+)
+def test_both_histories_of_a_copy_whose_promotion_was_killed_are_archived(tmp_path, monkeypatch, newest, ready):
+    """Else the next one to be promoted would find a gap in the archive, and take a number that is used."""
+    monkeypatch.setattr(readying, "to_postgres", lambda _: None)
+    (tmp_path / "pg_wal/archive_status").mkdir(parents=True)
+    for name in ("00000002.history", "00000003.history", "00000004.history"):
+        (tmp_path / "pg_wal" / name).touch()
+    control = parse(CONTROL.format(connections=1).replace("TimeLineID:       2", "TimeLineID: 3"))
+    readying.ready_to_archive(tmp_path, control, newest)
+    assert sorted(path.stem for path in (tmp_path / "pg_wal/archive_status").glob("*.ready")) == ready
