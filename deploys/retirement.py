@@ -133,8 +133,8 @@ def remove_api(stack: Stack, marks: Mapping[str, str], data: bool) -> None:
 @deploy("Backup")
 def remove_backup() -> None:
     """Nothing more is backed up, and the keys go. What is in the repository stays."""
-    for timer in host.loop((*TIMERS, DRILL_TIMER)):
-        stop_unit(name=f"Stop {timer}", unit=timer, effect="nobody is interrupted")
+    for name in host.loop((*TIMERS, DRILL_TIMER, "health-v1-restore.service")):
+        stop_unit(name=f"Stop {name}", unit=name, effect="nobody is interrupted")
     for path in host.loop((CREDENTIALS_FOLDER, DRILL_KEY)):
         remove_path(name=f"Remove {path}", path=path, kind="key")
     remove_path(name="Give back what was kept free", path=DATABASE_RESERVE, why="nothing needs it")

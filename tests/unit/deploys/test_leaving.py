@@ -68,7 +68,8 @@ def test_no_data_go_with_a_host_that_leaves_unless_they_are_to_go(leave):
 
 def test_without_a_mark_of_ours_no_service_stops(leave):
     found = leave(marks={}, data=True)
-    assert found.stopped == [MOUNT, WATCH, *TIMERS, DRILL_TIMER]  # of names that are ours alone
+    restoring = "health-v1-restore.service"
+    assert found.stopped == [MOUNT, WATCH, *TIMERS, DRILL_TIMER, restoring]  # of names that are ours alone
     assert set(found.lost) == {f"{STACK.home}/{name}" for name in ("data", "logs", "backups")}
 
 
