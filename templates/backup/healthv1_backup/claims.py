@@ -5,8 +5,10 @@ One is tried: what a bucket lets the host's key delete.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from healthv1_backup import drilling, locking, notes, proof, steps
 from healthv1_backup.settings import DAY, STATE, Settings
@@ -15,6 +17,9 @@ from healthv1_backup.watching import NEARLY_FULL, NOTE
 SLACK = 3 * 3600
 """Seconds: a backup begins up to half an hour late, and takes a while."""
 MISSED_MINUTES = 5 * 60
+FIRST_LOOK = 150
+"""Seconds after a start of the host until which the minute's look was surely taken."""
+PROC = Path("/proc")
 MOST_WAITING = 8
 """WAL segments."""
 
@@ -50,12 +55,10 @@ def wal_is_archived(settings: Settings, now: float) -> list[str]:
     watched = notes.read(NOTE)
     if not watched:
         return ["nobody looked yet"]
-    age = now - watched["last_archived"]
+    age = now - watched["unarchived_since"]
     found = []
-    if not watched["last_archived"]:
-        found.append("no WAL segment was archived yet")
-    elif age > 2 * settings.archive_timeout + MISSED_MINUTES:
-        found.append(f"the last WAL segment was archived {_ago(age)}: so much would be lost with the host")
+    if age > 2 * settings.archive_timeout + MISSED_MINUTES and not just_booted():
+        found.append(f"what was written since {_ago(age)} is on this host alone")
     if watched["waiting"] > MOST_WAITING:
         found.append(f"{watched['waiting']} WAL segments wait on the host")
     return found
@@ -64,7 +67,7 @@ def wal_is_archived(settings: Settings, now: float) -> list[str]:
 def canary_is_alive(settings: Settings, now: float) -> list[str]:  # noqa: ARG001 - one form for all
     watched = notes.read(NOTE)
     age = now - watched.get("beat", 0)
-    if age < MISSED_MINUTES:
+    if age < MISSED_MINUTES or (just_booted() and not watched.get("fault")):
         return []
     fault = watched.get("fault") or "the timer does not run"
     return [f"its last row was written {_ago(age) if watched.get('beat') else 'never'}: {fault}"]
@@ -127,6 +130,16 @@ CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
 
 def failing(name: str, settings: Settings) -> list[str]:
     return CLAIMS[name](settings, time.time())
+
+
+def just_booted() -> bool:
+    """Whether the host was off until now: the minute's look has not had its turn.
+
+    By the age of process 1: in a container the uptime is that of the machine around it.
+    """
+    up = float((PROC / "uptime").read_text(encoding="ascii").split()[0])
+    started = int((PROC / "1/stat").read_text(encoding="ascii").rpartition(")")[2].split()[19])  # proc(5): starttime
+    return up - started / os.sysconf("SC_CLK_TCK") < FIRST_LOOK
 
 
 def _ago(seconds: float) -> str:

@@ -26,7 +26,9 @@ ROW = f"""insert into beat (at) values (now());
 delete from beat where at < now() - interval '{KEEP_ROWS}'"""
 _ARCHIVER = """select coalesce(extract(epoch from last_archived_time), 0)::bigint, coalesce(last_archived_wal, ''),
 coalesce(extract(epoch from last_failed_time), 0)::bigint, failed_count,
-(select count(*) from pg_ls_archive_statusdir() where name like '%.ready')::bigint
+(select count(*) from pg_ls_archive_statusdir() where name like '%.ready')::bigint,
+(select coalesce(extract(epoch from min(modification)), 0) from pg_ls_archive_statusdir()
+ where name like '%.ready')::bigint, extract(epoch from pg_postmaster_start_time())::bigint
 from pg_stat_archiver"""
 
 
@@ -41,6 +43,8 @@ class Watched:
     last_failed: int
     waiting: int
     """Finished segments that were not archived yet."""
+    unarchived_since: int
+    """Since when what was written is on the host alone."""
     wal_bytes: int
     free: float
     """Of the file system with the WAL: 0 to 1."""
@@ -55,21 +59,33 @@ def watch(settings: Settings) -> Watched:
     before = notes.read(NOTE)
     free, reserve, gone = keep_reserve(Path(settings.data), settings.reserve, int(before.get("reserve_gone", 0)))
     fault, beat = "", int(before.get("beat", 0))
-    archived, segment, failed, waiting = 0, "", 0, 0
+    archived, segment, failed, waiting, since = 0, "", 0, 0, int(before.get("unarchived_since", 0))
     try:
         sql(settings, ROW, CANARY)
         beat = int(time.time())
         row = sql(settings, _ARCHIVER)[0]
         archived, segment, failed, waiting = int(row[0]), row[1], int(row[2]), int(row[4])
+        since = unarchived_since(archived, int(row[5]), int(row[6]))
     except Failed as error:
         fault = str(error)
         say(fault)
+    wal = _wal_bytes(settings)
     watched = Watched(
-        int(time.time()), beat, archived, segment, failed, waiting, _wal_bytes(settings), free, reserve, gone, fault
+        int(time.time()), beat, archived, segment, failed, waiting, since, wal, free, reserve, gone, fault
     )
     notes.write(NOTE, asdict(watched))
     notes.measure("backup_watch", _metrics(watched))
     return watched
+
+
+def unarchived_since(archived: int, oldest_waiting: int, started: int) -> int:
+    """Return since when what was written is on the host alone.
+
+    + archived: when the last segment was archived.
+    + oldest_waiting: when the first of those that wait was finished; 0: none waits.
+    + started: when PostgreSQL was: what it wrote before, it archived as it stopped, or waits.
+    """
+    return min(archived or started, oldest_waiting) if oldest_waiting else max(archived, started)
 
 
 def keep_reserve(data: Path, size: int, gone: int) -> tuple[float, int, int]:

@@ -31,6 +31,7 @@ def proven(*, folder="/r/1", faults=(), age=HOUR, newest=HOUR):
 def watched(**values):
     whole = {
         "at": NOW, "beat": NOW - 30, "last_archived": NOW - 60, "last_segment": "", "last_failed": 0, "waiting": 0,
+        "unarchived_since": NOW - 60,
         "wal_bytes": 2**24, "free": 0.5, "reserve": 16, "reserve_gone": 0, "fault": "",
     }  # fmt: skip
     notes.write("watch", whole | values)
@@ -89,14 +90,43 @@ def test_a_failed_backup_is_told_until_one_succeeds(settings):
 @pytest.mark.parametrize(
     ("noted", "words"),
     [
-        ({"last_archived": NOW - 500}, "8 min ago"),
-        ({"last_archived": 0}, "no WAL segment was archived yet"),
+        ({"unarchived_since": NOW - 500}, "what was written since 8 min ago is on this host alone"),
         ({"waiting": 60}, "60 WAL segments wait"),
     ],
 )
 def test_wal_that_is_not_archived_is_told(settings, noted, words):
     watched(**noted)
     assert words in what("archived", settings)[0]
+
+
+@pytest.mark.parametrize(
+    ("archived", "oldest_waiting", "started", "since"),
+    [
+        (100, 0, 50, 100),
+        (100, 0, 400, 400),  # it was off meanwhile, and had archived all as it stopped
+        (0, 0, 400, 400),
+        (100, 130, 50, 100),
+        (100, 90, 50, 90),
+        (0, 130, 120, 120),
+    ],
+)
+def test_what_is_on_the_host_alone_began_with_the_first_write_after_the_last_archived(
+    archived, oldest_waiting, started, since
+):
+    assert watching.unarchived_since(archived, oldest_waiting, started) == since
+
+
+@pytest.mark.parametrize(("up", "started"), [(20.5, 0), (90_020.5, 90_000)])  # a host, and a container
+def test_a_host_that_was_off_until_now_has_had_no_look(settings, monkeypatch, tmp_path, up, started):
+    monkeypatch.setattr(claims, "PROC", tmp_path)
+    monkeypatch.setattr(claims.os, "sysconf", lambda _name: 100)
+    (tmp_path / "1").mkdir()
+    (tmp_path / "1/stat").write_text(f"1 (a b) S {'0 ' * 18}{started * 100} 0 0\n")
+    watched(beat=NOW - 4000, unarchived_since=NOW - 4000)
+    (tmp_path / "uptime").write_text(f"{up} 30.1\n")
+    assert (what("canary", settings), what("archived", settings)) == ([], [])
+    (tmp_path / "uptime").write_text(f"{up + 140} 30.1\n")
+    assert all((what("canary", settings), what("archived", settings)))
 
 
 def test_a_canary_that_stopped_is_told_with_the_reason(settings):
