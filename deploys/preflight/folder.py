@@ -20,7 +20,9 @@ if ! {_LINK_IS_SET}; then
     cd {FOLDER}; rm -rf applied logins prepared postgresql.* redis-probe* site.leaving; cd /
     for it in $(ls -A {LINK}); do
       [ ! -e {FOLDER}/"$it" ] || {{ echo "both {LINK}/$it and {FOLDER}/$it are there" >&2; exit 1; }}; done
-    cp -a {LINK}/. {FOLDER}/; chmod 0700 {FOLDER}; sync -f {FOLDER}
+    mode=0700 group=$(stat -c %g {FOLDER}) # on an edge host Nginx's workers pass through it
+    [ "$(stat -c %a {FOLDER})" != 710 ] || mode=0710
+    cp -a {LINK}/. {FOLDER}/; chgrp "$group" {FOLDER}; chmod "$mode" {FOLDER}; sync -f {FOLDER}
   fi
   ln -sfn {FOLDER} {_NEW}; sync -f /var/lib
   if [ -e {LINK} ] && ! mv -T --exchange {_NEW} {LINK} 2>/dev/null; then

@@ -14,7 +14,7 @@ NOTED = {
     "logins/cursor": "s=1\n",
     "postgresql.unfinished": "17/health\n",
 }
-COMMANDS = ("mkdir", "cp", "ln", "mv", "rm", "sync", "chmod")
+COMMANDS = ("mkdir", "cp", "ln", "mv", "rm", "sync", "chmod", "chgrp")
 # The mv of Debian 12 cannot: this is what a later one does.
 EXCHANGE = """import ctypes, os, sys
 done = ctypes.CDLL(None, use_errno=True).renameat2(-100, os.fsencode(sys.argv[1]), -100, os.fsencode(sys.argv[2]), 2)
@@ -161,3 +161,11 @@ def test_a_link_to_a_disk_of_the_owners_is_followed_and_his_folder_stays(host):
     assert host.run(_MOVE).returncode == 0
     assert host.has_moved()
     assert (host.root / "disk/redis-probe").exists()
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o700, 0o700), (0o710, 0o710), (0o755, 0o700)])
+def test_nginxs_workers_still_pass_through_the_folder_of_an_edge_host(tmp_path, before, after):
+    host = Host(tmp_path).earlier()
+    host.folder.chmod(before)
+    assert host.run(_MOVE).returncode == 0
+    assert host.folder.stat().st_mode & 0o777 == after
