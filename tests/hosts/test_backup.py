@@ -249,21 +249,30 @@ def test_turning_it_on_waits_for_escrow_and_nothing_else_does(mended, project, t
     assert mended.cli("plan", "sandbox").returncode == 0
 
 
-def test_a_rotated_passphrase_begins_a_folder_of_its_own_and_the_old_one_stays(mended):
-    before = mended.kept["backup_passphrase"]
-    old = repository(mended)
-    mended.must("secrets", "rotate", "sandbox", "backup_passphrase", "--yes")
-    assert mended.kept["backup_passphrase"] != before
-    (kept,) = mended.json("backup", "list", "sandbox")[1]["repositories"]
+@pytest.fixture
+def rotated(broken):
+    """The deployed host, for a test that rotates: the backend has its former version again afterwards, as the host."""
+    path = f"data/{broken.name}/backup_passphrase"
+    before = broken.openbao("GET", path).json()["data"]["data"]
+    yield broken
+    broken.openbao("POST", path, {"data": before})
+
+
+def test_a_rotated_passphrase_begins_a_folder_of_its_own_and_the_old_one_stays(rotated):
+    before = rotated.kept["backup_passphrase"]
+    old = repository(rotated)
+    rotated.must("secrets", "rotate", "sandbox", "backup_passphrase", "--yes")
+    assert rotated.kept["backup_passphrase"] != before
+    (kept,) = rotated.json("backup", "list", "sandbox")[1]["repositories"]
     assert kept["folder"].endswith("/2")
     assert [entry["kind"] for entry in kept["backups"]] == ["full"]
     assert (old / "backup/health/backup.info").exists()
     assert [
-        entry["folder"] for entry in json.loads(mended.shell("cat /var/lib/healthv1/backup/retired.json"))["folders"]
+        entry["folder"] for entry in json.loads(rotated.shell("cat /var/lib/healthv1/backup/retired.json"))["folders"]
     ]
-    assert before not in mended.shell(f"cat {KEYS}")
-    assert red(mended) == set()
-    assert mended.cli("plan", "sandbox").returncode == 0
+    assert before not in rotated.shell(f"cat {KEYS}")
+    assert red(rotated) == set()
+    assert rotated.cli("plan", "sandbox").returncode == 0
 
 
 def red_in(world, project):
