@@ -258,6 +258,26 @@ def rotated(broken):
     broken.openbao("POST", path, {"data": before})
 
 
+@pytest.mark.parametrize(
+    ("drift", "target", "holds"),
+    [
+        (f"rm {KEYS}", KEYS, f"test -s {KEYS}"),
+        ("echo 'raise SystemExit(9)' > /usr/local/lib/healthv1/backup/__main__.py", "/usr/local/lib/healthv1/backup",
+         "python3 -I -B /usr/local/lib/healthv1/backup noted"),
+        ("systemctl disable --now health-v1-backup-incr.timer", "health-v1-backup-incr.timer",
+         "systemctl is-active -q health-v1-backup-incr.timer"),
+    ],
+    ids=["the keys are gone", "somebody changed the program", "somebody stopped a timer"],
+)  # fmt: skip
+def test_a_drift_is_named_by_the_plan_and_mended_by_an_apply(mended, drift, target, holds):
+    mended.shell(drift)
+    code, plan = mended.json("plan", "sandbox")
+    assert (code, [change["target"] for step in plan["steps"] for change in step["changes"]]) == (2, [target])
+    mended.must("apply", "sandbox", "--yes")
+    mended.shell(holds)
+    assert mended.cli("plan", "sandbox").returncode == 0
+
+
 def test_a_rotated_passphrase_begins_a_folder_of_its_own_and_the_old_one_stays(rotated):
     before = rotated.kept["backup_passphrase"]
     old = repository(rotated)

@@ -169,8 +169,8 @@ def _nothing_was_written_on_the_host(world, name):
 
 
 def _the_journal_says_who_took_it(leaving, digest):
-    _, shown = leaving.world.json("journal", "show", "sandbox", "--last", "1")
-    [run] = shown["runs"]
+    _, shown = leaving.world.json("journal", "show", "sandbox", "--last", "50")
+    [run] = [run for run in shown["runs"] if any(digest in change["target"] for change in run["changes"])]
     assert (run["command"], run["result"], run["seen"]) == ("export", "done", ["operator", "host1"])
     told = [f"{change['action']} {change['kind']} {change['target']}" for change in run["changes"]]
     assert told[0].startswith(f"export copy sha256 {digest}, ")
