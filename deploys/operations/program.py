@@ -44,13 +44,14 @@ def program(path: str, files: Files) -> Commands:
     """Have the link `path` lead to a folder that holds `files`, unchanged."""
     texts = files()
     folder = folder_of(path, texts)
+    # One question: where all is as it should be, a plan asks nothing more.
+    is_there = f'test "$(readlink {shlex.quote(path)})" = {shlex.quote(folder)} && {_is_whole(folder, texts)}'
+    if host.get_fact(Succeeds, test=is_there):
+        host.noop(f"{path} is as it should be")
+        return
     link = host.get_fact(PathState, path=path)
     if link and link.kind != "symbolic link":
         refuse_foreign([Foreign(f"file {path}", f"A {link.kind} of the host's owner lies there.", "", "move it away")])
-    is_whole = host.get_fact(Succeeds, test=_is_whole(folder, texts))
-    if link and link.content == folder and is_whole:
-        host.noop(f"{path} is as it should be")
-        return
     why = "its files were changed" if link and link.content == folder else ""
     action = "update" if link else "create"
     forecast().announce(Change("program", path, action, why, becomes=folder.rpartition("-")[2]))

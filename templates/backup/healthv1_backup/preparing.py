@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from healthv1_backup import notes, retired
-from healthv1_backup.processes import Failed, pgbackrest, say, sql
+from healthv1_backup.processes import Ended, Failed, pgbackrest, say, sql
 from healthv1_backup.settings import CANARY, STATE, Settings
 
 NOTE = STATE / "prepared"
@@ -13,6 +14,8 @@ NOTE = STATE / "prepared"
 PLACES = STATE / "places"
 """The same with their buckets."""
 ANSWER = 120  # seconds
+LOCKED = 50
+"""pgBackRest's exit code when another one of it is at work."""
 
 _DATABASE = f"""select 'create database {CANARY} template template0'
   where not exists (select from pg_database where datname = '{CANARY}') \\gexec
@@ -33,7 +36,7 @@ def prepare(settings: Settings) -> int:
     functions = "pg_create_restore_point(text), pg_switch_wal()"
     sql(settings, f'grant execute on function {functions} to "{settings.owner}"', settings.database)
     for command in ("stanza-create", "check"):
-        ended = pgbackrest(settings, command, timeout=ANSWER)
+        ended = _once_nobody_archives(settings, command)
         if ended.code:
             raise Failed(f"{command}: {ended.why}")
     retired.note_retired(NOTE.read_text(encoding="utf-8").split() if NOTE.exists() else [], settings)
@@ -42,3 +45,13 @@ def prepare(settings: Settings) -> int:
     notes.replace(PLACES, "".join(f"{place}\n" for place in settings.places), 0o600)
     say("A WAL segment arrived in each repository.")
     return 0
+
+
+def _once_nobody_archives(settings: Settings, command: str) -> Ended:
+    """Run a command that needs pgBackRest's lock, which PostgreSQL's archiving holds for moments."""
+    until = time.monotonic() + ANSWER
+    while True:
+        ended = pgbackrest(settings, command, timeout=ANSWER)
+        if ended.code != LOCKED or time.monotonic() > until:
+            return ended
+        time.sleep(1)
