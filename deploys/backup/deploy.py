@@ -23,7 +23,7 @@ from deploys.backup.settings import S3, Backup, Directory, calendar
 from deploys.cluster import Cluster
 from deploys.component import Check, program_files, template
 from deploys.facts.machine import MachineState
-from deploys.facts.probe import Succeeds
+from deploys.facts.marks import Marks
 from deploys.faults import Fault
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
@@ -33,7 +33,7 @@ from deploys.operations.program import program
 from deploys.operations.shell import ensure
 from deploys.operations.units import unit
 from deploys.operations.warnings import warn
-from deploys.paths import BACKUP, BACKUP_PROGRAM
+from deploys.paths import BACKUP, BACKUP_PROGRAM, MARKS
 from deploys.stack import Stack
 
 PREPARED, PLACES = f"{BACKUP}/prepared", f"{BACKUP}/places"
@@ -53,7 +53,7 @@ def archiving_here(settings: Backup, cluster: Cluster, *, require_escrow: bool) 
         if not settings.off:
             warn("Nothing backs the database up.", f"set {SET}")
         return None
-    if require_escrow and not host.get_fact(Succeeds, test=f"test -s {PREPARED}"):
+    if require_escrow and "backup" not in host.get_fact(Marks):
         faults = _unexported(settings)
         if faults:
             names = " and ".join(fault.where for fault in faults)
@@ -238,4 +238,5 @@ def _stop(timers: Sequence[str], why: str) -> None:
 def _turn_off() -> None:
     _stop([*TIMERS, DRILL_TIMER], "nothing is backed up any more")
     absent(name="Remove the keys", path=f"{CREDENTIALS_FOLDER}/health-v1.conf")
+    absent(name="Have it wait for escrow another time", path=f"{MARKS}/backup")
     absent(name="Have it begin anew another time", path=PREPARED)

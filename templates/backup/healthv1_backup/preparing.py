@@ -7,7 +7,7 @@ from pathlib import Path
 
 from healthv1_backup import notes, retired
 from healthv1_backup.processes import Ended, Failed, pgbackrest, say, sql
-from healthv1_backup.settings import CANARY, STATE, Settings
+from healthv1_backup.settings import CANARY, MARK, STATE, Settings
 
 NOTE = STATE / "prepared"
 """The folders of the repositories that are prepared, a line for each."""
@@ -43,6 +43,7 @@ def prepare(settings: Settings) -> int:
     notes.remove("proof")  # of other repositories, though in folders of these names
     notes.replace(NOTE, "".join(f"{folder}\n" for folder in settings.repositories), 0o600)
     notes.replace(PLACES, "".join(f"{place}\n" for place in settings.places), 0o600)
+    notes.replace(MARK, f"{settings.stanza}\n", 0o600)
     say("A WAL segment arrived in each repository.")
     return 0
 

@@ -10,6 +10,8 @@ from typing import Any
 FILE = Path("/etc/health-v1/backup.json")
 STATE = Path("/var/lib/healthv1/backup")
 """Our notes, mode 0700."""
+MARK = STATE.parent / "ours/backup"
+"""Exists once PostgreSQL archives: from then on nothing waits for escrow."""
 METRICS = Path("/var/lib/healthv1/metrics")
 """One file in Prometheus' text format for each of us who measures."""
 RUN = Path("/run/health-v1-backup")

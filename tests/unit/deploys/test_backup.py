@@ -22,7 +22,7 @@ from deploys.faults import Refused
 from deploys.operations.program import _archive, _is_whole, folder_of
 from deploys.secret import Version
 from deploys.stack import Stack
-from healthv1_backup.settings import METRICS, STATE, load
+from healthv1_backup.settings import MARK, METRICS, STATE, load
 
 BUCKET = {"bucket": "backups", "endpoint": "s3.example.com", "region": "eu-1"}
 CLUSTER = Cluster(17, 5432)
@@ -179,6 +179,7 @@ def test_our_program_and_the_deploy_name_the_same_places(tmp_path):
         program_file(bound(Backup(repository=S3(**BUCKET))), CLUSTER, STACK, "0a1b", 3)
     )
     assert (str(STATE), str(METRICS)) == (paths.BACKUP, paths.METRICS)
+    assert str(MARK) == f"{paths.MARKS}/backup"
     assert " ".join(load(tmp_path / "backup.json").pgbackrest) == archiving.PGBACKREST
 
 
