@@ -171,7 +171,12 @@ def remove_database(cluster: Cluster, data: bool) -> None:
         return
     ensure(
         name="Drop the cluster",
-        change=Change("data", f"cluster {cluster.version}/{cluster.name}", "remove", "data is to go"),
+        change=Change(
+            "data",
+            f"cluster {cluster.version}/{cluster.name}",
+            "remove",
+            "data is to go, and with it what a restore kept aside",
+        ),
         test=" && ".join(
             f"! test -e {path}"
             for path in (cluster.data, cluster.restored, cluster.configuration, cluster.served_marker)

@@ -12,6 +12,11 @@ from deploys.faults import Fault, Refused
 from deploys.stack import Stack
 
 DAY = 86_400  # seconds
+BUNDLING = 15
+"""From this PostgreSQL on, a distribution's pgBackRest is 2.39 or newer: it bundles small files, and verifies.
+
+Ubuntu 22.04 has PostgreSQL 14 and pgBackRest 2.37.
+"""
 BLOCK_INCREMENTAL = 17
 """From this PostgreSQL on, a distribution's pgBackRest copies changed blocks alone. Older ones refuse the option."""
 

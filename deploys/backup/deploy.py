@@ -12,6 +12,7 @@ from pyinfra.context import host
 from deploys.archiving import CONFIGURATION, CREDENTIALS_FOLDER, Archiving
 from deploys.backup.checks import DRILL_TIMER, TIMERS, checks, missing
 from deploys.backup.configuration import (
+    BUNDLING,
     certificates_path,
     credentials_file,
     pgbackrest_file,
@@ -24,7 +25,7 @@ from deploys.cluster import Cluster
 from deploys.component import Check, program_files, template
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
-from deploys.faults import Fault
+from deploys.faults import Fault, Refused
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import absent, directory, file
@@ -49,6 +50,9 @@ def archiving_here(settings: Backup, cluster: Cluster, *, require_escrow: bool) 
 
     Only turning it on waits: once PostgreSQL archives, it goes on.
     """
+    if settings.repository and cluster.version < BUNDLING:
+        what = "This distribution's pgBackRest is too old to read a backup back: before 2.39."
+        raise Refused(Fault(f"{host.name}: backup.repository", what, 'set backup = Backup(off="REASON")'))
     if not settings.repository:
         if not settings.off:
             warn("Nothing backs the database up.", f"set {SET}")

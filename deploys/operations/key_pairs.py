@@ -164,11 +164,11 @@ def _describe(text: str) -> str:
 
 def _names(certificate: x509.Certificate) -> str:
     """Return all names of a certificate, as `str(HostIdentity)` has them. It may be anybody's."""
-    found = []
+    names = []
     with suppress(ValueError):
-        found += [str(name.value) for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+        names += [str(name.value) for name in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
     with suppress(ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-        others = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        found += others.get_values_for_type(x509.DNSName)
-        found += [str(address) for address in others.get_values_for_type(x509.IPAddress)]
-    return ", ".join(dict.fromkeys(found)) or "no name"
+        alternatives = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names += alternatives.get_values_for_type(x509.DNSName)
+        names += [str(address) for address in alternatives.get_values_for_type(x509.IPAddress)]
+    return ", ".join(dict.fromkeys(names)) or "no name"

@@ -24,13 +24,15 @@ Files = Callable[[], Mapping[str, str]]
 """Returns the text of each file by its path inside the program's folder."""
 
 # $1 the link, $2 the folder that it is going to lead to. A folder of that name which a killed run left is thrown away:
-# the link does not lead to it yet. Folders of earlier versions go last: a process that still runs has read them.
+# the link does not lead to it yet. Folders of earlier versions go last: a process that still runs has read them. Only
+# what bears such a name goes.
 _INSTALL = """set -eu; umask 022
 link=$1 folder=$2; new=$folder.new; mkdir -p -- "$(dirname -- "$link")"
 rm -rf -- "$new"; mkdir -- "$new"; base64 -d | tar -x --no-same-owner -C "$new"; sync -f "$new"
 rm -rf -- "$folder"; mv -T -- "$new" "$folder"
 ln -sfnT -- "$folder" "$link.new"; mv -fT -- "$link.new" "$link"
-for old in "$link"-*; do [ "$old" = "$folder" ] || rm -rf -- "$old"; done"""
+for old in "$link"-[0-9a-f]???????????; do case ${old##*-} in *[!0-9a-f]*) continue;; esac
+  [ "$old" = "$folder" ] || rm -rf -- "$old"; done"""
 
 
 def folder_of(path: str, files: Mapping[str, str]) -> str:
@@ -50,7 +52,7 @@ def program(path: str, files: Files) -> Commands:
         host.noop(f"{path} is as it should be")
         return
     link = host.get_fact(PathState, path=path)
-    if link and link.kind != "symbolic link":
+    if link and not (link.kind == "symbolic link" and link.content.startswith(f"{path}-")):
         refuse_foreign([Foreign(f"file {path}", f"A {link.kind} of the host's owner lies there.", "", "move it away")])
     why = "its files were changed" if link and link.content == folder else ""
     action = "update" if link else "create"

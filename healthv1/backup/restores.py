@@ -101,9 +101,10 @@ def nothing_to(found: Restore, what: str) -> RestoreError:
         return RestoreError(
             Fault(found.host, what, f"healthv1 restore {found.environment} --to latest"), exit_code=BUSY
         )
-    said = f"A copy of {found.asked.get('text')} is kept" if found.phase == KEPT else "The former data are kept aside"
-    said = said if found.rests else f"A restore to {found.asked.get('text')} stopped at {found.phase}"
-    return RestoreError(Fault(found.host, f"{what} {said}.", ways_on(found)), exit_code=BUSY)
+    target = found.asked.get("text")
+    kept = f"A copy of {target} is kept" if found.phase == KEPT else "The former data are kept aside"
+    what_is_kept = kept if found.rests else f"A restore to {target} stopped at {found.phase}"
+    return RestoreError(Fault(found.host, f"{what} {what_is_kept}.", ways_on(found)), exit_code=BUSY)
 
 
 def read(program: BackupProgram, question: str = "status") -> Restore:
@@ -115,20 +116,20 @@ def read(program: BackupProgram, question: str = "status") -> Restore:
 
 def follow(program: BackupProgram, note: Note, since: int = 0) -> Restore:
     """Tell of each step until the host rests or fails; return what it noted last."""
-    told = since
+    steps_told = since
     while True:
-        found = read(program)
-        for step in found.steps[told:]:
+        status = read(program)
+        for step in status.steps[steps_told:]:
             note(f"  {program.host.name}  {step['name']}")
-        told = max(told, len(found.steps))
-        if not found.active:
+        steps_told = max(steps_told, len(status.steps))
+        if not status.active:
             break
         gevent.sleep(LOOK)
-    if found.failure:
-        step, what = found.failure["step"], found.failure["what"]
-        again = f"mend that, then: healthv1 restore {found.environment} --swap"
-        hint = again if found.rests else ways_on(found)
-        return replace(found, faults=(Fault(found.host, f"{step}: {what}.", hint),))
-    if not found.rests:
-        return replace(found, faults=(Fault(found.host, f"It was killed at {found.phase}.", ways_on(found)),))
-    return found
+    if status.failure:
+        step, what = status.failure["step"], status.failure["what"]
+        again = f"mend that, then: healthv1 restore {status.environment} --swap"
+        hint = again if status.rests else ways_on(status)
+        return replace(status, faults=(Fault(status.host, f"{step}: {what}.", hint),))
+    if not status.rests:
+        return replace(status, faults=(Fault(status.host, f"It was killed at {status.phase}.", ways_on(status)),))
+    return status

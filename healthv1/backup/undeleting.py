@@ -30,11 +30,11 @@ def repository(host: Host, number: int, environment: str) -> S3:
         raise Refused(Fault(where, "backup has no repository.", "set backup = Backup(repository=S3(…))"))
     if not 1 <= number <= len(settings.repositories):
         raise Refused(Fault(f"--repo {number}", "There is no such repository.", f"1 to {len(settings.repositories)}"))
-    found = settings.bind(host.data.get("secrets")).repositories[number - 1]
-    if not isinstance(found, S3):
-        what = f"Repository {number} is a folder, {found.path}: it keeps no versions."
+    chosen = settings.bind(host.data.get("secrets")).repositories[number - 1]
+    if not isinstance(chosen, S3):
+        what = f"Repository {number} is a folder, {chosen.path}: it keeps no versions."
         raise Refused(Fault(host.name, what, "bring the folder back from a copy of the disk that it is on"))
-    return found
+    return chosen
 
 
 @contextmanager
@@ -64,13 +64,13 @@ def look(bucket: Bucket, folder: str, to: datetime) -> Undeletion:
         raise Refused(
             Fault(str(bucket.place), f"Nothing ever was in {folder}.", "give --folder as the list of backups shows it")
         )
-    found = undeletion(versions, to, _origins(bucket, versions, to).__getitem__)
+    planned = undeletion(versions, to, _origins(bucket, versions, to).__getitem__)
     Refused.unless(
         Fault(version.key, f"It has {version.size >> 30} GiB: S3 copies 5 at once.", "copy it with the server's tools")
-        for version in found.due
+        for version in planned.due
         if version.size > LARGEST_COPY
     )
-    return found
+    return planned
 
 
 def _origins(bucket: Bucket, versions: list[ObjectVersion], to: datetime) -> dict[str, str]:
@@ -120,11 +120,11 @@ def moment(text: str) -> datetime:
     plain = text.strip().removesuffix("UTC").strip()
     plain = f"{plain.removesuffix('Z')}+00:00" if plain.endswith("Z") else plain
     try:
-        found = datetime.fromisoformat(plain)
+        parsed = datetime.fromisoformat(plain)
     except ValueError:
         hint = 'give it as: --to "2026-11-29 09:30:00" (UTC), or with +01:00 behind it'
         raise Refused(Fault(f"--to {text}", "It is no time.", hint)) from None
-    found = (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).replace(microsecond=0)
-    if found > datetime.now(timezone.utc):
+    parsed = (parsed if parsed.tzinfo else parsed.replace(tzinfo=timezone.utc)).replace(microsecond=0)
+    if parsed > datetime.now(timezone.utc):
         raise Refused(Fault(f"--to {text}", "It is yet to come.", "give the last moment at which all was well"))
-    return found.astimezone(timezone.utc)
+    return parsed.astimezone(timezone.utc)

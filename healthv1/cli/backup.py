@@ -119,15 +119,16 @@ def undelete(environment: str, to: str, repo: int, folder: str, dry_run: bool, y
 
 
 def _preview(result: Undeleted) -> None:
-    found = result.found
+    undeletion = result.found
     terminal.say(f"{result.bucket}{result.folder}, as it was at {result.to}:", bold=True)
-    terminal.say(f"  to make current again: {counted(len(found.due), 'object')} ({_size(found.size)})")
-    terminal.say(f"  as it was: {counted(found.done, 'object')}; of later, and stays: {found.later}")
-    newest = found.backups[-1] if found.backups else "none: no backup was there at that time"
+    terminal.say(f"  to make current again: {counted(len(undeletion.due), 'object')} ({_size(undeletion.size)})")
+    terminal.say(f"  as it was: {counted(undeletion.done, 'object')}; of later, and stays: {undeletion.later}")
+    newest = undeletion.backups[-1] if undeletion.backups else "none: no backup was there at that time"
     terminal.say(f"  the newest backup is then {newest}")
-    if found.unlisted:
-        terminal.say(f"! {counted(len(found.unlisted), 'backup')} of later would not be listed any more:", fg="yellow")
-        terminal.say(f"  {', '.join(found.unlisted)}; give a later TIME to keep them")
+    if undeletion.unlisted:
+        later = counted(len(undeletion.unlisted), "backup")
+        terminal.say(f"! {later} of later would not be listed any more:", fg="yellow")
+        terminal.say(f"  {', '.join(undeletion.unlisted)}; give a later TIME to keep them")
 
 
 def _show_undeleted(result: Undeleted, repo: int, *, dry_run: bool) -> None:

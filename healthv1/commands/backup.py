@@ -41,7 +41,6 @@ class Backups:
     environment: str
     host: str
     repositories: tuple[RepositoryState, ...]
-    seconds: float = 0
     faults: tuple[Fault, ...] = ()
 
     @property
@@ -104,16 +103,16 @@ def undelete(environment: str, wish: UndeleteWish, agree: Callable[[Undeleted], 
         undeleting.refuse_outside(folder, settings)
         with undeleting.bucket_of(settings) as bucket:
             note(f"Reading the versions in {bucket.place}, below {folder}")
-            found = undeleting.look(bucket, folder, to)
-            result = Undeleted(environment, settings.bucket, folder, f"{to:%Y-%m-%d %H:%M:%S} UTC", found)
-            if wish.preview or not found.due:
+            undeletion = undeleting.look(bucket, folder, to)
+            result = Undeleted(environment, settings.bucket, folder, f"{to:%Y-%m-%d %H:%M:%S} UTC", undeletion)
+            if wish.preview or not undeletion.due:
                 return result
             if not agree(result):
                 return replace(result, declined=True)
             step = Step("", "", "Backup", "Make old versions current again", (result.change(),))
             command = f"backup undelete --to {result.to}"
             with recorded(session, command, note, [step], needed=False) as run:
-                copied, faults = undeleting.undelete(bucket, found, note)
+                copied, faults = undeleting.undelete(bucket, undeletion, note)
                 run.end_with([step], faults)
     return replace(result, copied=copied, faults=faults)
 

@@ -125,13 +125,13 @@ def _put_back(states: Mapping[Host, EdgeState]) -> list[Fault]:
 
 def _told_of_put_back(states: Mapping[Host, EdgeState], faults: list[Fault], hint: str) -> list[Fault]:
     lost = {fault.where for fault in faults}
-    told = []
+    sentences = []
     if back := [host for host in states if host.name not in lost]:
         words = {False: "visitors are let in", True: "the maintenance of before is on"}
         what = "; ".join(f"{host.name} is as it was: {words[bool(states[host].place)]}" for host in back)
-        told.append(Fault("maintenance", f"{what}.", hint))
-    told += [Fault(fault.where, f"It could not be put back: {fault.what}", hint) for fault in faults]
-    return told
+        sentences.append(Fault("maintenance", f"{what}.", hint))
+    sentences += [Fault(fault.where, f"It could not be put back: {fault.what}", hint) for fault in faults]
+    return sentences
 
 
 def _run_on(hosts: Iterable[Host], text: Callable[[Host], str]) -> dict[Host, str | HostError]:

@@ -80,11 +80,11 @@ def restore(environment: str, to: str, backup: str, repository: int, terms: Term
 def resume(environment: str, terms: Terms) -> Restore:
     """Go on with a restore or a swap that was killed, or that failed. The host may have ended it without us."""
     with _running(environment, "restore --resume", terms, "go on", read_site=True) as running:
-        found = restores.read(running.program)
+        status = restores.read(running.program)
         closed = _is_closed_by_us(running.session)
-        if found.rests and not closed:
-            raise restores.nothing_to(found, "No restore is under way.")
-        ended = found if found.rests else running.follow("resume", after=found)
+        if status.rests and not closed:
+            raise restores.nothing_to(status, "No restore is under way.")
+        ended = status if status.rests else running.follow("resume", after=status)
         if closed and ended.serves:
             ended = _open_when_ready(running, ended)
         return running.end(_with_master_key(ended))
@@ -93,13 +93,13 @@ def resume(environment: str, terms: Terms) -> Restore:
 def abandon(environment: str, agree: Agree, terms: Terms) -> Restore | None:
     """Undo a restore or a swap that is under way; None when `agree` declined."""
     with _running(environment, "restore --abandon", terms, "abandon", read_site=True) as running:
-        found = restores.read(running.program)
-        if found.rests:
-            raise restores.nothing_to(found, "No restore is under way.")
-        if not running.agreed(agree, found):
+        status = restores.read(running.program)
+        if status.rests:
+            raise restores.nothing_to(status, "No restore is under way.")
+        if not running.agreed(agree, status):
             return None
         closed = _is_closed_by_us(running.session)
-        ended = running.follow("abandon", after=found)
+        ended = running.follow("abandon", after=status)
         if closed and ended.serves:
             ended = _open_when_ready(running, ended)
         return running.end(ended)
@@ -108,14 +108,14 @@ def abandon(environment: str, agree: Agree, terms: Terms) -> Restore | None:
 def swap(environment: str, agree: Agree, terms: Terms, *, unproven: bool) -> Restore | None:
     """Have the kept data serve, and keep those that served; None when `agree` declined."""
     with _running(environment, "restore --swap", terms, "swap", read_site=True) as running:
-        found = _kept(running, "Nothing is kept to be swapped in.")
+        status = _kept(running, "Nothing is kept to be swapped in.")
         if not unproven:
-            _refuse_unproven(found)
-        if not running.agreed(agree, found):
+            _refuse_unproven(status)
+        if not running.agreed(agree, status):
             return None
         closed = _close(running)
         try:
-            ended = running.follow("swap", *(["--unproven"] if unproven else []), after=found)
+            ended = running.follow("swap", *(["--unproven"] if unproven else []), after=status)
         except RestoreError:  # it was not begun
             if closed:
                 maintenance.open_site(running.session, running.note)
@@ -126,10 +126,10 @@ def swap(environment: str, agree: Agree, terms: Terms, *, unproven: bool) -> Res
 def discard(environment: str, agree: Agree, terms: Terms) -> Restore | None:
     """Remove what is kept aside; None when `agree` declined."""
     with _running(environment, "restore --discard", terms, "discard") as running:
-        found = _kept(running, "Nothing is kept.")
-        if not running.agreed(agree, found):
+        status = _kept(running, "Nothing is kept.")
+        if not running.agreed(agree, status):
             return None
-        return running.end(running.follow("discard", after=found))
+        return running.end(running.follow("discard", after=status))
 
 
 def copy_out(environment: str, database: str, table: str, terms: Terms) -> Restore:
@@ -139,12 +139,12 @@ def copy_out(environment: str, database: str, table: str, terms: Terms) -> Resto
         running.note(f"{program.host.name} copies {table or database or 'the database'} out of {found.folder}")
         words = ("restore", "copy", "--database", database, "--table", table)
         answer = program.call(*words, timeout=DAY, unit=COPY_UNIT)
-        told = program.call("restore", "copied").document or {}
-        if answer.code or not told.get("database"):
-            what = told.get("failure") or f"the program ended with {answer.code}"
+        copied = program.call("restore", "copied").document or {}
+        if answer.code or not copied.get("database"):
+            what = copied.get("failure") or f"the program ended with {answer.code}"
             hint = f"mend that, or read there: journalctl -u {COPY_UNIT}"
             raise RestoreError(Fault(program.host.name, f"Nothing was copied: {what}.", hint))
-        return running.end(replace(found, copied=told))
+        return running.end(replace(found, copied=copied))
 
 
 @contextmanager
@@ -169,10 +169,10 @@ def _running(
 
 def _kept(running: _Running, otherwise: str) -> Restore:
     """Return what is kept, measured. Raises `RestoreError` where nothing is."""
-    found = restores.read(running.program, "kept")
-    if not found.phase or not found.rests:
-        raise restores.nothing_to(found, otherwise)
-    return found
+    status = restores.read(running.program, "kept")
+    if not status.phase or not status.rests:
+        raise restores.nothing_to(status, otherwise)
+    return status
 
 
 def _refuse_unproven(found: Restore) -> None:

@@ -39,13 +39,13 @@ def verify(environment: str, limit: tuple[str, ...]) -> Report:
     with opened(environment, limit) as session:
         losses.refuse(session)
         closed = maintenance.closed_hosts(session)
-        found = [
+        findings = [
             *maintenance.findings(session, closed),
             *inside.findings(session),
             *end_to_end.findings(session, closed),
             *outside.findings(session, closed),
         ]
-        findings = [with_environment(finding, environment) for finding in found]
+        findings = [with_environment(finding, environment) for finding in findings]
         faults = [fault for faults in session.faults.values() for fault in faults]
         report = Report(environment, findings, faults)
         result = "every claim holds" if report.holds else "not every claim holds"

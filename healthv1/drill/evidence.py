@@ -118,21 +118,21 @@ class Judge:
         """Yield what a journal remembers otherwise."""
         by_number = {drill.number: drill for drill in drills}
         for noted in sorted(set(self.remembered), key=lambda each: each.number):
-            found = by_number.get(noted.number)
-            if found is None:
+            drill = by_number.get(noted.number)
+            if drill is None:
                 yield f"drill {noted.number} is missing, which your journal remembers"
-            elif found.digest != noted.digest:
+            elif drill.digest != noted.digest:
                 yield f"drill {noted.number} is another one than your journal remembers"
 
 
 def remembered(lines: Iterable[str], host: str) -> list[Remembered]:
     """Return what the lines of a journal noted of a host's drills."""
-    found = []
+    noted_drills = []
     for line in lines:
         noted = _read(line).get("drills")
         if isinstance(noted, Mapping) and isinstance(noted.get(host), Mapping):
-            found.append(Remembered(int(noted[host]["number"]), str(noted[host]["digest"])))
-    return found
+            noted_drills.append(Remembered(int(noted[host]["number"]), str(noted[host]["digest"])))
+    return noted_drills
 
 
 def head(evidence: HostEvidence) -> dict[str, Any]:

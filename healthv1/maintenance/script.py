@@ -105,11 +105,11 @@ await on "Its website does not answer that it is closed, or nothing would end th
 
 def put(port: int, place: str) -> str:
     """Return a script that opens the website, or puts the maintenance of `place` on again."""
-    told = (
+    complaint = (
         "Its website does not answer that it is open" if not place else "Its website does not answer that it is closed"
     )
     return f"""{_ASK % port}{_SWITCH}
 put {shlex.quote(place)}
 flock -u 9
-await {"on" if place else "off"} "{told}"
+await {"on" if place else "off"} "{complaint}"
 """

@@ -50,7 +50,7 @@ def ready(sandbox: Sandbox, addresses: Addresses) -> LockedS3Server:
     from healthv1.sandbox.servers import locked_bucket  # noqa: PLC0415
 
     place = server.directory(sandbox, NAME)
-    found = LockedS3Server(
+    running = LockedS3Server(
         endpoint=f"https://{S3_NAME}:{_s3_port(addresses)}",
         bucket=BUCKET,
         key_file=str(_key_file(place, "host")),
@@ -60,8 +60,8 @@ def ready(sandbox: Sandbox, addresses: Addresses) -> LockedS3Server:
         admin_key_file=str(_key_file(place, "admin")),
         reader_key_file=str(_key_file(place, "reader")),
     )
-    until(lambda: locked_bucket.made(found), server.no_answer_fault(sandbox, NAME), seconds=60)
-    return found
+    until(lambda: locked_bucket.made(running), server.no_answer_fault(sandbox, NAME), seconds=60)
+    return running
 
 
 def remove_leftovers(addresses: Addresses) -> None:

@@ -94,7 +94,9 @@ def with_keys(settings: Settings, asked: Asked) -> Settings:
 
 def is_active() -> bool:
     """Whether a drill is under way, or about to begin."""
-    told = subprocess.run(
+    states = subprocess.run(
         ["systemctl", "show", "-p", "ActiveState,Job", "--value", UNIT], capture_output=True, text=True, check=False
     ).stdout.split()
-    return any(word in {"activating", "deactivating", "reloading"} or (word.isdigit() and word != "0") for word in told)
+    return any(
+        word in {"activating", "deactivating", "reloading"} or (word.isdigit() and word != "0") for word in states
+    )

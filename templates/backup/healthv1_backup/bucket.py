@@ -115,8 +115,8 @@ class Bucket:
         try:
             connection.request(method, f"{path}?{words}" if words else path, body or None, signed)
             answer = connection.getresponse()
-            found = {header.lower(): value for header, value in answer.getheaders()}
-            return Answer(answer.status, found, answer.read())
+            answered = {header.lower(): value for header, value in answer.getheaders()}
+            return Answer(answer.status, answered, answer.read())
         except (OSError, http.client.HTTPException) as error:
             raise Failed(f"{host} does not answer: {error or type(error).__name__}") from None
         finally:

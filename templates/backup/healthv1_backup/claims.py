@@ -26,29 +26,29 @@ MOST_WAITING = 8
 
 def backups_are_proven(settings: Settings, now: float) -> list[str]:
     """Return what is wrong with the last reading of each repository."""
-    found: list[str] = []
+    faults: list[str] = []
     for number, folder in enumerate(settings.repositories, 1):
         noted = proof.noted().of(number)
         if noted is None or noted.folder != folder:
-            found.append(f"repository {number} was never read back")
+            faults.append(f"repository {number} was never read back")
             continue
-        found += [f"repository {number}: {fault}" for fault in noted.faults]
+        faults += [f"repository {number}: {fault}" for fault in noted.faults]
         if now - noted.tried > DAY + SLACK:
-            found.append(f"repository {number} was last read back {_ago(now - noted.tried)}")
-    return found
+            faults.append(f"repository {number} was last read back {_ago(now - noted.tried)}")
+    return faults
 
 
 def backups_are_recent(settings: Settings, now: float) -> list[str]:
-    found: list[str] = []
+    faults: list[str] = []
     failure = notes.read("failure")
     if failure:
-        found.append(f"the last backup failed {_ago(now - failure['at'])}: {failure['what']}")
+        faults.append(f"the last backup failed {_ago(now - failure['at'])}: {failure['what']}")
     for noted in proof.noted().proofs:
         if not noted.newest:
-            found.append(f"repository {noted.repository}: there is no backup")
+            faults.append(f"repository {noted.repository}: there is no backup")
         elif now - noted.newest > settings.longest_pause + SLACK:
-            found.append(f"repository {noted.repository}: the newest backup ended {_ago(now - noted.newest)}")
-    return found
+            faults.append(f"repository {noted.repository}: the newest backup ended {_ago(now - noted.newest)}")
+    return faults
 
 
 def wal_is_archived(settings: Settings, now: float) -> list[str]:
@@ -56,12 +56,12 @@ def wal_is_archived(settings: Settings, now: float) -> list[str]:
     if not watched:
         return ["nobody looked yet"]
     age = now - watched["unarchived_since"]
-    found = []
+    faults = []
     if age > 2 * settings.archive_timeout + MISSED_MINUTES and not just_booted():
-        found.append(f"what was written since {_ago(age)} is on this host alone")
+        faults.append(f"what was written since {_ago(age)} is on this host alone")
     if watched["waiting"] > MOST_WAITING:
-        found.append(f"{watched['waiting']} WAL segments wait on the host")
-    return found
+        faults.append(f"{watched['waiting']} WAL segments wait on the host")
+    return faults
 
 
 def canary_is_alive(settings: Settings, now: float) -> list[str]:  # noqa: ARG001 - one form for all
@@ -77,28 +77,28 @@ def disk_has_room(settings: Settings, now: float) -> list[str]:
     watched = notes.read(NOTE)
     if not watched:
         return ["nobody looked yet"]
-    found = []
+    faults = []
     if watched["reserve_gone"]:
-        found.append(f"the disk was nearly full {_ago(now - watched['reserve_gone'])}, and its reserve went")
+        faults.append(f"the disk was nearly full {_ago(now - watched['reserve_gone'])}, and its reserve went")
     if watched["free"] < 5 * NEARLY_FULL:
-        found.append(
+        faults.append(
             f"{watched['free']:.0%} of the disk with {settings.data} is free, and WAL takes"
             f" {watched['wal_bytes'] >> 20} MiB of it"
         )
-    return found
+    return faults
 
 
 def restore_was_drilled(settings: Settings, now: float) -> list[str]:
     """Until the first one is due, counted from when backups began, nothing is wrong."""
     noted = drilling.Noted.read()
-    found = []
+    faults = []
     if noted.last_try and noted.result != drilling.PASSED:
-        found.append(f"the last drill, {_ago(now - noted.last_try)}: {noted.result}: {'; '.join(noted.why)}")
+        faults.append(f"the last drill, {_ago(now - noted.last_try)}: {noted.result}: {'; '.join(noted.why)}")
     if not noted.last_success and now - _turned_on() > settings.drill_max_age:
-        found.append("no drill ever passed")
+        faults.append("no drill ever passed")
     elif noted.last_success and now - noted.last_success > settings.drill_max_age:
-        found.append(f"the last drill that passed was {_ago(now - noted.last_success)}")
-    return found
+        faults.append(f"the last drill that passed was {_ago(now - noted.last_success)}")
+    return faults
 
 
 def _turned_on() -> float:

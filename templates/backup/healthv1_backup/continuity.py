@@ -68,10 +68,10 @@ def gaps(archived: Iterable[Segment], needed: Mapping[int, int]) -> list[Gap]:
 
 
 def _gaps_on(timeline: int, numbers: list[int], first: int) -> list[Gap]:
-    found: list[Gap] = []
+    missing: list[Gap] = []
     expected = first
     for number in [*numbers] or [first + 1]:
         if number > expected:
-            found.append(Gap(Segment(timeline, expected), Segment(timeline, number - 1)))
+            missing.append(Gap(Segment(timeline, expected), Segment(timeline, number - 1)))
         expected = number + 1
-    return found
+    return missing

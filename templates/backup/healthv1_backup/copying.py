@@ -50,18 +50,18 @@ def _exists(settings: Settings, name: str) -> bool:
 
 def _found(copy: Instance, database: str, table: str) -> tuple[int, str]:
     """Return the size and the owner of what is copied."""
-    found = copy.ask(
+    rows = copy.ask(
         f"select pg_database_size(oid), pg_get_userbyid(datdba) from pg_database where datname = {_literal(database)}"
     )
-    if not found:
+    if not rows:
         names = copy.ask("select datname from pg_database where not datistemplate order by 1")
         raise Failed(f"the copy has no database {database}: it has {', '.join(row[0] for row in names)}")
     if not table:
-        return int(found[0][0]), found[0][1]
+        return int(rows[0][0]), rows[0][1]
     sized = copy.ask(f"select pg_total_relation_size(to_regclass({_literal(table)}))", database)
     if not sized[0][0]:
         raise Failed(f"the copy's {database} has no table {table}")
-    return int(sized[0][0]), found[0][1]
+    return int(sized[0][0]), rows[0][1]
 
 
 def _pipe(settings: Settings, copy: Instance, database: str, table: str, into: str) -> None:

@@ -65,17 +65,17 @@ def drill(settings: Settings, asked: Asked) -> dict[str, Any]:
     """Run a drill, and return its evidence. Raises `Failed` when there is none."""
     with _alone():
         sweep(settings)
-        found = Drill(asked, time.time())
-        notes.write(BEGUN, {"at": int(found.began), "asked": asked.by, "keys": asked.kind})
+        drill = Drill(asked, time.time())
+        notes.write(BEGUN, {"at": int(drill.began), "asked": asked.by, "keys": asked.kind})
         try:
-            _run(asking.with_keys(settings, asked), found)
+            _run(asking.with_keys(settings, asked), drill)
         except (Failed, OSError) as error:
-            found.end(FAILED, str(error))
+            drill.end(FAILED, str(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the restore is not proven, and evidence says so
-            found.end(FAILED, f"something unforeseen happened: {type(error).__name__}: {error}")
+            drill.end(FAILED, f"something unforeseen happened: {type(error).__name__}: {error}")
         finally:
             sweeping.remove_copy(instance(settings, 1))
-        document = _keep(settings, found)
+        document = _keep(settings, drill)
         notes.remove(BEGUN)
     return document
 
@@ -87,9 +87,9 @@ def sweep(settings: Settings) -> None:
     begun = notes.read(BEGUN)
     if not begun:
         return
-    found = Drill(Asked(by=begun["asked"], kind=begun["keys"]), begun["at"])
-    found.end(CUT_SHORT, "it was killed, or the host went down")
-    _keep(settings, found)
+    drill = Drill(Asked(by=begun["asked"], kind=begun["keys"]), begun["at"])
+    drill.end(CUT_SHORT, "it was killed, or the host went down")
+    _keep(settings, drill)
     notes.remove(BEGUN)
 
 

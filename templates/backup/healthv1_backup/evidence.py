@@ -42,8 +42,8 @@ def numbers(folder: Path = FOLDER) -> list[int]:
 
 
 def head(folder: Path = FOLDER) -> Head:
-    found = numbers(folder)
-    return Head(found[-1], digest(_path(found[-1], folder).read_bytes())) if found else Head()
+    numbers_there = numbers(folder)
+    return Head(numbers_there[-1], digest(_path(numbers_there[-1], folder).read_bytes())) if numbers_there else Head()
 
 
 def write(document: dict[str, Any], folder: Path = FOLDER, key: Path = KEY) -> dict[str, Any]:

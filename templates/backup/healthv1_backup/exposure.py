@@ -69,18 +69,18 @@ def _of(settings: Settings, number: int) -> Exposure:
     if at is None:
         disk = Ability(TOLD, "It is a folder on the host: whoever is root there reads and deletes everything in it.")
         return Exposure(number, folder, locked=False, abilities=[disk])
-    found = Exposure(number, folder, bool(at["locked"]))
+    exposure = Exposure(number, folder, bool(at["locked"]))
     try:
         bucket = Bucket.of(settings, number)
         lock = locking.tried(bucket, folder)
-        found.abilities += [*_reading(bucket, folder), *_deleting(lock), *_forever(bucket, folder, lock, settings)]
+        exposure.abilities += [*_reading(bucket, folder), *_deleting(lock), *_forever(bucket, folder, lock, settings)]
         changes = list(changing(bucket)) if lock.versioned else []
-        found.abilities += [*changes, *_extending(bucket, folder, lock), *_elsewhere(bucket)]
-        found.faults += [*lock.faults(), *(f"the host's key {_small(one)}" for one in changes if one.verdict == BAD)]
+        exposure.abilities += [*changes, *_extending(bucket, folder, lock), *_elsewhere(bucket)]
+        exposure.faults += [*lock.faults(), *(f"the host's key {_small(one)}" for one in changes if one.verdict == BAD)]
     except (Failed, OSError) as error:
-        found.faults.append(f"it could not be tried: {error}")
-    found.faults = found.faults if found.locked else []
-    return found
+        exposure.faults.append(f"it could not be tried: {error}")
+    exposure.faults = exposure.faults if exposure.locked else []
+    return exposure
 
 
 def _small(ability: Ability) -> str:
@@ -190,8 +190,8 @@ def _elsewhere(bucket: Bucket) -> Iterator[Ability]:
     if not answer.done:
         yield Ability(WELL, "Cannot see which other buckets there are.")
         return
-    others = [name for name in answer.values("Name") if name != bucket.name]
-    open_ones = [name for name in others[:OTHERS] if bucket.beside(name).ask("GET", query={"max-keys": "1"}).done]
+    bucket_names = [name for name in answer.values("Name") if name != bucket.name]
+    open_ones = [name for name in bucket_names[:OTHERS] if bucket.beside(name).ask("GET", query={"max-keys": "1"}).done]
     if open_ones:
         yield Ability(BAD, f"Reads other buckets too: {', '.join(open_ones)}. Give the host a key for this one alone.")
     else:

@@ -244,7 +244,7 @@ class Instance:
             _file(self.run / name, text)
 
     def _wait(self, process: subprocess.Popen[bytes], tell: Callable[[str], None]) -> None:
-        told = time.monotonic()
+        told_at = time.monotonic()
         while True:
             if process.poll() is not None:
                 raise _death(self._log_lines())
@@ -253,8 +253,8 @@ class Instance:
                 return
             if answer == "paused":
                 raise Failed("recovery paused by itself: what the WAL needs is more than this instance allows")
-            if time.monotonic() - told > 10:
-                told = time.monotonic()
+            if time.monotonic() - told_at > 10:
+                told_at = time.monotonic()
                 tell("WAL is being replayed")
             time.sleep(0.2)
 
@@ -276,8 +276,8 @@ class Instance:
 
 def _death(log: Sequence[str]) -> Failed:
     """Return why the instance died, from its log."""
-    said = [line.partition("FATAL:")[2].strip() for line in log if "FATAL:" in line]
-    fatal = [line for line in said if not line.startswith("the database system is ")]  # it was asked too early
+    messages = [line.partition("FATAL:")[2].strip() for line in log if "FATAL:" in line]
+    fatal = [line for line in messages if not line.startswith("the database system is ")]  # it was asked too early
     if any(NOT_REACHED in line for line in fatal):
         until = next((line.rpartition(_LAST)[2].strip() for line in reversed(log) if _LAST in line), "")
         known = f"; the last transaction in it is of {until}" if until else ""
@@ -309,12 +309,12 @@ def refuse_without_room(folder: Path, size: int) -> None:
 
 def shortages(size: int, free: int, memory: int) -> list[str]:
     """Return what is not enough for a copy of a database of `size` bytes."""
-    found = []
+    lacking = []
     if free < size * ROOM:
-        found.append(f"a restore needs {_mebibytes(size * ROOM)} of disk, and {_mebibytes(free)} are free")
+        lacking.append(f"a restore needs {_mebibytes(size * ROOM)} of disk, and {_mebibytes(free)} are free")
     if memory < MEMORY:
-        found.append(f"a restore needs {_mebibytes(MEMORY)} of memory, and {_mebibytes(memory)} are free")
-    return found
+        lacking.append(f"a restore needs {_mebibytes(MEMORY)} of memory, and {_mebibytes(memory)} are free")
+    return lacking
 
 
 def _mebibytes(size: float) -> str:
@@ -325,8 +325,8 @@ def free_room(folder: Path) -> int:
     """Return the bytes that are free where a folder is, or is to be."""
     while not folder.exists():
         folder = folder.parent
-    found = os.statvfs(folder)
-    return found.f_bavail * found.f_frsize
+    file_system = os.statvfs(folder)
+    return file_system.f_bavail * file_system.f_frsize
 
 
 def free_memory() -> int:

@@ -80,17 +80,17 @@ class Lock:
         """Return why what is written there can be lost by whoever has the host's key; nothing: it cannot."""
         if not self.versioned:
             return ["the bucket keeps no versions: what is deleted or overwritten is gone"]
-        found = []
+        faults = []
         if self.deleted:
             how = " with a right to bypass the lock" if self.bypassed else ""
-            found.append(f"the host's key deleted a version for good{how} (of {PROBE}, made for that)")
+            faults.append(f"the host's key deleted a version for good{how} (of {PROBE}, made for that)")
         if not self.probe.mode:
-            found.append(
+            faults.append(
                 "nothing locks what is written there, or the host's key may not see it (s3:GetObjectRetention)"
             )
         if self.unclear:
-            found.append(f"deleting a version was neither done nor refused: {self.unclear}")
-        return found
+            faults.append(f"deleting a version was neither done nor refused: {self.unclear}")
+        return faults
 
 
 def probe_key(folder: str) -> str:
@@ -118,9 +118,9 @@ def tried(bucket: Bucket, folder: str) -> Lock:
 
 def _probe(bucket: Bucket, key: str) -> Probe:
     """Return the probe, written if it is not there or its lock has ended. Raises `Failed`."""
-    found = Probe.from_answer(answer) if (answer := bucket.ask("HEAD", key)).done else Probe("", "", 0, 0)
-    if found.serves(time.time()):
-        return found
+    probe = Probe.from_answer(answer) if (answer := bucket.ask("HEAD", key)).done else Probe("", "", 0, 0)
+    if probe.serves(time.time()):
+        return probe
     written = bucket.ask("PUT", key, body=TEXT)
     if not written.done:
         raise Failed(f"the host's key cannot write there ({written.why})")

@@ -43,12 +43,12 @@ def prove(settings: Settings, number: int) -> Proof:
     """Read a repository back."""
     began = time.time()
     faults: list[str] = []
-    found: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     try:
         kept = repository.backups(settings, number)
         archive = repository.archived(settings, number)
         if kept:
-            found |= _described(kept)
+            described |= _described(kept)
             faults += [
                 f"backup {backup.label}: pages with a wrong checksum in the database"
                 for backup in kept
@@ -59,11 +59,11 @@ def prove(settings: Settings, number: int) -> Proof:
         else:
             faults.append("no backup is there")
         if archive:
-            found |= {"segments": len(archive), "last_segment": str(archive[-1])}
+            described |= {"segments": len(archive), "last_segment": str(archive[-1])}
     except Failed as error:
         faults.append(str(error))
     folder = settings.repositories[number - 1]
-    return Proof(number, folder, int(began), round(time.time() - began, 1), tuple(faults), **found)
+    return Proof(number, folder, int(began), round(time.time() - began, 1), tuple(faults), **described)
 
 
 def _described(kept: list[repository.KeptBackup]) -> dict[str, Any]:

@@ -108,8 +108,8 @@ def canary_faults(newest: float | None, wanted: Expected) -> list[str]:
         return ["the canary has no row in it: nothing tells up to when it is whole"] if wanted.not_before else []
     if wanted.not_before is not None and newest < wanted.not_before:
         missing = wanted.not_before - newest
-        found = f"the canary's newest row is of {clock(newest)}, and one of {clock(wanted.not_before)} or later was"
-        return [f"{found} expected: WAL is missing from then on, and with it what was written in {missing:.0f} s"]
+        what = f"the canary's newest row is of {clock(newest)}, and one of {clock(wanted.not_before)} or later was"
+        return [f"{what} expected: WAL is missing from then on, and with it what was written in {missing:.0f} s"]
     if wanted.not_after is not None and newest > wanted.not_after + 1:
         return [f"the canary's newest row is of {clock(newest)}, after the target: recovery went too far"]
     return []
@@ -178,8 +178,8 @@ _HAS_AMCHECK = "select 1 from pg_extension where extname = 'amcheck'"
 def newest_beat(ask: Ask, until: float | None = None) -> float | None:
     """Return when the canary's newest row was written, or the newest one until a moment. Raises `Failed`."""
     condition = "" if until is None else f" where at <= to_timestamp({until:.6f})"
-    told = ask(f"select extract(epoch from max(at)) from beat{condition}", CANARY)
-    return float(told[0][0]) if told and told[0][0] else None
+    rows = ask(f"select extract(epoch from max(at)) from beat{condition}", CANARY)
+    return float(rows[0][0]) if rows and rows[0][0] else None
 
 
 def _newest_beat(ask: Ask) -> float | None:

@@ -78,8 +78,8 @@ def _what_is_wrong(stanza: dict[str, Any]) -> str:
     if status["code"] == NO_PATH:
         return "it is empty: no backup of this database is there"
     details = [repository["status"].get("message", "") for repository in stanza.get("repo", [])]
-    said = " ".join(" ".join([*details, "" if any(details) else status["message"]]).split())
-    return explained(said)
+    message = " ".join(" ".join([*details, "" if any(details) else status["message"]]).split())
+    return explained(message)
 
 
 def explained(said: str) -> str:
@@ -155,6 +155,6 @@ def read_verification(code: int, output: str, errors: str) -> list[str]:
             faults.append(line.strip())
     is_well = re.search(r"^\s*status: ok$", output, re.MULTILINE)
     if not faults and (code or not is_well):
-        said = (errors or output).strip().splitlines()
-        faults.append(f"reading it back did not end well: {said[-1] if said else 'pgBackRest said nothing'}")
+        words = (errors or output).strip().splitlines()
+        faults.append(f"reading it back did not end well: {words[-1] if words else 'pgBackRest said nothing'}")
     return faults

@@ -34,13 +34,13 @@ def due(settings: Settings, noted: proof.Noted, now: float) -> list[dict[str, An
     They are as old as backups are kept, and the repository's folder of today reaches back as far, and was read back.
     """
     kept = settings.keep_days * DAY
-    found = []
+    due_folders = []
     for entry in _entries():
         today = noted.of(entry["repository"])
         reaches_back = today is not None and today.holds and today.oldest <= now - kept + DAY
         if entry["folder"] not in settings.repositories and now - entry["since"] > kept and reaches_back:
-            found.append(entry)
-    return found
+            due_folders.append(entry)
+    return due_folders
 
 
 def remove_old(settings: Settings, noted: proof.Noted) -> None:

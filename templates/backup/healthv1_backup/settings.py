@@ -71,9 +71,9 @@ class Settings:
         return tuple(number for number, bucket in enumerate(self.buckets, 1) if bucket and bucket["locked"])
 
     def bucket(self, number: int) -> dict[str, Any]:
-        found = self.buckets[number - 1]
-        assert found is not None
-        return found
+        bucket = self.buckets[number - 1]
+        assert bucket is not None
+        return bucket
 
 
 def load(file: Path = FILE) -> Settings:

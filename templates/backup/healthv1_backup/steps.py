@@ -137,18 +137,18 @@ def status(settings: Settings) -> dict[str, Any]:
 
 def is_active() -> bool:
     argv = ["systemctl", "show", "-p", "ActiveState", "--value", UNIT]
-    told = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
-    return told in {"active", "activating", "deactivating", "reloading"}
+    state = subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()
+    return state in {"active", "activating", "deactivating", "reloading"}
 
 
 def kept(settings: Settings) -> dict[str, Any]:
     """Describe what would be lost with what is kept: its size, and up to when it has everything."""
-    told = status(settings)
+    standing = status(settings)
     job = Job.load()
     if job and job.rests:
         former = job.swap.get("former_beat") if job.phase == "swapped" else job.proven.get("canary")
-        told |= {"bytes": _size(copy_of(settings).folder), "newest": former, "live": str(live_data(settings))}
-    return told
+        standing |= {"bytes": _size(copy_of(settings).folder), "newest": former, "live": str(live_data(settings))}
+    return standing
 
 
 def _size(folder: Path) -> int:

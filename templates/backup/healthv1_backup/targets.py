@@ -77,12 +77,12 @@ def _time(text: str) -> Asked:
         raise Failed(
             f"{text}: it is not a time; write it such as 2026-11-29T08:30Z or 2026-11-29T09:30+01:00"
         ) from None
-    told = ""
+    note = ""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=timezone.utc)
-        told = f"{text} is taken as UTC"
+        note = f"{text} is taken as UTC"
     utc = moment.astimezone(timezone.utc)
-    return Asked("time", f"{utc:%Y-%m-%d %H:%M:%S.%f}+00", utc.timestamp(), told)
+    return Asked("time", f"{utc:%Y-%m-%d %H:%M:%S.%f}+00", utc.timestamp(), note)
 
 
 def position(text: str) -> int:

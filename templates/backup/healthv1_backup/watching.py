@@ -25,7 +25,7 @@ KEEP_ROWS = "3 days"
 ROW = f"""insert into beat (at) values (now());
 delete from beat where at < now() - interval '{KEEP_ROWS}'"""
 _ARCHIVER = """select coalesce(extract(epoch from last_archived_time), 0)::bigint, coalesce(last_archived_wal, ''),
-coalesce(extract(epoch from last_failed_time), 0)::bigint, failed_count,
+coalesce(extract(epoch from last_failed_time), 0)::bigint,
 (select count(*) from pg_ls_archive_statusdir() where name like '%.ready')::bigint,
 (select coalesce(extract(epoch from min(modification)), 0) from pg_ls_archive_statusdir()
  where name like '%.ready')::bigint, extract(epoch from pg_postmaster_start_time())::bigint
@@ -64,8 +64,8 @@ def watch(settings: Settings) -> Watched:
         sql(settings, ROW, CANARY)
         beat = int(time.time())
         row = sql(settings, _ARCHIVER)[0]
-        archived, segment, failed, waiting = int(row[0]), row[1], int(row[2]), int(row[4])
-        since = unarchived_since(archived, int(row[5]), int(row[6]))
+        archived, segment, failed, waiting = int(row[0]), row[1], int(row[2]), int(row[3])
+        since = unarchived_since(archived, int(row[4]), int(row[5]))
     except Failed as error:
         fault = str(error)
         say(fault)

@@ -1,8 +1,10 @@
 """The settings of backups, the files that come of them, and the program as it is installed."""
 
 import subprocess
+from contextlib import nullcontext
 
 import pytest
+from pyinfra.context import ctx_host
 
 from deploys import archiving, paths
 from deploys.archiving import Archiving
@@ -15,14 +17,17 @@ from deploys.backup.configuration import (
     repository_folder,
     repository_place,
 )
+from deploys.backup.deploy import archiving_here
 from deploys.backup.settings import S3, Backup, Directory, calendar, longest_pause
 from deploys.cluster import Cluster
 from deploys.component import program_files
 from deploys.faults import Refused
-from deploys.operations.program import _archive, _is_whole, folder_of
+from deploys.operations.program import _archive, _is_whole, folder_of, program
 from deploys.secret import Version
 from deploys.stack import Stack
+from healthv1_backup.checking import CLAIMS
 from healthv1_backup.settings import MARK, METRICS, STATE, load
+from tests.unit.asked import Host
 
 BUCKET = {"bucket": "backups", "endpoint": "s3.example.com", "region": "eu-1"}
 CLUSTER = Cluster(17, 5432)
@@ -181,6 +186,58 @@ def test_our_program_and_the_deploy_name_the_same_places(tmp_path):
     assert (str(STATE), str(METRICS)) == (paths.BACKUP, paths.METRICS)
     assert str(MARK) == f"{paths.MARKS}/backup"
     assert " ".join(load(tmp_path / "backup.json").pgbackrest) == archiving.PGBACKREST
+
+
+@pytest.mark.parametrize(("version", "refused"), [(14, True), (15, False)])
+def test_a_pgbackrest_that_cannot_read_back_is_refused_ahead(version, refused):
+    ctx_host.set(Host({}))
+    try:
+        with pytest.raises(Refused, match="too old") if refused else nullcontext():
+            archiving_here(bound(Backup(repository=S3(**BUCKET))), Cluster(version, 5432), require_escrow=False)
+    finally:
+        ctx_host.reset()
+
+
+def test_the_host_and_verify_claim_the_same_in_the_same_words():
+    claims = {check.claim for check in checks((), 8, drill=True, drill_off="", locked=True)}
+    assert {claim for claim, _ in CLAIMS.values()} <= claims
+
+
+FORMER, OTHERS = "backup-0123456789ab", {"backup-of-the-owner", "backup-notes", "backup-0123456789ag"}
+
+
+@pytest.fixture
+def place(tmp_path):
+    for name in (FORMER, *OTHERS):
+        (tmp_path / name).mkdir()
+    return tmp_path / "backup"
+
+
+def installed(converge, path):
+    """What came of the program's installation, and what lies there."""
+    run = converge(lambda: program(name="Install", path=str(path), files=lambda: {"a.py": "1\n"}))
+    return run, {entry.name for entry in path.parent.iterdir()}
+
+
+def test_a_program_removes_its_own_former_folders_and_nothing_else(converge, place):
+    place.symlink_to(place.parent / FORMER)
+    run, there = installed(converge, place)
+    assert run.faults == ()
+    assert (place / "a.py").read_text() == "1\n"
+    assert there > OTHERS
+    assert FORMER not in there
+    assert installed(converge, place)[0].made == []
+
+
+@pytest.mark.parametrize("target", ["", "somewhere-of-his"])
+def test_what_the_owner_has_in_the_programs_place_is_refused(converge, place, target):
+    if target:
+        place.symlink_to(place.parent / target)
+    else:
+        place.write_text("his")
+    run, there = installed(converge, place)
+    assert "the host's owner" in str(run.faults)
+    assert there == {"backup", FORMER, *OTHERS}
 
 
 def test_the_program_is_installed_as_it_stands_in_the_templates():
