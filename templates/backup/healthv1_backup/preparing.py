@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from healthv1_backup import notes, retired
+from healthv1_backup import notes, retired, watching
 from healthv1_backup.processes import Ended, Failed, pgbackrest, say, sql
 from healthv1_backup.settings import CANARY, MARK, STATE, Settings
 
@@ -44,6 +44,7 @@ def prepare(settings: Settings) -> int:
     notes.replace(NOTE, "".join(f"{folder}\n" for folder in settings.repositories), 0o600)
     notes.replace(PLACES, "".join(f"{place}\n" for place in settings.places), 0o600)
     notes.replace(MARK, f"{settings.stanza}\n", 0o600)
+    watching.watch(settings)  # the claims are asked ahead of the first minute's look
     say("A WAL segment arrived in each repository.")
     return 0
 
