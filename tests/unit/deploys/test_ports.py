@@ -118,3 +118,16 @@ def test_a_program_that_listens_is_found_and_one_that_is_ours_is_not():
         assert told(PortClaim(ports[0], "us", ("127.0.0.1",), "*", required_files="/nothing/there")).rivals == (
             listener,
         )
+
+
+@pytest.mark.parametrize(("pids", "owner"), [((1 << 30, os.getpid()), True), ((1 << 30,), False)])
+def test_a_child_that_had_the_socket_and_ended_is_nobody_to_be_named(tmp_path, monkeypatch, pids, owner):
+    users = ",".join(f'("server",pid={pid},fd=6)' for pid in pids)
+    (tmp_path / "ss").write_text(f"#!/bin/sh\necho 'LISTEN 0 5 127.0.0.1:5432 0.0.0.0:* users:({users})'\n")
+    (tmp_path / "ss").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    command = Listeners().command([PortClaim(5432, "us", ("127.0.0.1",))], {}).get_raw_value()
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    rivals = Listeners().process(done.stdout.splitlines()).rivals
+    assert [rival.program for rival in rivals] == (["server"] if owner else [])
+    assert not [rival for rival in rivals if str(1 << 30) in rival.owner]
