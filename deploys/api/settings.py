@@ -17,7 +17,7 @@ PYTHON = {
 }
 """What python3 is in each supported distribution: known before it is installed."""
 
-PACKAGES = ("python3", "python3-venv")
+PACKAGES = ("python3",)
 
 
 @runtime_checkable
@@ -28,7 +28,7 @@ class Release(Protocol):
         """Return the name of its folder, without building anything."""
 
     def archive(self, python: str, architecture: str) -> Path:
-        """Return a .tar.gz of wheels, for that Python and architecture. Raises `Refused`."""
+        """Return a .tar.gz of its folder, for that Python and architecture. Raises `Refused`."""
 
 
 class Api(Settings):

@@ -17,26 +17,22 @@ from deploys.facts.release import COMPLETE, LISTING, CompleteReleases, Instances
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import Phase, forecast
 
-# $1 the release's folder, $2 the archive's SHA-256. The folder is made where it stays: a virtual environment knows its
-# own path. What a killed run left there is thrown away. pip runs from the wheel that Debian's ensurepip would install:
-# the release itself needs none. The modules are compiled on all cores: where they lie, the service could not do it.
+# $1 the release's folder, $2 the archive's SHA-256. What a killed run left there is thrown away. A kernel wants the
+# whole path of a script's Python, which is known here alone. The modules are compiled on all cores: where they lie,
+# the service could not do it.
 _INSTALL = f"""set -eu; umask 022
-rm -rf -- "$1"; mkdir -p -- "$1/wheels"; trap 'rm -rf -- "$1"' HUP INT TERM
-base64 -d > "$1/wheels.tar.gz"
-echo "$2  $1/wheels.tar.gz" | sha256sum -c --quiet - >&2
-tar -xzf "$1/wheels.tar.gz" -C "$1/wheels"
-python3 -m venv --without-pip "$1/venv" >&2
-pip() {{ PYTHONPATH=$(ls /usr/share/python-wheels/pip-*.whl | tail -n 1) "$venv/bin/python" -m pip "$@" >&2; }}
-venv=$1/venv
-pip install --quiet --no-index --no-deps --no-compile --no-cache-dir --disable-pip-version-check "$1"/wheels/*.whl
-pip check --disable-pip-version-check
-"$venv/bin/python" -m compileall -q -j 0 "$venv/lib" >&2 || true
-rm -rf -- "$1/wheels" "$1/wheels.tar.gz"; sync -f "$1"; cd -- "$1"; listed=$({LISTING}); echo "$listed" > {COMPLETE}"""
+rm -rf -- "$1"; mkdir -p -- "$1"; trap 'rm -rf -- "$1"' HUP INT TERM
+base64 -d > "$1/archive.tar.gz"
+echo "$2  $1/archive.tar.gz" | sha256sum -c --quiet - >&2
+tar -xzf "$1/archive.tar.gz" -C "$1" --no-same-owner; rm -- "$1/archive.tar.gz"
+sed -i "1s|^#!python|#!$1/venv/bin/python|" "$1"/venv/bin/healthv1-*
+"$1/venv/bin/python" -m compileall -q -j 0 "$1/venv/lib" >&2 || true
+sync -f "$1"; cd -- "$1"; listed=$({LISTING}); echo "$listed" > {COMPLETE}"""
 
 
 @operation()
 def install_release(releases: str, version: str, archive: Callable[[], Path]) -> Commands:
-    """Have the release `version` complete in its folder. `archive` gives its wheels, and is called only if needed."""
+    """Have the release `version` complete in its folder. `archive` gives it, and is called only if needed."""
     is_complete = host.get_fact(Succeeds, test=is_intact(f"{releases}/{version}"))
     if is_complete:
         host.noop(f"release {version} is complete")

@@ -1,4 +1,4 @@
-"""The bundled API as a release: every dependency as a wheel for the host's Python, so that a host needs no index."""
+"""The bundled API as a release: a folder that a host only has to unpack. It needs no index there, and no pip."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from pathlib import Path
 
 from healthv1.errors import Fault, ReleaseError
 from healthv1.flocks import locked
-from healthv1.release import wheels
+from healthv1.release import tree, wheels
 
 LOCK = "requirements.lock"
+ENTRY = ("healthv1-api", "healthv1_api.__main__", "main")
+"""The command, and the function that it calls."""
 
 
 def cache() -> Path:
@@ -34,11 +36,11 @@ class Bundled:
 
     def version(self, python: str, architecture: str) -> str:
         """Return the release's name, which follows from its sources: "0.1.0-3f2a9c1b04de". Nothing is built."""
-        digest = hashlib.sha256(f"{self._digest} {python} {architecture}".encode())
+        digest = hashlib.sha256(f"{self._digest} {python} {architecture} {tree.FORMAT}".encode())
         return f"{self._number}-{digest.hexdigest()[:12]}"
 
     def archive(self, python: str, architecture: str) -> Path:
-        """Return a .tar.gz of wheels, building it unless that was done before. Raises `ReleaseError`."""
+        """Return a .tar.gz of the release's folder, building it unless that was done before. Raises `ReleaseError`."""
         version = self.version(python, architecture)
         path = cache() / f"{version}.tar.gz"
         try:
@@ -68,7 +70,9 @@ class Bundled:
             self._copy(work / "source")
             wheels.download(work / "source" / LOCK, work / "wheels", python, architecture)
             wheels.build(work / "source", work / "wheels")
-            wheels.pack(work / "wheels", work / path.name)
+            modules = tree.make(work / "release", python, ENTRY)
+            wheels.unpack(work / "wheels", modules, python, architecture)
+            tree.pack(work / "release", work / path.name)
             (work / path.name).replace(path)
         finally:
             shutil.rmtree(work, ignore_errors=True)

@@ -1,17 +1,17 @@
-"""Wheels for a host's Python, which need not be the operator's: downloaded by their hashes, built, and packed."""
+"""Wheels for a host's Python, which need not be the operator's: downloaded by their hashes, built, and unpacked."""
 
 from __future__ import annotations
 
-import gzip
+import shutil
 import subprocess
 import sys
-import tarfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib.metadata import Distribution, distributions
 from pathlib import Path
 
 from packaging.markers import Marker
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from healthv1.errors import Fault, ReleaseError
 
@@ -25,10 +25,14 @@ def download(lock: Path, into: Path, python: str, architecture: str) -> None:
     requirements_file.write_text(
         "".join(requirements(lock.read_text(encoding="utf-8"), python, architecture)), encoding="utf-8"
     )
+    pins = f"--requirement={requirements_file}"
+    _pip("download", *_for_host(python, architecture), "--no-deps", "--require-hashes", f"--dest={into}", pins)
+
+
+def _for_host(python: str, architecture: str) -> list[str]:
     platforms = [f"--platform=manylinux_2_{minor}_{architecture}" for minor in reversed(GLIBC)]
     platforms += [f"--platform={name}_{architecture}" for name in ("manylinux2014", "manylinux2010", "manylinux1")]
-    target = ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", *platforms]
-    _pip("download", *target, "--no-deps", "--require-hashes", f"--dest={into}", f"--requirement={requirements_file}")
+    return ["--only-binary=:all:", "--implementation=cp", f"--python-version={python}", *platforms]
 
 
 def requirements(lock: str, python: str, architecture: str) -> Iterator[str]:
@@ -38,16 +42,25 @@ def requirements(lock: str, python: str, architecture: str) -> Iterator[str]:
 
     Raises `ReleaseError` for a line that is no requirement, or has no hash.
     """
-    host = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": architecture}
-    host |= {"implementation_name": "cpython", "platform_python_implementation": "CPython", "python_version": python}
-    versions = [host | {"python_full_version": f"{python}.{last}"} for last in (0, 99)]
+    hosts = _environments(python, architecture)
     for line in lock.replace("\\\n", " ").splitlines():
         words, *hashes = line.partition(" #")[0].split(" --hash=")
         if not words.strip() or words.startswith("#"):
             continue
         requirement, marker = _read(words.strip(), hashes)
-        if marker is None or any(marker.evaluate(dict(version)) for version in versions):
+        if _applies(marker, hosts):
             yield " ".join((str(requirement), *(f"--hash={digest.strip()}" for digest in hashes))) + "\n"
+
+
+def _environments(python: str, architecture: str) -> list[dict[str, str]]:
+    """Return what markers are judged by: the last digit of a host's Python is not known."""
+    host = {"sys_platform": "linux", "platform_system": "Linux", "os_name": "posix", "platform_machine": architecture}
+    host |= {"implementation_name": "cpython", "platform_python_implementation": "CPython", "python_version": python}
+    return [host | {"python_full_version": f"{python}.{last}"} for last in (0, 99)]
+
+
+def _applies(marker: Marker | None, hosts: Iterable[dict[str, str]], extra: str = "") -> bool:
+    return marker is None or any(marker.evaluate(host | {"extra": extra}) for host in hosts)
 
 
 def _read(words: str, hashes: list[str]) -> tuple[Requirement, Marker | None]:
@@ -68,15 +81,28 @@ def build(source: Path, into: Path) -> None:
     _pip("wheel", "--no-deps", "--no-build-isolation", "--no-index", f"--wheel-dir={into}", str(source))
 
 
-def pack(wheels: Path, path: Path) -> None:
-    """Write the same bytes for the same wheels."""
-    with gzip.GzipFile(path, "wb", compresslevel=1, mtime=0) as stream, tarfile.open(fileobj=stream, mode="w") as tar:
-        for wheel in sorted(wheels.iterdir()):
-            info = tarfile.TarInfo(wheel.name)
-            info.size, info.mode = wheel.stat().st_size, 0o644
-            with wheel.open("rb") as content:
-                tar.addfile(info, content)
-            time.sleep(0)  # lets others go on, among them who renews the lock
+def unpack(wheels: Path, into: Path, python: str, architecture: str) -> None:
+    """Lay the modules of every wheel out as a Python of the host's imports them. Raises `ReleaseError`."""
+    into.mkdir(parents=True)
+    # By name, not by path: pip would note where the wheel lay on this machine.
+    pins = ["{}=={}".format(*parse_wheel_filename(wheel.name)[:2]) for wheel in sorted(wheels.iterdir())]
+    where = ("--no-index", f"--find-links={wheels}", f"--target={into}")
+    _pip("install", *_for_host(python, architecture), "--no-deps", "--no-compile", *where, *pins)
+    shutil.rmtree(into / "bin", ignore_errors=True)  # scripts for the operator's own Python
+    missing = sorted(_missing(list(distributions(path=[str(into)])), _environments(python, architecture)))
+    if missing:
+        hint = "write the lock anew: uv pip compile --generate-hashes pyproject.toml"
+        raise ReleaseError(*(Fault("requirements.lock", f"{what}.", hint) for what in missing))
+
+
+def _missing(there: list[Distribution], hosts: list[dict[str, str]]) -> Iterator[str]:
+    """Yield what a distribution needs and none provides, as "X needs Y": pip check asks the operator's Python."""
+    versions = {canonicalize_name(one.name): one.version for one in there}
+    for one in there:
+        for needed in map(Requirement, one.requires or ()):
+            version = versions.get(canonicalize_name(needed.name))
+            if _applies(needed.marker, hosts) and not (version and needed.specifier.contains(version, True)):
+                yield f"{one.name} needs {needed.name}{needed.specifier}, and {version or 'nothing'} is in it"
 
 
 def _pip(verb: str, *arguments: str) -> None:

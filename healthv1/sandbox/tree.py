@@ -29,8 +29,7 @@ INCLUDED = (
 
 DOWNLOADED = (
     *("postgresql", "postgresql-contrib", "pgbouncer", "redis-server", "nginx", "certbot", "ufw", "fail2ban"),
-    *("nftables", "python3-venv", "python3-pip", "python3-systemd", "python3-pip-whl", "python3-setuptools-whl"),
-    *("acl", "ssl-cert", "curl"),
+    *("nftables", "python3-systemd", "pgbackrest", "acl", "ssl-cert", "curl"),
 )
 """What the deploys install: downloaded here, installed there."""
 
