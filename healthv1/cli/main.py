@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+from importlib import import_module
 
 import click
 
-from healthv1.cli.apply import apply
-from healthv1.cli.backup import backup
-from healthv1.cli.before import before
-from healthv1.cli.db import db
-from healthv1.cli.drift import drift
-from healthv1.cli.drill import drill
-from healthv1.cli.export import export
-from healthv1.cli.facts import facts
-from healthv1.cli.journal import journal
-from healthv1.cli.lock import lock
-from healthv1.cli.maintenance import maintenance
-from healthv1.cli.plan import plan
-from healthv1.cli.restore import restore
-from healthv1.cli.retire import retire
-from healthv1.cli.sandbox import sandbox
-from healthv1.cli.secrets import secrets
-from healthv1.cli.show import show
-from healthv1.cli.verify import verify
+from healthv1.cli.unstarted import refuse_missing
 from healthv1.output import terminal
 
+COMMANDS = (
+    *("apply", "backup", "before", "db", "drift", "drill", "export", "facts", "journal", "lock", "maintenance", "plan"),
+    *("restore", "retire", "sandbox", "secrets", "show", "verify"),
+)
+"""Each is in the file of its name."""
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Reads the file of a command when it is asked for: reading all of them takes longer than many a command."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        gc.disable()  # nothing that modules make is garbage, and looking for it takes a tenth of the start
+        try:
+            command: click.Command = getattr(import_module(f"healthv1.cli.{name}"), name)
+        except ImportError as missing:
+            refuse_missing(missing)
+        finally:
+            gc.freeze()
+            gc.enable()
+        return command
+
+    def resolve_command(
+        self, context: click.Context, words: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(context, words)
+        except click.exceptions.NoSuchCommand as unknown:  # click proposes what it has loaded
+            raise click.exceptions.NoSuchCommand(unknown.command_name, None, COMMANDS, context) from None
+
+
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--debug", is_flag=True, help="Show tracebacks and what is sent to the hosts, secrets redacted.")
 @click.version_option(package_name="healthv1")
 @click.pass_context
@@ -39,13 +58,6 @@ def cli(context: click.Context, debug: bool) -> None:
     terminal.set_debug(debug)
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
-
-
-for command in (
-    *(apply, backup, before, db, drift, drill, export, facts, journal, lock, maintenance),
-    *(plan, restore, retire, sandbox, secrets, show, verify),
-):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -12,7 +12,9 @@ SOURCES = REPOSITORY / "healthv1"
 
 
 def _walked(group, path=()):
-    for name, command in group.commands.items():
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
         if isinstance(command, click.Group):
             yield from _walked(command, (*path, name))
         else:
@@ -20,6 +22,11 @@ def _walked(group, path=()):
 
 
 COMMANDS = dict(_walked(cli))
+
+
+def test_every_file_of_a_command_is_one_that_the_command_line_knows():
+    kept = {"main", "options", "results", "unstarted", "demo", "__init__"}
+    assert {path.stem for path in (SOURCES / "cli").glob("*.py")} - kept == {*cli.list_commands(None)}
 
 
 def _functions(file):

@@ -204,7 +204,7 @@ REPLACING = """
 from healthv1 import cooperation
 cooperation.begin()
 import importlib, json, sys
-import healthv1.cli.main
+import healthv1.cli.apply
 from healthv1.hosts.pyinfra_patches import apply_patches
 
 def standing():
@@ -411,8 +411,8 @@ def test_of_an_undoctored_one_the_same_host_is_spoken_to(project, reached):
 
 
 def test_what_else_is_lacking_is_one_error_too(project):
-    argv = [sys.executable, "-c", DOCTORED, "sys.modules['pyrage'] = None", "plan", "recorded"]
+    argv = [sys.executable, "-c", DOCTORED, "sys.modules['pydantic'] = None", "plan", "recorded"]
     done = subprocess.run(argv, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert "pyrage" in done.stderr
+    assert "pydantic" in done.stderr
