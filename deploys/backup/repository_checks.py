@@ -42,6 +42,6 @@ def checks(settings: ReachedHost, files: KeyFiles, account: str, unit: str) -> l
         Check(
             f"{LEAST_FREE} % of the disk with the backups are free",
             f'test "$(df --output=pcent {folder} | tail -n 1 | tr -dc 0-9)" -le {100 - LEAST_FREE}',
-            "make room there, or lower backup.keep_days: healthv1 backup now ENV --full then removes older ones",
+            "make room there; what backup.keep_days lets go of goes with the next backup: healthv1 backup now ENV",
         ),
     ]

@@ -159,6 +159,21 @@ def test_a_bit_that_flipped_on_the_other_host_is_named(kept):
     assert faults(tried(kept, "backup", "verify", "sandbox")) == ""
 
 
+def test_the_folder_of_an_earlier_passphrase_can_be_removed_there(kept):
+    world = kept.world
+    former = f"{FOLDER}/former"
+    world.shell(f"d=$(ls -d {FOLDER}/*/1); cp -a $d {former}", KEEPER)
+    remove = "from healthv1_backup import retired, settings; print(retired.remove(settings.load(), 1, sys.argv[1]))"
+    path = "import sys; sys.path.insert(0, '/usr/local/lib/healthv1/backup')"
+    # As whatever archives meanwhile, it has to have pgBackRest's lock there.
+    world.shell(
+        f'i=0; until python3 -I -B -c "{path}; {remove}" {former} | grep -Fx "[]"; do'
+        " i=$((i+1)); [ $i -lt 20 ]; sleep 0.5; done"
+    )
+    assert world.shell(f"find {former} -type f", KEEPER) == ""
+    assert faults(tried(kept, "backup", "verify", "sandbox")) == ""
+
+
 def test_without_the_setting_the_server_is_stopped(kept):
     settings = kept.project / "group_data/sandbox.py"
     text = settings.read_text()
