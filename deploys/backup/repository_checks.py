@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from deploys.backup.settings import ReachedHost
 from deploys.component import Check
-from deploys.tls import AUTHORITY, KeyFiles
+from deploys.tls import AUTHORITY, HostIdentity, KeyFiles
 
 LEAST_FREE = 5
 """Of a hundred."""
@@ -12,10 +12,12 @@ LEAST_FREE = 5
 
 def serves(settings: ReachedHost, files: KeyFiles) -> str:
     """Return a test that succeeds if the server shows the certificate that lies there, and our authority signed it."""
+    place = HostIdentity.of("repository", (settings.address,))
     address = f"[{settings.address}]" if ":" in settings.address else settings.address
+    expected = f"-verify_ip {settings.address}" if place.addresses else f"-verify_hostname {settings.address}"
     connect = (
         f"timeout 10 openssl s_client -connect {address}:{settings.port} -CAfile {AUTHORITY} -no-CApath -no-CAstore"
-        f" -verify_return_error -verify_ip {settings.address}"
+        f" -verify_return_error {expected}"
     )
     served = f"{connect} </dev/null 2>/dev/null | openssl x509 -noout -fingerprint -sha256"
     return f'test "$({served})" = "$(openssl x509 -in {files.certificate} -noout -fingerprint -sha256)"'

@@ -185,10 +185,16 @@ def test_the_firewall_lets_the_databases_host_in_and_no_other():
     assert [str(rule) for rule in found] == ["22/tcp from anywhere", f"8432/tcp from {DB}"]
 
 
-def test_what_is_served_is_compared_at_an_address_of_either_family():
+def test_what_is_served_is_compared_at_an_address_of_either_family_and_at_a_name():
     reached = place().reached_host
-    assert f"-connect {KEEPER}:8432" in serves(reached, KeyFiles(ACCOUNT))
-    assert "-connect [fd00::9]:8432" in serves(reached.model_copy(update={"address": "fd00::9"}), KeyFiles(ACCOUNT))
+    for address, connected, expected in (
+        (KEEPER, f"{KEEPER}:8432", f"-verify_ip {KEEPER}"),
+        ("fd00::9", "[fd00::9]:8432", "-verify_ip fd00::9"),
+        ("backup1.internal", "backup1.internal:8432", "-verify_hostname backup1.internal"),
+    ):
+        test = serves(reached.model_copy(update={"address": address}), KeyFiles(ACCOUNT))
+        assert f"-connect {connected} " in test
+        assert f" {expected} " in test
 
 
 def test_a_host_that_backups_go_to_is_in_use():
