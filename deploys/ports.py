@@ -49,8 +49,10 @@ class Listener:
     """Its unit, else its process ID."""
 
 
-def port_claims(stack: Stack, topology: Topology, parts: Iterable[str], status_port: int) -> Iterator[PortClaim]:
-    """Yield the ports of a host that plays `parts`."""
+def port_claims(
+    stack: Stack, topology: Topology, parts: Iterable[str], status_port: int, repository_port: int = 0
+) -> Iterator[PortClaim]:
+    """Yield the ports of a host that plays `parts`. `repository_port`: 0 where no host keeps another's backups."""
     if "database" in parts:
         yield from _data_claims(stack, (LOOPBACK, topology.own))
     if "api" in parts:
@@ -60,6 +62,9 @@ def port_claims(stack: Stack, topology: Topology, parts: Iterable[str], status_p
         yield PortClaim(443, "Nginx", ALL_ADDRESSES, _NGINX)
         our_files = "/etc/nginx/*/*health-v1*"
         yield PortClaim(status_port, "Nginx", (LOOPBACK,), _NGINX, "nginx.status_port", required_files=our_files)
+    if "repository" in parts and repository_port:
+        unit = "health-v1-repository.service"
+        yield PortClaim(repository_port, "the backups' repository", (topology.own,), unit, "RepositoryHost.port")
 
 
 def _data_claims(stack: Stack, addresses: tuple[str, ...]) -> Iterator[PortClaim]:

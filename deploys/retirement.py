@@ -16,6 +16,9 @@ from deploys import this_host
 from deploys.archiving import CREDENTIALS_FOLDER
 from deploys.backup.checks import DRILL_TIMER, TIMERS
 from deploys.backup.deploy import DRILL_KEY
+from deploys.backup.repository_host import ACCOUNT as REPOSITORY_ACCOUNT
+from deploys.backup.repository_host import MARK as REPOSITORY
+from deploys.backup.repository_host import UNIT as REPOSITORY_UNIT
 from deploys.certbot.commands import ACCOUNT, HOOK, WRAPPER
 from deploys.certbot.deploy import ACCOUNT_DROP_IN, AUTHORITY_DROP_IN
 from deploys.cluster import Cluster
@@ -34,7 +37,7 @@ from deploys.operations.shell import ensure
 from deploys.paths import DATABASE_RESERVE, MARKS, REDIS_ACCEPTED, REDIS_LOGIN, SITE_LEAVING
 from deploys.postgresql.deploy import cluster_here
 from deploys.stack import LOOPBACK, Stack, Topology
-from deploys.tls import DIRECTORY
+from deploys.tls import DIRECTORY, KeyFiles
 from deploys.ufw.deploy import deploy_ufw
 from deploys.ufw.settings import Ufw
 
@@ -66,6 +69,8 @@ def retire(retirement: Retirement) -> None:
         if "cluster" in marks:
             cluster = replace(cluster_here(stack), name=marks["cluster"])
             remove_database(cluster=cluster, data=retirement.data)
+    if "repository" in retirement.parts:
+        remove_repository(marks=marks, data=retirement.data)
     if retirement.entire_host:
         if "firewall" in marks:  # only SSH stays open
             ssh_only = this_host.settings(Ufw).model_copy(update={"extra": ()})
@@ -138,6 +143,16 @@ def remove_backup() -> None:
     for path in host.loop((CREDENTIALS_FOLDER, DRILL_KEY)):
         remove_path(name=f"Remove {path}", path=path, kind="key")
     remove_path(name="Give back what was kept free", path=DATABASE_RESERVE, why="nothing needs it")
+
+
+@deploy("Repository")
+def remove_repository(marks: Mapping[str, str], data: bool) -> None:
+    """Another host's backups do not come here any more."""
+    stop_unit(name="Stop the repository", unit=REPOSITORY_UNIT, effect="no backup arrives here any more")
+    key = KeyFiles(REPOSITORY_ACCOUNT).key
+    remove_path(name=f"Remove {key}", path=key, kind="key", why="it proves that the host keeps backups")
+    if data and REPOSITORY in marks:
+        remove_path(name="Remove the backups", path=marks[REPOSITORY], kind="data", why="data is to go")
 
 
 @deploy("Redis")

@@ -10,6 +10,8 @@ from deploys import this_host
 from deploys.api.deploy import deploy_api, rewrap_data_keys
 from deploys.api.settings import Api
 from deploys.backup.deploy import archiving_here, deploy_backup
+from deploys.backup.placement import located
+from deploys.backup.repository_host import deploy_repository_host, leave_repository
 from deploys.backup.settings import Backup
 from deploys.certbot.deploy import deploy_certbot
 from deploys.certbot.settings import Certbot
@@ -43,8 +45,14 @@ stack = this_host.settings(Stack)
 topology = this_host.topology()
 environment = this_host.settings(Environment)
 reading = this_host.optional_settings(Reading)
-backup = this_host.settings(Backup)
 pki = this_host.optional_settings(Pki)
+backup = located(
+    this_host.settings(Backup),
+    this_host.peers,
+    pki=pki is not None,
+    shared=this_host.shares(Backup, "repository", "database"),
+)
+repository = backup.reached_host if this_host.plays("repository") else None
 
 # Every host.
 deploy_preflight(
@@ -56,6 +64,7 @@ deploy_preflight(
     backend=this_host.backend() if this_host.is_first("all") else None,
     secrets=this_host.required_secrets(stack, environment, this_host.settings(Rollout), backup, reading, pki),
     escrowed=(*environment.secrets(), *(pki.secrets() if pki else ())) if environment.require_escrow else (),
+    repository_port=repository.port if repository else 0,
 )
 deploy_ufw(
     settings=this_host.settings(Ufw),
@@ -64,6 +73,7 @@ deploy_ufw(
     parts=this_host.parts(),
     vault=reading.vault_addresses if reading else (),
     bounds=this_host.settings(Nginx).bounds,
+    clients=[(peer.address, repository.port) for peer in this_host.peers("database")] if repository else (),
 )
 deploy_fail2ban(
     settings=this_host.settings(Fail2ban),
@@ -74,6 +84,13 @@ deploy_fail2ban(
 deploy_sshd(settings=this_host.settings(Sshd))
 if pki:
     deploy_pki(settings=pki, identity=this_host.identity())
+# The host that keeps the database's backups, ahead of the database.
+if repository and pki:
+    deploy_repository_host(
+        settings=repository, identity=this_host.identity(), client=this_host.peers("database")[0], ca_key=pki.ca_key
+    )
+elif this_host.plays("repository"):
+    leave_repository()
 barrier("base")
 
 # Database hosts.
@@ -87,7 +104,14 @@ if this_host.plays("database"):
         reading=reading,
         archiving=archiving,
     )
-    deploy_backup(settings=backup, stack=stack, cluster=cluster_here(stack), archiving=archiving)
+    deploy_backup(
+        settings=backup,
+        stack=stack,
+        cluster=cluster_here(stack),
+        archiving=archiving,
+        identity=this_host.identity() if pki else None,
+        ca_key=pki.ca_key if pki else None,
+    )
     deploy_redis(settings=this_host.settings(Redis), stack=stack, topology=topology)
 barrier("data")
 

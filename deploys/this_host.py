@@ -11,10 +11,10 @@ from deploys.component import Secret, Settings
 from deploys.faults import Fault, Refused
 from deploys.secret import Backend
 from deploys.stack import Stack, Topology
-from deploys.tls import HostIdentity
+from deploys.tls import HostIdentity, Peer
 
 Model = TypeVar("Model", bound=Settings)
-PARTS = ("database", "api", "edge", "monitoring", "drill")
+PARTS = ("database", "api", "edge", "repository", "monitoring", "drill")
 ADDRESSES = ("private_address", "ssh_hostname", "address6")
 """Host data keys that say where others reach a host."""
 KEYS = ("secrets", "private_address", "address6")
@@ -82,9 +82,21 @@ def topology() -> Topology:
     )
 
 
-def identity() -> HostIdentity:
-    """Return who this host is to others. Raises `Refused` where that cannot stand in a certificate."""
-    host = ctx_host.get()
+def peers(part: str) -> tuple[Peer, ...]:
+    """Return the hosts in the inventory group `part`, this one among them."""
+    return tuple(Peer(identity(host), _address(host)) for host in ctx_inventory.get().groups.get(part, []))
+
+
+def shares(model: type[Settings], *parts: str) -> bool:
+    """Whether all hosts of these parts have the same settings of this component."""
+    name, groups = model.__name__.lower(), ctx_inventory.get().groups
+    values = [host.data.get(name) for part in parts for host in groups.get(part, [])]
+    return all(value == values[0] for value in values)
+
+
+def identity(of: Host | None = None) -> HostIdentity:
+    """Return who a host, or this one, is to others. Raises `Refused` where that cannot stand in a certificate."""
+    host = of or ctx_host.get()
     name = host.name.rpartition("/")[2]  # pyinfra's connectors stand ahead of it: @docker/web1
     return HostIdentity.of(name, (str(host.data.get(key) or "") for key in ADDRESSES))
 

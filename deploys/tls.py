@@ -47,8 +47,23 @@ class HostIdentity:
         addresses = {address for text in limits if (address := _address(text))}
         return cls(name, tuple(sorted(text for text in limits if not _address(text))), tuple(sorted(addresses)))
 
+    def as_part(self, part: str) -> HostIdentity:
+        """Return who a service of the host is, which others let in and do not take for the host. Raises `Refused`."""
+        name = f"{part}.{self.name}"
+        Refused.unless([] if _is_name(name, MAX_COMMON) else [_name_fault(name, MAX_COMMON)])
+        return HostIdentity(name, self.names, self.addresses)
+
     def __str__(self) -> str:
         return ", ".join(dict.fromkeys((self.name, *self.names, *self.addresses)))
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Another host, as one that speaks to it has to know it."""
+
+    identity: HostIdentity
+    address: str
+    """Its private address."""
 
 
 def _address(text: str) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from deploys.backup.settings import S3, Backup, Directory, Repository, longest_pause
+from deploys.backup.settings import S3, Backup, Directory, ReachedHost, Repository, RepositoryHost, longest_pause
 from deploys.cluster import Cluster
 from deploys.component import Secret
 from deploys.faults import Fault, Refused
 from deploys.stack import Stack
+from deploys.tls import AUTHORITY, KeyFiles
 
 DAY = 86_400  # seconds
 BUNDLING = 15
@@ -19,6 +20,15 @@ Ubuntu 22.04 has PostgreSQL 14 and pgBackRest 2.37.
 """
 BLOCK_INCREMENTAL = 17
 """From this PostgreSQL on, a distribution's pgBackRest copies changed blocks alone. Older ones refuse the option."""
+REMOTE = 17
+"""From this PostgreSQL on, a distribution's pgBackRest is 2.55 or newer: a backup may be made onto another host.
+
+Older ones have that host make it, which takes the passphrase there, and a way from there into the database.
+"""
+CLIENT = KeyFiles("postgres")
+"""The key with which a database's host speaks to the host that keeps its backups."""
+SERVER_FILE = "/etc/health-v1/repository.conf"
+"""What the server there is told."""
 
 
 def repository_folder(repository: Repository, history: str, version: int) -> str:
@@ -27,13 +37,15 @@ def repository_folder(repository: Repository, history: str, version: int) -> str
     + history: of the host. Two hosts never write to one folder: a restored database goes on with another history.
     + version: of the passphrase. Another passphrase begins anew, and the folder of the old one stays beside it.
     """
-    folder = repository.folder if isinstance(repository, S3) else repository.path
+    folder = repository.path if isinstance(repository, Directory) else repository.folder
     return f"{folder}/{history}/{version}"
 
 
 def repository_place(repository: Repository, history: str, version: int) -> str:
     """Return what tells a repository from every other: the same folder in another bucket holds no backup yet."""
     folder = repository_folder(repository, history, version)
+    if isinstance(repository, ReachedHost):
+        return f"{repository.address}{folder}"
     return f"{repository.endpoint}/{repository.bucket}{folder}" if isinstance(repository, S3) else folder
 
 
@@ -83,6 +95,9 @@ def _repository_lines(number: int, repository: Repository, cluster: Cluster, fol
     if isinstance(repository, Directory):
         yield f"{prefix}-type=posix"
         return
+    if isinstance(repository, RepositoryHost):
+        yield from _host_lines(prefix, repository)
+        return
     endpoint, _, port = repository.endpoint.partition(":")
     yield f"{prefix}-type=s3"
     yield f"{prefix}-s3-bucket={repository.bucket}"
@@ -92,6 +107,39 @@ def _repository_lines(number: int, repository: Repository, cluster: Cluster, fol
     yield f"{prefix}-storage-port={port or 443}"
     if repository.certificates:
         yield f"{prefix}-storage-ca-file={certificates_path(number)}"
+
+
+def _host_lines(prefix: str, repository: RepositoryHost) -> Iterator[str]:
+    assert isinstance(repository, ReachedHost)
+    yield f"{prefix}-host={repository.address}"
+    yield f"{prefix}-host-port={repository.port}"
+    yield f"{prefix}-host-type=tls"
+    yield f"{prefix}-host-ca-file={AUTHORITY}"
+    yield f"{prefix}-host-cert-file={CLIENT.certificate}"
+    yield f"{prefix}-host-key-file={CLIENT.key}"
+    yield f"{prefix}-host-config={SERVER_FILE}"
+
+
+def server_file(repository: ReachedHost, files: KeyFiles, client: str) -> str:
+    """Return what the server is told that keeps the backups of `client`, a common name.
+
+    It has one client, and sees its backups alone: so that one may speak for any stanza.
+    """
+    lines = [
+        "# Managed by healthv1: change group_data and apply, not this file.",
+        "[global]",
+        f"tls-server-address={repository.address}",
+        f"tls-server-port={repository.port}",
+        f"tls-server-ca-file={AUTHORITY}",
+        f"tls-server-cert-file={files.certificate}",
+        f"tls-server-key-file={files.key}",
+        f"tls-server-auth={client}=*",
+        "lock-path=/run/health-v1-repository",
+        "log-level-console=warn",
+        "log-level-file=off",
+        "",
+    ]
+    return "\n".join(lines)
 
 
 def certificates_path(number: int) -> str:
@@ -131,6 +179,9 @@ def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str,
         "repositories": [repository_folder(repository, history, version) for repository in settings.repositories],
         "places": [repository_place(repository, history, version) for repository in settings.repositories],
         "buckets": [bucket_settings(number, repository) for number, repository in enumerate(settings.repositories, 1)],
+        "hosts": [
+            repository.address if isinstance(repository, ReachedHost) else "" for repository in settings.repositories
+        ],
         "directories": [repository.path for repository in settings.repositories if isinstance(repository, Directory)],
         "keep_days": settings.keep_days,
         "archive_timeout": settings.archive_timeout,
@@ -144,8 +195,8 @@ def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str,
 
 
 def bucket_settings(number: int, repository: Repository) -> dict[str, object] | None:
-    """Return how our program reaches a repository's bucket; None for a folder."""
-    if isinstance(repository, Directory):
+    """Return how our program reaches a repository's bucket; None for what is none."""
+    if not isinstance(repository, S3):
         return None
     return {
         "bucket": repository.bucket,

@@ -10,9 +10,12 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.archiving import CONFIGURATION, CREDENTIALS_FOLDER, Archiving
+from deploys.backup import placement
 from deploys.backup.checks import DRILL_TIMER, TIMERS, checks, missing
 from deploys.backup.configuration import (
     BUNDLING,
+    CLIENT,
+    REMOTE,
     certificates_path,
     credentials_file,
     pgbackrest_file,
@@ -21,8 +24,9 @@ from deploys.backup.configuration import (
     repository_place,
 )
 from deploys.backup.settings import S3, Backup, Directory, calendar
+from deploys.certificates import deploy_certificate
 from deploys.cluster import Cluster
-from deploys.component import Check, program_files, template
+from deploys.component import Check, Secret, program_files, template
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
 from deploys.faults import Fault, Refused
@@ -36,6 +40,7 @@ from deploys.operations.units import unit
 from deploys.operations.warnings import warn
 from deploys.paths import BACKUP, BACKUP_PROGRAM, MARKS
 from deploys.stack import Stack
+from deploys.tls import HostIdentity
 
 PREPARED, PLACES = f"{BACKUP}/prepared", f"{BACKUP}/places"
 PROGRAM_SETTINGS = "/etc/health-v1/backup.json"
@@ -53,6 +58,10 @@ def archiving_here(settings: Backup, cluster: Cluster, *, require_escrow: bool) 
     if settings.repository and cluster.version < BUNDLING:
         what = "This distribution's pgBackRest is too old to read a backup back: before 2.39."
         raise Refused(Fault(f"{host.name}: backup.repository", what, 'set backup = Backup(off="REASON")'))
+    if settings.other_host and cluster.version < REMOTE:
+        what = "This distribution's pgBackRest makes no backup onto another host by itself: before 2.55."
+        hint = "take Debian 13, or another repository: docs/backup.md"
+        raise Refused(Fault(f"{host.name}: backup.repository", what, hint))
     if not settings.repository:
         if not settings.off:
             warn("Nothing backs the database up.", f"set {SET}")
@@ -73,13 +82,25 @@ def _unexported(settings: Backup) -> tuple[Fault, ...]:
 
 
 @deploy("Backup")
-def deploy_backup(settings: Backup, stack: Stack, cluster: Cluster, archiving: Archiving | None) -> None:
-    """Back the database up, or nothing more of it: what is in the repository stays."""
+def deploy_backup(
+    settings: Backup,
+    stack: Stack,
+    cluster: Cluster,
+    archiving: Archiving | None,
+    identity: HostIdentity | None = None,
+    ca_key: Secret | None = None,
+) -> None:
+    """Back the database up, or nothing more of it: what is in the repository stays.
+
+    + identity, ca_key: who the host is, and what our authority is made of: for a repository on another host.
+    """
     if archiving is None:
         _turn_off()
         claim("backup", _claims_without(settings), gates=False)
         return
     packages(name="Install pgBackRest", names=("pgbackrest", "python3"))
+    if settings.other_host and identity and ca_key:
+        deploy_certificate(identity=identity.as_part(placement.CLIENT), ca_key=ca_key, group=CLIENT.group)
     _configure(settings, stack, cluster)
     timers = (*TIMERS, DRILL_TIMER) if settings.drill else TIMERS
     _schedule(settings, cluster, timers)

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from deploys.component import Secret, Settings
+from deploys.component import Port, Secret, Settings
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -61,7 +61,30 @@ class Directory(Settings):
     """On another file system than the database."""
 
 
-Repository: TypeAlias = S3 | Directory
+class RepositoryHost(Settings):
+    """The disk of another host of ours: the one in the inventory group `repository`. pgBackRest speaks TLS with it.
+
+    Both prove who they are with certificates of our authority, so it needs `pki`. Backups are encrypted before they
+    leave the database's host, and no other has the passphrase.
+    """
+
+    path: Folder = "/srv/backup"
+    """A folder there, on whatever disk is to hold the backups. Ours is `health-v1` in it."""
+    port: Port = 8432
+
+    @property
+    def folder(self) -> str:
+        """Return all that the server there may see."""
+        return f"{self.path}/health-v1"
+
+
+class ReachedHost(RepositoryHost):
+    """The same, once the inventory said where it is. group_data names no address."""
+
+    address: str
+
+
+Repository: TypeAlias = S3 | Directory | RepositoryHost
 
 
 class Backup(Settings):
@@ -109,6 +132,8 @@ class Backup(Settings):
             raise ValueError(
                 'it needs credentials of its own: credentials=Secret("backup_credentials_2", in_escrow=True)'
             )
+        if isinstance(first, RepositoryHost) and isinstance(second, RepositoryHost):
+            raise ValueError("there is one host in the group repository: the first is there already")  # noqa: TRY004
         return second
 
     @field_validator("drill_max_age")
@@ -129,6 +154,25 @@ class Backup(Settings):
     @property
     def repositories(self) -> tuple[Repository, ...]:
         return tuple(repository for repository in (self.repository, self.second) if repository)
+
+    @property
+    def other_host(self) -> RepositoryHost | None:
+        """Return the repository that is on another host of ours."""
+        return next((entry for entry in self.repositories if isinstance(entry, RepositoryHost)), None)
+
+    @property
+    def reached_host(self) -> ReachedHost | None:
+        """Return the same, once the inventory said where it is."""
+        return next((entry for entry in self.repositories if isinstance(entry, ReachedHost)), None)
+
+    def reached_at(self, address: str) -> Backup:
+        """Return these settings with the address of the host in the group `repository`."""
+        located = {
+            name: ReachedHost(path=entry.path, port=entry.port, address=address)
+            for name, entry in (("repository", self.repository), ("second", self.second))
+            if isinstance(entry, RepositoryHost)
+        }
+        return self.model_copy(update=located)
 
     @property
     def is_locked(self) -> bool:

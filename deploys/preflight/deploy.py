@@ -41,13 +41,14 @@ def deploy_preflight(
     backend: Backend | None,
     secrets: tuple[Secret, ...],
     escrowed: tuple[Secret, ...],
+    repository_port: int = 0,
 ) -> None:
     """Measure the host. `secrets` are those that this run has to have; the backend is asked on one host only.
 
     + escrowed: of these, the irreplaceable ones have to have been exported for escrow.
     """
     Refused.unless(_faults(host.get_fact(MachineState), settings))
-    claims = tuple(port_claims(stack, topology, parts, status_port))
+    claims = tuple(port_claims(stack, topology, parts, status_port, repository_port))
     refuse_taken_ports(name="See that our ports are free", claims=claims)
     if backend and secrets:
         Refused.unless(backend.unexported(tuple(secret for secret in secrets if secret in escrowed)))

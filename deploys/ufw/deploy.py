@@ -40,11 +40,16 @@ def deploy_ufw(
     parts: Iterable[str],
     vault: Iterable[str] = (),
     bounds: Bounds | None = None,
+    clients: Iterable[tuple[str, int]] = (),
 ) -> None:
-    """Enforce the rules. `bounds`: what one visitor of the website may have; None: all."""
+    """Enforce the rules.
+
+    + bounds: what one visitor of the website may have; None: all.
+    + clients: addresses of other hosts, and the port that each of them is let in at.
+    """
     ssh, parts = ssh_ports(), frozenset(parts)
     bounds = None if "edge" in parts and _owner_has_sites() else bounds
-    all_rules = rules(settings.extra, stack, topology, parts, ssh, vault, bounds)
+    all_rules = rules(settings.extra, stack, topology, parts, ssh, vault, bounds, clients)
     texts = {
         family: template("ufw/user.rules", ufw=ufw, tuples=tuples(all_rules, family), logging=settings.logging)
         for family, ufw in UFW.items()

@@ -42,8 +42,13 @@ def rules(
     ssh: Iterable[int],
     vault: Iterable[str] = (),
     bounds: Bounds | None = None,
+    clients: Iterable[tuple[str, int]] = (),
 ) -> tuple[Rule, ...]:
-    """Return all rules of a host that plays `parts`, the ports of SSH first. `vault` makes logins for the database."""
+    """Return all rules of a host that plays `parts`, the ports of SSH first.
+
+    + vault: makes logins for the database.
+    + clients: addresses of other hosts, and the port that each of them is let in at.
+    """
     parts = frozenset(parts)
     all_rules: list[Rule] = [Allow(port=port) for port in ssh]
     if "edge" in parts:
@@ -57,6 +62,7 @@ def rules(
         all_rules += [
             _allow_from(address, port) for address in topology.remote(topology.edge) for port in stack.instances
         ]
+    all_rules += [_allow_from(address, port) for address, port in clients]
     return tuple(dict.fromkeys([*all_rules, *extra]))
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime, timezone
 
 from deploys.backup.configuration import key_pair
-from deploys.backup.settings import S3, Backup
+from deploys.backup.settings import S3, Backup, RepositoryHost
 from healthv1.backup.undeletion import Undeletion, is_below, is_list, undeletion
 from healthv1.errors import Fault, Refused, StorageError
 from healthv1.hosts.pyinfra_names import Host
@@ -32,7 +32,8 @@ def repository(host: Host, number: int, environment: str) -> S3:
         raise Refused(Fault(f"--repo {number}", "There is no such repository.", f"1 to {len(settings.repositories)}"))
     chosen = settings.bind(host.data.get("secrets")).repositories[number - 1]
     if not isinstance(chosen, S3):
-        what = f"Repository {number} is a folder, {chosen.path}: it keeps no versions."
+        where = " on another host" * isinstance(chosen, RepositoryHost)
+        what = f"Repository {number} is a folder{where}, {chosen.path}: it keeps no versions."
         raise Refused(Fault(host.name, what, "bring the folder back from a copy of the disk that it is on"))
     return chosen
 

@@ -29,7 +29,7 @@ _file = click.Path(exists=True, dir_okay=False)
     "--part",
     "parts",
     multiple=True,
-    type=click.Choice(PARTS[:3]),
+    type=click.Choice(PARTS[:4]),
     help="Of a host that stays: only what it had for a part that it no longer plays. Repeatable.",
 )
 @click.option("--with-data", default="", metavar="HOST", help="Destroy its data as well. HOST is its name, once more.")

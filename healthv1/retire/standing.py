@@ -15,7 +15,7 @@ from healthv1.retire.choosing import Chosen
 
 TIMEOUT = 20.0  # seconds
 _FIND_USES = """grep -lsF {} -- /etc/pgbouncer/*.ini /etc/*pgbouncer*/*.ini {}/.env \\
-  /etc/nginx/sites-enabled/*health-v1* /etc/nginx/conf.d/*health-v1* | sort -u; true"""
+  /etc/nginx/sites-enabled/*health-v1* /etc/nginx/conf.d/*health-v1* /etc/health-v1/backup.json | sort -u; true"""
 _PATIENTS = "select count(*) from health.patients"
 
 
@@ -52,6 +52,8 @@ def uses_of(chosen: Chosen, stack: Stack, addresses: Iterable[str]) -> list[str]
             words += [f"host={address} port={stack.postgresql_port}", f"@{at}:{stack.redis_port}"]
         if "api" in chosen.leaving:
             words += [f"server {at}:{port}" for port in stack.instances]
+        if "repository" in chosen.leaving:
+            words.append(f'"{address}"')
     return words
 
 

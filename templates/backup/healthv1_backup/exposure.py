@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from healthv1_backup import locking, notes
-from healthv1_backup.bucket import Bucket
+from healthv1_backup.bucket import ANSWER, Bucket
 from healthv1_backup.locking import PROBE, Lock
-from healthv1_backup.processes import Failed
+from healthv1_backup.processes import Failed, pgbackrest
 from healthv1_backup.settings import Settings
 
 NOTE = "marker"
@@ -66,6 +66,9 @@ def exposed(settings: Settings) -> list[dict[str, Any]]:
 def _of(settings: Settings, number: int) -> Exposure:
     folder = settings.repositories[number - 1]
     at = settings.buckets[number - 1] if settings.buckets else None
+    other = settings.hosts[number - 1] if settings.hosts else ""
+    if other:
+        return Exposure(number, folder, locked=False, abilities=list(_on_another_host(settings, number, other)))
     if at is None:
         disk = Ability(TOLD, "It is a folder on the host: whoever is root there reads and deletes everything in it.")
         return Exposure(number, folder, locked=False, abilities=[disk])
@@ -81,6 +84,24 @@ def _of(settings: Settings, number: int) -> Exposure:
         exposure.faults.append(f"it could not be tried: {error}")
     exposure.faults = exposure.faults if exposure.locked else []
     return exposure
+
+
+def _on_another_host(settings: Settings, number: int, other: str) -> Iterator[Ability]:
+    """Tell what the host's certificate lets its thief do at the host that keeps the backups."""
+    yield Ability(TOLD, "Reads all backups: the passphrase lies beside the certificate on the host.")
+    yield Ability(
+        BAD,
+        f"Deletes and overwrites all backups for good: pgBackRest's server on {other} does what its client says. Have a"
+        " second repository that keeps what is deleted: docs/backup-lock.md.",
+    )
+    elsewhere = (f"--repo{number}-path=/etc", f"--repo{number}-cipher-type=none")
+    ended = pgbackrest(settings, f"--repo={number}", *elsewhere, "repo-get", "machine-id", timeout=ANSWER)
+    if not ended.code:
+        yield Ability(BAD, f"Reads other files of {other} as well: its unit does not shut it in. Apply to it.")
+    elif "missing" in ended.why:
+        yield Ability(WELL, f"Sees nothing of {other} but the backups' folder.")
+    else:
+        yield Ability(UNKNOWN, f"Whether it sees more of {other} could not be tried: {ended.why[:200]}.")
 
 
 def _small(ability: Ability) -> str:

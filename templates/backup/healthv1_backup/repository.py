@@ -88,6 +88,8 @@ def explained(said: str) -> str:
         return "our passphrase does not open it, or its list of backups is damaged"
     if "403" in said or "AccessDenied" in said:
         return "it refuses our keys (403 Forbidden)"
+    if "access denied" in said:
+        return "it does not let this host's certificate in"
     if "unable to find hostname" in said or "certificate" in said:
         return f"its certificate is not trusted: {said[:200]}"
     return f"it cannot be read: {''.join(character for character in said[:300] if character.isprintable())}"

@@ -12,6 +12,8 @@ from healthv1_backup.settings import Settings
 NOTE = "retired"
 DAY = 86_400
 PARTS = ("backup", "archive")
+STOPPED = "--lock-path=/run/lock/health-v1-backup/retired"
+"""Where pgBackRest is told that a stanza is at rest, as it wants to be. Whatever archives looks elsewhere."""
 
 
 def note_retired(before: list[str], settings: Settings) -> None:
@@ -47,8 +49,7 @@ def remove_old(settings: Settings, noted: proof.Noted) -> None:
     """Remove the folders that are due."""
     for entry in due(settings, noted, time.time()):
         number, folder = entry["repository"], entry["folder"]
-        words = (f"--repo={number}", f"--repo{number}-path={folder}", "repo-rm", "--recurse")
-        failures = [ended.why for part in PARTS if (ended := pgbackrest(settings, *words, part)).code]
+        failures = remove(settings, number, folder)
         if failures:
             say(f"{folder}, of an earlier passphrase, could not be removed: {'; '.join(failures)}")
             continue
@@ -56,6 +57,15 @@ def remove_old(settings: Settings, noted: proof.Noted) -> None:
             f"{folder}, of an earlier passphrase, was removed: its last backup is older than {settings.keep_days} days."
         )
         notes.write(NOTE, {"folders": [other for other in _entries() if other != entry]})
+
+
+def remove(settings: Settings, number: int, folder: str) -> list[str]:
+    """Remove all backups and all WAL in a folder, and return what failed."""
+    at = (f"--repo={number}", f"--repo{number}-path={folder}")
+    calls: list[tuple[str, ...]] = [(*at, "repo-rm", "--recurse", part) for part in PARTS]
+    if settings.hosts and settings.hosts[number - 1]:  # repo-rm of pgBackRest 2.55 breaks off on another host
+        calls = [(STOPPED, "stop"), (STOPPED, *at, "--force", "stanza-delete")]
+    return [ended.why for words in calls if (ended := pgbackrest(settings, *words)).code]
 
 
 def _entries() -> list[dict[str, Any]]:

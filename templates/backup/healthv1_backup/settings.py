@@ -52,6 +52,8 @@ class Settings:
     """The folder with the passphrases and the keys to the repositories."""
     buckets: tuple[dict[str, Any] | None, ...] = ()
     """Of each repository: its bucket, endpoint, region, style, certificates (a path), and whether it is locked."""
+    hosts: tuple[str, ...] = ()
+    """Of each repository: the address of the host of ours that keeps it, or empty."""
     places: tuple[str, ...] = ()
     """Each repository's folder with its bucket: what tells it from every other."""
 

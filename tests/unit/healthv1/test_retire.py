@@ -115,6 +115,7 @@ def test_what_still_serves_with_it_says_so_by_these_words():
         "@10.20.0.20:6379",
         "server 10.20.0.20:8080",
         "server 10.20.0.20:8081",
+        '"10.20.0.20"',
     ]
     assert uses_of(Chosen(API, named=True, parts=("api",)), STACK, ["fd00::1"])[0] == "server [fd00::1]:8080"
     assert uses_of(Chosen(EDGE, named=True, parts=("edge",)), STACK, [EDGE.address]) == []
