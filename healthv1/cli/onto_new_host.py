@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 from typing import NoReturn
 
+from healthv1.backup.onto_wish import OntoWish
 from healthv1.backup.restores import KEPT
 from healthv1.cli import results
 from healthv1.commands import onto_new_host as work
-from healthv1.commands.onto_new_host import MovedOnto, OntoWish
+from healthv1.commands.onto_new_host import MovedOnto
 from healthv1.lock.holder import Terms
 from healthv1.output import terminal
 from healthv1.signals import changes_begin

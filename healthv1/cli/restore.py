@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
+from healthv1.backup.onto_wish import OntoWish
 from healthv1.backup.restores import KEPT, SCHEMA, SWAPPED, Restore
 from healthv1.cli import lock, onto_new_host
 from healthv1.cli.options import as_json, environment
 from healthv1.commands import restore as work
-from healthv1.commands.onto_new_host import OntoWish
 from healthv1.errors import Fault, Refused
 from healthv1.lock.holder import Terms
 from healthv1.output import terminal

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+
+import gevent
 
 from deploys import this_host
 from deploys.backup.configuration import credentials_file
@@ -14,6 +17,7 @@ from deploys.stack import Stack
 from healthv1.backup import lost
 from healthv1.backup.lost import LostFolder
 from healthv1.backup.program import BackupProgram
+from healthv1.backup.restores import BUSY, Restore
 from healthv1.commands.secrets import register
 from healthv1.drill import program as drills
 from healthv1.errors import Fault, HostError, Refused, RestoreError
@@ -22,6 +26,10 @@ from healthv1.hosts.secrets_in_use import bind_secrets
 from healthv1.hosts.session import Session
 from healthv1.journal.local import OperatorCopy
 from healthv1.rollout import membership
+
+LOOK = 5.0
+"""Seconds between two looks at the lost host's folder."""
+Note = Callable[[str], None]
 
 
 def refuse_without_repository(host: Host) -> None:
@@ -118,3 +126,33 @@ def send_keys(session: Session, program: BackupProgram, folder: str) -> None:
     answer = program.call("restore", "keys", stdin=credentials_file(settings, kept.value))
     if answer.code:
         raise RestoreError(Fault(program.host.name, f"It took no keys: {'; '.join(answer.sentences[-2:])}."))
+
+
+def await_silence(session: Session, program: BackupProgram, copy: Restore, note: Note) -> None:
+    """Wait until the lost host has surely sent no more. Raises `RestoreError` when it has: it runs, and writes."""
+    archive_timeout = backup_of(session, program.host).archive_timeout
+    began, said = time.monotonic(), False
+    while True:
+        left_folders, now = folders(program)
+        folder = next((one for one in left_folders if one.path == copy.asked["from"]), None)
+        if folder is None:
+            return
+        refuse_newer(folder, copy)
+        left = lost.still_to_wait(folder, now, archive_timeout)
+        if not left or time.monotonic() - began > lost.silence(archive_timeout):  # clocks may differ
+            return
+        if not said:
+            note(f"The lost host sent its last WAL {now - folder.archived:.0f} s ago: {left:.0f} s more are waited")
+            said = True
+        session.check_lock()
+        gevent.sleep(min(LOOK, left))
+
+
+def refuse_newer(folder: LostFolder, copy: Restore) -> None:
+    """Raise `RestoreError` where WAL has arrived since the copy was begun."""
+    if folder.segment == copy.asked["segment"]:
+        return
+    what = f"WAL of {lost.clock(folder.archived)} arrived in {folder.path} since: that host runs, and writes."
+    discard = f"healthv1 restore {copy.environment} --discard"
+    hint = f"power it off; then remove the copy, which lacks that, and give the same command again: {discard}"
+    raise RestoreError(Fault(copy.host, what, hint), exit_code=BUSY)

@@ -5,20 +5,16 @@ Each step is there to be seen on the host: killed anywhere, the same command goe
 
 from __future__ import annotations
 
-import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-import gevent
-
 from healthv1.backup import lost, restores
-from healthv1.backup.lost import LostFolder
+from healthv1.backup.onto_wish import OntoWish
 from healthv1.backup.program import BackupProgram
-from healthv1.backup.restores import BUSY, KEPT, SWAPPED, Restore
+from healthv1.backup.restores import KEPT, SWAPPED, Restore
 from healthv1.commands import lost_host
 from healthv1.commands import restore as work
 from healthv1.commands import verify as verifying
@@ -41,39 +37,7 @@ SCHEMA = 1
 COMMAND = "restore --onto-new-host"
 RENEWED = 1200
 """Seconds after which visitors are kept out anew: the notice ends by itself, after an hour."""
-LOOK = 5.0
-"""Seconds between two looks at the lost host's folder."""
 Agree = Callable[[Plan], bool]
-
-
-@dataclass(frozen=True)
-class OntoWish:
-    """What the user asked for."""
-
-    to: str = "latest"
-    backup: str = ""
-    repository: int = 0
-    folder: str = ""
-    powered_off: str = ""
-    """The name of the lost host, typed."""
-    escrow: Path | None = None
-    identity: Path | None = None
-    unproven: bool = False
-
-    def command(self, environment: str, *, folder: str = "", powered_off: str = "") -> str:
-        """Return the command, without these two where they are not given."""
-        options = {
-            "--to": self.to if self.to != "latest" else "",
-            "--backup": self.backup,
-            "--repository": str(self.repository or ""),
-            "--from": folder,
-            "--escrow": str(self.escrow or ""),
-            "--identity": str(self.identity or ""),
-            "--i-have-powered-off": powered_off,
-        }
-        words = ["healthv1", "restore", environment, "--onto-new-host"]
-        words += [word for name, value in options.items() if value for word in (name, value)]
-        return shlex.join([*words, *(["--unproven"] if self.unproven else [])])
 
 
 @dataclass(frozen=True)
@@ -254,7 +218,7 @@ def _swapped(move: Move, running: RestoreAtWork, copy: Restore) -> Restore:
     if copy.phase == KEPT:
         if not move.wish.unproven:
             work.refuse_unproven(copy)
-        _await_silence(move, running, copy)
+        lost_host.await_silence(running.session, running.program, copy, move.note)
         if move.seconds["restore"] > RENEWED:
             work.close(running)
         copy = running.follow("swap", *(["--unproven"] if move.wish.unproven else []), after=copy)
@@ -263,38 +227,6 @@ def _swapped(move: Move, running: RestoreAtWork, copy: Restore) -> Restore:
         move.note("The empty data that served here are removed: no row of a patient or a user was in them")
         return copy if not ended.faults else ended
     return copy
-
-
-def _await_silence(move: Move, running: RestoreAtWork, copy: Restore) -> None:
-    """Wait until the lost host has surely sent no more. Raises `RestoreError` when it has: it runs, and writes."""
-    archive_timeout = lost_host.backup_of(running.session, running.program.host).archive_timeout
-    said = False
-    while True:
-        folders, now = lost_host.folders(running.program)
-        folder = next((one for one in folders if one.path == copy.asked["from"]), None)
-        if folder is None:
-            return
-        refuse_newer(folder, copy)
-        left = lost.still_to_wait(folder, now, archive_timeout)
-        if not left:
-            return
-        if not said:
-            move.note(
-                f"{folder.path} was written to {now - folder.archived:.0f} s ago: {left:.0f} s more tell it is lost"
-            )
-            said = True
-        running.session.check_lock()
-        gevent.sleep(min(LOOK, left))
-
-
-def refuse_newer(folder: LostFolder, copy: Restore) -> None:
-    """Raise `RestoreError` where WAL has arrived since the copy was begun."""
-    if folder.segment == copy.asked["segment"]:
-        return
-    what = f"WAL of {lost.clock(folder.archived)} arrived in {folder.path} since: that host runs, and writes."
-    discard = f"healthv1 restore {copy.environment} --discard"
-    hint = f"power it off; then remove the copy, which lacks that, and give the same command again: {discard}"
-    raise RestoreError(Fault(copy.host, what, hint), exit_code=BUSY)
 
 
 def _opened(move: Move, restored: Restore) -> Restore:

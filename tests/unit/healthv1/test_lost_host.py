@@ -4,12 +4,19 @@ import json
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 
 from healthv1.backup import lost
 from healthv1.backup.lost import LostFolder, LostHost, choose, is_named, off_faults, remembered, still_to_wait
+from healthv1.backup.onto_wish import OntoWish
 from healthv1.backup.restores import Restore
-from healthv1.commands.onto_new_host import OntoWish, refuse_newer
-from healthv1.errors import RestoreError
+from healthv1.cli.main import cli
+from healthv1.cli.onto_new_host import lines
+from healthv1.commands import lost_host
+from healthv1.commands.lost_host import refuse_newer
+from healthv1.commands.onto_new_host import MovedOnto
+from healthv1.commands.verify import Report
+from healthv1.errors import Fault, RestoreError
 
 AGAIN = "healthv1 restore production --onto-new-host"
 OLD = LostHost("db1", "203.0.113.20", 22)
@@ -171,3 +178,75 @@ def test_the_command_is_given_again_with_all_that_was_asked_for(tmp_path):
         f" --escrow {tmp_path} --identity {tmp_path}"
     )
     assert OntoWish().command("production") == "healthv1 restore production --onto-new-host"
+
+
+RESTORED = Restore(
+    "production",
+    "db2",
+    "swapped",
+    asked={"text": "latest out of /health-v1/aaaaaaaaaaaa/1", "from": FOLDER.path},
+    proven={"holds": True, "faults": [], "told": ["its schema is older"], "canary": NOON},
+)
+MOVED = MovedOnto(
+    "production",
+    "db2",
+    RESTORED,
+    {"secrets": 1.2, "deploy": 74.0, "restore": 31.0, "swap": 9.0, "apply": 15.0, "verify": 4.0},
+    131.4,
+    Report("production", []),
+    ("DNS: see that api.example.com lead to 203.0.113.30.",),
+)
+
+
+def test_the_end_tells_what_there_is_how_long_it_took_and_what_is_left_to_do():
+    shown = "\n".join(lines(MOVED))
+    assert "✓ db2 has latest out of /health-v1/aaaaaaaaaaaa/1: every page, table and index was read." in shown
+    assert "everything up to 2026-11-29 12:00:00 UTC" in shown
+    assert "its schema is older" in shown
+    assert "RTO: 131 s, from the command until visitors were let in (secrets 1 s, deploy 74 s, restore 31 s," in shown
+    assert "  - DNS: see that api.example.com" in shown
+    assert MOVED.exit_code == 0
+    assert MOVED.as_json()["rto"] == 131.4
+
+
+@pytest.mark.parametrize(
+    ("moved", "code"),
+    [
+        (replace(MOVED, declined=True), 1),
+        (replace(MOVED, faults=(Fault("db2", "It was killed."),)), 1),
+        (replace(MOVED, faults=(Fault("db2", "No."),), restored=replace(RESTORED, failure={"code": 4})), 4),
+        (replace(MOVED, report=Report("production", [], [Fault("api1", "It does not answer.")])), 1),
+    ],
+)
+def test_the_exit_code_tells_how_it_ended(moved, code):
+    assert moved.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("words", "what"),
+    [
+        (["--from", "aaaa"], "belong to --onto-new-host"),
+        (["--i-have-powered-off", "db1", "--swap"], "belong to --onto-new-host"),
+        (["--onto-new-host", "--swap"], "Give one of"),
+        (["--onto-new-host", "--escrow", __file__], "belong together"),
+        (["--unproven"], "--onto-new-host or --swap"),
+        (["--swap", "--to", "latest"], "a new restore"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_else(words, what):
+    done = CliRunner().invoke(cli, ["restore", "recorded", *words])
+    assert done.exit_code == 2  # click's own; healthv1's main makes 1 of it
+    assert what in done.output
+
+
+def host_says(rows=(), **onto):
+    return {"onto": onto, "rows": list(rows), "silent": ""}
+
+
+def test_a_host_that_holds_rows_takes_nobodys_place_unless_it_is_about_to():
+    (fault,) = lost_host.row_faults("db2", host_says(["3 of health.patients"]), "production")
+    assert "3 of health.patients" in fault.what
+    assert fault.hint.endswith("healthv1 restore production --to TIME")
+    assert lost_host.row_faults("db2", {}, "production") == []
+    assert lost_host.row_faults("db2", host_says(["3 of health.patients"], done=0), "production") == []
+    assert lost_host.row_faults("db2", host_says(["3 of health.patients"], done=7.5), "production") != []
