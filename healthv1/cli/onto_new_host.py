@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from typing import NoReturn
 
+from healthv1.backup.lost import clock
 from healthv1.backup.onto_wish import OntoWish
 from healthv1.backup.restores import KEPT
 from healthv1.cli import results
@@ -47,14 +47,14 @@ def lines(moved: MovedOnto) -> Iterator[str]:
         if restored.proven.get("holds"):
             yield f"✓ {moved.host} has {restored.asked.get('text')}: every page, table and index was read."
         if restored.proven.get("canary"):
-            newest = datetime.fromtimestamp(restored.proven["canary"], timezone.utc)
-            yield f"  It has everything up to {newest:%Y-%m-%d %H:%M:%S} UTC. What was written later is lost."
+            yield f"  It has everything up to {clock(restored.proven['canary'])}. What was written later is lost."
         yield from (f"  {told}" for told in restored.proven.get("told", []))
         if restored.phase == KEPT and not moved.faults:
             yield "  The copy is kept, and nothing was exchanged."
     phases = ", ".join(f"{phase} {seconds:.0f} s" for phase, seconds in moved.seconds.items())
     if moved.rto:
-        yield f"RTO: {moved.rto:.0f} s, from the command until visitors were let in ({phases})."
+        since = f"went on with what was begun {clock(moved.begun)}" if moved.begun else "from the command"
+        yield f"RTO: {moved.rto:.0f} s, {since}, until visitors were let in ({phases})."
     if moved.left_to_do:
         yield "Left to do by hand:"
         yield from (f"  - {sentence}" for sentence in moved.left_to_do)

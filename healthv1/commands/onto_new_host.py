@@ -51,6 +51,8 @@ class MovedOnto:
     """By phase."""
     rto: float = 0
     """Seconds from the command to the moment in which visitors were let in."""
+    begun: float = 0
+    """When a killed run began to restore, in seconds since 1970; 0: none had."""
     report: Report | None = None
     left_to_do: tuple[str, ...] = ()
     """By hand."""
@@ -121,13 +123,13 @@ def onto_new_host(environment: str, wish: OntoWish, agree: Agree, terms: Terms) 
         left_to_do = _left_to_do(session, host, restored)
     with move.timed("verify"):
         report = verifying.verify(environment, ())
-    return MovedOnto(environment, host.name, restored, move.seconds, rto, report, left_to_do)
+    return MovedOnto(environment, host.name, restored, move.seconds, rto, begun, report, left_to_do)
 
 
-def _refuse_ahead(session: Session, program: BackupProgram, move: Move) -> bool:
+def _refuse_ahead(session: Session, program: BackupProgram, move: Move) -> float:
     """Raise `RestoreError` with all that stands against it, before anything is changed.
 
-    Returns whether a killed run has begun to restore: what it left is gone on with, and nothing is deployed before.
+    Returns when a killed run began to restore: what it left is gone on with, and nothing is deployed before. 0: none.
     """
     lost_host.refuse_without_repository(program.host)
     found, wish = lost_host.standing(program), move.wish
@@ -139,7 +141,9 @@ def _refuse_ahead(session: Session, program: BackupProgram, move: Move) -> bool:
     ]
     if faults:
         raise RestoreError(*faults)
-    return lost_host.is_under_way(found) and bool(found["onto"]["served"] or restores.read(program).phase)
+    if lost_host.is_under_way(found) and (found["onto"]["served"] or restores.read(program).phase):
+        return float(found["onto"]["began"])
+    return 0
 
 
 def _bring_back_secrets(move: Move) -> None:
@@ -183,7 +187,8 @@ def _restored(move: Move) -> Restore:
         found, status = lost_host.standing(running.program), restores.read(running.program)
         if lost_host.is_under_way(found) and found["onto"]["served"] and not status.phase:
             # All that is left is to apply again.
-            return running.end(replace(status, asked=found["onto"]["asked"], proven=found["onto"]["proven"]))
+            known = {name: found["onto"].get(name, {}) for name in ("asked", "proven")}
+            return running.end(replace(status, **known))
         work.close(running)
         work.stop_api(running.session)
         with move.timed("restore"):
@@ -199,8 +204,12 @@ def _copied(move: Move, running: RestoreAtWork) -> Restore:
     status = restores.read(running.program)
     if status.phase and not status.asked.get("from"):
         raise RestoreError(Fault(status.host, "Another restore is kept or under way.", restores.ways_on(status)))
+    wish = move.wish
+    if status.phase and wish.folder.strip("/") not in status.asked["from"]:
+        raise RestoreError(
+            Fault(status.host, f"What was begun is out of {status.asked['from']}.", restores.ways_on(status))
+        )
     if not status.phase:
-        wish = move.wish
         again = wish.command(move.environment, powered_off=wish.powered_off)
         folder = lost.choose(lost_host.folders(running.program)[0], wish.folder, wish.repository, again)
         move.note(f"{folder} is restored")
@@ -248,7 +257,7 @@ def _left_to_do(session: Session, host: Host, restored: Restore) -> tuple[str, .
         str(edge.data.get("ssh_hostname") or edge.name) for edge in session.hosts if "edge" in edge.groups
     )
     keep_days = lost_host.backup_of(session, host).keep_days
-    sentences = [f"DNS: see that {', '.join(stack.names)} lead to {edges}."]
+    sentences = [f"DNS: let {', '.join(stack.names)} lead to {edges}."]
     folder = restored.asked.get("from")
     if folder:
         sentences.append(

@@ -127,8 +127,7 @@ def stop(settings: Settings, job: Job) -> str:
     if is_exchanged(settings, job):
         return "starting"
     if onto.is_onto(job):
-        rows.refuse(settings)  # once more: from here on nobody can write any
-        job.swap["empty"] = True
+        _refuse_rows(settings, job)
     job.swap["outage_began"] = time.time()
     job.save()
     systemctl("stop", settings.unit, must=True)
@@ -136,6 +135,16 @@ def stop(settings: Settings, job: Job) -> str:
     if live and not live.stopped_cleanly:
         say(f"It was not stopped cleanly ({live.state}): should it serve again, it recovers first.")
     return "exchanging"
+
+
+def _refuse_rows(settings: Settings, job: Job) -> None:
+    """Look once more: from here on nobody can write any. A program that was killed may have stopped the database."""
+    try:
+        rows.refuse(settings)
+    except Failed as error:
+        if isinstance(error, rows.HoldsRows) or not job.swap.get("empty"):
+            raise
+    job.swap["empty"] = True
 
 
 def change_places(settings: Settings, job: Job) -> str:

@@ -198,6 +198,21 @@ def test_a_database_that_holds_rows_by_now_is_not_exchanged(noted, monkeypatch):
         swapping.stop(settings(), Job("stopping", ASKED))
 
 
+def test_a_database_that_was_stopped_after_it_was_found_empty_is_exchanged(noted, monkeypatch):
+    def silent(_):
+        raise Failed("PostgreSQL does not answer")
+
+    stopped = []
+    monkeypatch.setattr(rows, "refuse", silent)
+    monkeypatch.setattr(swapping, "is_exchanged", lambda *_: False)
+    monkeypatch.setattr(swapping, "live_control", lambda _: None)
+    monkeypatch.setattr(swapping, "systemctl", lambda *words, **_: stopped.append(words[0]))
+    with pytest.raises(Failed, match="does not answer"):
+        swapping.stop(settings(), Job("stopping", ASKED))
+    assert swapping.stop(settings(), Job("stopping", ASKED, swap={"empty": True})) == "exchanging"
+    assert stopped == ["stop"]
+
+
 def test_the_empty_database_is_never_swapped_in_again(noted):
     Job(SWAPPED, ASKED).save()
     with pytest.raises(Failed, match="empty database"):

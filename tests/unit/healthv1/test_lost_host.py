@@ -193,8 +193,8 @@ MOVED = MovedOnto(
     RESTORED,
     {"secrets": 1.2, "deploy": 74.0, "restore": 31.0, "swap": 9.0, "apply": 15.0, "verify": 4.0},
     131.4,
-    Report("production", []),
-    ("DNS: see that api.example.com lead to 203.0.113.30.",),
+    report=Report("production", []),
+    left_to_do=("DNS: let api.example.com lead to 203.0.113.30.",),
 )
 
 
@@ -203,8 +203,10 @@ def test_the_end_tells_what_there_is_how_long_it_took_and_what_is_left_to_do():
     assert "✓ db2 has latest out of /health-v1/aaaaaaaaaaaa/1: every page, table and index was read." in shown
     assert "everything up to 2026-11-29 12:00:00 UTC" in shown
     assert "its schema is older" in shown
-    assert "RTO: 131 s, from the command until visitors were let in (secrets 1 s, deploy 74 s, restore 31 s," in shown
-    assert "  - DNS: see that api.example.com" in shown
+    assert "RTO: 131 s, from the command, until visitors were let in (secrets 1 s, deploy 74 s, restore 31 s," in shown
+    assert "  - DNS: let api.example.com" in shown
+    went_on = "\n".join(lines(replace(MOVED, begun=NOON)))
+    assert "RTO: 131 s, went on with what was begun 2026-11-29 12:00:00 UTC, until" in went_on
     assert MOVED.exit_code == 0
     assert MOVED.as_json()["rto"] == 131.4
 
