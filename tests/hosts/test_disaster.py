@@ -79,9 +79,9 @@ class Disaster:
     def archive(self):
         """Have everything that was written so far be in the bucket."""
         self.world.shell(f"{PROGRAM} watch")
-        ask = f"{PSQL} -c 'select last_archived_wal from pg_stat_archiver'"
         segment = self.world.shell(f"{PSQL} -c 'select pg_walfile_name(pg_switch_wal())'").strip()
-        self.world.shell(f'until [ "$({ask})" = {segment} ]; do sleep 0.2; done')
+        ask = f"{PSQL} -c \"select last_archived_wal >= '{segment}' from pg_stat_archiver\""
+        self.world.shell(f"until {ask} | grep -q t; do sleep 0.2; done")
 
     def kill_at(self, step):
         """Have the host's program killed at a step, before there is one."""
@@ -218,8 +218,9 @@ def _has_everything_back(disaster, kept, patient):
 
 def _is_a_host_like_any_other(disaster, commands, folder):
     """Its full backup ends, and the page's other commands are green with it; an apply has nothing to do."""
-    disaster.on_new("while systemctl is-active -q health-v1-backup@full.service; do sleep 0.5; done")
-    disaster.on_new("systemctl is-failed health-v1-backup@full.service && exit 1 || true")
+    full = "health-v1-backup@full.service"
+    disaster.on_new(f"while systemctl show -p ActiveState --value {full} | grep -q ing; do sleep 0.5; done")
+    disaster.on_new(f"! systemctl is-failed -q {full}")
     for command in commands:
         done = disaster.type(command)
         assert done.returncode == 0, done.stdout + done.stderr
