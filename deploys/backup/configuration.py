@@ -146,11 +146,14 @@ def certificates_path(number: int) -> str:
     return f"/etc/health-v1/backup-{number}.pem"
 
 
-def credentials_file(settings: Backup) -> str:
-    """Reveal the passphrase and the keys: call it only to write the secret file. Raises `Refused`."""
+def credentials_file(settings: Backup, passphrase: str = "") -> str:
+    """Reveal the passphrase and the keys: call it only to write the secret file. Raises `Refused`.
+
+    + passphrase: another one than the active one, for a folder of its time.
+    """
     lines = ["# Managed by healthv1: change group_data and apply, not this file.", "[global]"]
     for number, repository in enumerate(settings.repositories, 1):
-        lines.append(f"repo{number}-cipher-pass={settings.passphrase.reveal()}")
+        lines.append(f"repo{number}-cipher-pass={passphrase or settings.passphrase.reveal()}")
         if isinstance(repository, S3):
             key, secret = key_pair(repository.credentials)
             lines += [f"repo{number}-s3-key={key}", f"repo{number}-s3-key-secret={secret}"]

@@ -53,19 +53,19 @@ class BackupProgram:
             raise Refused(Fault(hosts[0].name, "It is recorded, and cannot be asked.", "choose a real environment"))
         return cls(session.environment, hosts[0])
 
-    def call(self, *words: str, timeout: int = QUESTION, unit: str = "") -> ProgramAnswer:
+    def call(self, *words: str, timeout: int = QUESTION, unit: str = "", stdin: str = "") -> ProgramAnswer:
         """Run one command of it. Raises `HostError` when it is not there, or nothing comes back in time.
 
         + timeout: seconds.
         + unit: the name of a unit of its own, which goes on when the connection breaks. Then it prints nothing to us.
+        + stdin: what it reads; it may be a secret.
         """
         command = f"/usr/bin/python3 -I -B {BACKUP_PROGRAM} {shlex.join(words)}"
         command = f"{_IN_A_UNIT.format(unit=unit)} {command}" if unit else command
         script = f"[ -e {BACKUP_PROGRAM} ] || {{ echo {_MISSING} >&2; exit 1; }}\n{command}\nprintf '\\n%s\\n' \"$?\""
         try:
-            _, output = run_read_only(
-                self.host, StringCommand("sh", "-c", QuoteString(script)), _sudo=True, _timeout=timeout
-            )
+            arguments = {"_sudo": True, "_timeout": timeout, **({"_stdin": stdin} if stdin else {})}
+            _, output = run_read_only(self.host, StringCommand("sh", "-c", QuoteString(script)), **arguments)
         except TimeoutError:
             what, hint = f"No answer within {timeout} s.", "see whether the repository can be reached"
             raise HostError(Fault(self.host.name, what, hint)) from None

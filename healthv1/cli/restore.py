@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
+from pathlib import Path
 
 import click
 
+from healthv1.backup.onto_wish import OntoWish
 from healthv1.backup.restores import KEPT, SCHEMA, SWAPPED, Restore
-from healthv1.cli import lock
+from healthv1.cli import lock, onto_new_host
 from healthv1.cli.options import as_json, environment
 from healthv1.commands import restore as work
 from healthv1.errors import Fault, Refused
@@ -19,6 +21,8 @@ from healthv1.signals import changes_begin
 
 MOST_TABLES = 30
 """More tables than that are counted, not listed."""
+ONTO = "onto-new-host"
+readable_file = click.Path(dir_okay=False, exists=True, path_type=Path)
 
 
 @click.command()
@@ -28,12 +32,21 @@ MOST_TABLES = 30
 @click.option("--repository", default=0, type=click.IntRange(0), metavar="N", help="Out of this repository.")
 @click.option("--status", is_flag=True, help="Say what is under way or kept.")
 @click.option("--swap", is_flag=True, help="Have what is kept serve, and keep what served.")
-@click.option("--unproven", is_flag=True, help="With --swap: also a copy that is not proven.")
+@click.option("--unproven", is_flag=True, help="With --swap or --onto-new-host: also a copy that is not proven.")
 @click.option("--discard", is_flag=True, help="Remove what is kept.")
 @click.option("--resume", is_flag=True, help="Go on with what was killed or failed.")
 @click.option("--abandon", is_flag=True, help="Undo what was killed or failed.")
 @click.option("--database", default="", metavar="NAME", help="Copy this one out of what is kept, as NAME_restored.")
 @click.option("--table", default="", metavar="SCHEMA.TABLE", help="Copy only the rows of this table out.")
+@click.option(
+    "--onto-new-host", "onto", is_flag=True, help="Deploy a bare host, and have a lost one's data serve on it."
+)
+@click.option(
+    "--from", "folder", default="", metavar="FOLDER", help="With it: the lost host's folder in the repository."
+)
+@click.option("--escrow", type=readable_file, metavar="FILE", help="With it: bring lost secrets back out of this file.")
+@click.option("--identity", type=readable_file, metavar="KEY", help="The private key that opens the escrow file.")
+@click.option("--i-have-powered-off", "powered_off", default="", metavar="HOST", help="With it: the lost host's name.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @as_json
 @lock.wait
@@ -51,6 +64,11 @@ def restore(
     abandon: bool,
     database: str,
     table: str,
+    onto: bool,
+    folder: str,
+    escrow: Path | None,
+    identity: Path | None,
+    powered_off: str,
     yes: bool,
     as_json: bool,
     lock_wait: float,
@@ -58,16 +76,29 @@ def restore(
 ) -> None:
     """Restore the database beside the live one, and prove the copy. Exit 0: done and proven; docs/restore.md has more.
 
+    When the database host is lost: --onto-new-host, docs/disaster.md.
+
     The live data are not touched before --swap, and are kept aside then.
     """
+    copy = bool(database or table)
     wanted = _one_of(
-        status=status, swap=swap, discard=discard, resume=resume, abandon=abandon, copy=bool(database or table)
+        status=status, swap=swap, discard=discard, resume=resume, abandon=abandon, copy=copy, onto_new_host=onto
     )
-    if wanted and (to is not None or backup or repository):
-        raise click.UsageError("--to, --backup and --repository belong to a new restore.")
-    if unproven and not swap:
-        raise click.UsageError("--unproven belongs to --swap.")
+    _refuse_strays(
+        [
+            (to is not None or backup or repository, {"", ONTO}, "--to, --backup and --repository belong"),
+            (unproven, {"swap", ONTO}, "--unproven belongs"),
+            (folder or powered_off, {ONTO}, "--from and --i-have-powered-off belong"),
+            (escrow or identity, {ONTO}, "--escrow and --identity belong"),
+        ],
+        wanted,
+    )
     terms = Terms(reason, lock_wait)
+    if onto:
+        if bool(escrow) != bool(identity):
+            raise click.UsageError("--escrow and --identity belong together.")
+        wish = OntoWish(to or "latest", backup, repository, folder, powered_off, escrow, identity, unproven)
+        onto_new_host.run(environment, wish, terms, ask=not yes, as_json=as_json)
     if wanted != "status":
         changes_begin()
     done: Restore | None
@@ -89,8 +120,16 @@ def restore(
     sys.exit(done.exit_code if done else 1)
 
 
+def _refuse_strays(given: Sequence[tuple[object, frozenset[str] | set[str], str]], wanted: str) -> None:
+    """Raise `UsageError` for what was given, and belongs to something else than what is wanted."""
+    for value, homes, what in given:
+        if value and wanted not in homes:
+            names = " or ".join(sorted(f"--{home}" if home else "a new restore" for home in homes))
+            raise click.UsageError(f"{what} to {names}.")
+
+
 def _one_of(**flags: bool) -> str:
-    given = [name for name, value in flags.items() if value]
+    given = [name.replace("_", "-") for name, value in flags.items() if value]
     if len(given) > 1:
         raise click.UsageError(f"Give one of --{' and --'.join(given)}.")
     return given[0] if given else ""
@@ -194,7 +233,9 @@ def _rows(table: dict[str, object], side: str) -> str:
 
 
 def _following(done: Restore) -> Iterator[str]:
-    if done.phase in {KEPT, SWAPPED}:
+    if done.phase in {KEPT, SWAPPED} and done.asked.get("from"):
+        yield f"healthv1 restore {done.environment} --onto-new-host, as it was begun; or --discard"
+    elif done.phase in {KEPT, SWAPPED}:
         yield f"healthv1 restore {done.environment} --swap, or --discard"
 
 

@@ -13,12 +13,14 @@ from deploys.operations.change import Change
 from deploys.operations.claims import Claim, claims_on
 from healthv1.backup import restores
 from healthv1.backup.program import DAY, FAILED, NOT_PROVEN, BackupProgram
-from healthv1.backup.restores import KEPT, Restore
+from healthv1.backup.restores import BUSY, KEPT, Restore
 from healthv1.commands import maintenance
 from healthv1.errors import Fault, Refused, RestoreError
+from healthv1.hosts.scripts import run_script, ssh_hosts
 from healthv1.hosts.secrets_in_use import bind_secrets
 from healthv1.hosts.session import Session, opened
 from healthv1.journal.recording import Recording, recorded
+from healthv1.lock.acquire import run_concurrently
 from healthv1.lock.holder import Terms
 from healthv1.lock.locking import locked
 from healthv1.maintenance.notice import notice
@@ -31,13 +33,15 @@ from healthv1.verify.maintenance import closed_hosts
 READY = 90
 """Seconds for the API to be ready after a swap."""
 MESSAGE = "The database is being restored."
+STOP_API = "systemctl stop 'health-v1-api@*.service'"
+STOPPING = 120.0  # seconds
 COPY_UNIT = "health-v1-restore-copy"
 Agree = Callable[[Restore], bool]
 """Shows what is there, and asks whether to go on."""
 
 
 @dataclass
-class _Running:
+class RestoreAtWork:
     """A command that holds the lock, and that the journal names."""
 
     session: Session
@@ -73,59 +77,63 @@ def status(environment: str) -> Restore:
 def restore(environment: str, to: str, backup: str, repository: int, terms: Terms) -> Restore:
     """Restore beside the live data, and prove the copy. The live data are not touched."""
     words = ["--to", to, *(["--backup", backup] if backup else []), "--repository", str(repository)]
-    with _running(environment, f"restore --to {to}", terms, "restore") as running:
-        return running.end(_with_master_key(running.follow("begin", *words)))
+    with at_work(environment, f"restore --to {to}", terms, "restore") as running:
+        return running.end(with_master_key(running.follow("begin", *words)))
 
 
 def resume(environment: str, terms: Terms) -> Restore:
     """Go on with a restore or a swap that was killed, or that failed. The host may have ended it without us."""
-    with _running(environment, "restore --resume", terms, "go on", read_site=True) as running:
+    with at_work(environment, "restore --resume", terms, "go on", read_site=True) as running:
         status = restores.read(running.program)
-        closed = _is_closed_by_us(running.session)
+        closed = is_closed_by_us(running.session)
         if status.rests and not closed:
             raise restores.nothing_to(status, "No restore is under way.")
+        onto = bool(status.asked.get("from"))
+        if onto:
+            stop_api(running.session)
         ended = status if status.rests else running.follow("resume", after=status)
-        if closed and ended.serves:
-            ended = _open_when_ready(running, ended)
-        return running.end(_with_master_key(ended))
+        if closed and ended.serves and not onto:  # who began that lets visitors in, once it has applied
+            ended = open_when_ready(running, ended)
+        return running.end(with_master_key(ended))
 
 
 def abandon(environment: str, agree: Agree, terms: Terms) -> Restore | None:
     """Undo a restore or a swap that is under way; None when `agree` declined."""
-    with _running(environment, "restore --abandon", terms, "abandon", read_site=True) as running:
+    with at_work(environment, "restore --abandon", terms, "abandon", read_site=True) as running:
         status = restores.read(running.program)
         if status.rests:
             raise restores.nothing_to(status, "No restore is under way.")
         if not running.agreed(agree, status):
             return None
-        closed = _is_closed_by_us(running.session)
+        closed = is_closed_by_us(running.session)
         ended = running.follow("abandon", after=status)
         if closed and ended.serves:
-            ended = _open_when_ready(running, ended)
+            ended = open_when_ready(running, ended)
         return running.end(ended)
 
 
 def swap(environment: str, agree: Agree, terms: Terms, *, unproven: bool) -> Restore | None:
     """Have the kept data serve, and keep those that served; None when `agree` declined."""
-    with _running(environment, "restore --swap", terms, "swap", read_site=True) as running:
+    with at_work(environment, "restore --swap", terms, "swap", read_site=True) as running:
         status = _kept(running, "Nothing is kept to be swapped in.")
+        _refuse_onto(status)
         if not unproven:
-            _refuse_unproven(status)
+            refuse_unproven(status)
         if not running.agreed(agree, status):
             return None
-        closed = _close(running)
+        closed = close(running)
         try:
             ended = running.follow("swap", *(["--unproven"] if unproven else []), after=status)
         except RestoreError:  # it was not begun
             if closed:
                 maintenance.open_site(running.session, running.note)
             raise
-        return running.end(_open_when_ready(running, ended) if closed and ended.serves else ended)
+        return running.end(open_when_ready(running, ended) if closed and ended.serves else ended)
 
 
 def discard(environment: str, agree: Agree, terms: Terms) -> Restore | None:
     """Remove what is kept aside; None when `agree` declined."""
-    with _running(environment, "restore --discard", terms, "discard") as running:
+    with at_work(environment, "restore --discard", terms, "discard") as running:
         status = _kept(running, "Nothing is kept.")
         if not running.agreed(agree, status):
             return None
@@ -134,7 +142,7 @@ def discard(environment: str, agree: Agree, terms: Terms) -> Restore | None:
 
 def copy_out(environment: str, database: str, table: str, terms: Terms) -> Restore:
     """Copy a database, or a table, out of the kept copy into a new database of the live cluster."""
-    with _running(environment, "restore --database", terms, "copy out") as running:
+    with at_work(environment, "restore --database", terms, "copy out") as running:
         found, program = _kept(running, "No copy is kept."), running.program
         running.note(f"{program.host.name} copies {table or database or 'the database'} out of {found.folder}")
         words = ("restore", "copy", "--database", database, "--table", table)
@@ -148,11 +156,17 @@ def copy_out(environment: str, database: str, table: str, terms: Terms) -> Resto
 
 
 @contextmanager
-def _running(
-    environment: str, command: str, terms: Terms, action: str, *, read_site: bool = False
-) -> Iterator[_Running]:
+def at_work(
+    environment: str,
+    command: str,
+    terms: Terms,
+    action: str,
+    *,
+    read_site: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[RestoreAtWork]:
     """Hold the lock, and write the journal."""
-    progress = Progress()
+    progress = progress or Progress()
     with sigterm_as_interrupt(), opened(environment, read_site=read_site) as session:
         program = BackupProgram.of(session)
         steps = [Step(program.host.name, "", "Restore", command, (Change("database", program.host.name, action),))]
@@ -161,13 +175,13 @@ def _running(
             recorded(session, command, progress.note, steps) as recording,
         ):
             try:
-                yield _Running(session, program, progress.note, recording, steps)
+                yield RestoreAtWork(session, program, progress.note, recording, steps)
             except KeyboardInterrupt:
                 progress.note(f"{program.host.name} goes on by itself: healthv1 restore {environment} --status")
                 raise
 
 
-def _kept(running: _Running, otherwise: str) -> Restore:
+def _kept(running: RestoreAtWork, otherwise: str) -> Restore:
     """Return what is kept, measured. Raises `RestoreError` where nothing is."""
     status = restores.read(running.program, "kept")
     if not status.phase or not status.rests:
@@ -175,7 +189,15 @@ def _kept(running: _Running, otherwise: str) -> Restore:
     return status
 
 
-def _refuse_unproven(found: Restore) -> None:
+def _refuse_onto(found: Restore) -> None:
+    """Refuse what was restored out of a lost host's folder: passwords and keys are another host's, an apply follows."""
+    if found.asked.get("from"):
+        what = f"What is kept was restored out of {found.asked['from']}, which another host left."
+        hint = f"healthv1 restore {found.environment} --onto-new-host, as it was begun; or --discard"
+        raise RestoreError(Fault(found.host, what, hint), exit_code=BUSY)
+
+
+def refuse_unproven(found: Restore) -> None:
     faults = found.proven.get("faults", [])
     if found.phase == KEPT and faults:
         what = f"The copy is not proven: {'; '.join(faults)}."
@@ -184,7 +206,7 @@ def _refuse_unproven(found: Restore) -> None:
         raise RestoreError(Fault(found.host, what, hint), exit_code=NOT_PROVEN)
 
 
-def _with_master_key(found: Restore) -> Restore:
+def with_master_key(found: Restore) -> Restore:
     """Compare the master key, which the host never has, with what the copy was sealed with."""
     if found.phase != KEPT or not found.proven.get("master_keys"):
         return found
@@ -208,7 +230,13 @@ def _is_readiness(claim: Claim) -> bool:
     return claim.component == "api" and claim.check.claim.endswith(" is ready")
 
 
-def _close(running: _Running) -> bool:
+def stop_api(session: Session) -> None:
+    """Have nobody write into an empty database, or with the keys that were in it. An apply starts it again."""
+    hosts = [host for host in ssh_hosts(session.hosts) if "api" in host.groups]
+    run_concurrently(hosts, lambda host: run_script(host, STOP_API, STOPPING))
+
+
+def close(running: RestoreAtWork) -> bool:
     """Keep visitors out. Returns whether we did: a maintenance of somebody else stays as it is, also afterwards."""
     closed = closed_hosts(running.session)
     if any(record.message != MESSAGE for record in closed.values()):
@@ -219,12 +247,12 @@ def _close(running: _Running) -> bool:
     return True
 
 
-def _is_closed_by_us(session: Session) -> bool:
+def is_closed_by_us(session: Session) -> bool:
     """Whether a swap keeps visitors out: this one, or one whose operator was killed."""
     return any(record.message == MESSAGE for record in closed_hosts(session).values())
 
 
-def _open_when_ready(running: _Running, found: Restore) -> Restore:
+def open_when_ready(running: RestoreAtWork, found: Restore) -> Restore:
     """Let visitors in once the API is ready; keep them out, with a fault, when it is not."""
     session, began = running.session, time.monotonic()
     # That it answers, and no more: what the next apply is to change does not keep visitors out.

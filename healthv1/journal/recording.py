@@ -130,10 +130,15 @@ class _Journal:
         if not self.hosts:
             return
         try:
-            self.copy.append(body(self.header, event, steps, **more))
+            self.copy.append(body(self.header, event, steps, **more, databases=self._databases()))
         except OSError as error:
             if event == "ended":
                 self.note(f"This run stands in the hosts' journals alone: {self.copy.path}: {error.strerror}")
+
+    def _databases(self) -> dict[str, str]:
+        """Return where the database is: on the day on which it is lost, no host tells any more."""
+        hosts = [host for host in self.session.all_hosts if "database" in host.groups]
+        return {host.name: str(host.data.get("ssh_hostname") or host.name) for host in hosts}
 
     def _append_on_hosts(
         self, event: str, steps: Sequence[Step], *, durable: bool, **more: Any

@@ -40,29 +40,37 @@ def _shared(world, name):
         write_private(world.sandbox.snapshots / name / "shared.json", json.dumps(made))
 
 
+def begin_with_first(world, other):
+    """Have the first host of a sandbox be what another sandbox's is in its snapshot, with the same secrets."""
+    snapshot = other.sandbox.snapshots / "converged"
+    made = {"addresses": [other.running.hosts[0].address], "secrets": _secrets(other)}
+    _begin_with(world, snapshot, made, only=world.shape.names[0])
+
+
 def _secrets(world):
     names = world.openbao("LIST", f"metadata/{world.name}").json()["data"]["keys"]
     return {name: world.openbao("GET", f"data/{world.name}/{name}").json()["data"]["data"] for name in names}
 
 
-def _begin_with(world, snapshot, made):
+def _begin_with(world, snapshot, made, only=""):
+    names = [only] if only else world.shape.names
     with locked(Sandbox(snapshot.parents[1].name).lock):  # it is not taken down meanwhile
-        _copy_hosts(world, snapshot)
+        _copy_hosts(world, snapshot, names)
     for name, document in made["secrets"].items():
         if name == "backup_credentials":  # each sandbox has an S3 of its own
             continue
         world.openbao("POST", f"data/{world.name}/{name}", {"data": document})
-    reset(world.sandbox, COPIED)
-    hosts = world.running.hosts
+    reset(world.sandbox, COPIED, only=only)
+    hosts = world.running.hosts[: len(names)]
     moved = [f"s/{there}/{here.address}/g" for there, here in zip(made["addresses"], hosts, strict=True)]
     for position in range(len(hosts)):
         world.shell(ITS_OWN.format("; ".join(moved)), position)
 
 
-def _copy_hosts(world, snapshot):
+def _copy_hosts(world, snapshot, names):
     """Nobody writes into a snapshot: its files are linked."""
     copied = world.sandbox.snapshots / COPIED
-    for position, name in enumerate(world.shape.names, 1):
+    for position, name in enumerate(names, 1):
         (copied / name).mkdir(parents=True)
         subprocess.run(["cp", "-al", snapshot / name / "upper", copied / name / "upper"], check=True)
         _, _, below = (snapshot / name / "lower").read_text().partition(":")

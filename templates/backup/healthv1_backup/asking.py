@@ -7,9 +7,6 @@ in an argument or an environment, which other processes of postgres could read.
 from __future__ import annotations
 
 import json
-import os
-import pwd
-import re
 import shutil
 import subprocess
 from dataclasses import dataclass, replace
@@ -17,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from healthv1_backup import notes
+from healthv1_backup.keys import put, refuse_other_lines
 from healthv1_backup.processes import Failed
 from healthv1_backup.settings import Settings
 
@@ -25,7 +23,6 @@ RUN = Path("/run/health-v1-drill")
 """The unit's RuntimeDirectory: it goes with it."""
 REQUEST = "health-v1-drill-request"
 HOST, ESCROW = "the host's", "out of escrow"
-_LINE = re.compile(r"repo[12]-(cipher-pass|s3-key|s3-key-secret)=\S+")
 
 
 @dataclass(frozen=True)
@@ -50,13 +47,7 @@ def ask(text: str, folder: Path = RUN.parent) -> None:
         raise Failed("another drill is under way")
     document = json.loads(text)
     keys = str(document.get("keys", ""))
-    wrong = [
-        line
-        for line in keys.splitlines()
-        if line and not (line == "[global]" or line[0] == "#" or _LINE.fullmatch(line))
-    ]
-    if wrong:
-        raise Failed("what came as keys has another line than pgBackRest's keys")
+    refuse_other_lines(keys)
     asked = {"by": str(document["by"])[:80], "kind": ESCROW if keys else HOST, "keys": keys}
     notes.write(REQUEST, asked, folder)
     started = subprocess.run(
@@ -83,13 +74,7 @@ def with_keys(settings: Settings, asked: Asked) -> Settings:
     """Return settings whose pgBackRest uses the keys that were asked for."""
     if not asked.is_from_escrow:
         return replace(settings, keys=Settings.keys)
-    folder = RUN / "keys"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    notes.replace(folder / "escrow.conf", asked.keys, 0o600)
-    postgres = pwd.getpwnam("postgres")
-    for path in (folder / "escrow.conf", folder):
-        os.chown(path, postgres.pw_uid, postgres.pw_gid)
-    return replace(settings, keys=str(folder))
+    return replace(settings, keys=put(RUN / "keys", "escrow.conf", asked.keys))
 
 
 def is_active() -> bool:

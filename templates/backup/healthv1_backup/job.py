@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from healthv1_backup import notes
-from healthv1_backup.instance import Instance
+from healthv1_backup.instance import Instance, refuse_without_room
 from healthv1_backup.processes import Failed, say
 from healthv1_backup.settings import Settings
 
@@ -107,6 +107,27 @@ class Job:
     def end() -> None:
         """Forget it: nothing is kept any more."""
         notes.remove(NOTE)
+
+
+def refuse_kept(job: Job | None) -> None:
+    """Raise `Busy` where another restore is under way or kept: what becomes of it is the user's to say."""
+    if job is None:
+        return
+    if job.phase == KEPT:
+        raise Busy(f"a copy of {job.asked['text']} is kept beside the live data")
+    if job.rests:
+        raise Busy("the former data of a swap are kept aside")
+    raise Busy(f"a restore to {job.asked['text']} is under way, at {job.phase}")
+
+
+def refuse_place(settings: Settings, size: int) -> None:
+    """Raise `Failed` where a copy cannot lie beside the live data. + size: of the database, in bytes."""
+    copy, live = copy_of(settings), live_data(settings)
+    if not copy.is_there and copy.folder.exists() and any(copy.folder.iterdir()):
+        raise Failed(f"{copy.folder} is not ours: move it away")
+    if live.exists() and live.stat().st_dev != live.parent.stat().st_dev:
+        raise Failed(f"{live} is the top of a file system: nothing could lie beside it on the same one")
+    refuse_without_room(copy.folder, size)
 
 
 def live_data(settings: Settings) -> Path:

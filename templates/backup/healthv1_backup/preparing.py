@@ -36,7 +36,7 @@ def prepare(settings: Settings) -> int:
     functions = "pg_create_restore_point(text), pg_switch_wal()"
     sql(settings, f'grant execute on function {functions} to "{settings.owner}"', settings.database)
     for command in ("stanza-create", "check"):
-        ended = _once_nobody_archives(settings, command)
+        ended = once_nobody_archives(settings, command)
         if ended.code:
             raise Failed(f"{command}: {ended.why}")
     retired.note_retired(NOTE.read_text(encoding="utf-8").split() if NOTE.exists() else [], settings)
@@ -49,7 +49,7 @@ def prepare(settings: Settings) -> int:
     return 0
 
 
-def _once_nobody_archives(settings: Settings, command: str) -> Ended:
+def once_nobody_archives(settings: Settings, command: str) -> Ended:
     """Run a command that needs pgBackRest's lock, which PostgreSQL's archiving holds for moments."""
     until = time.monotonic() + ANSWER
     while True:

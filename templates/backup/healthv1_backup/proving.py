@@ -22,7 +22,7 @@ SLACK = 120
 """Seconds: for the upload of a WAL segment, and for a minute's look that came late."""
 COUNTED = 1_000_000
 """Rows. Of a larger table PostgreSQL's own estimate is told: the live database has other work."""
-_LEDGER = "health.alembic_version"
+LEDGER = "health.alembic_version"
 _KEYS = "health.data_keys"
 
 Ask = Callable[[str, str], list[list[str]]]
@@ -193,13 +193,13 @@ def _compare(proven: Proven, database: str, ask: Ask, live: Ask | None) -> None:
     copy_has = bool(ask(f"select 1 from pg_database where datname = '{database}'", "postgres"))
     if not copy_has:
         proven.faults.append(f"it has no database {database}")
-    proven.schema = column(ask, "version_num", _LEDGER, database) if copy_has else ()
+    proven.schema = column(ask, "version_num", LEDGER, database) if copy_has else ()
     proven.master_keys = column(ask, "master", _KEYS, database) if copy_has else ()
     copy = count_rows(ask)
     counted: Mapping[tuple[str, str], tuple[int, bool]] = {}
     if live:
         try:
-            proven.live_schema = column(live, "version_num", _LEDGER, database)
+            proven.live_schema = column(live, "version_num", LEDGER, database)
             proven.live_master_keys = column(live, "master", _KEYS, database)
             counted = count_rows(live)
         except Failed as error:

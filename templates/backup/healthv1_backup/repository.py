@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ ANSWER, IO_TIMEOUT = 60, 10
 """Seconds for a question, and for one connection. pgBackRest itself waits for minutes for one that does not answer."""
 NO_PATH, NO_BACKUP = 1, 2
 """Status codes of `info`."""
+_NONE: Mapping[int, int] = {}
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class KeptBackup:
     """pgBackRest found a page whose checksum is wrong while it copied: the damage is in the database."""
     position: str = ""
     """Where in the WAL it was consistent, such as 0/6000050."""
+    system: int = 0
+    """The cluster's identifier; 0: not told."""
 
     @classmethod
-    def from_info(cls, document: dict[str, Any]) -> KeptBackup:
+    def from_info(cls, document: dict[str, Any], systems: Mapping[int, int] = _NONE) -> KeptBackup:
         stored = document["info"]["repository"]
         return cls(
             document["label"],
@@ -50,6 +54,7 @@ class KeptBackup:
             document["archive"]["stop"],
             bool(document.get("error")),
             document.get("lsn", {}).get("stop", ""),
+            systems.get(document.get("database", {}).get("id", 0), 0),
         )
 
 
@@ -68,8 +73,18 @@ def read_info(text: str) -> list[KeptBackup]:
         return []
     if status["code"]:
         raise Failed(_what_is_wrong(stanzas[0]))
-    kept = [KeptBackup.from_info(document) for document in stanzas[0]["backup"]]
+    systems = {entry["id"]: entry["system-id"] for entry in stanzas[0].get("db", [])}
+    kept = [KeptBackup.from_info(document, systems) for document in stanzas[0]["backup"]]
     return sorted(kept, key=lambda backup: backup.stopped)
+
+
+def of_cluster(kept: list[KeptBackup], system: int = 0) -> list[KeptBackup]:
+    """Return the backups of one cluster: a folder whose host took a lost one's place holds an empty one's as well.
+
+    + system: its identifier; 0: that of the newest backup.
+    """
+    system = system or (kept[-1].system if kept else 0)
+    return [backup for backup in kept if backup.system == system or not backup.system]
 
 
 def _what_is_wrong(stanza: dict[str, Any]) -> str:
@@ -106,6 +121,11 @@ def archived(settings: Settings, number: int) -> list[Segment]:
     """Return the WAL segments in a repository. Raises `Failed`."""
     words = ("--recurse", "--output=json", "repo-ls", f"archive/{settings.stanza}")
     return segments(_parsed(_ask(settings, number, *words)))
+
+
+def listed(settings: Settings, number: int, path: str) -> Any:
+    """Return what is in a folder of a repository, by name. No key is needed for it. Raises `Failed`."""
+    return _parsed(_ask(settings, number, "--output=json", "repo-ls", *([path] if path else [])))
 
 
 def _ask(settings: Settings, number: int, *words: str) -> str:

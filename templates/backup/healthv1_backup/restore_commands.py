@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import time
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
-from healthv1_backup import copying, notes, restoring, steps, swapping
+from healthv1_backup import copying, folders, notes, onto, restoring, steps, swapping
 from healthv1_backup.processes import Failed
 from healthv1_backup.settings import Settings
 
@@ -29,6 +32,7 @@ def add_to(commands: Any) -> None:
     begin.add_argument("--to", default="latest")
     begin.add_argument("--backup", default="")
     begin.add_argument("--repository", type=int, default=0)
+    begin.add_argument("--from", dest="folder", default="")
     swap = add("swap", _swap)
     swap.add_argument("--unproven", action="store_true")
     copy = add("copy", _copy)
@@ -39,12 +43,19 @@ def add_to(commands: Any) -> None:
     add("copied", lambda _settings, _: _show(notes.read(COPIED)))
     add("resume", lambda settings, _: _start(settings))
     add("go", lambda settings, _: steps.go(settings))
+    add("folders", lambda settings, _: _show(_folders(settings)))
+    add("standing", lambda settings, _: _show(onto.standing(settings)))
+    add("keys", lambda _settings, _: _do(lambda: onto.take_keys(sys.stdin.read())))
+    add("end", lambda _settings, _: _do(onto.end))
     add("abandon", _abandon)
     add("discard", _discard)
 
 
 def _begin(settings: Settings, arguments: argparse.Namespace) -> int:
-    restoring.begin(settings, arguments.to, label=arguments.backup, number=arguments.repository)
+    if arguments.folder:
+        onto.begin(settings, arguments.to, arguments.folder, arguments.repository or 1, arguments.backup)
+    else:
+        restoring.begin(settings, arguments.to, label=arguments.backup, number=arguments.repository)
     return _start(settings)
 
 
@@ -72,6 +83,15 @@ def _copy(settings: Settings, arguments: argparse.Namespace) -> int:
         raise
     notes.write(COPIED, done)
     return _show(done)
+
+
+def _folders(settings: Settings) -> dict[str, object]:
+    return {"folders": [asdict(folder) for folder in folders.left(settings)], "now": time.time()}
+
+
+def _do(work: Callable[[], None]) -> int:
+    work()
+    return 0
 
 
 def _start(settings: Settings) -> int:

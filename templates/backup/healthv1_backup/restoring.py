@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-from healthv1_backup import marking, notes, proving, repository, targets
+from healthv1_backup import marking, notes, onto, proving, repository, targets
 from healthv1_backup.control import Control, read_control
-from healthv1_backup.instance import Target, refuse_without_room
-from healthv1_backup.job import KEPT, Busy, Job, Unproven, copy_of, live_data
+from healthv1_backup.instance import Target
+from healthv1_backup.job import KEPT, Job, Unproven, copy_of, live_data, refuse_kept, refuse_place
 from healthv1_backup.processes import Failed, say, sql
 from healthv1_backup.proving import Expected, Proven
 from healthv1_backup.settings import CANARY, Settings
@@ -36,12 +35,8 @@ def begin(settings: Settings, text: str, *, label: str = "", number: int = 0) ->
     timeline = targets.timeline_at(
         asked.moment, targets.served(notes.read(targets.SERVED)), live.timeline if live else 0
     )
-    number, backup = _choose(settings, asked, timeline, label, number)
-    copy = copy_of(settings, number)
-    if not copy.is_there and copy.folder.exists() and any(copy.folder.iterdir()):
-        raise Failed(f"{copy.folder} is not ours: move it away")
-    _refuse_mount(live_data(settings))
-    refuse_without_room(copy.folder, backup.size)
+    number, backup = _choose(settings, asked, timeline, label, number, live.system if live else 0)
+    refuse_place(settings, backup.size)
     job = Job(
         "restoring",
         {
@@ -64,17 +59,6 @@ def begin(settings: Settings, text: str, *, label: str = "", number: int = 0) ->
     return job
 
 
-def refuse_kept(job: Job | None) -> None:
-    """Raise `Busy` where another restore is under way or kept: what becomes of it is the user's to say."""
-    if job is None:
-        return
-    if job.phase == KEPT:
-        raise Busy(f"a copy of {job.asked['text']} is kept beside the live data")
-    if job.rests:
-        raise Busy("the former data of a swap are kept aside")
-    raise Busy(f"a restore to {job.asked['text']} is under way, at {job.phase}")
-
-
 def live_control(settings: Settings) -> Control | None:
     """Return what the live data say of themselves; None where there are none that are whole."""
     with suppress(Failed):
@@ -90,7 +74,7 @@ def _position(settings: Settings) -> str:
 
 
 def _choose(
-    settings: Settings, asked: Asked, timeline: int, label: str, number: int
+    settings: Settings, asked: Asked, timeline: int, label: str, number: int, system: int
 ) -> tuple[int, repository.KeptBackup]:
     """Return the repository and the backup to begin with. Raises what the first repository has against it."""
     numbers = [number] if number else range(1, len(settings.repositories) + 1)
@@ -99,18 +83,12 @@ def _choose(
         if candidate > len(settings.repositories):
             raise Failed(f"there is no repository {candidate}")
         try:
-            kept = repository.backups(settings, candidate)
+            kept = repository.of_cluster(repository.backups(settings, candidate), system)
             forks = targets.forks(settings, candidate, timeline)
             return candidate, targets.choose(kept, asked, timeline, forks, label)
         except Failed as error:
             refusals.append(error)
     raise refusals[0]
-
-
-def _refuse_mount(live: Path) -> None:
-    """Refuse data that cannot change places: they are the top of a file system."""
-    if live.exists() and live.stat().st_dev != live.parent.stat().st_dev:
-        raise Failed(f"{live} is the top of a file system: nothing could lie beside it on the same one")
 
 
 def _push_what_is_written(settings: Settings, job: Job) -> None:
@@ -136,7 +114,7 @@ def archive_now(settings: Settings, seconds: float) -> None:
 
 def restore(settings: Settings, job: Job) -> str:
     """Write the backup into its folder. After a kill it goes on with what is there."""
-    copy = copy_of(settings, job.asked["repository"])
+    copy = copy_of(onto.source(settings, job), job.asked["repository"])
     go_on = copy.is_there
     copy.make()
     copy.restore(_target(job), job.asked["label"], go_on=go_on)
@@ -145,15 +123,17 @@ def restore(settings: Settings, job: Job) -> str:
 
 def recover(settings: Settings, job: Job) -> str:
     """Replay WAL up to the target, and prove what came of it."""
-    copy = copy_of(settings, job.asked["repository"])
+    copy = copy_of(onto.source(settings, job), job.asked["repository"])
     proven = Proven(str(_target(job)), told=list(job.asked["told"]))
-    asked_for = job.asked["moment"] or job.asked["beat"] or job.began
+    asked_for = job.asked["moment"] or job.asked["beat"] or job.asked.get("archived") or job.began
     live = live_control(settings)
     began = time.monotonic()
     with copy.serving(live, tell=say):
         proven.seconds["recovery"] = round(time.monotonic() - began, 2)
-        answers = settings if _position(settings) else None
+        answers = settings if not onto.is_onto(job) and _position(settings) else None
         proving.prove(copy, proven, _expected(settings, job, answers is not None), moment=asked_for, live=answers)
+        if onto.is_onto(job):
+            onto.compare_schema(settings, proven)
     job.proven = proven.as_json()
     return "checking"
 
@@ -183,6 +163,8 @@ def _target(job: Job) -> Target:
 
 def _expected(settings: Settings, job: Job, live: bool) -> Expected:
     """Return what the canary has to say: what the live one has for that moment, else what the clock says."""
+    if onto.is_onto(job):
+        return onto.expected(settings, job)
     kind, moment, beat = (job.asked[key] for key in ("kind", "moment", "beat"))
     if kind == "latest" and beat:
         return Expected(not_before=beat - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +56,25 @@ class Settings:
     """Of each repository: the address of the host of ours that keeps it, or empty."""
     places: tuple[str, ...] = ()
     """Each repository's folder with its bucket: what tells it from every other."""
+    elsewhere: tuple[str, ...] = ()
+    """What pgBackRest is told to read another folder than our own."""
 
     @property
     def pgbackrest(self) -> tuple[str, ...]:
         """Return the beginning of a call of pgBackRest, with our configuration."""
-        return ("pgbackrest", "--config=/etc/health-v1/pgbackrest.conf", f"--config-include-path={self.keys}")
+        return (
+            "pgbackrest",
+            "--config=/etc/health-v1/pgbackrest.conf",
+            f"--config-include-path={self.keys}",
+            *self.elsewhere,
+        )
+
+    def reading(self, number: int, folder: str, keys: str = "") -> Settings:
+        """Return settings to read another folder of a repository. With them nothing is ever written.
+
+        + keys: the folder with what opens it; empty: with our own.
+        """
+        return replace(self, elsewhere=(f"--repo{number}-path={folder}",), keys=keys or self.keys)
 
     @property
     def programs(self) -> Path:

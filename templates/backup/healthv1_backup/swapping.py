@@ -11,7 +11,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from healthv1_backup import proving, targets, watching
+from healthv1_backup import onto, proving, rows, targets, watching
 from healthv1_backup.control import read_control
 from healthv1_backup.exchange import can_exchange, exchange, flush
 from healthv1_backup.instance import Instance
@@ -54,6 +54,8 @@ def begin(settings: Settings, *, unproven: bool = False) -> Job:
         raise Failed(
             "the former data took the number of another history: copy out of them, or restore that moment anew"
         )
+    if job.phase == SWAPPED and onto.is_onto(job):
+        raise Failed("what is kept aside is the empty database of this host: discard it")
     if job.phase == KEPT and not unproven:
         refuse_unproven(job)
     copy = copy_of(settings)
@@ -97,10 +99,13 @@ def prepare(settings: Settings, job: Job) -> str:
     control, live = read_control(settings, copy.data), live_control(settings)
     if not control.stopped_cleanly:
         raise Failed(f"the copy was not stopped cleanly: it is {control.state}")
-    if live and live.system != control.system:
+    if onto.is_onto(job):
+        rows.refuse(settings)
+    elif live and live.system != control.system:
         raise Failed("the copy is of another cluster")
     refuse_taken_history(settings, control, live)
-    ready_to_archive(copy.data, control, newest_served() or (live.timeline if live else 0))
+    newest = job.asked["timeline"] if onto.is_onto(job) else newest_served() or (live.timeline if live else 0)
+    ready_to_archive(copy.data, control, newest)
     adopt_settings(copy.data, live_data(settings))
     for name in SIGNALS:
         (copy.data / name).unlink(missing_ok=True)
@@ -121,6 +126,8 @@ def stop(settings: Settings, job: Job) -> str:
     """Stop the live database."""
     if is_exchanged(settings, job):
         return "starting"
+    if onto.is_onto(job):
+        _refuse_rows(settings, job)
     job.swap["outage_began"] = time.time()
     job.save()
     systemctl("stop", settings.unit, must=True)
@@ -128,6 +135,16 @@ def stop(settings: Settings, job: Job) -> str:
     if live and not live.stopped_cleanly:
         say(f"It was not stopped cleanly ({live.state}): should it serve again, it recovers first.")
     return "exchanging"
+
+
+def _refuse_rows(settings: Settings, job: Job) -> None:
+    """Look once more: from here on nobody can write any. A program that was killed may have stopped the database."""
+    try:
+        rows.refuse(settings)
+    except Failed as error:
+        if isinstance(error, rows.HoldsRows) or not job.swap.get("empty"):
+            raise
+    job.swap["empty"] = True
 
 
 def change_places(settings: Settings, job: Job) -> str:
@@ -149,12 +166,16 @@ def start(settings: Settings, job: Job) -> str:
     now = time.time()
     job.swap |= {"served": now, "outage": round(now - job.swap["outage_began"], 2)}
     targets.note_served(job.swap["former_timeline"], job.swap["timeline"], now)
+    if onto.is_onto(job):
+        onto.note_served(job, now)
     job.save()
     return "archiving"
 
 
 def archive(settings: Settings, job: Job) -> str:
     """See WAL of the new history arrive in the repository, and the file that says where it came from."""
+    if onto.is_onto(job):
+        onto.adopt_folder(settings)
     with suppress(Failed):
         sql(settings, watching.ROW, CANARY)
     archive_now(settings, ARCHIVES)
@@ -252,4 +273,5 @@ def remove(settings: Settings, job: Job) -> str:  # noqa: ARG001 - one form for 
     """Remove what is kept aside."""
     copy: Instance = copy_of(settings)
     copy.remove()
+    onto.forget_keys()
     return ""

@@ -111,9 +111,9 @@ def test_a_program_that_was_killed_is_told_with_its_step():
 
 
 def test_a_copy_that_is_not_proven_is_not_swapped_in():
-    commands._refuse_unproven(KEPT)
+    commands.refuse_unproven(KEPT)
     with pytest.raises(RestoreError) as raised:
-        commands._refuse_unproven(UNPROVEN)
+        commands.refuse_unproven(UNPROVEN)
     assert raised.value.exit_code == 3
     assert "WAL is missing" in raised.value.faults[0].what
 
