@@ -13,7 +13,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys import this_host
-from deploys.archiving import CREDENTIALS_FOLDER
+from deploys.archiving import CREDENTIALS_FOLDER, READING_FOLDER
 from deploys.backup.checks import DRILL_TIMER, TIMERS
 from deploys.backup.deploy import DRILL_KEY
 from deploys.certbot.commands import ACCOUNT, HOOK, WRAPPER
@@ -135,7 +135,7 @@ def remove_backup() -> None:
     """Nothing more is backed up, and the keys go. What is in the repository stays."""
     for name in host.loop((*TIMERS, DRILL_TIMER, "health-v1-restore.service")):
         stop_unit(name=f"Stop {name}", unit=name, effect="nobody is interrupted")
-    for path in host.loop((CREDENTIALS_FOLDER, DRILL_KEY)):
+    for path in host.loop((CREDENTIALS_FOLDER, READING_FOLDER, DRILL_KEY)):
         remove_path(name=f"Remove {path}", path=path, kind="key")
     remove_path(name="Give back what was kept free", path=DATABASE_RESERVE, why="nothing needs it")
 

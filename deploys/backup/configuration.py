@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from deploys.archiving import READING_FOLDER
 from deploys.backup.settings import S3, Backup, Directory, Repository, longest_pause
 from deploys.cluster import Cluster
 from deploys.component import Secret
@@ -139,6 +140,7 @@ def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str,
         "database": stack.database,
         "owner": stack.database_owner,
         "drill_max_age": settings.drill_max_age * DAY,
+        "reading_keys": READING_FOLDER if settings.has_reader else "",
     }
     return json.dumps(document, indent=2) + "\n"
 

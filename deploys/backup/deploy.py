@@ -9,7 +9,7 @@ from functools import partial
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from deploys.archiving import CONFIGURATION, CREDENTIALS_FOLDER, Archiving
+from deploys.archiving import CONFIGURATION, CREDENTIALS_FOLDER, READING_FOLDER, Archiving
 from deploys.backup.checks import DRILL_TIMER, TIMERS, checks, missing
 from deploys.backup.configuration import (
     BUNDLING,
@@ -147,6 +147,7 @@ def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
         group="postgres",
         secret=True,
     )
+    _keys_of_drills(settings)
     for repository in host.loop([entry for entry in settings.repositories if isinstance(entry, Directory)]):
         directory(
             name=f"Make a place in {repository.path}",
@@ -181,6 +182,22 @@ def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
         ),
         test=_is_prepared(settings),
         command=f"/usr/bin/python3 -I -B {BACKUP_PROGRAM} prepare",
+    )
+
+
+def _keys_of_drills(settings: Backup) -> None:
+    path = f"{READING_FOLDER}/health-v1.conf"
+    if not settings.has_reader:
+        absent(name="Remove the keys of drills", path=path)
+        return
+    directory(name="Make a place for the keys of drills", path=READING_FOLDER, mode="0750", group="postgres")
+    file(
+        name="Write the keys of drills",
+        path=path,
+        content=lambda: credentials_file(settings.with_one_key(reader=True)),
+        mode="0640",
+        group="postgres",
+        secret=True,
     )
 
 
@@ -241,6 +258,7 @@ def _stop(timers: Sequence[str], why: str) -> None:
 
 def _turn_off() -> None:
     _stop([*TIMERS, DRILL_TIMER], "nothing is backed up any more")
-    absent(name="Remove the keys", path=f"{CREDENTIALS_FOLDER}/health-v1.conf")
+    for folder in host.loop((CREDENTIALS_FOLDER, READING_FOLDER)):
+        absent(name=f"Remove the keys in {folder}", path=f"{folder}/health-v1.conf")
     absent(name="Have it wait for escrow another time", path=f"{MARKS}/backup")
     absent(name="Have it begin anew another time", path=PREPARED)

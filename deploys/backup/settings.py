@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
@@ -52,6 +53,25 @@ class S3(Settings):
     """Where your own machine reaches the server, when it is not `endpoint`: `healthv1 backup undelete` speaks to it."""
     credentials: Secret = Secret("backup_credentials", used_by=("pgBackRest",), in_escrow=True)
     """ACCESS_KEY_ID:SECRET_ACCESS_KEY of the host: it may read, write, list and delete, but delete no version."""
+    read_credentials: Secret | None = None
+    """Of a key that may read and list alone: `Secret("backup_read_credentials")`. Restore drills use it.
+
+    A host of the group `drill` gets no other. None: they use `credentials`.
+    """
+
+    @field_validator("read_credentials")
+    @classmethod
+    def _is_another_key(cls, secret: Secret | None, info: ValidationInfo) -> Secret | None:
+        if secret is None:
+            return None
+        if (credentials := info.data.get("credentials")) and credentials.key == secret.key:
+            raise ValueError('it is the key that writes: read_credentials=Secret("backup_read_credentials")')
+        return replace(secret, used_by=("restore drills",), in_escrow=True)
+
+    def with_one_key(self, *, reader: bool) -> S3:
+        """Return it with one key: the one that reads, where there is one, or the host's."""
+        key = self.read_credentials if reader and self.read_credentials else self.credentials
+        return self.model_copy(update={"credentials": key, "read_credentials": None})
 
 
 class Directory(Settings):
@@ -134,6 +154,23 @@ class Backup(Settings):
     def is_locked(self) -> bool:
         """Whether one of the buckets is said to keep what is deleted."""
         return any(isinstance(repository, S3) and repository.locked for repository in self.repositories)
+
+    @property
+    def has_reader(self) -> bool:
+        """Whether drills have a key of their own."""
+        return any(isinstance(repository, S3) and repository.read_credentials for repository in self.repositories)
+
+    def with_one_key(self, *, reader: bool) -> Backup:
+        """Return the settings with one key to each repository.
+
+        + reader: for whoever only reads: the key of drills takes the place of the host's, where there is one.
+        """
+        repositories = {
+            name: repository.with_one_key(reader=reader)
+            for name in ("repository", "second")
+            if isinstance(repository := getattr(self, name), S3)
+        }
+        return self.model_copy(update=repositories)
 
     def secrets(self) -> tuple[Secret, ...]:
         return super().secrets() if self.repository else ()

@@ -82,7 +82,7 @@ def forget(folder: Path = RUN.parent) -> None:
 def with_keys(settings: Settings, asked: Asked) -> Settings:
     """Return settings whose pgBackRest uses the keys that were asked for."""
     if not asked.is_from_escrow:
-        return replace(settings, keys=Settings.keys)
+        return replace(settings, keys=settings.reading_keys or Settings.keys)
     folder = RUN / "keys"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     notes.replace(folder / "escrow.conf", asked.keys, 0o600)

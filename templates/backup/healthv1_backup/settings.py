@@ -50,6 +50,8 @@ class Settings:
     """Seconds after which a restore drill is due, at the latest."""
     keys: str = "/etc/health-v1/pgbackrest.d"
     """The folder with the passphrases and the keys to the repositories."""
+    reading_keys: str = ""
+    """The same with keys that read alone, for drills; empty: there are none."""
     buckets: tuple[dict[str, Any] | None, ...] = ()
     """Of each repository: its bucket, endpoint, region, style, certificates (a path), and whether it is locked."""
     places: tuple[str, ...] = ()

@@ -1,5 +1,6 @@
 """The settings of backups, the files that come of them, and the program as it is installed."""
 
+import json
 import subprocess
 from contextlib import nullcontext
 
@@ -23,7 +24,7 @@ from deploys.cluster import Cluster
 from deploys.component import program_files
 from deploys.faults import Refused
 from deploys.operations.program import _archive, _is_whole, folder_of, program
-from deploys.secret import Version
+from deploys.secret import Secret, Version
 from deploys.stack import Stack
 from healthv1_backup.checking import CLAIMS
 from healthv1_backup.settings import MARK, METRICS, STATE, load
@@ -272,3 +273,36 @@ def test_a_bucket_is_named_whole():
         S3(**{**BUCKET, "endpoint": "https://s3.example.com"})
     with pytest.raises(Refused, match="PEM"):
         S3(**BUCKET, certificates="/etc/ssl/ca.pem")
+
+
+READER = Secret("backup_read_credentials")
+
+
+def test_drills_get_a_key_that_reads_and_no_other():
+    reads = bound(
+        Backup(repository=S3(**BUCKET, read_credentials=READER)), backup_read_credentials="READER:another-secret"
+    )
+    text = credentials_file(reads.with_one_key(reader=True))
+    assert "repo1-s3-key=READER\nrepo1-s3-key-secret=another-secret" in text
+    assert "the-secret" not in text
+    assert "READER" not in credentials_file(reads)
+    keys = [secret.key for secret in reads.with_one_key(reader=True).secrets()]
+    assert keys == ["backup_passphrase", "backup_read_credentials"]
+    assert all(secret.belongs_in_escrow for secret in reads.secrets())
+
+
+def test_without_a_key_of_their_own_drills_use_the_hosts():
+    plain = bound(Backup(repository=S3(**BUCKET), second=Directory(path="/mnt/backup")))
+    assert credentials_file(plain.with_one_key(reader=True)) == credentials_file(plain)
+    assert not plain.has_reader
+
+
+def test_the_key_that_reads_is_another_one():
+    with pytest.raises(Refused, match="it is the key that writes"):
+        S3(**BUCKET, read_credentials=Secret("backup_credentials"))
+
+
+def test_drills_on_the_databases_host_know_where_their_keys_are():
+    for reader, place in ((READER, "/etc/health-v1/pgbackrest-read.d"), (None, "")):
+        settings = bound(Backup(repository=S3(**BUCKET, read_credentials=reader)))
+        assert json.loads(program_file(settings, CLUSTER, STACK, "0a1b", 3))["reading_keys"] == place

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -246,3 +247,8 @@ def test_escrows_keys_take_the_place_of_the_hosts(here):
     assert drilling.asking.with_keys(here, Asked()).pgbackrest[2].endswith("/etc/health-v1/pgbackrest.d")
     assert settings.Settings.keys == "/etc/health-v1/pgbackrest.d"
     assert Path(asking.RUN).parts[1] == "run"  # in memory
+
+
+def test_drills_use_the_keys_that_read_where_there_are_any(here):
+    reading = replace(here, reading_keys="/etc/health-v1/pgbackrest-read.d")
+    assert asking.with_keys(reading, Asked()).keys == "/etc/health-v1/pgbackrest-read.d"

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from deploys.backup.settings import Backup, Directory
+from deploys.backup.settings import S3, Backup, Directory
 from deploys.credentials import master_key
 from deploys.secret import Secret, Version
 from healthv1.cli.drill import exit_code
@@ -268,3 +268,23 @@ def test_the_repository_is_opened_with_escrows_passphrase(tmp_path):
 
 def _backup():
     return Backup(repository=Directory(path="/srv/backup"))
+
+
+READS = Backup(
+    repository=S3(
+        bucket="backups", endpoint="s3.test", region="eu-1", read_credentials=Secret("backup_read_credentials")
+    )
+)
+PASSPHRASE, WRITES = Entry.first("out-of-escrow"), Entry.first("HOST:writes")
+
+
+def test_the_repository_is_read_with_the_key_that_reads(tmp_path):
+    held = {"backup_passphrase": PASSPHRASE, "backup_read_credentials": Entry.first("READER:reads")}
+    keys = EscrowedSecrets(tmp_path / "e.age", Escrow("vault:m/p", now(), held), "production").repository_keys(READS)
+    assert "repo1-s3-key=READER" in keys.splitlines()
+
+
+def test_an_escrow_file_from_before_there_was_a_key_that_reads_opens_the_backups_as_well(tmp_path):
+    held = {"backup_passphrase": PASSPHRASE, "backup_credentials": WRITES}
+    keys = EscrowedSecrets(tmp_path / "e.age", Escrow("vault:m/p", now(), held), "production").repository_keys(READS)
+    assert "repo1-s3-key=HOST" in keys.splitlines()
