@@ -14,8 +14,9 @@ from pyinfra.context import host
 
 from deploys import this_host
 from deploys.archiving import CREDENTIALS_FOLDER, READING_FOLDER
-from deploys.backup.checks import DRILL_TIMER, TIMERS
-from deploys.backup.deploy import DRILL_KEY
+from deploys.backup.checks import DRILL_TIMER, TIMERS, WATCH_TIMER
+from deploys.backup.drills import MARK as DRILLS
+from deploys.backup.installing import DRILL_KEY
 from deploys.certbot.commands import ACCOUNT, HOOK, WRAPPER
 from deploys.certbot.deploy import ACCOUNT_DROP_IN, AUTHORITY_DROP_IN
 from deploys.cluster import Cluster
@@ -60,8 +61,11 @@ def retire(retirement: Retirement) -> None:
         remove_edge(stack=stack, marks=marks)
     if "api" in retirement.parts:
         remove_api(stack=stack, marks=marks, data=retirement.data)
-    if "database" in retirement.parts:
+    if "drill" in retirement.parts and DRILLS in marks and "cluster" not in marks:
+        remove_drills()
+    elif "database" in retirement.parts:
         remove_backup()
+    if "database" in retirement.parts:
         remove_redis(marks=marks, data=retirement.data)
         if "cluster" in marks:
             cluster = replace(cluster_here(stack), name=marks["cluster"])
@@ -138,6 +142,16 @@ def remove_backup() -> None:
     for path in host.loop((CREDENTIALS_FOLDER, READING_FOLDER, DRILL_KEY)):
         remove_path(name=f"Remove {path}", path=path, kind="key")
     remove_path(name="Give back what was kept free", path=DATABASE_RESERVE, why="nothing needs it")
+
+
+@deploy("Drills")
+def remove_drills() -> None:
+    """No copy is restored here any more. The evidence of drills stays."""
+    for name in host.loop((WATCH_TIMER, DRILL_TIMER, "health-v1-drill.service")):
+        stop_unit(name=f"Stop {name}", unit=name, effect="nobody is interrupted")
+    for path in host.loop((CREDENTIALS_FOLDER, DRILL_KEY)):
+        remove_path(name=f"Remove {path}", path=path, kind="key")
+    absent(name="Have it be no host for drills", path=f"{MARKS}/{DRILLS}")
 
 
 @deploy("Redis")

@@ -121,8 +121,21 @@ def key_pair(credentials: Secret) -> tuple[str, str]:
     return key, secret
 
 
-def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str, version: int) -> str:
-    """Return the settings of our program, as JSON."""
+def program_file(
+    settings: Backup,
+    cluster: Cluster,
+    stack: Stack,
+    history: str,
+    version: int,
+    *,
+    live: bool = True,
+    drills: bool = True,
+) -> str:
+    """Return the settings of our program, as JSON.
+
+    + live: whether the database serves on this host.
+    + drills: whether they run here by themselves.
+    """
     document = {
         "stanza": cluster.name,
         "version": cluster.version,
@@ -140,6 +153,8 @@ def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str,
         "database": stack.database,
         "owner": stack.database_owner,
         "drill_max_age": settings.drill_max_age * DAY,
+        "live": live,
+        "drills": drills,
         "reading_keys": READING_FOLDER if settings.has_reader else "",
     }
     return json.dumps(document, indent=2) + "\n"

@@ -175,6 +175,10 @@ class Backup(Settings):
     def secrets(self) -> tuple[Secret, ...]:
         return super().secrets() if self.repository else ()
 
+    def reading_secrets(self) -> tuple[Secret, ...]:
+        """Return what a host has that only reads."""
+        return self.with_one_key(reader=True).secrets()
+
 
 def calendar(schedule: str) -> str:
     """Return a schedule as systemd.time(7) writes it."""

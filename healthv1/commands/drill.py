@@ -89,7 +89,7 @@ def show(environment: str, limit: tuple[str, ...]) -> ShownDrills:
     """Read and judge the evidence of all drills. Raises `Refused` where nothing is backed up."""
     progress = Progress()
     with opened(environment, limit, read_site=False) as session:
-        hosts = _backed_up(session)
+        hosts = _chosen(session)
         judged = _on_each(session, hosts, lambda host: _judged(session, host))
         shown = ShownDrills(environment, tuple(judged.values()), _faults(session))
         result = "verified" if shown.believed else "not verified"
@@ -98,7 +98,7 @@ def show(environment: str, limit: tuple[str, ...]) -> ShownDrills:
 
 
 def now(environment: str, limit: tuple[str, ...], escrow: Path | None, identity: Path | None) -> RanDrills:
-    """Have each database host run a drill, and follow it.
+    """Have each host that restores backups run a drill, and follow it.
 
     + escrow, identity: use what this escrow file holds, and nothing of the host's.
 
@@ -107,7 +107,7 @@ def now(environment: str, limit: tuple[str, ...], escrow: Path | None, identity:
     progress = Progress()
     escrowed = EscrowedSecrets.read(escrow, identity, environment) if escrow and identity else None
     with opened(environment, limit, read_site=False) as session:
-        hosts = _backed_up(session)
+        hosts = _chosen(session)
         requests = {host: _request(session, host, escrowed) for host in hosts}
         try:
             ran = _on_each(session, hosts, lambda host: _ran(session, host, requests[host], escrowed, progress))
@@ -121,12 +121,19 @@ def now(environment: str, limit: tuple[str, ...], escrow: Path | None, identity:
     return drills
 
 
-def _backed_up(session: Session) -> list[Host]:
-    hosts = [host for host in session.hosts if program.is_backed_up(host)]
-    if not hosts:
+def _chosen(session: Session) -> list[Host]:
+    """Return the hosts that restore backups, within --limit. Raises `Refused` when none does, or none answers."""
+    if not any(program.is_backed_up(host) for host in session.all_hosts):
         session.refuse_faults()
         hint = "set backup = Backup(repository=…) in group_data; docs/backup.md"
         raise Refused(Fault(session.environment, "No host of it is backed up: there is nothing to restore.", hint))
+    asked = [host for host in session.all_hosts if host in session.hosts or host.name in session.faults]
+    chosen = program.of_drills(asked)
+    hosts = [host for host in chosen if host in session.hosts]
+    if not hosts:
+        session.refuse_faults()
+        names = " or ".join(host.name for host in program.of_drills(session.all_hosts))
+        raise Refused(Fault(session.environment, "No chosen host restores backups.", f"choose {names}"))
     return hosts
 
 
@@ -154,7 +161,7 @@ def _request(session: Session, host: Host, escrowed: EscrowedSecrets | None) -> 
     request = {"by": provenance.name()}
     if escrowed:
         with session.on(host):
-            request["keys"] = escrowed.repository_keys(this_host.settings(Backup))
+            request["keys"] = escrowed.repository_keys(this_host.settings(Backup, this_host.database()))
     return json.dumps(request)
 
 

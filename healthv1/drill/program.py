@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from deploys.component import Settings
@@ -27,6 +28,12 @@ def is_backed_up(host: Host) -> bool:
     """Whether the settings of a host name a repository."""
     settings = host.data.get("backup")
     return "database" in host.groups and isinstance(settings, Settings) and bool(getattr(settings, "repository", None))
+
+
+def of_drills(hosts: Sequence[Host]) -> list[Host]:
+    """Return the hosts that restore backups: those for drills, where there are any, or those with the database."""
+    backed_up = [host for host in hosts if is_backed_up(host)]
+    return [host for host in hosts if "drill" in host.groups and "database" not in host.groups] or backed_up
 
 
 def ask(session: Session, host: Host, *words: str, stdin: str = "") -> Any:

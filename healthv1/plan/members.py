@@ -22,6 +22,7 @@ PART_OF_MARK = {
     "account": "api",
     "nginx": "edge",
     "lineage": "edge",
+    "drill": "drill",
 }
 """The part that a mark on a host stands for: earlier versions recorded no parts."""
 DEPLOYED = frozenset(PART_OF_MARK.values())

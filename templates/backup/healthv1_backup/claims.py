@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from healthv1_backup import drilling, locking, notes, proof, steps
+from healthv1_backup import drilling, evidence, locking, notes, proof, steps
 from healthv1_backup.settings import DAY, STATE, Settings
 from healthv1_backup.watching import NEARLY_FULL, NOTE
 
@@ -94,16 +94,17 @@ def restore_was_drilled(settings: Settings, now: float) -> list[str]:
     faults = []
     if noted.last_try and noted.result != drilling.PASSED:
         faults.append(f"the last drill, {_ago(now - noted.last_try)}: {noted.result}: {'; '.join(noted.why)}")
-    if not noted.last_success and now - _turned_on() > settings.drill_max_age:
+    if not noted.last_success and now - _turned_on(settings) > settings.drill_max_age:
         faults.append("no drill ever passed")
     elif noted.last_success and now - noted.last_success > settings.drill_max_age:
         faults.append(f"the last drill that passed was {_ago(now - noted.last_success)}")
     return faults
 
 
-def _turned_on() -> float:
+def _turned_on(settings: Settings) -> float:
+    """Return when backups began; on a host for drills, when it became one."""
     try:
-        return (STATE / "prepared").stat().st_mtime
+        return (STATE / "prepared" if settings.live else evidence.KEY).stat().st_mtime
     except OSError:
         return 0
 

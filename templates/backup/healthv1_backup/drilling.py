@@ -223,7 +223,7 @@ def _expected(settings: Settings, now: float) -> proving.Expected:
     By the clock alone a host that was off until now would fail. Where the live one does not answer, the clock counts.
     """
     by_clock = proving.expected(Target(), now, settings.archive_timeout)
-    if by_clock.not_before is None:
+    if by_clock.not_before is None or not settings.live:
         return by_clock
     try:
         newest = proving.newest_beat(lambda statement, name: sql(settings, statement, name), by_clock.not_before + BEAT)
@@ -249,6 +249,8 @@ def _newest_data_key(copy: Instance) -> dict[str, str]:
 
 def _live_control(settings: Settings) -> Control | None:
     """Return the live cluster's; None on a host that has none, or while it is down."""
+    if not settings.live:
+        return None
     try:
         return read_control(settings, Path(settings.data))
     except Failed:
@@ -291,7 +293,8 @@ def _note(settings: Settings, found: Drill, ended: float) -> None:
         return  # it tells of the operator's file, and not of the backups
     noted = following(Noted.read(), found, ended)
     notes.write(NOTE, asdict(noted))
-    notes.measure("drill", metrics(noted, settings.drill_max_age))
+    if settings.drills:
+        notes.measure("drill", metrics(noted, settings.drill_max_age))
 
 
 @dataclass(frozen=True)

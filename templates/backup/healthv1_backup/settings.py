@@ -52,6 +52,10 @@ class Settings:
     """The folder with the passphrases and the keys to the repositories."""
     reading_keys: str = ""
     """The same with keys that read alone, for drills; empty: there are none."""
+    live: bool = True
+    """Whether the database serves on this host: a host for drills has none, and another's data may lie in its place."""
+    drills: bool = True
+    """Whether drills run here by themselves. Otherwise their claim and metrics are another host's."""
     buckets: tuple[dict[str, Any] | None, ...] = ()
     """Of each repository: its bucket, endpoint, region, style, certificates (a path), and whether it is locked."""
     places: tuple[str, ...] = ()

@@ -22,6 +22,7 @@ from deploys.backup.deploy import archiving_here
 from deploys.backup.settings import S3, Backup, Directory, calendar, longest_pause
 from deploys.cluster import Cluster
 from deploys.component import program_files
+from deploys.facts.marks import Marks
 from deploys.faults import Refused
 from deploys.operations.program import _archive, _is_whole, folder_of, program
 from deploys.secret import Secret, Version
@@ -166,9 +167,7 @@ def test_our_program_reaches_the_bucket_as_pgbackrest_does_and_knows_no_key():
 
 
 def test_only_a_bucket_that_is_said_to_be_locked_is_claimed_to_be():
-    claims = [
-        {check.claim for check in checks((), 8, drill=True, drill_off="", locked=locked)} for locked in (False, True)
-    ]
+    claims = [{check.claim for check in checks((), locked=locked)} for locked in (False, True)]
     assert claims[1] - claims[0] == {"What the host's key deletes in the bucket can be brought back"}
     assert Backup(repository=S3(**BUCKET, locked=True)).is_locked
     assert not Backup(repository=S3(**BUCKET)).is_locked
@@ -191,7 +190,7 @@ def test_our_program_and_the_deploy_name_the_same_places(tmp_path):
 
 @pytest.mark.parametrize(("version", "refused"), [(14, True), (15, False)])
 def test_a_pgbackrest_that_cannot_read_back_is_refused_ahead(version, refused):
-    ctx_host.set(Host({}))
+    ctx_host.set(Host({Marks: {}}))
     try:
         with pytest.raises(Refused, match="too old") if refused else nullcontext():
             archiving_here(bound(Backup(repository=S3(**BUCKET))), Cluster(version, 5432), require_escrow=False)
@@ -200,7 +199,7 @@ def test_a_pgbackrest_that_cannot_read_back_is_refused_ahead(version, refused):
 
 
 def test_the_host_and_verify_claim_the_same_in_the_same_words():
-    claims = {check.claim for check in checks((), 8, drill=True, drill_off="", locked=True)}
+    claims = {check.claim for check in checks((), locked=True)}
     assert {claim for claim, _ in CLAIMS.values()} <= claims
 
 

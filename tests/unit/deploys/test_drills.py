@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deploys.backup.checks import TIMERS, checks
+from deploys.backup.checks import drill_checks
 from deploys.backup.configuration import DAY, program_file
 from deploys.backup.settings import Backup, Directory
 from deploys.cluster import Cluster
@@ -82,14 +82,12 @@ def test_without_a_drill_a_reason_is_asked_for():
 
 def test_drills_that_are_off_without_a_reason_are_a_claim_that_fails():
     def claimed(**options):
-        return [check.claim for check in checks(TIMERS, 8, locked=False, **options)]
+        return [check.claim for check in drill_checks(8, **options)]
 
     assert "A restore drill passed within the last 8 days, and the last one did" in claimed(drill=True, drill_off="")
     assert "Restore drills run" in claimed(drill=False, drill_off="")
     assert not [claim for claim in claimed(drill=False, drill_off="elsewhere") if "drill" in claim]
-    (failing,) = (
-        check for check in checks(TIMERS, 8, drill=False, drill_off="", locked=False) if "drill" in check.claim
-    )
+    (failing,) = drill_checks(8, drill=False, drill_off="")
     assert subprocess.run(["sh", "-c", failing.command], capture_output=True, check=False).returncode == 1
 
 
