@@ -14,7 +14,7 @@ from pyinfra.context import host
 
 from deploys import this_host
 from deploys.archiving import CREDENTIALS_FOLDER, READING_FOLDER
-from deploys.backup.checks import DRILL_TIMER, TIMERS, WATCH_TIMER
+from deploys.backup.checks import DRILL_TIMER, EXPORT_TIMER, TIMERS, WATCH_TIMER
 from deploys.backup.drills import MARK as DRILLS
 from deploys.backup.installing import DRILL_KEY
 from deploys.certbot.commands import ACCOUNT, HOOK, WRAPPER
@@ -137,7 +137,7 @@ def remove_api(stack: Stack, marks: Mapping[str, str], data: bool) -> None:
 @deploy("Backup")
 def remove_backup() -> None:
     """Nothing more is backed up, and the keys go. What is in the repository stays."""
-    for name in host.loop((*TIMERS, DRILL_TIMER, "health-v1-restore.service")):
+    for name in host.loop((*TIMERS, EXPORT_TIMER, DRILL_TIMER, "health-v1-restore.service")):
         stop_unit(name=f"Stop {name}", unit=name, effect="nobody is interrupted")
     for path in host.loop((CREDENTIALS_FOLDER, READING_FOLDER, DRILL_KEY)):
         remove_path(name=f"Remove {path}", path=path, kind="key")

@@ -33,6 +33,7 @@ from deploys.postgresql.deploy import (
     deploy_reading,
     retire_logins,
 )
+from deploys.postgresql.dump import dump
 from deploys.postgresql.settings import Postgresql, Reading
 from deploys.preflight.deploy import deploy_preflight
 from deploys.preflight.settings import Preflight
@@ -104,6 +105,7 @@ if this_host.plays("database"):
         cluster=cluster_here(stack),
         archiving=archiving,
         drills_here=not this_host.drills_are_elsewhere(),
+        dump=dump(cluster_here(stack), stack.database, backup.export.recipients) if backup.export else "",
     )
     deploy_redis(settings=this_host.settings(Redis), stack=stack, topology=topology)
 

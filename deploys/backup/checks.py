@@ -9,6 +9,7 @@ from deploys.paths import BACKUP_PROGRAM
 
 WATCH_TIMER = "health-v1-backup-watch.timer"
 TIMERS = ("health-v1-backup-full.timer", "health-v1-backup-incr.timer", WATCH_TIMER)
+EXPORT_TIMER = "health-v1-export.timer"
 DRILL_TIMER = "health-v1-drill.timer"
 BACK_UP = "run: healthv1 backup now ENV"
 
@@ -28,6 +29,13 @@ LOCKED = Check(
 def drill_claim(max_age: int) -> str:
     """Return the claim. + max_age: days."""
     return f"A restore drill passed within the last {max_age} days, and the last one did"
+
+
+EXPORTED = Check(
+    "The newest export for others is as young as its timer has it",
+    asks("exported"),
+    "read there: journalctl -u health-v1-export.service; make another: systemctl start health-v1-export.service",
+)
 
 
 def drill_checks(max_age: int, *, drill: bool, drill_off: str) -> list[Check]:
@@ -57,11 +65,12 @@ def timers_run(timers: Sequence[str], sentence: str) -> Check:
     return Check(sentence, running, "run: healthv1 apply ENV")
 
 
-def checks(timers: Sequence[str], *, locked: bool) -> list[Check]:
+def checks(timers: Sequence[str], *, locked: bool, exports: bool = False) -> list[Check]:
     """Return the claims.
 
     + timers: those that are to run.
     + locked: whether a bucket is said to keep what is deleted.
+    + exports: whether copies are made for others.
     """
     return [
         Check(
@@ -92,6 +101,7 @@ def checks(timers: Sequence[str], *, locked: bool) -> list[Check]:
         ),
         timers_run(timers, "The timers of the backups run"),
         *[LOCKED] * locked,
+        *[EXPORTED] * exports,
     ]
 
 

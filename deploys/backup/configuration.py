@@ -13,6 +13,8 @@ from deploys.faults import Fault, Refused
 from deploys.stack import Stack
 
 DAY = 86_400  # seconds
+EXPORT_LATE = 3 * 3600
+"""Seconds: an export begins up to half an hour late, and takes a while."""
 BUNDLING = 15
 """From this PostgreSQL on, a distribution's pgBackRest is 2.39 or newer: it bundles small files, and verifies.
 
@@ -28,8 +30,11 @@ def repository_folder(repository: Repository, history: str, version: int) -> str
     + history: of the host. Two hosts never write to one folder: a restored database goes on with another history.
     + version: of the passphrase. Another passphrase begins anew, and the folder of the old one stays beside it.
     """
-    folder = repository.folder if isinstance(repository, S3) else repository.path
-    return f"{folder}/{history}/{version}"
+    return f"{repository_root(repository)}/{history}/{version}"
+
+
+def repository_root(repository: Repository) -> str:
+    return repository.folder if isinstance(repository, S3) else repository.path
 
 
 def repository_place(repository: Repository, history: str, version: int) -> str:
@@ -153,11 +158,23 @@ def program_file(
         "database": stack.database,
         "owner": stack.database_owner,
         "drill_max_age": settings.drill_max_age * DAY,
+        "exports": _exports(settings, history),
         "live": live,
         "drills": drills,
         "reading_keys": READING_FOLDER if settings.has_reader else "",
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def _exports(settings: Backup, history: str) -> dict[str, object]:
+    """Return what our program knows of exports. Their folder outlasts the passphrase: they are encrypted for others."""
+    if not (settings.export and settings.repository):
+        return {}
+    return {
+        "folder": f"{repository_root(settings.repository)}/{history}/exports",
+        "keep_days": settings.export.keep_days,
+        "max_age": longest_pause(settings.export.at) + EXPORT_LATE,
+    }
 
 
 def bucket_settings(number: int, repository: Repository) -> dict[str, object] | None:

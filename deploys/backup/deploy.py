@@ -8,7 +8,7 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys.archiving import CREDENTIALS_FOLDER, READING_FOLDER, Archiving
-from deploys.backup.checks import DRILL_TIMER, TIMERS, checks, drill_checks, missing
+from deploys.backup.checks import DRILL_TIMER, EXPORT_TIMER, TIMERS, checks, drill_checks, missing
 from deploys.backup.configuration import BUNDLING, program_file, repository_folder, repository_place
 from deploys.backup.installing import (
     PROGRAM_SETTINGS,
@@ -36,6 +36,9 @@ from deploys.stack import Stack
 
 PREPARED, PLACES = f"{BACKUP}/prepared", f"{BACKUP}/places"
 FULL = "health-v1-backup@full.service"
+EXPORT = "health-v1-export.service"
+EXPORT_SCRIPT = "/etc/health-v1/export.sh"
+MANAGED = "# Managed by healthv1: change group_data and apply, not this file.\n"
 SET = 'backup = Backup(repository=S3(…)) in group_data, docs/backup.md has examples; or Backup(off="REASON")'
 
 
@@ -69,10 +72,17 @@ def unexported(settings: Backup, marks: dict[str, str], *, require_escrow: bool)
 
 @deploy("Backup")
 def deploy_backup(
-    settings: Backup, stack: Stack, cluster: Cluster, archiving: Archiving | None, *, drills_here: bool = True
+    settings: Backup,
+    stack: Stack,
+    cluster: Cluster,
+    archiving: Archiving | None,
+    *,
+    drills_here: bool = True,
+    dump: str = "",
 ) -> None:
     """Back the database up, or nothing more of it: what is in the repository stays.
 
+    + dump: bash that writes an export to stdout; empty: none is made.
     + drills_here: False where another host runs them. Here they run on request alone.
     """
     if archiving is None:
@@ -80,15 +90,20 @@ def deploy_backup(
         claim("backup", _claims_without(settings), gates=False)
         return
     _configure(settings, stack, cluster, drills_here=drills_here)
+    if dump:
+        file(name="Write what makes an export", path=EXPORT_SCRIPT, content=lambda: f"{MANAGED}{dump}")
     _schedule(settings, cluster, drills_here=drills_here)
     _make_first_backup(settings, cluster)
+    _export(settings, cluster)
     drills = drill_checks(settings.drill_max_age, drill=bool(settings.drill), drill_off=settings.drill_off)
-    claims = checks(_timers(settings, drills_here=drills_here), locked=settings.is_locked)
+    timers = _timers(settings, drills_here=drills_here)
+    claims = checks(timers, locked=settings.is_locked, exports=bool(settings.export))
     claim("backup", [*claims, *(drills if drills_here else [])], gates=False)
 
 
 def _timers(settings: Backup, *, drills_here: bool) -> tuple[str, ...]:
-    return (*TIMERS, DRILL_TIMER) if settings.drill and drills_here else TIMERS
+    exporting = (EXPORT_TIMER,) if settings.export else ()
+    return (*TIMERS, *exporting, *((DRILL_TIMER,) if settings.drill and drills_here else ()))
 
 
 def _claims_without(settings: Backup) -> list[Check]:
@@ -163,6 +178,7 @@ def _schedule(settings: Backup, cluster: Cluster, *, drills_here: bool) -> None:
     services = (
         *("health-v1-backup@.service", "health-v1-backup-watch.service"),
         *("health-v1-restore.service", "health-v1-drill.service"),
+        *((EXPORT,) if settings.export else ()),
     )
     write_units((*services, *timers), settings, cluster)
     why = "no restore is tried any more" if drills_here else "another host runs the drills"
@@ -191,8 +207,27 @@ i=0; while [ "$(systemctl show -p ActiveState --value {FULL})" = activating ]; d
 test -s {BACKUP}/proof.json || {{ journalctl -u {FULL} -n 20 --no-pager -o cat >&2; exit 1; }}"""
 
 
+def _export(settings: Backup, cluster: Cluster) -> None:
+    stop_timers([] if settings.export else [EXPORT_TIMER], "no copy is made for others any more")
+    if not settings.export:
+        return
+    ensure(
+        name="Make the first export",
+        change=Change("export", cluster.name, "create", "there is none yet"),
+        test=f"test -s {BACKUP}/export.json",
+        command=f"systemctl daemon-reload; systemctl start --no-block {EXPORT}\n{_waited_for(EXPORT)}\n"
+        f"! systemctl is-failed --quiet {EXPORT} || {{ journalctl -u {EXPORT} -n 20 --no-pager -o cat >&2; exit 1; }}",
+    )
+
+
+def _waited_for(unit: str) -> str:
+    """Return shell that waits for a unit's end for five minutes. A large database takes longer, and goes on."""
+    return f"""i=0; while [ "$(systemctl show -p ActiveState --value {unit})" = activating ]; do
+  i=$((i+1)); [ $i -lt 600 ] || break; sleep 0.5; done"""
+
+
 def _turn_off() -> None:
-    stop_timers([*TIMERS, DRILL_TIMER], "nothing is backed up any more")
+    stop_timers([*TIMERS, EXPORT_TIMER, DRILL_TIMER], "nothing is backed up any more")
     for folder in host.loop((CREDENTIALS_FOLDER, READING_FOLDER)):
         absent(name=f"Remove the keys in {folder}", path=f"{folder}/health-v1.conf")
     absent(name="Have it wait for escrow another time", path=f"{MARKS}/backup")

@@ -7,9 +7,9 @@ import re
 from dataclasses import replace
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from deploys.component import Secret, Settings
+from deploys.component import Secret, Settings, refuse_single_text
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -84,6 +84,24 @@ class Directory(Settings):
 Repository: TypeAlias = S3 | Directory
 
 
+def _is_public(text: str) -> str:
+    if not re.fullmatch(r"age1[02-9ac-hj-np-z]{58}|ssh-(ed25519|rsa) [A-Za-z0-9+/]+={0,2}", text):
+        raise ValueError("give a public key: age1…, ssh-ed25519 or ssh-rsa, without its comment")
+    return text
+
+
+class Export(Settings):
+    """A logical dump into the first repository, encrypted for whoever holds a private key. No host can open it."""
+
+    recipients: Annotated[
+        tuple[Annotated[str, AfterValidator(_is_public)], ...], BeforeValidator(refuse_single_text), Field(min_length=1)
+    ]
+    """Public keys: age1…, ssh-ed25519, ssh-rsa. Each of them opens it."""
+    at: Schedule = "daily 03:30"
+    keep_days: Days = 30
+    """Older ones are removed; the newest never."""
+
+
 class Backup(Settings):
     repository: Repository | None = None
     second: Repository | None = None
@@ -107,6 +125,8 @@ class Backup(Settings):
     """After so many days without a drill that passed, `verify` fails."""
     drill_off: Annotated[str, Field(max_length=200)] = ""
     """Why no drill runs, with `drill=None`. Without it `verify` fails."""
+    export: Export | None = None
+    """A copy of the database to leave with, each night."""
     passphrase: Secret = Secret(
         "backup_passphrase", entropy=32, used_by=("pgBackRest",), rotation="overlapping", irreplaceable=True
     )
@@ -138,6 +158,13 @@ class Backup(Settings):
         if drill and longest_pause(drill) > days * _DAY:
             raise ValueError(f"drills are up to {longest_pause(drill) // _DAY} days apart: give more days than that")
         return days
+
+    @field_validator("export")
+    @classmethod
+    def _has_a_repository(cls, export: Export | None, info: ValidationInfo) -> Export | None:
+        if export and not info.data.get("repository"):
+            raise ValueError("it goes into the repository: set repository")
+        return export
 
     @field_validator("drill_off")
     @classmethod

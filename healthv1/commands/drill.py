@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from healthv1.journal.local import OperatorCopy
 from healthv1.journal.recording import record
 from healthv1.lock.acquire import run_concurrently
 from healthv1.rollout.progress import Progress
+from healthv1.secrets import age, age_header
 from healthv1.workspace import provenance
 
 SCHEMA = 1
@@ -108,7 +110,7 @@ def now(environment: str, limit: tuple[str, ...], escrow: Path | None, identity:
     escrowed = EscrowedSecrets.read(escrow, identity, environment) if escrow and identity else None
     with opened(environment, limit, read_site=False) as session:
         hosts = _chosen(session)
-        requests = {host: _request(session, host, escrowed) for host in hosts}
+        requests = {host: _request(session, host, escrowed, identity, progress) for host in hosts}
         try:
             ran = _on_each(session, hosts, lambda host: _ran(session, host, requests[host], escrowed, progress))
         except KeyboardInterrupt:
@@ -156,13 +158,32 @@ def _judged(session: Session, host: Host) -> HostEvidence:
     return Judge(pins.key, pins.verifies, remembered).judge(host.name, program.ask(session, host, "drill", "show"))
 
 
-def _request(session: Session, host: Host, escrowed: EscrowedSecrets | None) -> str:
+def _request(
+    session: Session, host: Host, escrowed: EscrowedSecrets | None, identity: Path | None, progress: Progress
+) -> str:
     """Return what the host's program reads: a secret, with an escrow file."""
-    request = {"by": provenance.name()}
-    if escrowed:
+    request: dict[str, Any] = {"by": provenance.name()}
+    if escrowed and identity:
         with session.on(host):
-            request["keys"] = escrowed.repository_keys(this_host.settings(Backup, this_host.database()))
+            settings = this_host.settings(Backup, this_host.database())
+        request["keys"] = escrowed.repository_keys(settings)
+        if settings.export:
+            request["export"] = _opened_export(session, host, identity, progress)
     return json.dumps(request)
+
+
+def _opened_export(session: Session, host: Host, identity: Path, progress: Progress) -> dict[str, str]:
+    """Return what opens the newest export, and nothing else; nothing where the identity does not open it."""
+    try:
+        newest = program.ask(session, host, "drill", "export")
+        header, key = age_header.resealed(base64.b64decode(newest["header"]), identity.read_text().split())
+    except HostError as error:
+        progress.note(f"{host.name}: the newest export is not restored: {error.faults[0].what}")
+        return {}
+    except age.AgeError as error:
+        progress.note(f"{host.name}: {newest['name']}, the newest export, is not restored: {error}.")
+        return {}
+    return {"name": newest["name"], "header": base64.b64encode(header).decode(), "identity": key}
 
 
 def _ran(session: Session, host: Host, request: str, escrowed: EscrowedSecrets | None, progress: Progress) -> RanDrill:

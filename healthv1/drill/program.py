@@ -15,13 +15,13 @@ from healthv1.hosts.scripts import run_program
 from healthv1.hosts.session import Session
 
 TIMEOUT = 120.0  # seconds
-RUNS = f"{BACKUP_PROGRAM} claim drilled"
-"""In the command of the claim that drills pass."""
+CLAIMS = f"{BACKUP_PROGRAM} claim "
+"""In the command of each claim that the program tells of."""
 
 
-def drills_run(host: Host) -> bool:
-    """Whether the site that was read has drills run on a host."""
-    return any(RUNS in check.command for _, check in checks_on(host))
+def can_drill(host: Host) -> bool:
+    """Whether the site that was read gives a host the program, by a timer or on request, and a key that signs."""
+    return any(CLAIMS in check.command for _, check in checks_on(host))
 
 
 def is_backed_up(host: Host) -> bool:

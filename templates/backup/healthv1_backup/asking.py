@@ -12,7 +12,7 @@ import pwd
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,13 @@ HOST, ESCROW = "the host's", "out of escrow"
 _LINE = re.compile(r"repo[12]-(cipher-pass|s3-key|s3-key-secret)=\S+")
 
 
+_EXPORT = {
+    "name": re.compile(r"\d{8}T\d{6}Z"),
+    "header": re.compile(r"[A-Za-z0-9+/]{1,100000}={0,2}"),
+    "identity": re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
+}
+
+
 @dataclass(frozen=True)
 class Asked:
     by: str = "timer"
@@ -35,6 +42,8 @@ class Asked:
     """Whose keys open the repositories."""
     keys: str = ""
     """Lines for pgBackRest's configuration, secret."""
+    export: dict[str, str] = field(default_factory=dict)
+    """The name of an export, a header for it, and the identity that opens this header, secret."""
 
     @property
     def is_from_escrow(self) -> bool:
@@ -57,7 +66,10 @@ def ask(text: str, folder: Path = RUN.parent) -> None:
     ]
     if wrong:
         raise Failed("what came as keys has another line than pgBackRest's keys")
-    asked = {"by": str(document["by"])[:80], "kind": ESCROW if keys else HOST, "keys": keys}
+    export = {name: str(value) for name, value in document.get("export", {}).items()}
+    if export and not (set(export) == {*_EXPORT} and all(_EXPORT[name].fullmatch(export[name]) for name in export)):
+        raise Failed("what came to open an export is something else")
+    asked = {"by": str(document["by"])[:80], "kind": ESCROW if keys else HOST, "keys": keys, "export": export}
     notes.write(REQUEST, asked, folder)
     started = subprocess.run(
         ["systemctl", "start", "--no-block", UNIT], capture_output=True, text=True, check=False, timeout=60

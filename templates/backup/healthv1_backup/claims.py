@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from healthv1_backup import drilling, evidence, locking, notes, proof, steps
+from healthv1_backup import drilling, evidence, exporting, locking, notes, proof, steps
 from healthv1_backup.settings import DAY, STATE, Settings
 from healthv1_backup.watching import NEARLY_FULL, NOTE
 
@@ -109,6 +109,17 @@ def _turned_on(settings: Settings) -> float:
         return 0
 
 
+def export_is_recent(settings: Settings, now: float) -> list[str]:
+    noted = exporting.Noted.read()
+    faults = []
+    if noted.why:
+        faults.append(f"the last export, {_ago(now - noted.last_try)}: {noted.why}")
+    if now - noted.last_success > settings.exports.get("max_age", 0):
+        since = f"was {_ago(now - noted.last_success)}" if noted.last_success else "never was"
+        faults.append(f"the last export that succeeded {since}")
+    return faults
+
+
 def no_restore_is_unfinished(settings: Settings, now: float) -> list[str]:  # noqa: ARG001 - one form for all
     return steps.unfinished()
 
@@ -124,6 +135,7 @@ CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
     "canary": canary_is_alive,
     "room": disk_has_room,
     "drilled": restore_was_drilled,
+    "exported": export_is_recent,
     "restored": no_restore_is_unfinished,
     "locked": buckets_keep_what_is_deleted,
 }

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from healthv1_backup import asking, evidence, notes, proving, repository, sweeping
+from healthv1_backup import asking, evidence, exports, notes, opening, proving, repository, sweeping
 from healthv1_backup.asking import Asked
 from healthv1_backup.control import Control, read_control
 from healthv1_backup.instance import Instance, Target, free_memory, free_room, shortages
@@ -44,6 +44,8 @@ class Drill:
     """By repository."""
     data_key: dict[str, str] = field(default_factory=dict)
     """The newest wrapped key out of the copy, for whoever has the master key to open."""
+    export: dict[str, Any] = field(default_factory=dict)
+    """What the newest export is; empty: none are made."""
 
     def end(self, result: str, *why: str) -> None:
         self.result = result
@@ -144,6 +146,8 @@ def _locked(descriptor: int) -> bool:
 def _run(settings: Settings, found: Drill) -> None:
     newest = _newest_backups(settings, found)
     largest = max((backup.size for backup in newest.values()), default=0)
+    # An export that is restored beside it takes as much again.
+    largest *= 2 if found.asked.export else 1
     lacking = shortages(largest, free_room(instance(settings, 1).folder), free_memory())
     if lacking:
         found.end(REFUSED, *lacking)
@@ -156,6 +160,11 @@ def _run(settings: Settings, found: Drill) -> None:
         except Failed as error:
             found.end(FAILED, f"repository {number}: {error}")
         sweeping.remove_copy(instance(settings, number))
+    if settings.exports:
+        say("Reading the newest export back.")
+        found.export |= exports.checked(settings, found.began)
+        wrong = [*found.export["faults"], *found.export.get("restore_faults", [])]
+        found.end(FAILED if wrong else found.result, *(f"export: {fault}" for fault in wrong))
 
 
 def _newest_backups(settings: Settings, found: Drill) -> dict[int, repository.KeptBackup]:
@@ -198,6 +207,8 @@ def _restore(
         proving.prove(copy, proven, wanted, moment=now, live=settings if live else None)
         if found.asked.is_from_escrow:
             found.data_key = _newest_data_key(copy)
+        if found.asked.export and number == 1:
+            found.export |= _restored_export(settings, copy, found.asked)
     proving.prove_pages(copy, proven)
     found.restores.append(
         {
@@ -215,6 +226,14 @@ def _restore(
     )
     if not proven.holds:
         found.end(FAILED, *(f"repository {number}: {fault}" for fault in proven.faults))
+
+
+def _restored_export(settings: Settings, copy: Instance, asked: Asked) -> dict[str, Any]:
+    say("Restoring the newest export beside it.")
+    try:
+        return opening.restored(settings, copy, asked.export)
+    except Failed as error:
+        return {"restore_faults": [f"it could not be restored: {error}"]}
 
 
 def _expected(settings: Settings, now: float) -> proving.Expected:
@@ -284,6 +303,7 @@ def _document(settings: Settings, found: Drill, ended: float) -> dict[str, Any]:
         "rto_seconds": found.rto,
         "restores": found.restores,
         "data_key": found.data_key,
+        "export": found.export,
         "versions": _versions(settings),
     }
 

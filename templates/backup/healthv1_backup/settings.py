@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,8 @@ class Settings:
     """Whether the database serves on this host: a host for drills has none, and another's data may lie in its place."""
     drills: bool = True
     """Whether drills run here by themselves. Otherwise their claim and metrics are another host's."""
+    exports: dict[str, Any] = field(default_factory=dict)
+    """Of nightly exports: their folder in the first repository, `keep_days`, and `max_age` in seconds; empty: none."""
     buckets: tuple[dict[str, Any] | None, ...] = ()
     """Of each repository: its bucket, endpoint, region, style, certificates (a path), and whether it is locked."""
     places: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ import pytest
 from pyinfra.context import ctx_host
 
 from deploys import retirement
-from deploys.backup.checks import DRILL_TIMER, TIMERS
+from deploys.backup.checks import DRILL_TIMER, EXPORT_TIMER, TIMERS
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
 from deploys.facts.named import ConfiguredPaths
@@ -69,7 +69,14 @@ def test_no_data_go_with_a_host_that_leaves_unless_they_are_to_go(leave):
 def test_without_a_mark_of_ours_no_service_stops(leave):
     found = leave(marks={}, data=True)
     restoring = "health-v1-restore.service"
-    assert found.stopped == [MOUNT, WATCH, *TIMERS, DRILL_TIMER, restoring]  # of names that are ours alone
+    assert found.stopped == [
+        MOUNT,
+        WATCH,
+        *TIMERS,
+        EXPORT_TIMER,
+        DRILL_TIMER,
+        restoring,
+    ]  # of names that are ours alone
     assert set(found.lost) == {f"{STACK.home}/{name}" for name in ("data", "logs", "backups")}
 
 
