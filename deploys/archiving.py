@@ -7,6 +7,8 @@ from dataclasses import dataclass
 CONFIGURATION = "/etc/health-v1/pgbackrest.conf"
 CREDENTIALS_FOLDER = "/etc/health-v1/pgbackrest.d"
 """The keys and passphrases of the repositories: root:postgres, 0640."""
+READING_FOLDER = "/etc/health-v1/pgbackrest-read.d"
+"""The same with the keys that read alone, where there are any."""
 PGBACKREST = f"pgbackrest --config={CONFIGURATION} --config-include-path={CREDENTIALS_FOLDER}"
 """Ours reads its own configuration: the packaged one, and another cluster's backups, are the host's owner's."""
 

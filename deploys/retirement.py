@@ -13,9 +13,10 @@ from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
 from deploys import this_host
-from deploys.archiving import CREDENTIALS_FOLDER
-from deploys.backup.checks import DRILL_TIMER, TIMERS
-from deploys.backup.deploy import DRILL_KEY
+from deploys.archiving import CREDENTIALS_FOLDER, READING_FOLDER
+from deploys.backup.checks import DRILL_TIMER, EXPORT_TIMER, TIMERS, WATCH_TIMER
+from deploys.backup.drills import MARK as DRILLS
+from deploys.backup.installing import DRILL_KEY
 from deploys.backup.repository_host import ACCOUNT as REPOSITORY_ACCOUNT
 from deploys.backup.repository_host import MARK as REPOSITORY
 from deploys.backup.repository_host import UNIT as REPOSITORY_UNIT
@@ -63,8 +64,11 @@ def retire(retirement: Retirement) -> None:
         remove_edge(stack=stack, marks=marks)
     if "api" in retirement.parts:
         remove_api(stack=stack, marks=marks, data=retirement.data)
-    if "database" in retirement.parts:
+    if "drill" in retirement.parts and DRILLS in marks and "cluster" not in marks:
+        remove_drills()
+    elif "database" in retirement.parts:
         remove_backup()
+    if "database" in retirement.parts:
         remove_redis(marks=marks, data=retirement.data)
         if "cluster" in marks:
             cluster = replace(cluster_here(stack), name=marks["cluster"])
@@ -138,11 +142,21 @@ def remove_api(stack: Stack, marks: Mapping[str, str], data: bool) -> None:
 @deploy("Backup")
 def remove_backup() -> None:
     """Nothing more is backed up, and the keys go. What is in the repository stays."""
-    for name in host.loop((*TIMERS, DRILL_TIMER, "health-v1-restore.service")):
+    for name in host.loop((*TIMERS, EXPORT_TIMER, DRILL_TIMER, "health-v1-restore.service")):
+        stop_unit(name=f"Stop {name}", unit=name, effect="nobody is interrupted")
+    for path in host.loop((CREDENTIALS_FOLDER, READING_FOLDER, DRILL_KEY)):
+        remove_path(name=f"Remove {path}", path=path, kind="key")
+    remove_path(name="Give back what was kept free", path=DATABASE_RESERVE, why="nothing needs it")
+
+
+@deploy("Drills")
+def remove_drills() -> None:
+    """No copy is restored here any more. The evidence of drills stays."""
+    for name in host.loop((WATCH_TIMER, DRILL_TIMER, "health-v1-drill.service")):
         stop_unit(name=f"Stop {name}", unit=name, effect="nobody is interrupted")
     for path in host.loop((CREDENTIALS_FOLDER, DRILL_KEY)):
         remove_path(name=f"Remove {path}", path=path, kind="key")
-    remove_path(name="Give back what was kept free", path=DATABASE_RESERVE, why="nothing needs it")
+    absent(name="Have it be no host for drills", path=f"{MARKS}/{DRILLS}")
 
 
 @deploy("Repository")

@@ -10,6 +10,7 @@ from deploys import this_host
 from deploys.api.deploy import deploy_api, rewrap_data_keys
 from deploys.api.settings import Api
 from deploys.backup.deploy import archiving_here, deploy_backup
+from deploys.backup.drills import deploy_drills, source_here
 from deploys.backup.placement import located
 from deploys.backup.repository_host import deploy_repository_host, leave_repository
 from deploys.backup.settings import Backup
@@ -26,7 +27,15 @@ from deploys.pgbouncer.deploy import deploy_pgbouncer
 from deploys.pgbouncer.settings import Pgbouncer
 from deploys.pki.deploy import deploy_pki
 from deploys.pki.settings import Pki
-from deploys.postgresql.deploy import cluster_here, deploy_postgresql, deploy_reading, retire_logins
+from deploys.postgresql.deploy import (
+    cluster_here,
+    cluster_on,
+    deploy_postgresql,
+    deploy_programs,
+    deploy_reading,
+    retire_logins,
+)
+from deploys.postgresql.dump import dump
 from deploys.postgresql.settings import Postgresql, Reading
 from deploys.preflight.deploy import deploy_preflight
 from deploys.preflight.settings import Preflight
@@ -45,6 +54,7 @@ stack = this_host.settings(Stack)
 topology = this_host.topology()
 environment = this_host.settings(Environment)
 reading = this_host.optional_settings(Reading)
+drilled = this_host.settings(Backup, this_host.database())
 pki = this_host.optional_settings(Pki)
 backup = located(
     this_host.settings(Backup),
@@ -62,7 +72,9 @@ deploy_preflight(
     parts=this_host.parts(),
     status_port=this_host.settings(Nginx).status_port,
     backend=this_host.backend() if this_host.is_first("all") else None,
-    secrets=this_host.required_secrets(stack, environment, this_host.settings(Rollout), backup, reading, pki),
+    secrets=this_host.required_secrets(
+        stack, environment, this_host.settings(Rollout), backup, reading, pki, drilled.reading_secrets()
+    ),
     escrowed=(*environment.secrets(), *(pki.secrets() if pki else ())) if environment.require_escrow else (),
     repository_port=repository.port if repository else 0,
 )
@@ -111,8 +123,24 @@ if this_host.plays("database"):
         archiving=archiving,
         identity=this_host.identity() if pki else None,
         ca_key=pki.ca_key if pki else None,
+        drills_here=not this_host.drills_are_elsewhere(),
+        dump=dump(cluster_here(stack), stack.database, backup.export.recipients) if backup.export else "",
     )
     deploy_redis(settings=this_host.settings(Redis), stack=stack, topology=topology)
+
+# Hosts for restore drills.
+if this_host.plays("drill") and not this_host.plays("database"):
+    database = this_host.database() if this_host.takes_part(this_host.database()) else None
+    source = source_here(
+        drilled,
+        stack,
+        cluster=cluster_on(database, stack) if database else None,
+        database=database,
+        require_escrow=environment.require_escrow,
+    )
+    if source:
+        deploy_programs(cluster=source.cluster)
+    deploy_drills(settings=drilled, stack=stack, source=source)
 barrier("data")
 
 # API hosts.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pyinfra.api.host import Host
-from pyinfra.context import ctx_host, ctx_inventory
+from pyinfra.context import ctx_host, ctx_inventory, ctx_state
 
 from deploys.component import Secret, Settings
 from deploys.faults import Fault, Refused
@@ -21,15 +21,18 @@ KEYS = ("secrets", "private_address", "address6")
 """Host data keys that we read besides settings and pyinfra's own. Add every further key here."""
 
 
-def settings(model: type[Model]) -> Model:
-    """Return this host's settings of one component, secrets bound. group_data has them under the model's name."""
-    host = ctx_host.get()
+def settings(model: type[Model], of: Host | None = None) -> Model:
+    """Return this host's settings of one component, secrets bound. group_data has them under the model's name.
+
+    + of: another host, whose settings count here.
+    """
+    host = of or ctx_host.get()
     name = model.__name__.lower()
     value = host.data.get(name)
     if not isinstance(value, model):
         what = f"{name} is {'missing' if value is None else 'not ' + model.__name__ + '(…)'}."
         raise Refused(Fault(f"group_data for {host.name}", what, f"add: {name} = {model.__name__}(…)"))
-    return value.bind(backend()) if value.secrets() else value
+    return value.bind(backend(host)) if value.secrets() else value
 
 
 def optional_settings(model: type[Model]) -> Model | None:
@@ -37,9 +40,9 @@ def optional_settings(model: type[Model]) -> Model | None:
     return None if ctx_host.get().data.get(model.__name__.lower()) is None else settings(model)
 
 
-def backend() -> Backend:
+def backend(of: Host | None = None) -> Backend:
     """Return the secrets backend from group_data."""
-    host = ctx_host.get()
+    host = of or ctx_host.get()
     value = host.data.get("secrets")
     if value is None:
         raise Refused(Fault(f"group_data for {host.name}", "secrets is missing.", "add: secrets = Vault(…)"))
@@ -53,15 +56,37 @@ def required_secrets(
     backup: Settings,
     reading: Settings | None = None,
     pki: Settings | None = None,
+    drills: tuple[Secret, ...] = (),
 ) -> tuple[Secret, ...]:
-    """Return the secrets that the hosts of this run use. All others may be missing or unreadable."""
+    """Return the secrets that the hosts of this run use. All others may be missing or unreadable.
+
+    + drills: what a host has that restores the database's backups.
+    """
     parts = {part for host in _chosen_hosts() for part in host.groups}
     data_secrets = (stack.database_password, stack.database_owner_password, stack.redis_password)
     host_secrets = (
         stack.secrets() + environment.secrets() if "api" in parts else data_secrets if "database" in parts else ()
     )
     database_secrets = backup.secrets() + (reading.secrets() if reading else ()) if "database" in parts else ()
+    database_secrets = database_secrets or (drills if "drill" in parts else ())
     return rollout.secrets() + host_secrets + database_secrets + (pki.secrets() if pki else ())
+
+
+def database() -> Host | None:
+    """Return the host with the database: its settings count for whoever restores its backups."""
+    hosts: list[Host] = ctx_inventory.get().groups.get("database", [])
+    return hosts[0] if hosts else None
+
+
+def takes_part(other: Host | None) -> bool:
+    """Whether another host is asked in this run, too. Its facts cost nothing then: all hosts are asked at once."""
+    return other is not None and other.connected and other in ctx_state.get().active_hosts
+
+
+def drills_are_elsewhere() -> bool:
+    """Whether a host that has no database runs the drills."""
+    groups = ctx_inventory.get().groups
+    return bool({*groups.get("drill", [])} - {*groups.get("database", [])})
 
 
 def plays(part: str) -> bool:

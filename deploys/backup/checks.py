@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from deploys.component import Check
 from deploys.paths import BACKUP_PROGRAM
 
-TIMERS = ("health-v1-backup-full.timer", "health-v1-backup-incr.timer", "health-v1-backup-watch.timer")
+WATCH_TIMER = "health-v1-backup-watch.timer"
+TIMERS = ("health-v1-backup-full.timer", "health-v1-backup-incr.timer", WATCH_TIMER)
+EXPORT_TIMER = "health-v1-export.timer"
 DRILL_TIMER = "health-v1-drill.timer"
 BACK_UP = "run: healthv1 backup now ENV"
 
@@ -29,18 +31,21 @@ def drill_claim(max_age: int) -> str:
     return f"A restore drill passed within the last {max_age} days, and the last one did"
 
 
-def checks(timers: Sequence[str], drill_max_age: int, *, drill: bool, drill_off: str, locked: bool) -> list[Check]:
-    """Return the claims.
+EXPORTED = Check(
+    "The newest export for others is as young as its timer has it",
+    asks("exported"),
+    "read there: journalctl -u health-v1-export.service; make another: systemctl start health-v1-export.service",
+)
 
-    + timers: those that are to run.
+
+def drill_checks(max_age: int, *, drill: bool, drill_off: str) -> list[Check]:
+    """Return the claim of the host that runs drills.
+
+    + max_age: days.
     + drill: whether drills run; else `drill_off` says why not.
-    + locked: whether a bucket is said to keep what is deleted.
     """
-    running = " && ".join(
-        f"systemctl is-active --quiet {timer} && systemctl is-enabled --quiet {timer}" for timer in timers
-    )
     drilled = Check(
-        drill_claim(drill_max_age),
+        drill_claim(max_age),
         asks("drilled"),
         "see what it found: healthv1 drill show ENV; run another: healthv1 drill now ENV",
     )
@@ -49,6 +54,24 @@ def checks(timers: Sequence[str], drill_max_age: int, *, drill: bool, drill_off:
         "echo 'backup.drill is None'; false",
         'in group_data: backup = Backup(drill="Sat 04:00", …); or Backup(drill=None, drill_off="REASON", …)',
     )
+    return [drilled] if drill else [] if drill_off else [undrilled]
+
+
+def timers_run(timers: Sequence[str], sentence: str) -> Check:
+    """Return the claim. + timers: those that are to run."""
+    running = " && ".join(
+        f"systemctl is-active --quiet {timer} && systemctl is-enabled --quiet {timer}" for timer in timers
+    )
+    return Check(sentence, running, "run: healthv1 apply ENV")
+
+
+def checks(timers: Sequence[str], *, locked: bool, exports: bool = False) -> list[Check]:
+    """Return the claims.
+
+    + timers: those that are to run.
+    + locked: whether a bucket is said to keep what is deleted.
+    + exports: whether copies are made for others.
+    """
     return [
         Check(
             "Every backup, and all WAL from the oldest one to now, was read back without a fault",
@@ -76,13 +99,9 @@ def checks(timers: Sequence[str], drill_max_age: int, *, drill: bool, drill_off:
             asks("restored"),
             "go on with it: healthv1 restore ENV --resume; or undo it: healthv1 restore ENV --abandon",
         ),
-        Check(
-            "The timers of the backups run",
-            running,
-            "run: healthv1 apply ENV",
-        ),
-        *([drilled] if drill else [] if drill_off else [undrilled]),
+        timers_run(timers, "The timers of the backups run"),
         *[LOCKED] * locked,
+        *[EXPORTED] * exports,
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from deploys.archiving import READING_FOLDER
 from deploys.backup.settings import S3, Backup, Directory, ReachedHost, Repository, RepositoryHost, longest_pause
 from deploys.cluster import Cluster
 from deploys.component import Secret
@@ -13,6 +14,8 @@ from deploys.stack import Stack
 from deploys.tls import AUTHORITY, KeyFiles
 
 DAY = 86_400  # seconds
+EXPORT_LATE = 3 * 3600
+"""Seconds: an export begins up to half an hour late, and takes a while."""
 BUNDLING = 15
 """From this PostgreSQL on, a distribution's pgBackRest is 2.39 or newer: it bundles small files, and verifies.
 
@@ -37,8 +40,11 @@ def repository_folder(repository: Repository, history: str, version: int) -> str
     + history: of the host. Two hosts never write to one folder: a restored database goes on with another history.
     + version: of the passphrase. Another passphrase begins anew, and the folder of the old one stays beside it.
     """
-    folder = repository.path if isinstance(repository, Directory) else repository.folder
-    return f"{folder}/{history}/{version}"
+    return f"{repository_root(repository)}/{history}/{version}"
+
+
+def repository_root(repository: Repository) -> str:
+    return repository.path if isinstance(repository, Directory) else repository.folder
 
 
 def repository_place(repository: Repository, history: str, version: int) -> str:
@@ -171,8 +177,21 @@ def key_pair(credentials: Secret) -> tuple[str, str]:
     return key, secret
 
 
-def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str, version: int) -> str:
-    """Return the settings of our program, as JSON."""
+def program_file(
+    settings: Backup,
+    cluster: Cluster,
+    stack: Stack,
+    history: str,
+    version: int,
+    *,
+    live: bool = True,
+    drills: bool = True,
+) -> str:
+    """Return the settings of our program, as JSON.
+
+    + live: whether the database serves on this host.
+    + drills: whether they run here by themselves.
+    """
     document = {
         "stanza": cluster.name,
         "version": cluster.version,
@@ -193,8 +212,23 @@ def program_file(settings: Backup, cluster: Cluster, stack: Stack, history: str,
         "database": stack.database,
         "owner": stack.database_owner,
         "drill_max_age": settings.drill_max_age * DAY,
+        "exports": _exports(settings, history),
+        "live": live,
+        "drills": drills,
+        "reading_keys": READING_FOLDER if settings.has_reader else "",
     }
     return json.dumps(document, indent=2) + "\n"
+
+
+def _exports(settings: Backup, history: str) -> dict[str, object]:
+    """Return what our program knows of exports. Their folder outlasts the passphrase: they are encrypted for others."""
+    if not (settings.export and settings.repository):
+        return {}
+    return {
+        "folder": f"{repository_root(settings.repository)}/{history}/exports",
+        "keep_days": settings.export.keep_days,
+        "max_age": longest_pause(settings.export.at) + EXPORT_LATE,
+    }
 
 
 def bucket_settings(number: int, repository: Repository) -> dict[str, object] | None:

@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from functools import partial
 
 from pyinfra.api.deploy import deploy
 from pyinfra.context import host
 
-from deploys.archiving import CONFIGURATION, CREDENTIALS_FOLDER, Archiving
+from deploys.archiving import CREDENTIALS_FOLDER, READING_FOLDER, Archiving
 from deploys.backup import placement
-from deploys.backup.checks import DRILL_TIMER, TIMERS, checks, missing
+from deploys.backup.checks import DRILL_TIMER, EXPORT_TIMER, TIMERS, checks, drill_checks, missing
 from deploys.backup.configuration import (
     BUNDLING,
     CLIENT,
     REMOTE,
-    certificates_path,
-    credentials_file,
-    pgbackrest_file,
     program_file,
     repository_folder,
     repository_place,
 )
-from deploys.backup.settings import S3, Backup, Directory, calendar
+from deploys.backup.installing import (
+    PROGRAM_SETTINGS,
+    Source,
+    install_pgbackrest,
+    install_program,
+    run_timers,
+    stop_timers,
+    write_keys,
+    write_units,
+)
+from deploys.backup.settings import Backup, Directory
 from deploys.certificates import deploy_certificate
 from deploys.cluster import Cluster
-from deploys.component import Check, Secret, program_files, template
+from deploys.component import Check, Secret, template
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
 from deploys.faults import Fault, Refused
 from deploys.operations.change import Change
 from deploys.operations.claims import claim
 from deploys.operations.files import absent, directory, file
-from deploys.operations.packages import packages
-from deploys.operations.program import program
 from deploys.operations.shell import ensure
-from deploys.operations.units import unit
 from deploys.operations.warnings import warn
-from deploys.paths import BACKUP, BACKUP_PROGRAM, MARKS
+from deploys.paths import BACKUP, BACKUP_PROGRAM, MARKS, METRICS
 from deploys.stack import Stack
 from deploys.tls import HostIdentity
 
 PREPARED, PLACES = f"{BACKUP}/prepared", f"{BACKUP}/places"
-PROGRAM_SETTINGS = "/etc/health-v1/backup.json"
-DRILL_KEY = "/etc/health-v1/drill_key"
-"""The host's own: it signs the evidence of drills, and opens nothing."""
 FULL = "health-v1-backup@full.service"
+EXPORT = "health-v1-export.service"
+EXPORT_SCRIPT = "/etc/health-v1/export.sh"
+MANAGED = "# Managed by healthv1: change group_data and apply, not this file.\n"
 SET = 'backup = Backup(repository=S3(…)) in group_data, docs/backup.md has examples; or Backup(off="REASON")'
 
 
@@ -66,19 +68,20 @@ def archiving_here(settings: Backup, cluster: Cluster, *, require_escrow: bool) 
         if not settings.off:
             warn("Nothing backs the database up.", f"set {SET}")
         return None
-    if require_escrow and "backup" not in host.get_fact(Marks):
-        faults = _unexported(settings)
-        if faults:
-            names = " and ".join(fault.where for fault in faults)
-            what = f"Backups are not turned on yet: {names} was never exported for escrow, and read back."
-            warn(what, faults[0].hint)
-            return None
+    faults = unexported(settings, host.get_fact(Marks), require_escrow=require_escrow)
+    if faults:
+        names = " and ".join(fault.where for fault in faults)
+        what = f"Backups are not turned on yet: {names} was never exported for escrow, and read back."
+        warn(what, faults[0].hint)
+        return None
     return Archiving(cluster.name, settings.archive_timeout)
 
 
-def _unexported(settings: Backup) -> tuple[Fault, ...]:
+def unexported(settings: Backup, marks: dict[str, str], *, require_escrow: bool) -> tuple[Fault, ...]:
+    """Return why backups are not turned on yet. + marks: of the database's host."""
     backend = settings.passphrase.backend
-    return backend.unexported(settings.secrets()) if backend else ()
+    waits = require_escrow and backend is not None and "backup" not in marks
+    return backend.unexported(settings.secrets()) if waits and backend else ()
 
 
 @deploy("Backup")
@@ -87,31 +90,39 @@ def deploy_backup(
     stack: Stack,
     cluster: Cluster,
     archiving: Archiving | None,
+    *,
     identity: HostIdentity | None = None,
     ca_key: Secret | None = None,
+    drills_here: bool = True,
+    dump: str = "",
 ) -> None:
     """Back the database up, or nothing more of it: what is in the repository stays.
 
     + identity, ca_key: who the host is, and what our authority is made of: for a repository on another host.
+    + dump: bash that writes an export to stdout; empty: none is made.
+    + drills_here: False where another host runs them. Here they run on request alone.
     """
     if archiving is None:
         _turn_off()
         claim("backup", _claims_without(settings), gates=False)
         return
-    packages(name="Install pgBackRest", names=("pgbackrest", "python3"))
     if settings.other_host and identity and ca_key:
         deploy_certificate(identity=identity.as_part(placement.CLIENT), ca_key=ca_key, group=CLIENT.group)
-    _configure(settings, stack, cluster)
-    timers = (*TIMERS, DRILL_TIMER) if settings.drill else TIMERS
-    _schedule(settings, cluster, timers)
-    claims = checks(
-        timers,
-        settings.drill_max_age,
-        drill=bool(settings.drill),
-        drill_off=settings.drill_off,
-        locked=settings.is_locked,
-    )
-    claim("backup", claims, gates=False)
+    _configure(settings, stack, cluster, drills_here=drills_here)
+    if dump:
+        file(name="Write what makes an export", path=EXPORT_SCRIPT, content=lambda: f"{MANAGED}{dump}")
+    _schedule(settings, cluster, drills_here=drills_here)
+    _make_first_backup(settings, cluster)
+    _export(settings, cluster)
+    drills = drill_checks(settings.drill_max_age, drill=bool(settings.drill), drill_off=settings.drill_off)
+    timers = _timers(settings, drills_here=drills_here)
+    claims = checks(timers, locked=settings.is_locked, exports=bool(settings.export))
+    claim("backup", [*claims, *(drills if drills_here else [])], gates=False)
+
+
+def _timers(settings: Backup, *, drills_here: bool) -> tuple[str, ...]:
+    exporting = (EXPORT_TIMER,) if settings.export else ()
+    return (*TIMERS, *exporting, *((DRILL_TIMER,) if settings.drill and drills_here else ()))
 
 
 def _claims_without(settings: Backup) -> list[Check]:
@@ -140,34 +151,14 @@ def _history() -> str:
     return host.get_fact(MachineState).identity[:12]
 
 
-def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
+def _configure(settings: Backup, stack: Stack, cluster: Cluster, *, drills_here: bool) -> None:
     history, version = _history(), settings.passphrase.numbers()[0]
-    directory(name="Make a place for settings of the backup", path="/etc/health-v1")
-    directory(name="Make a place for the keys", path=CREDENTIALS_FOLDER, mode="0750", group="postgres")
-    authorities = {
-        number: repository.certificates
-        for number, repository in enumerate(settings.repositories, 1)
-        if isinstance(repository, S3) and repository.certificates
-    }
-    for number, text in host.loop(authorities.items()):
-        file(
-            name=f"Write who vouches for repository {number}",
-            path=certificates_path(number),
-            content=partial(_ending_in_a_newline, text),
-        )
-    file(
-        name="Write pgbackrest.conf",
-        path=CONFIGURATION,
-        content=lambda: pgbackrest_file(settings, cluster, history, version),
-    )
-    file(
-        name="Write the keys",
-        path=f"{CREDENTIALS_FOLDER}/health-v1.conf",
-        content=lambda: credentials_file(settings),
-        mode="0640",
-        group="postgres",
-        secret=True,
-    )
+    install_pgbackrest(settings, Source(cluster, history))
+    write_keys("the keys", CREDENTIALS_FOLDER, settings.with_one_key(reader=False))
+    if settings.has_reader:
+        write_keys("the keys of drills", READING_FOLDER, settings.with_one_key(reader=True))
+    else:
+        absent(name="Remove the keys of drills", path=f"{READING_FOLDER}/health-v1.conf")
     for repository in host.loop([entry for entry in settings.repositories if isinstance(entry, Directory)]):
         directory(
             name=f"Make a place in {repository.path}",
@@ -186,15 +177,11 @@ def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
     file(
         name="Write the settings of our program",
         path=PROGRAM_SETTINGS,
-        content=lambda: program_file(settings, cluster, stack, history, version),
+        content=lambda: program_file(settings, cluster, stack, history, version, drills=drills_here),
     )
-    program(name="Install our program", path=BACKUP_PROGRAM, files=program_files("backup"))
-    ensure(
-        name="Make the key that signs drills",
-        change=Change("key", DRILL_KEY, "create", "it signs the evidence of restore drills"),
-        test=f"test -s {DRILL_KEY} && test -s {DRILL_KEY}.pub",
-        command=f"rm -f {DRILL_KEY} {DRILL_KEY}.pub\nssh-keygen -q -t ed25519 -N '' -C healthv1-drill -f {DRILL_KEY}",
-    )
+    install_program()
+    if not drills_here:
+        absent(name="Leave measuring drills to the host that runs them", path=f"{METRICS}/drill.prom")
     ensure(
         name="Begin the repository",
         change=Change(
@@ -205,32 +192,21 @@ def _configure(settings: Backup, stack: Stack, cluster: Cluster) -> None:
     )
 
 
-def _ending_in_a_newline(text: str) -> str:
-    return text if text.endswith("\n") else f"{text}\n"
-
-
-def _schedule(settings: Backup, cluster: Cluster, timers: Sequence[str]) -> None:
-    folders = _folders(settings)
+def _schedule(settings: Backup, cluster: Cluster, *, drills_here: bool) -> None:
+    timers = _timers(settings, drills_here=drills_here)
     services = (
         *("health-v1-backup@.service", "health-v1-backup-watch.service"),
         *("health-v1-restore.service", "health-v1-drill.service"),
+        *((EXPORT,) if settings.export else ()),
     )
-    for name in host.loop((*services, *timers)):
-        file(
-            name=f"Write {name}",
-            path=f"/etc/systemd/system/{name}",
-            content=template(
-                f"backup/{name}", settings=settings, cluster=cluster, program=BACKUP_PROGRAM, calendar=calendar
-            ),
-        )
-    _stop([DRILL_TIMER] if DRILL_TIMER not in timers else [], "no restore is tried any more")
-    for timer in host.loop(timers):
-        unit(
-            name=f"Run {timer}",
-            unit=timer,
-            effect="nobody is interrupted",
-            restart_on=(f"/etc/systemd/system/{timer}",),
-        )
+    write_units((*services, *timers), settings, cluster)
+    why = "no restore is tried any more" if drills_here else "another host runs the drills"
+    stop_timers([] if DRILL_TIMER in timers else [DRILL_TIMER], why)
+    run_timers(timers)
+
+
+def _make_first_backup(settings: Backup, cluster: Cluster) -> None:
+    folders = _folders(settings)
     ensure(
         name="Make the first backup",
         change=Change("backup", cluster.name, "create", "there is none yet", becomes="full, and read back"),
@@ -250,18 +226,28 @@ i=0; while [ "$(systemctl show -p ActiveState --value {FULL})" = activating ]; d
 test -s {BACKUP}/proof.json || {{ journalctl -u {FULL} -n 20 --no-pager -o cat >&2; exit 1; }}"""
 
 
-def _stop(timers: Sequence[str], why: str) -> None:
-    for name in host.loop(timers):
-        ensure(
-            name=f"Stop {name}",
-            change=Change("unit", name, "stop", why, becomes="disabled"),
-            test=f"! systemctl is-enabled --quiet {name} && ! systemctl is-active --quiet {name}",
-            command=f"systemctl disable --now {name}",
-        )
+def _export(settings: Backup, cluster: Cluster) -> None:
+    stop_timers([] if settings.export else [EXPORT_TIMER], "no copy is made for others any more")
+    if not settings.export:
+        return
+    ensure(
+        name="Make the first export",
+        change=Change("export", cluster.name, "create", "there is none yet"),
+        test=f"test -s {BACKUP}/export.json",
+        command=f"systemctl daemon-reload; systemctl start --no-block {EXPORT}\n{_waited_for(EXPORT)}\n"
+        f"! systemctl is-failed --quiet {EXPORT} || {{ journalctl -u {EXPORT} -n 20 --no-pager -o cat >&2; exit 1; }}",
+    )
+
+
+def _waited_for(unit: str) -> str:
+    """Return shell that waits for a unit's end for five minutes. A large database takes longer, and goes on."""
+    return f"""i=0; while [ "$(systemctl show -p ActiveState --value {unit})" = activating ]; do
+  i=$((i+1)); [ $i -lt 600 ] || break; sleep 0.5; done"""
 
 
 def _turn_off() -> None:
-    _stop([*TIMERS, DRILL_TIMER], "nothing is backed up any more")
-    absent(name="Remove the keys", path=f"{CREDENTIALS_FOLDER}/health-v1.conf")
+    stop_timers([*TIMERS, EXPORT_TIMER, DRILL_TIMER], "nothing is backed up any more")
+    for folder in host.loop((CREDENTIALS_FOLDER, READING_FOLDER)):
+        absent(name=f"Remove the keys in {folder}", path=f"{folder}/health-v1.conf")
     absent(name="Have it wait for escrow another time", path=f"{MARKS}/backup")
     absent(name="Have it begin anew another time", path=PREPARED)

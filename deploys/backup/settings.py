@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
+from dataclasses import replace
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
 
-from deploys.component import Port, Secret, Settings
+from deploys.component import Port, Secret, Settings, refuse_single_text
 
 Days = Annotated[int, Field(ge=1, le=3650)]
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -52,6 +53,25 @@ class S3(Settings):
     """Where your own machine reaches the server, when it is not `endpoint`: `healthv1 backup undelete` speaks to it."""
     credentials: Secret = Secret("backup_credentials", used_by=("pgBackRest",), in_escrow=True)
     """ACCESS_KEY_ID:SECRET_ACCESS_KEY of the host: it may read, write, list and delete, but delete no version."""
+    read_credentials: Secret | None = None
+    """Of a key that may read and list alone: `Secret("backup_read_credentials")`. Restore drills use it.
+
+    A host of the group `drill` gets no other. None: they use `credentials`.
+    """
+
+    @field_validator("read_credentials")
+    @classmethod
+    def _is_another_key(cls, secret: Secret | None, info: ValidationInfo) -> Secret | None:
+        if secret is None:
+            return None
+        if (credentials := info.data.get("credentials")) and credentials.key == secret.key:
+            raise ValueError('it is the key that writes: read_credentials=Secret("backup_read_credentials")')
+        return replace(secret, used_by=("restore drills",), in_escrow=True)
+
+    def with_one_key(self, *, reader: bool) -> S3:
+        """Return it with one key: the one that reads, where there is one, or the host's."""
+        key = self.read_credentials if reader and self.read_credentials else self.credentials
+        return self.model_copy(update={"credentials": key, "read_credentials": None})
 
 
 class Directory(Settings):
@@ -87,6 +107,24 @@ class ReachedHost(RepositoryHost):
 Repository: TypeAlias = S3 | Directory | RepositoryHost
 
 
+def _is_public(text: str) -> str:
+    if not re.fullmatch(r"age1[02-9ac-hj-np-z]{58}|ssh-(ed25519|rsa) [A-Za-z0-9+/]+={0,2}", text):
+        raise ValueError("give a public key: age1…, ssh-ed25519 or ssh-rsa, without its comment")
+    return text
+
+
+class Export(Settings):
+    """A logical dump into the first repository, encrypted for whoever holds a private key. No host can open it."""
+
+    recipients: Annotated[
+        tuple[Annotated[str, AfterValidator(_is_public)], ...], BeforeValidator(refuse_single_text), Field(min_length=1)
+    ]
+    """Public keys: age1…, ssh-ed25519, ssh-rsa. Each of them opens it."""
+    at: Schedule = "daily 03:30"
+    keep_days: Days = 30
+    """Older ones are removed; the newest never."""
+
+
 class Backup(Settings):
     repository: Repository | None = None
     second: Repository | None = None
@@ -110,6 +148,8 @@ class Backup(Settings):
     """After so many days without a drill that passed, `verify` fails."""
     drill_off: Annotated[str, Field(max_length=200)] = ""
     """Why no drill runs, with `drill=None`. Without it `verify` fails."""
+    export: Export | None = None
+    """A copy of the database to leave with, each night."""
     passphrase: Secret = Secret(
         "backup_passphrase", entropy=32, used_by=("pgBackRest",), rotation="overlapping", irreplaceable=True
     )
@@ -143,6 +183,17 @@ class Backup(Settings):
         if drill and longest_pause(drill) > days * _DAY:
             raise ValueError(f"drills are up to {longest_pause(drill) // _DAY} days apart: give more days than that")
         return days
+
+    @field_validator("export")
+    @classmethod
+    def _has_a_repository(cls, export: Export | None, info: ValidationInfo) -> Export | None:
+        if export and not info.data.get("repository"):
+            raise ValueError("it goes into the repository: set repository")
+        if export and isinstance(info.data["repository"], RepositoryHost):  # pgBackRest removes no file there
+            raise ValueError(
+                "it goes into a bucket or a directory: set one as repository, and RepositoryHost as second"
+            )
+        return export
 
     @field_validator("drill_off")
     @classmethod
@@ -179,8 +230,29 @@ class Backup(Settings):
         """Whether one of the buckets is said to keep what is deleted."""
         return any(isinstance(repository, S3) and repository.locked for repository in self.repositories)
 
+    @property
+    def has_reader(self) -> bool:
+        """Whether drills have a key of their own."""
+        return any(isinstance(repository, S3) and repository.read_credentials for repository in self.repositories)
+
+    def with_one_key(self, *, reader: bool) -> Backup:
+        """Return the settings with one key to each repository.
+
+        + reader: for whoever only reads: the key of drills takes the place of the host's, where there is one.
+        """
+        repositories = {
+            name: repository.with_one_key(reader=reader)
+            for name in ("repository", "second")
+            if isinstance(repository := getattr(self, name), S3)
+        }
+        return self.model_copy(update=repositories)
+
     def secrets(self) -> tuple[Secret, ...]:
         return super().secrets() if self.repository else ()
+
+    def reading_secrets(self) -> tuple[Secret, ...]:
+        """Return what a host has that only reads."""
+        return self.with_one_key(reader=True).secrets()
 
 
 def calendar(schedule: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pyinfra.api.deploy import deploy
+from pyinfra.api.host import Host
 from pyinfra.context import host
 
 from deploys import recovery
@@ -117,26 +118,37 @@ def deploy_reading(reading: Reading | None, stack: Stack) -> None:
     claim("postgresql", [*final_checks(cluster, stack, reading), *reading_checks(cluster, stack, reading)])
 
 
+@deploy("PostgreSQL")
+def deploy_programs(cluster: Cluster) -> None:
+    """Have PostgreSQL's programs, and no cluster: for a host that restores another one's backups."""
+    _programs(f"postgresql-{cluster.version}", "age")
+
+
 def cluster_here(stack: Stack) -> Cluster:
     """Return the cluster of a host that has the database: the one that is marked as ours, or that is to be made."""
-    machine = host.get_fact(MachineState)
-    name = host.get_fact(Marks).get("cluster", NAME)
+    return cluster_on(host, stack)
+
+
+def cluster_on(other: Host, stack: Stack) -> Cluster:
+    machine = other.get_fact(MachineState)
+    name = other.get_fact(Marks).get("cluster", NAME)
     return Cluster(VERSION[machine.os, machine.release], stack.postgresql_port, name)
 
 
-def _cluster(cluster: Cluster) -> None:
+def _programs(*names: str) -> None:
     directory(name="Make a place for cluster defaults", path="/etc/postgresql-common/createcluster.d")
     file(
         name="Leave making the cluster to us",
         path="/etc/postgresql-common/createcluster.d/health-v1.conf",
         content=template("postgresql/createcluster.conf"),
     )
+    packages(name="Install PostgreSQL", names=names)
+
+
+def _cluster(cluster: Cluster) -> None:
     version = cluster.version
-    packages(
-        name="Install PostgreSQL",
-        # logrotate: its log grows for ever otherwise, and the package only recommends it.
-        names=(f"postgresql-{version}", f"postgresql-{version}-pgaudit", "openssl", "logrotate", "age"),
-    )
+    # logrotate: its log grows for ever otherwise, and the package only recommends it.
+    _programs(f"postgresql-{version}", f"postgresql-{version}-pgaudit", "openssl", "logrotate", "age")
     ensure(
         name="Make the cluster",
         change=Change("cluster", str(cluster), "create", becomes=f"port {cluster.port}"),

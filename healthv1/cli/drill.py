@@ -53,7 +53,12 @@ def show(environment: str, limit: tuple[str, ...], as_json: bool, last: int, pag
 @limit
 @as_json
 @click.option("--escrow", type=readable_file, metavar="FILE", help="Use what this escrow file holds, and no more.")
-@click.option("--identity", type=readable_file, metavar="KEY", help="The private key that opens the escrow file.")
+@click.option(
+    "--identity",
+    type=readable_file,
+    metavar="KEY",
+    help="The private key that opens FILE, and the newest export where it can.",
+)
 def now(environment: str, limit: tuple[str, ...], as_json: bool, escrow: Path | None, identity: Path | None) -> None:
     """Run a drill, and show what it found. It goes on when the connection breaks.
 

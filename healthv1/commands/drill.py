@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -25,6 +26,7 @@ from healthv1.journal.local import OperatorCopy
 from healthv1.journal.recording import record
 from healthv1.lock.acquire import run_concurrently
 from healthv1.rollout.progress import Progress
+from healthv1.secrets import age, age_header
 from healthv1.workspace import provenance
 
 SCHEMA = 1
@@ -89,7 +91,7 @@ def show(environment: str, limit: tuple[str, ...]) -> ShownDrills:
     """Read and judge the evidence of all drills. Raises `Refused` where nothing is backed up."""
     progress = Progress()
     with opened(environment, limit, read_site=False) as session:
-        hosts = _backed_up(session)
+        hosts = _chosen(session)
         judged = _on_each(session, hosts, lambda host: _judged(session, host))
         shown = ShownDrills(environment, tuple(judged.values()), _faults(session))
         result = "verified" if shown.believed else "not verified"
@@ -98,7 +100,7 @@ def show(environment: str, limit: tuple[str, ...]) -> ShownDrills:
 
 
 def now(environment: str, limit: tuple[str, ...], escrow: Path | None, identity: Path | None) -> RanDrills:
-    """Have each database host run a drill, and follow it.
+    """Have each host that restores backups run a drill, and follow it.
 
     + escrow, identity: use what this escrow file holds, and nothing of the host's.
 
@@ -107,8 +109,8 @@ def now(environment: str, limit: tuple[str, ...], escrow: Path | None, identity:
     progress = Progress()
     escrowed = EscrowedSecrets.read(escrow, identity, environment) if escrow and identity else None
     with opened(environment, limit, read_site=False) as session:
-        hosts = _backed_up(session)
-        requests = {host: _request(session, host, escrowed) for host in hosts}
+        hosts = _chosen(session)
+        requests = {host: _request(session, host, escrowed, identity, progress) for host in hosts}
         try:
             ran = _on_each(session, hosts, lambda host: _ran(session, host, requests[host], escrowed, progress))
         except KeyboardInterrupt:
@@ -121,12 +123,19 @@ def now(environment: str, limit: tuple[str, ...], escrow: Path | None, identity:
     return drills
 
 
-def _backed_up(session: Session) -> list[Host]:
-    hosts = [host for host in session.hosts if program.is_backed_up(host)]
-    if not hosts:
+def _chosen(session: Session) -> list[Host]:
+    """Return the hosts that restore backups, within --limit. Raises `Refused` when none does, or none answers."""
+    if not any(program.is_backed_up(host) for host in session.all_hosts):
         session.refuse_faults()
         hint = "set backup = Backup(repository=…) in group_data; docs/backup.md"
         raise Refused(Fault(session.environment, "No host of it is backed up: there is nothing to restore.", hint))
+    asked = [host for host in session.all_hosts if host in session.hosts or host.name in session.faults]
+    chosen = program.of_drills(asked)
+    hosts = [host for host in chosen if host in session.hosts]
+    if not hosts:
+        session.refuse_faults()
+        names = " or ".join(host.name for host in program.of_drills(session.all_hosts))
+        raise Refused(Fault(session.environment, "No chosen host restores backups.", f"choose {names}"))
     return hosts
 
 
@@ -149,13 +158,32 @@ def _judged(session: Session, host: Host) -> HostEvidence:
     return Judge(pins.key, pins.verifies, remembered).judge(host.name, program.ask(session, host, "drill", "show"))
 
 
-def _request(session: Session, host: Host, escrowed: EscrowedSecrets | None) -> str:
+def _request(
+    session: Session, host: Host, escrowed: EscrowedSecrets | None, identity: Path | None, progress: Progress
+) -> str:
     """Return what the host's program reads: a secret, with an escrow file."""
-    request = {"by": provenance.name()}
-    if escrowed:
+    request: dict[str, Any] = {"by": provenance.name()}
+    if escrowed and identity:
         with session.on(host):
-            request["keys"] = escrowed.repository_keys(this_host.settings(Backup))
+            settings = this_host.settings(Backup, this_host.database())
+        request["keys"] = escrowed.repository_keys(settings)
+        if settings.export:
+            request["export"] = _opened_export(session, host, identity, progress)
     return json.dumps(request)
+
+
+def _opened_export(session: Session, host: Host, identity: Path, progress: Progress) -> dict[str, str]:
+    """Return what opens the newest export, and nothing else; nothing where the identity does not open it."""
+    try:
+        newest = program.ask(session, host, "drill", "export")
+        header, key = age_header.resealed(base64.b64decode(newest["header"]), identity.read_text().split())
+    except HostError as error:
+        progress.note(f"{host.name}: the newest export is not restored: {error.faults[0].what}")
+        return {}
+    except age.AgeError as error:
+        progress.note(f"{host.name}: {newest['name']}, the newest export, is not restored: {error}.")
+        return {}
+    return {"name": newest["name"], "header": base64.b64encode(header).decode(), "identity": key}
 
 
 def _ran(session: Session, host: Host, request: str, escrowed: EscrowedSecrets | None, progress: Progress) -> RanDrill:

@@ -123,7 +123,7 @@ def send_keys(session: Session, program: BackupProgram, folder: str) -> None:
         what = f"Version {number} of it opens {folder}, and the backend does not hold that."
         hint = f"healthv1 secrets list {session.environment}; an escrow file of that time may hold it"
         raise RestoreError(Fault(str(settings.passphrase), what, hint))
-    answer = program.call("restore", "keys", stdin=credentials_file(settings, kept.value))
+    answer = program.call("restore", "keys", stdin=credentials_file(settings.with_one_key(reader=True), kept.value))
     if answer.code:
         raise RestoreError(Fault(program.host.name, f"It took no keys: {'; '.join(answer.sentences[-2:])}."))
 

@@ -36,8 +36,11 @@ class EscrowedSecrets:
 
     def repository_keys(self, settings: Backup) -> str:
         """Return what pgBackRest's configuration is to say, secret. Raises `Refused` when the file lacks any of it."""
-        self._refuse_missing(settings.secrets())
-        return credentials_file(settings.bind(self))
+        reader = settings.with_one_key(reader=True)
+        # A file from before drills had a key of their own opens the backups as well.
+        used = settings.with_one_key(reader=False) if self.missing(reader.secrets()) else reader
+        self._refuse_missing(used.secrets())
+        return credentials_file(used.bind(self))
 
     def master_keys(self, secret: Secret) -> tuple[Version, ...]:
         """Return every version of the master key. Raises `Refused` when the file has none."""

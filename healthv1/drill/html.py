@@ -10,7 +10,7 @@ import jinja2
 from markupsafe import Markup
 
 from healthv1.drill.evidence import HostEvidence
-from healthv1.drill.text import seconds
+from healthv1.drill.text import export_lines, seconds
 from healthv1.output.escaping import readable
 
 _pages = jinja2.Environment(
@@ -22,6 +22,7 @@ _pages = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
+_pages.globals["export_lines"] = export_lines
 _pages.filters |= {"readable": lambda text: readable(str(text)), "seconds": seconds}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from deploys.component import Settings
@@ -14,19 +15,25 @@ from healthv1.hosts.scripts import run_program
 from healthv1.hosts.session import Session
 
 TIMEOUT = 120.0  # seconds
-RUNS = f"{BACKUP_PROGRAM} claim drilled"
-"""In the command of the claim that drills pass."""
+CLAIMS = f"{BACKUP_PROGRAM} claim "
+"""In the command of each claim that the program tells of."""
 
 
-def drills_run(host: Host) -> bool:
-    """Whether the site that was read has drills run on a host."""
-    return any(RUNS in check.command for _, check in checks_on(host))
+def can_drill(host: Host) -> bool:
+    """Whether the site that was read gives a host the program, by a timer or on request, and a key that signs."""
+    return any(CLAIMS in check.command for _, check in checks_on(host))
 
 
 def is_backed_up(host: Host) -> bool:
     """Whether the settings of a host name a repository."""
     settings = host.data.get("backup")
     return "database" in host.groups and isinstance(settings, Settings) and bool(getattr(settings, "repository", None))
+
+
+def of_drills(hosts: Sequence[Host]) -> list[Host]:
+    """Return the hosts that restore backups: those for drills, where there are any, or those with the database."""
+    backed_up = [host for host in hosts if is_backed_up(host)]
+    return [host for host in hosts if "drill" in host.groups and "database" not in host.groups] or backed_up
 
 
 def ask(session: Session, host: Host, *words: str, stdin: str = "") -> Any:

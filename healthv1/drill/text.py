@@ -42,6 +42,7 @@ def detail_lines(drill: DrillEvidence) -> Iterator[str]:
     yield from drill_lines(drill)
     for restore in drill.content.get("restores", ()):
         yield from (f"      {line}" for line in restored_lines(restore))
+    yield from (f"      {line}" for line in export_lines(drill.content.get("export") or {}))
     yield f"      sha256 {drill.digest}"
 
 
@@ -55,6 +56,15 @@ def restored_lines(restore: Mapping[str, Any]) -> Iterator[str]:
     rows = sum(table["copy"] or 0 for table in proof["tables"])
     yield f"  {counted(len(proof['tables']), 'table')}, {counted(rows, 'row')}; structures and page checksums tried"
     yield from (f"  {told}" for told in proof["told"])
+
+
+def export_lines(export: Mapping[str, Any]) -> Iterator[str]:
+    if "name" in export:
+        hours = export["age"] / 3600
+        yield f"export {export['name']}, {hours:.1f} h old: {export['size']} bytes and their digest were read back"
+    if "rows" in export:
+        took = seconds(export["seconds_to_restore"])
+        yield f"  restored in {took}: {counted(export['rows'], 'row')} in {counted(export['tables'], 'table')}"
 
 
 def seconds(value: Any) -> str:

@@ -23,6 +23,7 @@ PART_OF_MARK = {
     "nginx": "edge",
     "lineage": "edge",
     "repository": "repository",
+    "drill": "drill",
 }
 """The part that a mark on a host stands for: earlier versions recorded no parts."""
 DEPLOYED = frozenset(PART_OF_MARK.values())

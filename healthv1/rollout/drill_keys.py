@@ -15,7 +15,7 @@ def pin_keys(session: Session, note: Callable[[str], None]) -> None:
     """Pin the keys that are not pinned yet. What cannot be is noted, and no fault: the hosts are deployed."""
     for host in ssh_hosts(session.hosts):
         pins = Pins(session.environment, host.name, str(host.data.get("ssh_known_hosts_file") or ""))
-        if not program.drills_run(host) or pins.key:
+        if not program.can_drill(host) or pins.key:
             continue
         try:
             key = str(program.ask(session, host, "drill", "key")["key"])

@@ -7,9 +7,10 @@ in an argument or an environment, which other processes of postgres could read.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,13 @@ REQUEST = "health-v1-drill-request"
 HOST, ESCROW = "the host's", "out of escrow"
 
 
+_EXPORT = {
+    "name": re.compile(r"\d{8}T\d{6}Z"),
+    "header": re.compile(r"[A-Za-z0-9+/]{1,100000}={0,2}"),
+    "identity": re.compile(r"AGE-SECRET-KEY-1[0-9A-Z]{58}"),
+}
+
+
 @dataclass(frozen=True)
 class Asked:
     by: str = "timer"
@@ -32,6 +40,8 @@ class Asked:
     """Whose keys open the repositories."""
     keys: str = ""
     """Lines for pgBackRest's configuration, secret."""
+    export: dict[str, str] = field(default_factory=dict)
+    """The name of an export, a header for it, and the identity that opens this header, secret."""
 
     @property
     def is_from_escrow(self) -> bool:
@@ -48,7 +58,10 @@ def ask(text: str, folder: Path = RUN.parent) -> None:
     document = json.loads(text)
     keys = str(document.get("keys", ""))
     refuse_other_lines(keys)
-    asked = {"by": str(document["by"])[:80], "kind": ESCROW if keys else HOST, "keys": keys}
+    export = {name: str(value) for name, value in document.get("export", {}).items()}
+    if export and not (set(export) == {*_EXPORT} and all(_EXPORT[name].fullmatch(export[name]) for name in export)):
+        raise Failed("what came to open an export is something else")
+    asked = {"by": str(document["by"])[:80], "kind": ESCROW if keys else HOST, "keys": keys, "export": export}
     notes.write(REQUEST, asked, folder)
     started = subprocess.run(
         ["systemctl", "start", "--no-block", UNIT], capture_output=True, text=True, check=False, timeout=60
@@ -73,7 +86,7 @@ def forget(folder: Path = RUN.parent) -> None:
 def with_keys(settings: Settings, asked: Asked) -> Settings:
     """Return settings whose pgBackRest uses the keys that were asked for."""
     if not asked.is_from_escrow:
-        return replace(settings, keys=Settings.keys)
+        return replace(settings, keys=settings.reading_keys or Settings.keys)
     return replace(settings, keys=put(RUN / "keys", "escrow.conf", asked.keys))
 
 

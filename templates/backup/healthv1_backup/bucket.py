@@ -13,6 +13,7 @@ import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
@@ -67,14 +68,14 @@ class Bucket:
     secret: str = field(repr=False)
 
     @classmethod
-    def of(cls, settings: Settings, number: int) -> Bucket:
-        """Return a repository's, with the key that pgBackRest has. Raises `Failed`."""
-        at = settings.bucket(number)
-        keys = dict(line.split("=", 1) for line in CREDENTIALS.read_text(encoding="utf-8").splitlines() if "=" in line)
+    def of(cls, settings: Settings, number: int, file: Path | None = None) -> Bucket:
+        """Return a repository's, with the key that pgBackRest has, or drills have. Raises `Failed`."""
+        at, file = settings.bucket(number), file or CREDENTIALS
+        keys = dict(line.split("=", 1) for line in file.read_text(encoding="utf-8").splitlines() if "=" in line)
         try:
             key, secret = keys[f"repo{number}-s3-key"], keys[f"repo{number}-s3-key-secret"]
         except KeyError:
-            raise Failed(f"repository {number}: its key is not in {CREDENTIALS}") from None
+            raise Failed(f"repository {number}: its key is not in {file}") from None
         return cls(at["bucket"], at["endpoint"], at["region"], at["style"], at["certificates"], key, secret)
 
     def ask(

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from healthv1_backup import drilling, locking, notes, proof, steps
+from healthv1_backup import drilling, evidence, exporting, locking, notes, proof, steps
 from healthv1_backup.settings import DAY, STATE, Settings
 from healthv1_backup.watching import NEARLY_FULL, NOTE
 
@@ -94,18 +94,30 @@ def restore_was_drilled(settings: Settings, now: float) -> list[str]:
     faults = []
     if noted.last_try and noted.result != drilling.PASSED:
         faults.append(f"the last drill, {_ago(now - noted.last_try)}: {noted.result}: {'; '.join(noted.why)}")
-    if not noted.last_success and now - _turned_on() > settings.drill_max_age:
+    if not noted.last_success and now - _turned_on(settings) > settings.drill_max_age:
         faults.append("no drill ever passed")
     elif noted.last_success and now - noted.last_success > settings.drill_max_age:
         faults.append(f"the last drill that passed was {_ago(now - noted.last_success)}")
     return faults
 
 
-def _turned_on() -> float:
+def _turned_on(settings: Settings) -> float:
+    """Return when backups began; on a host for drills, when it became one."""
     try:
-        return (STATE / "prepared").stat().st_mtime
+        return (STATE / "prepared" if settings.live else evidence.KEY).stat().st_mtime
     except OSError:
         return 0
+
+
+def export_is_recent(settings: Settings, now: float) -> list[str]:
+    noted = exporting.Noted.read()
+    faults = []
+    if noted.why:
+        faults.append(f"the last export, {_ago(now - noted.last_try)}: {noted.why}")
+    if now - noted.last_success > settings.exports.get("max_age", 0):
+        since = f"was {_ago(now - noted.last_success)}" if noted.last_success else "never was"
+        faults.append(f"the last export that succeeded {since}")
+    return faults
 
 
 def no_restore_is_unfinished(settings: Settings, now: float) -> list[str]:  # noqa: ARG001 - one form for all
@@ -123,6 +135,7 @@ CLAIMS: dict[str, Callable[[Settings, float], list[str]]] = {
     "canary": canary_is_alive,
     "room": disk_has_room,
     "drilled": restore_was_drilled,
+    "exported": export_is_recent,
     "restored": no_restore_is_unfinished,
     "locked": buckets_keep_what_is_deleted,
 }

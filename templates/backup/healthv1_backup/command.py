@@ -17,6 +17,7 @@ from healthv1_backup import (
     claims,
     drill_commands,
     drilling,
+    exporting,
     exposure,
     marking,
     notes,
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("exposed", lambda settings, _: _show(exposure.exposed(settings)))
     add("folders", lambda settings, _: _show(list(settings.repositories)))
     add("list", lambda settings, _: _show(backing_up.kept(settings)))
+    add("export", lambda settings, _: OK if exporting.export(settings) else FAILED)
     add("watch", lambda settings, _: _watch(settings))
     mark = add("mark", lambda settings, arguments: _show(marking.mark(settings, arguments.name)))
     mark.add_argument("name")
@@ -109,9 +111,9 @@ def _judge(noted: proof.Noted) -> int:
 
 
 def _watch(settings: Settings) -> int:
-    watched = watching.watch(settings)
+    fault = watching.watch(settings).fault if settings.live else ""
     drilling.sweep_if_ended(settings)
-    return FAILED if watched.fault else OK
+    return FAILED if fault else OK
 
 
 def _claim(settings: Settings, arguments: argparse.Namespace) -> int:

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from healthv1_backup import asking, drilling, evidence
+from healthv1_backup import asking, drilling, evidence, opening
+from healthv1_backup.asking import Asked
 from healthv1_backup.processes import say
 from healthv1_backup.settings import Settings
 
@@ -31,6 +32,7 @@ def add_to(commands: Any) -> None:
     add("ask", lambda _settings, _: _ask())
     add("state", lambda _settings, _: _show({"active": asking.is_active()}))
     add("show", lambda _settings, _: _show({"key": evidence.public_key(), "drills": evidence.kept()}))
+    add("export", lambda settings, _: _show(opening.header(asking.with_keys(settings, Asked()))))
     add("key", lambda _settings, _: _show({"key": evidence.public_key()}))
 
 

@@ -16,7 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from healthv1_backup import asking, evidence, notes, proving, repository, sweeping
+from healthv1_backup import asking, evidence, exports, notes, opening, proving, repository, sweeping
 from healthv1_backup.asking import Asked
 from healthv1_backup.control import Control, read_control
 from healthv1_backup.instance import Instance, Target, free_memory, free_room, shortages
@@ -44,6 +44,8 @@ class Drill:
     """By repository."""
     data_key: dict[str, str] = field(default_factory=dict)
     """The newest wrapped key out of the copy, for whoever has the master key to open."""
+    export: dict[str, Any] = field(default_factory=dict)
+    """What the newest export is; empty: none are made."""
 
     def end(self, result: str, *why: str) -> None:
         self.result = result
@@ -144,6 +146,8 @@ def _locked(descriptor: int) -> bool:
 def _run(settings: Settings, found: Drill) -> None:
     newest = _newest_backups(settings, found)
     largest = max((backup.size for backup in newest.values()), default=0)
+    # An export that is restored beside it takes as much again.
+    largest *= 2 if found.asked.export else 1
     lacking = shortages(largest, free_room(instance(settings, 1).folder), free_memory())
     if lacking:
         found.end(REFUSED, *lacking)
@@ -156,6 +160,11 @@ def _run(settings: Settings, found: Drill) -> None:
         except Failed as error:
             found.end(FAILED, f"repository {number}: {error}")
         sweeping.remove_copy(instance(settings, number))
+    if settings.exports:
+        say("Reading the newest export back.")
+        found.export |= exports.checked(settings, found.began)
+        wrong = [*found.export["faults"], *found.export.get("restore_faults", [])]
+        found.end(FAILED if wrong else found.result, *(f"export: {fault}" for fault in wrong))
 
 
 def _newest_backups(settings: Settings, found: Drill) -> dict[int, repository.KeptBackup]:
@@ -198,6 +207,8 @@ def _restore(
         proving.prove(copy, proven, wanted, moment=now, live=settings if live else None)
         if found.asked.is_from_escrow:
             found.data_key = _newest_data_key(copy)
+        if found.asked.export and number == 1:
+            found.export |= _restored_export(settings, copy, found.asked)
     proving.prove_pages(copy, proven)
     found.restores.append(
         {
@@ -217,13 +228,21 @@ def _restore(
         found.end(FAILED, *(f"repository {number}: {fault}" for fault in proven.faults))
 
 
+def _restored_export(settings: Settings, copy: Instance, asked: Asked) -> dict[str, Any]:
+    say("Restoring the newest export beside it.")
+    try:
+        return opening.restored(settings, copy, asked.export)
+    except Failed as error:
+        return {"restore_faults": [f"it could not be restored: {error}"]}
+
+
 def _expected(settings: Settings, now: float) -> proving.Expected:
     """Return what the canary has to say: each row of the live one that had time to be archived.
 
     By the clock alone a host that was off until now would fail. Where the live one does not answer, the clock counts.
     """
     by_clock = proving.expected(Target(), now, settings.archive_timeout)
-    if by_clock.not_before is None:
+    if by_clock.not_before is None or not settings.live:
         return by_clock
     try:
         newest = proving.newest_beat(lambda statement, name: sql(settings, statement, name), by_clock.not_before + BEAT)
@@ -249,6 +268,8 @@ def _newest_data_key(copy: Instance) -> dict[str, str]:
 
 def _live_control(settings: Settings) -> Control | None:
     """Return the live cluster's; None on a host that has none, or while it is down."""
+    if not settings.live:
+        return None
     try:
         return read_control(settings, Path(settings.data))
     except Failed:
@@ -282,6 +303,7 @@ def _document(settings: Settings, found: Drill, ended: float) -> dict[str, Any]:
         "rto_seconds": found.rto,
         "restores": found.restores,
         "data_key": found.data_key,
+        "export": found.export,
         "versions": _versions(settings),
     }
 
@@ -291,7 +313,8 @@ def _note(settings: Settings, found: Drill, ended: float) -> None:
         return  # it tells of the operator's file, and not of the backups
     noted = following(Noted.read(), found, ended)
     notes.write(NOTE, asdict(noted))
-    notes.measure("drill", metrics(noted, settings.drill_max_age))
+    if settings.drills:
+        notes.measure("drill", metrics(noted, settings.drill_max_age))
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from healthv1_backup import locking, notes
 from healthv1_backup.bucket import ANSWER, Bucket
 from healthv1_backup.locking import PROBE, Lock
 from healthv1_backup.processes import Failed, pgbackrest
-from healthv1_backup.settings import Settings
+from healthv1_backup.settings import CREDENTIALS, Settings
 
 NOTE = "marker"
 BAD, WELL, UNKNOWN, TOLD = "bad", "well", "unknown", "told"
@@ -79,6 +80,7 @@ def _of(settings: Settings, number: int) -> Exposure:
         exposure.abilities += [*_reading(bucket, folder), *_deleting(lock), *_forever(bucket, folder, lock, settings)]
         changes = list(changing(bucket)) if lock.versioned else []
         exposure.abilities += [*changes, *_extending(bucket, folder, lock), *_elsewhere(bucket)]
+        exposure.abilities += _of_drills(bucket, settings, number)
         exposure.faults += [*lock.faults(), *(f"the host's key {_small(one)}" for one in changes if one.verdict == BAD)]
     except (Failed, OSError) as error:
         exposure.faults.append(f"it could not be tried: {error}")
@@ -204,6 +206,24 @@ def _extending(bucket: Bucket, folder: str, lock: Lock) -> Iterator[Ability]:
         yield Ability(TOLD, "Locks what is there for longer, and you pay for it until then: s3:PutObjectRetention.")
     elif answer.refused:
         yield Ability(WELL, "Cannot lock what is there for longer, at your cost.")
+
+
+def _of_drills(bucket: Bucket, settings: Settings, number: int) -> Iterator[Ability]:
+    """Tell what the key of restore drills may do: it is for reading alone."""
+    file = Path(settings.reading_keys) / CREDENTIALS.name
+    reader = Bucket.of(settings, number, file) if settings.reading_keys else bucket
+    if reader.key == bucket.key:
+        yield Ability(TOLD, "Restore drills use the same key: read_credentials gives them one that only reads.")
+        return
+    key = f"{locking.probe_key(settings.repositories[number - 1])}-drill"
+    answer = reader.ask("PUT", key, body=locking.TEXT)
+    if answer.done:
+        bucket.ask("DELETE", key)
+        yield Ability(BAD, "The key of restore drills writes too: leave it s3:GetObject and s3:ListBucket alone.")
+    elif answer.refused:
+        yield Ability(WELL, "Restore drills have a key of their own, and it cannot write.")
+    else:
+        yield Ability(UNKNOWN, f"Whether the key of restore drills writes is not known ({answer.why}).")
 
 
 def _elsewhere(bucket: Bucket) -> Iterator[Ability]:

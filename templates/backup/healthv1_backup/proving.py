@@ -255,10 +255,14 @@ def count_rows(ask: Ask) -> dict[tuple[str, str], tuple[int, bool]]:
     """Return the rows of each table by database and name, and whether they were counted or are an estimate."""
     databases = "select datname from pg_database where datallowconn and not datistemplate order by 1"
     return {
-        (database, name): (int(rows), exact == "t")
+        (database, name): counted
         for (database,) in ask(databases, "postgres")
-        for name, rows, exact in ask(_COUNT, database)
+        for name, counted in rows_of(ask, database).items()
     }
+
+
+def rows_of(ask: Ask, database: str) -> dict[str, tuple[int, bool]]:
+    return {name: (int(rows), exact == "t") for name, rows, exact in ask(_COUNT, database)}
 
 
 def clock(moment: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,14 @@ class Settings:
     """Seconds after which a restore drill is due, at the latest."""
     keys: str = "/etc/health-v1/pgbackrest.d"
     """The folder with the passphrases and the keys to the repositories."""
+    reading_keys: str = ""
+    """The same with keys that read alone, for drills; empty: there are none."""
+    live: bool = True
+    """Whether the database serves on this host: a host for drills has none, and another's data may lie in its place."""
+    drills: bool = True
+    """Whether drills run here by themselves. Otherwise their claim and metrics are another host's."""
+    exports: dict[str, Any] = field(default_factory=dict)
+    """Of nightly exports: their folder in the first repository, `keep_days`, and `max_age` in seconds; empty: none."""
     buckets: tuple[dict[str, Any] | None, ...] = ()
     """Of each repository: its bucket, endpoint, region, style, certificates (a path), and whether it is locked."""
     hosts: tuple[str, ...] = ()

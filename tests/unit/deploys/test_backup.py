@@ -1,5 +1,6 @@
 """The settings of backups, the files that come of them, and the program as it is installed."""
 
+import json
 import subprocess
 from contextlib import nullcontext
 
@@ -21,9 +22,10 @@ from deploys.backup.deploy import archiving_here
 from deploys.backup.settings import S3, Backup, Directory, calendar, longest_pause
 from deploys.cluster import Cluster
 from deploys.component import program_files
+from deploys.facts.marks import Marks
 from deploys.faults import Refused
 from deploys.operations.program import _archive, _is_whole, folder_of, program
-from deploys.secret import Version
+from deploys.secret import Secret, Version
 from deploys.stack import Stack
 from healthv1_backup.checking import CLAIMS
 from healthv1_backup.settings import MARK, METRICS, STATE, load
@@ -165,9 +167,7 @@ def test_our_program_reaches_the_bucket_as_pgbackrest_does_and_knows_no_key():
 
 
 def test_only_a_bucket_that_is_said_to_be_locked_is_claimed_to_be():
-    claims = [
-        {check.claim for check in checks((), 8, drill=True, drill_off="", locked=locked)} for locked in (False, True)
-    ]
+    claims = [{check.claim for check in checks((), locked=locked)} for locked in (False, True)]
     assert claims[1] - claims[0] == {"What the host's key deletes in the bucket can be brought back"}
     assert Backup(repository=S3(**BUCKET, locked=True)).is_locked
     assert not Backup(repository=S3(**BUCKET)).is_locked
@@ -190,7 +190,7 @@ def test_our_program_and_the_deploy_name_the_same_places(tmp_path):
 
 @pytest.mark.parametrize(("version", "refused"), [(14, True), (15, False)])
 def test_a_pgbackrest_that_cannot_read_back_is_refused_ahead(version, refused):
-    ctx_host.set(Host({}))
+    ctx_host.set(Host({Marks: {}}))
     try:
         with pytest.raises(Refused, match="too old") if refused else nullcontext():
             archiving_here(bound(Backup(repository=S3(**BUCKET))), Cluster(version, 5432), require_escrow=False)
@@ -199,7 +199,7 @@ def test_a_pgbackrest_that_cannot_read_back_is_refused_ahead(version, refused):
 
 
 def test_the_host_and_verify_claim_the_same_in_the_same_words():
-    claims = {check.claim for check in checks((), 8, drill=True, drill_off="", locked=True)}
+    claims = {check.claim for check in checks((), locked=True)}
     assert {claim for claim, _ in CLAIMS.values()} <= claims
 
 
@@ -272,3 +272,36 @@ def test_a_bucket_is_named_whole():
         S3(**{**BUCKET, "endpoint": "https://s3.example.com"})
     with pytest.raises(Refused, match="PEM"):
         S3(**BUCKET, certificates="/etc/ssl/ca.pem")
+
+
+READER = Secret("backup_read_credentials")
+
+
+def test_drills_get_a_key_that_reads_and_no_other():
+    reads = bound(
+        Backup(repository=S3(**BUCKET, read_credentials=READER)), backup_read_credentials="READER:another-secret"
+    )
+    text = credentials_file(reads.with_one_key(reader=True))
+    assert "repo1-s3-key=READER\nrepo1-s3-key-secret=another-secret" in text
+    assert "the-secret" not in text
+    assert "READER" not in credentials_file(reads)
+    keys = [secret.key for secret in reads.with_one_key(reader=True).secrets()]
+    assert keys == ["backup_passphrase", "backup_read_credentials"]
+    assert all(secret.belongs_in_escrow for secret in reads.secrets())
+
+
+def test_without_a_key_of_their_own_drills_use_the_hosts():
+    plain = bound(Backup(repository=S3(**BUCKET), second=Directory(path="/mnt/backup")))
+    assert credentials_file(plain.with_one_key(reader=True)) == credentials_file(plain)
+    assert not plain.has_reader
+
+
+def test_the_key_that_reads_is_another_one():
+    with pytest.raises(Refused, match="it is the key that writes"):
+        S3(**BUCKET, read_credentials=Secret("backup_credentials"))
+
+
+def test_drills_on_the_databases_host_know_where_their_keys_are():
+    for reader, place in ((READER, "/etc/health-v1/pgbackrest-read.d"), (None, "")):
+        settings = bound(Backup(repository=S3(**BUCKET, read_credentials=reader)))
+        assert json.loads(program_file(settings, CLUSTER, STACK, "0a1b", 3))["reading_keys"] == place

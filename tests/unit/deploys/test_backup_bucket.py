@@ -1,7 +1,7 @@
 """What the host tries on its bucket, and the sentences about a thief of its key."""
 
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import pytest
@@ -216,3 +216,23 @@ def test_answers_are_read_whatever_they_are():
     for body in (b"", b"{}", b"<unclosed"):
         assert Answer(500, {}, body).values("Name") == []
     assert Answer(405, {}, b"<Error><Code>MethodNotAllowed</Code></Error>").why == "405 MethodNotAllowed"
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict", "words"),
+    [(403, WELL, "cannot write"), (200, BAD, "writes too"), (500, UNKNOWN, "is not known (500)")],
+)
+def test_the_key_of_drills_is_tried_on_writing(settings, monkeypatch, status, verdict, words):
+    reader, host = Server(PUT=(status, {}, b"")), Server(DELETE=(204, {}, b""))
+    reader.key, host.key = "READER", "HOST"
+    monkeypatch.setattr(Bucket, "of", lambda *_words: reader)
+    (told,) = exposure._of_drills(host, replace(settings, reading_keys="/etc/r.d"), 1)
+    assert (told.verdict, words in told.sentence) == (verdict, True)
+    assert [asked[:2] for asked in reader.asked] == [("PUT", f"health-v1/0a1b/{PROBE}-drill")]
+    assert len(host.asked) == (status == 200)  # what should not have been written goes
+
+
+def test_drills_that_use_the_hosts_key_are_told(settings):
+    host = SimpleNamespace(key="HOST")
+    (told,) = exposure._of_drills(host, settings, 1)
+    assert (told.verdict, "use the same key" in told.sentence) == (TOLD, True)

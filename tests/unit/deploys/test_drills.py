@@ -3,11 +3,12 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from deploys.backup.checks import TIMERS, checks
+from deploys.backup.checks import drill_checks
 from deploys.backup.configuration import DAY, program_file
 from deploys.backup.settings import Backup, Directory
 from deploys.cluster import Cluster
@@ -81,14 +82,12 @@ def test_without_a_drill_a_reason_is_asked_for():
 
 def test_drills_that_are_off_without_a_reason_are_a_claim_that_fails():
     def claimed(**options):
-        return [check.claim for check in checks(TIMERS, 8, locked=False, **options)]
+        return [check.claim for check in drill_checks(8, **options)]
 
     assert "A restore drill passed within the last 8 days, and the last one did" in claimed(drill=True, drill_off="")
     assert "Restore drills run" in claimed(drill=False, drill_off="")
     assert not [claim for claim in claimed(drill=False, drill_off="elsewhere") if "drill" in claim]
-    (failing,) = (
-        check for check in checks(TIMERS, 8, drill=False, drill_off="", locked=False) if "drill" in check.claim
-    )
+    (failing,) = drill_checks(8, drill=False, drill_off="")
     assert subprocess.run(["sh", "-c", failing.command], capture_output=True, check=False).returncode == 1
 
 
@@ -246,3 +245,8 @@ def test_escrows_keys_take_the_place_of_the_hosts(here):
     assert drilling.asking.with_keys(here, Asked()).pgbackrest[2].endswith("/etc/health-v1/pgbackrest.d")
     assert settings.Settings.keys == "/etc/health-v1/pgbackrest.d"
     assert Path(asking.RUN).parts[1] == "run"  # in memory
+
+
+def test_drills_use_the_keys_that_read_where_there_are_any(here):
+    reading = replace(here, reading_keys="/etc/health-v1/pgbackrest-read.d")
+    assert asking.with_keys(reading, Asked()).keys == "/etc/health-v1/pgbackrest-read.d"

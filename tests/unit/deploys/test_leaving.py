@@ -6,7 +6,7 @@ import pytest
 from pyinfra.context import ctx_host
 
 from deploys import retirement
-from deploys.backup.checks import DRILL_TIMER, TIMERS
+from deploys.backup.checks import DRILL_TIMER, EXPORT_TIMER, TIMERS
 from deploys.facts.machine import MachineState
 from deploys.facts.marks import Marks
 from deploys.facts.named import ConfiguredPaths
@@ -38,7 +38,7 @@ def leave(monkeypatch):
         monkeypatch.setattr(retirement, "ensure", lambda change, **_: changes.append(change))
         for name in ("stop_other_instances", "barrier"):
             monkeypatch.setattr(retirement, name, lambda *_, **__: None)
-        for name in ("remove_edge", "remove_api", "remove_backup", "remove_redis", "remove_database"):
+        for name in ("remove_edge", "remove_api", "remove_backup", "remove_drills", "remove_redis", "remove_database"):
             deploy = getattr(retirement, name)
             monkeypatch.setattr(retirement, name, getattr(deploy, "_inner", deploy))
         facts = {
@@ -69,7 +69,14 @@ def test_no_data_go_with_a_host_that_leaves_unless_they_are_to_go(leave):
 def test_without_a_mark_of_ours_no_service_stops(leave):
     found = leave(marks={}, data=True)
     restoring = "health-v1-restore.service"
-    assert found.stopped == [MOUNT, WATCH, *TIMERS, DRILL_TIMER, restoring]  # of names that are ours alone
+    assert found.stopped == [
+        MOUNT,
+        WATCH,
+        *TIMERS,
+        EXPORT_TIMER,
+        DRILL_TIMER,
+        restoring,
+    ]  # of names that are ours alone
     assert set(found.lost) == {f"{STACK.home}/{name}" for name in ("data", "logs", "backups")}
 
 
@@ -98,3 +105,11 @@ def test_what_lies_beside_a_secret_under_a_similar_name_stays(converge, tmp_path
     run = converge(lambda: remove_path(name="Remove", path=str(tmp_path / ".env")))
     assert (run.faults, len(run.made)) == ((), 1)
     assert {path.name for path in tmp_path.iterdir()} == set(names) - {".env"}
+
+
+def test_a_host_for_drills_that_leaves_keeps_no_key_and_one_with_a_database_drills_on(leave):
+    found = leave(parts=("drill",), marks={"drill": "0123456789ab 17 health"})
+    assert DRILL_TIMER in found.stopped
+    assert {("key", "/etc/health-v1/pgbackrest.d"), ("ours", "/var/lib/healthv1/ours/drill")} <= set(found.gone)
+    assert leave(parts=("drill",), marks={**OURS, "drill": "0123456789ab 17 health"}).stopped == []
+    assert leave(parts=("drill",), marks={}).stopped == []

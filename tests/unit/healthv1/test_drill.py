@@ -3,13 +3,15 @@
 import base64
 import json
 import subprocess
+from types import SimpleNamespace
 
 import pytest
 
-from deploys.backup.settings import Backup, Directory
+from deploys.backup.settings import S3, Backup, Directory
 from deploys.credentials import master_key
 from deploys.secret import Secret, Version
 from healthv1.cli.drill import exit_code
+from healthv1.commands import drill as work
 from healthv1.commands.drill import RanDrill, RanDrills
 from healthv1.drill import evidence, html, text
 from healthv1.drill.escrowed import EscrowedSecrets, Opening, opening
@@ -268,3 +270,57 @@ def test_the_repository_is_opened_with_escrows_passphrase(tmp_path):
 
 def _backup():
     return Backup(repository=Directory(path="/srv/backup"))
+
+
+READS = Backup(
+    repository=S3(
+        bucket="backups", endpoint="s3.test", region="eu-1", read_credentials=Secret("backup_read_credentials")
+    )
+)
+PASSPHRASE, WRITES = Entry.first("out-of-escrow"), Entry.first("HOST:writes")
+
+
+def test_the_repository_is_read_with_the_key_that_reads(tmp_path):
+    held = {"backup_passphrase": PASSPHRASE, "backup_read_credentials": Entry.first("READER:reads")}
+    keys = EscrowedSecrets(tmp_path / "e.age", Escrow("vault:m/p", now(), held), "production").repository_keys(READS)
+    assert "repo1-s3-key=READER" in keys.splitlines()
+
+
+def test_an_escrow_file_from_before_there_was_a_key_that_reads_opens_the_backups_as_well(tmp_path):
+    held = {"backup_passphrase": PASSPHRASE, "backup_credentials": WRITES}
+    keys = EscrowedSecrets(tmp_path / "e.age", Escrow("vault:m/p", now(), held), "production").repository_keys(READS)
+    assert "repo1-s3-key=HOST" in keys.splitlines()
+
+
+def _session(*names, failed=(), limit=()):
+    """A session of db1 and drill1, of which some did not answer, and some were not asked."""
+    groups = {"db1": ["database"], "drill1": ["drill"]}
+    hosts = [SimpleNamespace(name=name, groups=groups[name], data={"backup": _backup()}) for name in names]
+    asked = [host for host in hosts if not limit or host.name in limit]
+    faults = {host.name: [Fault(host.name, "It does not answer.")] for host in asked if host.name in failed}
+
+    def refuse_faults():
+        Refused.unless(fault for host_faults in faults.values() for fault in host_faults)
+
+    alive = [host for host in asked if host.name not in failed]
+    return SimpleNamespace(
+        environment="production", all_hosts=hosts, hosts=alive, faults=faults, refuse_faults=refuse_faults
+    )
+
+
+@pytest.mark.parametrize(
+    ("session", "chosen"),
+    [
+        (_session("db1"), "db1"),
+        (_session("db1", "drill1"), "drill1"),
+        (_session("db1", "drill1", limit=("db1",)), "db1"),
+        (_session("db1", "drill1", failed=("db1",)), "drill1"),
+    ],
+)
+def test_the_host_for_drills_is_asked_where_there_is_one(session, chosen):
+    assert [host.name for host in work._chosen(session)] == [chosen]
+
+
+def test_no_other_host_takes_the_place_of_one_for_drills_that_does_not_answer():
+    with pytest.raises(Refused, match="drill1"):
+        work._chosen(_session("db1", "drill1", failed=("drill1",)))
