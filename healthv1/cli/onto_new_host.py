@@ -29,7 +29,7 @@ def run(environment: str, wish: OntoWish, terms: Terms, *, ask: bool, as_json: b
 
 def _show(moved: MovedOnto) -> None:
     if moved.declined:
-        terminal.say("Nothing was changed.", bold=True)
+        terminal.say("Nothing was changed on any host.", bold=True)
         return
     for line in lines(moved):
         terminal.say(line, fg="red" if line.startswith("✗") else None)

@@ -59,6 +59,8 @@ def listed(monkeypatch):
         ("/health-v1", ""): {".": {}, OURS: {}, LOST: {}, EMPTY: {}, "healthv1-probe": {"time": 1}, "strange": {}},
         (f"/health-v1/{LOST}", ""): {".": {}, "1": {}, "2": {}, "notes": {}},
         (f"/health-v1/{EMPTY}", ""): {"1": {}},
+        (f"/health-v1/{OURS}", ""): {"1": {}},
+        **tree(OURS, 1),
         **tree(LOST, 1),
         **tree(LOST, 2, "17-2"),
     }
