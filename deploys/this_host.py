@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from pyinfra.api.host import Host
-from pyinfra.context import ctx_host, ctx_inventory, ctx_state
+from pyinfra.context import ctx_host, ctx_inventory
 
 from deploys.component import Secret, Settings
 from deploys.faults import Fault, Refused
@@ -80,7 +80,7 @@ def database() -> Host | None:
 
 def takes_part(other: Host | None) -> bool:
     """Whether another host is asked in this run, too. Its facts cost nothing then: all hosts are asked at once."""
-    return other is not None and other.connected and other in ctx_state.get().active_hosts
+    return other is not None and other.connected and other in other.state.active_hosts
 
 
 def drills_are_elsewhere() -> bool:

@@ -163,3 +163,13 @@ def test_a_host_whose_drills_run_elsewhere_measures_none(on_drill_host, monkeypa
     monkeypatch.setattr(notes, "measure", lambda name, _values: measured.append(name))
     drilling._note(replace(on_drill_host, drills=drills), drilling.Drill(drilling.Asked(), 0.0), 1.0)
     assert measured == ["drill"] * drills
+
+
+@pytest.mark.parametrize(
+    ("connected", "active", "asked"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_a_host_that_takes_no_part_is_not_asked(connected, active, asked):
+    other = Host({}, name="db1")
+    other.connected, other.state = connected, SimpleNamespace(active_hosts={other} if active else set())
+    assert this_host.takes_part(other) is asked
+    assert not this_host.takes_part(None)
