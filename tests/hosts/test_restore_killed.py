@@ -169,7 +169,7 @@ def test_a_power_cut_amid_a_backup_is_in_no_ones_way(restores):
     before = [entry["label"] for entry in _kept(world)]
     world.shell(
         "systemctl start --no-block health-v1-backup@full.service;"
-        " until pgrep -f 'pgbackrest .*--type=full.* backup:[l]ocal'; do sleep 0.1; done; sleep 1"
+        " i=0; until pgrep -f 'backup:[l]ocal'; do sleep 0.1; i=$((i+1)); [ $i -lt 300 ] || exit 1; done; sleep 1"
     )
     _cut_power(restores)
     assert [entry["label"] for entry in _kept(world)] == before, "it had ended before"
