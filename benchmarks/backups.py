@@ -33,16 +33,17 @@ create table written (at timestamptz not null, position pg_lsn not null)"""
 WRITE = "insert into written values (clock_timestamp(), pg_current_wal_insert_lsn());\n"
 
 
-def tables(_folder: Path) -> list[Goals]:
+def tables(folder: Path) -> list[Goals]:
+    team = folder / "team"  # with a journal of its own: another one remembers drills of another host
     size = fill()
-    full, made = ran("backup", "now", "sandbox", "--full")
+    full, made = ran(team, "backup", "now", "sandbox", "--full")
     reading = sum(repository["proof"]["seconds"] for repository in made["repositories"])
-    drill, drilled = ran("drill", "now", "sandbox")
+    drill, drilled = ran(team, "drill", "now", "sandbox")
     evidence = drilled["hosts"]["host1"]["drill"]["evidence"]
     loss = worst_loss()
-    beside, kept = ran("restore", "sandbox")
+    beside, kept = ran(team, "restore", "sandbox")
     steps = ", ".join(f"{step} {took:.0f} s" for step, took in kept["proven"]["seconds"].items() if took >= 1)
-    _, swapped = ran("restore", "sandbox", "--swap", "--yes")
+    _, swapped = ran(team, "restore", "sandbox", "--swap", "--yes")
     wait_until(lambda: _state(FULL) != "activating", "the full backup after the swap did not end")
     goals = (
         Goal("RPO", loss, 60, "the writes lost with the host at its worst moment; the goal has no upload in it"),
@@ -51,7 +52,9 @@ def tables(_folder: Path) -> list[Goals]:
         Goal("outage of a swap", swapped["swap"]["outage"], 10, "from the stop until the copy serves"),
         Goal("drill", drill, 120, f"its evidence says RTO {evidence['rto_seconds']:.0f} s"),
         Goal("first full backup", full, 60, f"{reading:.0f} s of it read everything back"),
-        Goal("plan, converged again", cost("plan", "sandbox")["hosts"]["host1"]["rounds"], 3, "", "rounds"),
+        Goal(
+            "plan, converged again", cost("plan", "sandbox", folder=team)["hosts"]["host1"]["rounds"], 3, "", "rounds"
+        ),
     )
     note = f"The database: {size / 1e9:.2f} GB of random bytes, which do not compress. S3 is on this machine."
     return [Goals("Backups, beside their goals", goals, (note,))]
@@ -102,9 +105,9 @@ def _newest_write(end: int) -> float:
     )
 
 
-def ran(*words: str) -> tuple[float, dict[str, Any]]:
+def ran(team: Path, *words: str) -> tuple[float, dict[str, Any]]:
     """Run a command of ours, which must end well; return its seconds, and its document."""
-    seconds, said = Contender(" ".join(words), (*HEALTHV1, *words, "--json"), "").ran()
+    seconds, said = Contender(" ".join(words), (*HEALTHV1, *words, "--json"), "", folder=team).ran()
     return seconds, json.loads(said)
 
 
