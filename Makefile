@@ -33,7 +33,7 @@ fuzz: setup ## Random drifts, kills and values, for an hour or two; SEED=… rep
 	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest --hypothesis-seed=$(SEED) $$(grep -rl hypothesis tests/unit --include 'test_*.py')
 	@HEALTHV1_SEED=$(SEED) $(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 tests/fuzz
 
-long: setup ## Restores and swaps killed at each step, for half an hour
+long: setup ## Restores, swaps, backups and drills cut short at each step, on both systems, for an hour
 	@HEALTHV1_LONG=1 $(BIN)/python -m pytest -n $(WORKERS) --dist load --maxschedchunk 1 $$(grep -rl HEALTHV1_LONG tests/hosts --include 'test_*.py')
 
 # Separate processes, not pytest-xdist's workers: the engine needs gevent, and gevent makes the workers hang.

@@ -31,6 +31,10 @@ class Contender:
     """The exit codes that it may end with."""
 
     def seconds(self) -> float:
+        return self.ran()[0]
+
+    def ran(self) -> tuple[float, str]:
+        """Return the seconds that it took, and what it printed."""
         started = time.monotonic()
         env = {**os.environ, "NO_COLOR": "1", "PYINFRA_PROGRESS": "off", "PYTHONPATH": str(ROOT), **self.env}
         done = subprocess.run(
@@ -38,7 +42,7 @@ class Contender:
         )
         if done.returncode not in self.ends:
             raise RuntimeError(f"{self.name} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-        return time.monotonic() - started
+        return time.monotonic() - started, done.stdout
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,28 @@ class Table:
     def __str__(self) -> str:
         lines = [f"{row.name:<46}{row.seconds:8.2f} s{row.ratio:8.1f}  {row.does}" for row in self.rows]
         return "\n".join((f"{self.title}\n{'':<46}{'':>10}{'ratio':>8}", *lines, *self.notes, ""))
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A figure beside what is wanted of it: no more than that, on a quiet machine with two processors."""
+
+    name: str
+    figure: float
+    goal: float
+    does: str
+    unit: str = "s"
+
+
+@dataclass(frozen=True)
+class Goals:
+    title: str
+    rows: tuple[Goal, ...]
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        lines = [f"{row.name:<46}{row.figure:8.1f} {row.unit:<8}{row.goal:6}  {row.does}" for row in self.rows]
+        return "\n".join((f"{self.title}\n{'':<46}{'':<17}{'goal':>6}", *lines, *self.notes, ""))
 
 
 def cost(*arguments: str, folder: Path = ROOT) -> dict[str, Any]:

@@ -16,6 +16,8 @@ VISITED = (
 )
 # The API reconnects in its own time. What fails at once while the host has drifted stands before this.
 READY = "curl -fsS --retry 30 --retry-delay 1 127.0.0.1:8080/health/ready"
+BACKUP_KEYS = "/etc/health-v1/pgbackrest.d/health-v1.conf"
+BACKUP_PROGRAM = "/usr/local/lib/healthv1/backup"
 APT = "DEBIAN_FRONTEND=noninteractive apt-get -qq"
 
 
@@ -177,6 +179,21 @@ DRIFTS = [
         " -c 'alter database health_v1_prod owner to postgres'",
         f"{PSQL} -c \"select 'ours' from pg_database where datname = 'health_v1_prod' and datdba::regrole::text"
         " = 'health_owner' and not datacl::text ~ '[{,]='\" | grep -qx ours",
+    ),
+    Drift("backup", "the keys are gone", BACKUP_KEYS, f"rm {BACKUP_KEYS}", f"test -s {BACKUP_KEYS}"),
+    Drift(
+        "backup",
+        "a program that somebody changed",
+        BACKUP_PROGRAM,
+        f"echo 'raise SystemExit(9)' > {BACKUP_PROGRAM}/__main__.py",
+        f"python3 -I -B {BACKUP_PROGRAM} noted",
+    ),
+    Drift(
+        "backup",
+        "a timer that is off",
+        "health-v1-backup-incr.timer",
+        "systemctl disable --now health-v1-backup-incr.timer",
+        "systemctl is-active health-v1-backup-incr.timer && systemctl is-enabled health-v1-backup-incr.timer",
     ),
     Drift(
         "redis",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,10 +26,7 @@ KEEP_ROWS = "3 days"
 ROW = f"""insert into beat (at) values (now());
 delete from beat where at < now() - interval '{KEEP_ROWS}'"""
 _ARCHIVER = """select coalesce(extract(epoch from last_archived_time), 0)::bigint, coalesce(last_archived_wal, ''),
-coalesce(extract(epoch from last_failed_time), 0)::bigint,
-(select count(*) from pg_ls_archive_statusdir() where name like '%.ready')::bigint,
-(select coalesce(extract(epoch from min(modification)), 0) from pg_ls_archive_statusdir()
- where name like '%.ready')::bigint, extract(epoch from pg_postmaster_start_time())::bigint
+coalesce(extract(epoch from last_failed_time), 0)::bigint, extract(epoch from pg_postmaster_start_time())::bigint
 from pg_stat_archiver"""
 
 
@@ -58,14 +56,19 @@ class Watched:
 def watch(settings: Settings) -> Watched:
     before = notes.read(NOTE)
     free, reserve, gone = keep_reserve(Path(settings.data), settings.reserve, int(before.get("reserve_gone", 0)))
-    fault, beat = "", int(before.get("beat", 0))
-    archived, segment, failed, waiting, since = 0, "", 0, 0, int(before.get("unarchived_since", 0))
+    fault = ""
+    # A PostgreSQL that is down says nothing: what it said last is kept, and what waits lies on the disk.
+    beat, archived, failed, since = (
+        int(before.get(name, 0)) for name in ("beat", "last_archived", "last_failed", "unarchived_since")
+    )
+    segment = str(before.get("last_segment", ""))
+    waiting, oldest = waiting_wal(Path(settings.data))
     try:
         sql(settings, ROW, CANARY)
         beat = int(time.time())
         row = sql(settings, _ARCHIVER)[0]
-        archived, segment, failed, waiting = int(row[0]), row[1], int(row[2]), int(row[3])
-        since = unarchived_since(archived, int(row[4]), int(row[5]))
+        archived, segment, failed = int(row[0]), row[1], int(row[2])
+        since = unarchived_since(archived, oldest, int(row[3]))
     except Failed as error:
         fault = str(error)
         say(fault)
@@ -76,6 +79,15 @@ def watch(settings: Settings) -> Watched:
     notes.write(NOTE, asdict(watched))
     notes.measure("backup_watch", _metrics(watched))
     return watched
+
+
+def waiting_wal(data: Path) -> tuple[int, int]:
+    """Return how many finished segments wait to be archived, and when the first of them was finished; 0: none waits."""
+    finished: list[float] = []
+    for entry in (data / "pg_wal/archive_status").glob("*.ready"):
+        with suppress(FileNotFoundError):  # it was archived meanwhile
+            finished.append(entry.stat().st_mtime)
+    return len(finished), int(min(finished, default=0))
 
 
 def unarchived_since(archived: int, oldest_waiting: int, started: int) -> int:
@@ -93,9 +105,8 @@ def keep_reserve(data: Path, size: int, gone: int) -> tuple[float, int, int]:
 
     Returns how much is free (0 to 1), the reserve's size in bytes, and when it had to go.
     """
-    folder = data.parent.parent  # beside the clusters, on their file system
     wal = os.statvfs(data / "pg_wal")
-    reserve = folder / RESERVE
+    reserve = _reserve_folder(data) / RESERVE
     free = wal.f_bavail / wal.f_blocks
     there = reserve.exists()
     if there and free < NEARLY_FULL:
@@ -112,9 +123,23 @@ def keep_reserve(data: Path, size: int, gone: int) -> tuple[float, int, int]:
     return free, reserve.stat().st_size if there else 0, 0 if there else gone or int(time.time())
 
 
+def _reserve_folder(data: Path) -> Path:
+    """Return where the reserve lies: beside the clusters, or where their WAL is when that has a file system of its own.
+
+    Elsewhere it would give PostgreSQL no room.
+    """
+    wal = (data / "pg_wal").resolve()
+    places = (data.parent.parent, wal.parent, wal)
+    folder = next(place for place in places if place.stat().st_dev == wal.stat().st_dev)
+    for place in places:
+        if place != folder:  # the WAL was moved
+            (place / RESERVE).unlink(missing_ok=True)
+    return folder
+
+
 def _wal_bytes(settings: Settings) -> int:
     with os.scandir(Path(settings.data) / "pg_wal") as entries:
-        return sum(entry.stat().st_size for entry in entries if entry.is_file())
+        return sum(entry.stat().st_size for entry in entries if entry.is_file() and entry.name != RESERVE)
 
 
 def _metrics(watched: Watched) -> dict[str, tuple[str, float]]:

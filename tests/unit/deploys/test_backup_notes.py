@@ -1,8 +1,11 @@
 """What is claimed of backups, from what was noted; and the file that keeps room on the disk."""
 
 import json
+import os
+import tempfile
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -144,6 +147,31 @@ def test_little_room_is_told_and_a_reserve_that_went(settings):
     assert "its reserve went" in what("room", settings)[0]
 
 
+class TestWatch:
+    @pytest.fixture
+    def data(self, tmp_path):
+        status = tmp_path / "17/health/pg_wal/archive_status"
+        status.mkdir(parents=True)
+        for number, name in enumerate(("1.ready", "2.ready", "0.done")):
+            (status / name).touch()
+            os.utime(status / name, (NOW, NOW + number))
+        return tmp_path / "17/health"
+
+    def test_what_waits_is_counted_on_the_disk(self, data):
+        assert watching.waiting_wal(data) == (2, NOW)
+
+    def test_a_postgresql_that_is_down_takes_nothing_back_of_what_was_known(self, settings, data, monkeypatch):
+        def down(*_):
+            raise Failed("PostgreSQL does not answer: no room")
+
+        watched(waiting=1, last_archived=NOW - 900, unarchived_since=NOW - 900, last_segment="S")
+        monkeypatch.setattr(watching, "sql", down)
+        found = watching.watch(replace(settings, data=str(data), reserve=4096))
+        assert (found.waiting, found.last_archived, found.unarchived_since) == (2, NOW - 900, NOW - 900)
+        assert (found.last_segment, found.fault) == ("S", "PostgreSQL does not answer: no room")
+        assert found.beat == NOW - 30
+
+
 class TestReserve:
     @pytest.fixture
     def data(self, tmp_path):
@@ -156,6 +184,25 @@ class TestReserve:
         disk = SimpleNamespace(f_bavail=50, f_blocks=100, f_frsize=4096)
         monkeypatch.setattr(watching.os, "statvfs", lambda _path: disk)
         return disk
+
+    @pytest.mark.usefixtures("disk")
+    def test_it_is_on_the_file_system_of_the_wal_and_moves_there_with_it(self, data):
+        beside = data.parent.parent / watching.RESERVE
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as other:
+            assert Path(other).stat().st_dev != data.stat().st_dev
+            watching.keep_reserve(data, 2**20, 0)
+            wal = Path(other, "wal/health")
+            wal.mkdir(parents=True)
+            (data / "pg_wal").rmdir()
+            (data / "pg_wal").symlink_to(wal)
+            assert watching.keep_reserve(data, 2**20, 0) == (0.5, 2**20, 0)
+            assert (wal.parent / watching.RESERVE).stat().st_size == 2**20
+            assert not beside.exists()
+            assert watching.keep_reserve(data, 2**20, 0) == (0.5, 2**20, 0)
+            (data / "pg_wal").unlink()
+        (data / "pg_wal").mkdir()
+        watching.keep_reserve(data, 2**20, 0)
+        assert beside.exists()
 
     @pytest.mark.usefixtures("disk")
     def test_it_takes_its_size_on_the_disk(self, data):
