@@ -34,6 +34,7 @@ READY = 90
 """Seconds for the API to be ready after a swap."""
 MESSAGE = "The database is being restored."
 STOP_API = "systemctl stop 'health-v1-api@*.service'"
+RESTART_API = "systemctl try-restart 'health-v1-api@*.service' || true"  # whether it is ready is tried next
 STOPPING = 120.0  # seconds
 COPY_UNIT = "health-v1-restore-copy"
 Agree = Callable[[Restore], bool]
@@ -93,6 +94,7 @@ def resume(environment: str, terms: Terms) -> Restore:
             stop_api(running.session)
         ended = status if status.rests else running.follow("resume", after=status)
         if closed and ended.serves and not onto:  # who began that lets visitors in, once it has applied
+            restart_api(running)
             ended = open_when_ready(running, ended)
         return running.end(with_master_key(ended))
 
@@ -108,6 +110,7 @@ def abandon(environment: str, agree: Agree, terms: Terms) -> Restore | None:
         closed = is_closed_by_us(running.session)
         ended = running.follow("abandon", after=status)
         if closed and ended.serves:
+            restart_api(running)
             ended = open_when_ready(running, ended)
         return running.end(ended)
 
@@ -128,6 +131,8 @@ def swap(environment: str, agree: Agree, terms: Terms, *, unproven: bool) -> Res
             if closed:
                 maintenance.open_site(running.session, running.note)
             raise
+        if ended.serves:
+            restart_api(running)
         return running.end(open_when_ready(running, ended) if closed and ended.serves else ended)
 
 
@@ -232,8 +237,18 @@ def _is_readiness(claim: Claim) -> bool:
 
 def stop_api(session: Session) -> None:
     """Have nobody write into an empty database, or with the keys that were in it. An apply starts it again."""
+    _on_api_hosts(session, STOP_API)
+
+
+def restart_api(running: RestoreAtWork) -> None:
+    """Have the API forget the data keys of what served before: the same number may be another key in these data."""
+    _on_api_hosts(running.session, RESTART_API)
+    running.note("The API begins anew, with the keys of these data")
+
+
+def _on_api_hosts(session: Session, script: str) -> None:
     hosts = [host for host in ssh_hosts(session.hosts) if "api" in host.groups]
-    run_concurrently(hosts, lambda host: run_script(host, STOP_API, STOPPING))
+    run_concurrently(hosts, lambda host: run_script(host, script, STOPPING))
 
 
 def close(running: RestoreAtWork) -> bool:

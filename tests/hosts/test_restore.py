@@ -186,7 +186,10 @@ def test_a_swap_survives_being_killed_and_leads_back(restores):
     assert world.curl().stdout.count("maintenance") == 0
 
     restores.plant(3)
+    asked = "systemctl show -p MainPID --value health-v1-api@8080 health-v1-api@8081"
+    processes = world.shell(asked).split()
     restores.restore("--swap", "--yes")  # back: with a history of their own
+    assert not {*processes} & {*world.shell(asked).split()}, "an instance goes on with the keys of the other data"
     restores.assert_whole()
     assert (restores.timeline, restores.planted) == (first + 2, [1, 2])
     restores.restore("--discard", "--yes")
