@@ -66,10 +66,14 @@ class MovedOnto:
         return 0 if self.report is None or self.report.holds else 1
 
     def as_json(self) -> dict[str, Any]:
-        document = {name: value for name, value in vars(self).items() if name not in {"report", "restored", "faults"}}
         return {
             "schema": SCHEMA,
-            **document,
+            "environment": self.environment,
+            "host": self.host,
+            "seconds": self.seconds,
+            "rto": self.rto,
+            "left_to_do": self.left_to_do,
+            "declined": self.declined,
             "restored": self.restored.as_json() if self.restored else None,
             "verified": self.report.as_json() if self.report else None,
             "faults": [asdict(fault) for fault in self.faults],
