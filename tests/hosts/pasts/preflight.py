@@ -40,13 +40,13 @@ systemctl daemon-reload; systemctl enable -q --now owners-app""",
         PACKAGE
         + REPOSITORY
         + """package owners-tool 1.0; dpkg -i /root/owners-tool.deb >/dev/null; apt-mark hold owners-tool
-repository certbot 99.0
+repository pgbackrest 99.0
 echo 'APT::Install-Recommends "true";' > /etc/apt/apt.conf.d/50owner
 printf '#!/bin/sh\\n# of the owner\\nexit 0\\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d""",
         "apt-mark showhold | grep owners; dpkg-query -W owners-tool; cat /opt/owners-tool/file /usr/sbin/policy-rc.d"
         "; cat /etc/apt/apt.conf.d/50owner /etc/apt/sources.list.d/owner.list; apt-config dump APT::Install-Recommends"
         "; cd /srv/repository; sha256sum *",
-        named=("certbot",),
+        named=("pgbackrest",),
     ),
     Past(
         "preflight",
