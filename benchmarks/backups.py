@@ -94,8 +94,8 @@ def worst_loss() -> float:
 def newest_end() -> int:
     """Return the position in the WAL up to which the repository has everything."""
     bucket = server.directory(Sandbox(os.environ["HEALTHV1_SANDBOX"]), s3.NAME) / "data"
-    found = (ARCHIVED.fullmatch(path.name) for path in bucket.rglob("archive/*/*/*/*"))
-    return max(((int(one[1], 16) << 8) + int(one[2], 16) + 1) * SEGMENT for one in found if one)
+    segments = (ARCHIVED.fullmatch(path.name) for path in bucket.rglob("archive/*/*/*/*"))
+    return max(((int(segment[1], 16) << 8) + int(segment[2], 16) + 1) * SEGMENT for segment in segments if segment)
 
 
 def _newest_write(end: int) -> float:
@@ -107,8 +107,8 @@ def _newest_write(end: int) -> float:
 
 def ran(team: Path, *words: str) -> tuple[float, dict[str, Any]]:
     """Run a command of ours, which must end well; return its seconds, and its document."""
-    seconds, said = Contender(" ".join(words), (*HEALTHV1, *words, "--json"), "", folder=team).ran()
-    return seconds, json.loads(said)
+    seconds, document = Contender(" ".join(words), (*HEALTHV1, *words, "--json"), "", folder=team).ran()
+    return seconds, json.loads(document)
 
 
 def wait_until(done: Callable[[], bool], otherwise: str) -> None:

@@ -75,13 +75,13 @@ def remembered(
     + lines: of the operator's journal, which tells of the newest one where no host does.
     """
     here = set(present.values())
-    told = {
+    absent = {
         member.address: LostHost(member.name, member.address, member.ssh_port)
         for record in records
         for member in members.read(record)
         if "database" in member.parts and member.address not in here
     }
-    return tuple(told.values()) or _from_journal(here, lines)
+    return tuple(absent.values()) or _from_journal(here, lines)
 
 
 def _from_journal(here: set[str], lines: Sequence[str]) -> tuple[LostHost, ...]:
@@ -152,16 +152,16 @@ def choose(folders: Sequence[LostFolder], wanted: str, repository: int, again: s
     + repository: in this one alone; 0: the first that has it.
     + again: the command, without the folder.
     """
-    found = [folder for folder in folders if repository in {0, folder.repository}]
-    meant = [folder for folder in found if _is_meant(folder, wanted)]
+    offered = [folder for folder in folders if repository in {0, folder.repository}]
+    meant = [folder for folder in offered if _is_meant(folder, wanted)]
     histories = {folder.history for folder in meant}
     if len(histories) == 1:
         return min(meant, key=lambda folder: (-folder.version, folder.repository))
-    if not found:
+    if not offered:
         what = "No other host has a backup there."
         raise RestoreError(Fault("repository", what, "see backup.repository in group_data"), exit_code=UNREACHABLE)
-    newest = max(found, key=lambda folder: folder.archived)
-    listed = "; ".join(str(folder) for folder in found)
+    newest = max(offered, key=lambda folder: folder.archived)
+    listed = "; ".join(str(folder) for folder in offered)
     what = f"Of several hosts there are backups: {listed}." if not wanted else f"{wanted} is not among them: {listed}."
     hint = f"choose one, such as the one that was written to last: {again} --from {newest.history}"
     raise RestoreError(Fault("repository", what, hint), exit_code=UNREACHABLE)

@@ -46,16 +46,16 @@ def standing(program: BackupProgram) -> dict[str, Any]:
         return {}
 
 
-def is_under_way(found: Mapping[str, Any]) -> bool:
+def is_under_way(place: Mapping[str, Any]) -> bool:
     """Whether the host is about to take a lost one's place, and was not done with it."""
-    return bool(found.get("onto")) and not found["onto"]["done"]
+    return bool(place.get("onto")) and not place["onto"]["done"]
 
 
-def row_faults(host: str, found: Mapping[str, Any], environment: str) -> list[Fault]:
+def row_faults(host: str, place: Mapping[str, Any], environment: str) -> list[Fault]:
     """Return a fault where the host's database holds what somebody could miss."""
-    if not found.get("rows") or is_under_way(found):
+    if not place.get("rows") or is_under_way(place):
         return []
-    what = f"Its database holds rows already: {', '.join(found['rows'])}. It takes nobody's place."
+    what = f"Its database holds rows already: {', '.join(place['rows'])}. It takes nobody's place."
     return [Fault(host, what, f"to bring an earlier moment of it back: healthv1 restore {environment} --to TIME")]
 
 
@@ -131,7 +131,7 @@ def send_keys(session: Session, program: BackupProgram, folder: str) -> None:
 def await_silence(session: Session, program: BackupProgram, copy: Restore, note: Note) -> None:
     """Wait until the lost host has surely sent no more. Raises `RestoreError` when it has: it runs, and writes."""
     archive_timeout = backup_of(session, program.host).archive_timeout
-    began, said = time.monotonic(), False
+    began, announced = time.monotonic(), False
     while True:
         left_folders, now = folders(program)
         folder = next((one for one in left_folders if one.path == copy.asked["from"]), None)
@@ -141,9 +141,9 @@ def await_silence(session: Session, program: BackupProgram, copy: Restore, note:
         left = lost.still_to_wait(folder, now, archive_timeout)
         if not left or time.monotonic() - began > lost.silence(archive_timeout):  # clocks may differ
             return
-        if not said:
+        if not announced:
             note(f"The lost host sent its last WAL {now - folder.archived:.0f} s ago: {left:.0f} s more are waited")
-            said = True
+            announced = True
         session.check_lock()
         gevent.sleep(min(LOOK, left))
 

@@ -136,17 +136,17 @@ def _refuse_ahead(session: Session, program: BackupProgram, move: Move) -> float
     Returns when a killed run began to restore: what it left is gone on with, and nothing is deployed before. 0: none.
     """
     lost_host.refuse_without_repository(program.host)
-    found, wish = lost_host.standing(program), move.wish
+    place, wish = lost_host.standing(program), move.wish
     again = wish.command(move.environment, folder=wish.folder)
     faults = [
-        *lost_host.row_faults(program.host.name, found, move.environment),
+        *lost_host.row_faults(program.host.name, place, move.environment),
         *lost_host.off_faults(session, program.host, wish.powered_off, again),
         *([] if wish.escrow else lost_host.secret_faults(move.environment)),
     ]
     if faults:
         raise RestoreError(*faults)
-    if lost_host.is_under_way(found) and (found["onto"]["served"] or restores.read(program).phase):
-        return float(found["onto"]["began"])
+    if lost_host.is_under_way(place) and (place["onto"]["served"] or restores.read(program).phase):
+        return float(place["onto"]["began"])
     return 0
 
 
@@ -188,10 +188,10 @@ def _restored(move: Move) -> Restore:
         move.environment, COMMAND, move.terms, "take a lost host's place", read_site=True, progress=move.progress
     ) as running:
         running.session.refuse_faults()
-        found, status = lost_host.standing(running.program), restores.read(running.program)
-        if lost_host.is_under_way(found) and found["onto"]["served"] and not status.phase:
+        place, status = lost_host.standing(running.program), restores.read(running.program)
+        if lost_host.is_under_way(place) and place["onto"]["served"] and not status.phase:
             # All that is left is to apply again.
-            known = {name: found["onto"].get(name, {}) for name in ("asked", "proven")}
+            known = {name: place["onto"].get(name, {}) for name in ("asked", "proven")}
             return running.end(replace(status, **known))
         work.close(running)
         work.stop_api(running.session)

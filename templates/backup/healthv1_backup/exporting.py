@@ -75,7 +75,7 @@ def _alone() -> Iterator[None]:
 
 
 @dataclass
-class _Told:
+class _Report:
     """What the script says of a dump while it streams."""
 
     tables: dict[str, int] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class _Told:
 
 def _made(settings: Settings, began: int) -> Manifest:
     name = exports.name_of(began)
-    told, digest, size = _streamed(settings, f"{name}.age")
+    report, digest, size = _streamed(settings, f"{name}.age")
     if exports.listed(settings).get(f"{name}.age") != size:
         raise Failed(f"{name}.age is not in the repository as it was sent")
     manifest = Manifest(
@@ -112,7 +112,7 @@ def _made(settings: Settings, began: int) -> Manifest:
         ended=int(time.time()),
         size=size,
         sha256=digest,
-        tables=told.tables,
+        tables=report.tables,
     )
     text = json.dumps(asdict(manifest), indent=2) + "\n"
     ended = run([*exports.call(settings, "repo-put", f"{name}.json")], stdin=text)
@@ -121,9 +121,9 @@ def _made(settings: Settings, began: int) -> Manifest:
     return manifest
 
 
-def _streamed(settings: Settings, file: str) -> tuple[_Told, str, int]:
+def _streamed(settings: Settings, file: str) -> tuple[_Report, str, int]:
     """Dump into a file of the repository; return what was said, the digest and the size. Raises `Failed`: no file."""
-    told, digest, size = _Told(), hashlib.sha256(), 0
+    report, digest, size = _Report(), hashlib.sha256(), 0
     nice = ("nice", "-n", "19", "bash", SCRIPT)
     with (
         subprocess.Popen([*AS_POSTGRES, *nice], stdin=subprocess.DEVNULL, **_PIPES) as source,
@@ -134,7 +134,7 @@ def _streamed(settings: Settings, file: str) -> tuple[_Told, str, int]:
         assert source.stdout
         assert source.stderr
         assert sink.stdin
-        listening = threading.Thread(target=told.listen, args=(source.stderr,))
+        listening = threading.Thread(target=report.listen, args=(source.stderr,))
         listening.start()
         try:
             while chunk := source.stdout.read(CHUNK):
@@ -143,11 +143,11 @@ def _streamed(settings: Settings, file: str) -> tuple[_Told, str, int]:
                 sink.stdin.write(chunk)
             whole = source.wait() == 0
             listening.join()
-            if whole and told.sha256 == digest.hexdigest():
+            if whole and report.sha256 == digest.hexdigest():
                 sink.stdin.close()
                 refused = _words(sink) if sink.wait() else ""
             else:
-                refused = f"the dump failed: {told.why}"
+                refused = f"the dump failed: {report.why}"
         except BrokenPipeError:
             refused = _words(sink)
         except BaseException:
@@ -160,7 +160,7 @@ def _streamed(settings: Settings, file: str) -> tuple[_Told, str, int]:
         for left in (file, f"{file}{exports.UNFINISHED}"):
             run([*exports.call(settings, "repo-rm", left)], 60)
         raise Failed(refused)
-    return told, digest.hexdigest(), size
+    return report, digest.hexdigest(), size
 
 
 _PIPES: dict[str, Any] = {
@@ -173,8 +173,8 @@ _PIPES: dict[str, Any] = {
 
 
 def _words(sink: subprocess.Popen[bytes]) -> str:
-    said = sink.stderr.read().decode(errors="replace") if sink.stderr else ""
-    return f"the repository did not take it: {' '.join(said.split())[-300:] or sink.wait()}"
+    words = sink.stderr.read().decode(errors="replace") if sink.stderr else ""
+    return f"the repository did not take it: {' '.join(words.split())[-300:] or sink.wait()}"
 
 
 def _stop(*processes: subprocess.Popen[bytes]) -> None:

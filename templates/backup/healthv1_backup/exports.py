@@ -129,9 +129,9 @@ def content(settings: Settings, name: str) -> Generator[bytes, None, None]:
         try:
             while chunk := source.stdout.read(CHUNK):
                 yield chunk
-            said = source.stderr.read().decode(errors="replace")
+            words = source.stderr.read().decode(errors="replace")
             if source.wait():
-                raise Failed(f"{name} cannot be read back: {repository.explained(said)}")
+                raise Failed(f"{name} cannot be read back: {repository.explained(words)}")
         finally:
             if source.poll() is None:
                 with suppress(ProcessLookupError):
@@ -148,14 +148,14 @@ def checked(settings: Settings, now: float) -> dict[str, Any]:
             size += len(chunk)
     except Failed as error:
         return {"faults": [str(error)]}
-    told = {"name": manifest.name, "age": round(now - manifest.began), "size": size, "sha256": digest.hexdigest()}
-    return {**told, "tables": len(manifest.tables), "faults": faults(manifest, settings, size, told["sha256"], now)}
+    export = {"name": manifest.name, "age": round(now - manifest.began), "size": size, "sha256": digest.hexdigest()}
+    return {**export, "tables": len(manifest.tables), "faults": faults(manifest, settings, size, export["sha256"], now)}
 
 
 def faults(manifest: Manifest, settings: Settings, size: int, sha256: Any, now: float) -> list[str]:
-    found = []
+    wrong = []
     if (size, sha256) != (manifest.size, manifest.sha256):
-        found.append(f"{manifest.name}.age is not what was exported: {size} bytes of {manifest.size}, or other ones")
+        wrong.append(f"{manifest.name}.age is not what was exported: {size} bytes of {manifest.size}, or other ones")
     if now - manifest.began > settings.exports["max_age"]:
-        found.append(f"the newest export, {manifest.name}, is {(now - manifest.began) / 3600:.0f} h old")
-    return found
+        wrong.append(f"the newest export, {manifest.name}, is {(now - manifest.began) / 3600:.0f} h old")
+    return wrong

@@ -84,10 +84,10 @@ def _newest_segment(settings: Settings, number: int, path: str, archive: str) ->
     if not logs:
         return None, 0
     listed = _list(settings, number, path, f"{archive}/{logs[-1]}")
-    found = [
+    segments = [
         (segment, float(entry.get("time", 0))) for name, entry in listed.items() if (segment := Segment.named(name))
     ]
-    return max(found, default=(None, 0))
+    return max(segments, default=(None, 0))
 
 
 def _list(settings: Settings, number: int, folder: str, path: str = "") -> Listed:

@@ -110,9 +110,9 @@ def compare_schema(settings: Settings, proven: Proven) -> None:
     proven.live_schema = proving.column(
         lambda statement, database: sql(settings, statement, database), "version_num", proving.LEDGER, settings.database
     )
-    faults, told = proving.judge_schema(proven.schema, proven.live_schema)
+    faults, remarks = proving.judge_schema(proven.schema, proven.live_schema)
     proven.faults += [f"{fault}: take the release that the lost host ran" for fault in faults]
-    proven.told += told
+    proven.told += remarks
 
 
 def adopt_folder(settings: Settings) -> None:

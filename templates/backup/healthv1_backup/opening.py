@@ -65,12 +65,12 @@ def restored(settings: Settings, copy: Instance, wanted: dict[str, str]) -> dict
     }
 
 
-def compared(said: dict[str, int], found: dict[str, int]) -> list[str]:
+def compared(exported: dict[str, int], restored: dict[str, int]) -> list[str]:
     """Return the tables whose rows are not those of the manifest."""
     return [
-        f"{table}: {found.get(table, 'no')} rows are restored, and {said.get(table, 'no')} were exported"
-        for table in sorted({*said, *found})
-        if said.get(table) != found.get(table)
+        f"{table}: {restored.get(table, 'no')} rows are restored, and {exported.get(table, 'no')} were exported"
+        for table in sorted({*exported, *restored})
+        if exported.get(table) != restored.get(table)
     ]
 
 
@@ -93,8 +93,8 @@ def _pipe(settings: Settings, copy: Instance, wanted: dict[str, str]) -> None:
                 opened.stdin.write(chunk)
         with suppress(BrokenPipeError):
             opened.stdin.close()
-        said = {"pg_restore": _end(restoring), "age": _end(opened)}
-    wrong = [f"{name}: {words}" for name, (code, words) in said.items() if code]
+        ended = {"pg_restore": _end(restoring), "age": _end(opened)}
+    wrong = [f"{name}: {words}" for name, (code, words) in ended.items() if code]
     if wrong:
         raise Failed("; ".join(wrong))
 

@@ -34,19 +34,19 @@ def worth_keeping(settings: Settings) -> list[str]:
     def ask(statement: str, database: str) -> list[list[str]]:
         return sql(settings, statement, database, timeout=120)
 
-    found = []
+    counts = []
     for (database, table), (count, _) in proving.count_rows(ask).items():
         if database == CANARY or (database == settings.database and table in MADE_BY_US):
             continue
         if database == settings.database and table in OURS_IN:
             count = int(ask(f"select count(*) from {table} where not ({OURS_IN[table]})", database)[0][0])  # noqa: PLW2901
         if count:
-            found.append(f"{count} of {table}" if database == settings.database else f"{count} of {database} {table}")
-    return found
+            counts.append(f"{count} of {table}" if database == settings.database else f"{count} of {database} {table}")
+    return counts
 
 
 def refuse(settings: Settings) -> None:
     """Raise `HoldsRows` where something could be missed: such a database is not exchanged for another host's."""
-    found = worth_keeping(settings)
-    if found:
-        raise HoldsRows(f"the database of this host holds rows: {', '.join(found)}")
+    counts = worth_keeping(settings)
+    if counts:
+        raise HoldsRows(f"the database of this host holds rows: {', '.join(counts)}")

@@ -97,10 +97,10 @@ def test_a_file_gets_another_header_wherever_its_pieces_end(size):
 
 
 def test_what_the_dump_says_of_itself_is_listened_to():
-    told = exporting._Told()
-    told.listen(io.BytesIO(b'@begin\n@rows 3 health.patients\n@rows 0 health."Odd"\npg_dump: oh no\n@sha256 abc\n'))
-    assert told.tables == {"health.patients": 3, "health.Odd": 0}
-    assert (told.sha256, told.why) == ("abc", "pg_dump: oh no")
+    report = exporting._Report()
+    report.listen(io.BytesIO(b'@begin\n@rows 3 health.patients\n@rows 0 health."Odd"\npg_dump: oh no\n@sha256 abc\n'))
+    assert report.tables == {"health.patients": 3, "health.Odd": 0}
+    assert (report.sha256, report.why) == ("abc", "pg_dump: oh no")
 
 
 class Repository:
@@ -138,8 +138,8 @@ WHOLE = f"head -c 3000000 /dev/zero | {{ {SAYS_SHA}; }} 3>&1 1>&2\n"
 
 
 def test_what_came_whole_lies_there_under_its_name(streamed):
-    told, digest, size = streamed(f"echo '@rows 2 health.patients' >&2; {WHOLE}")
-    assert (told.tables, size, told.sha256 == digest) == ({"health.patients": 2}, 3_000_000, True)
+    report, digest, size = streamed(f"echo '@rows 2 health.patients' >&2; {WHOLE}")
+    assert (report.tables, size, report.sha256 == digest) == ({"health.patients": 2}, 3_000_000, True)
     assert streamed.there() == ["x.age"]
 
 
