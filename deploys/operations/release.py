@@ -17,17 +17,19 @@ from deploys.facts.release import COMPLETE, LISTING, CompleteReleases, Instances
 from deploys.operations.change import Change, Commands
 from deploys.operations.forecast import Phase, forecast
 
-# $1 the release's folder, $2 the archive's SHA-256. What a killed run left there is thrown away. A kernel wants the
-# whole path of a script's Python, which is known here alone. The modules are compiled on all cores: where they lie,
-# the service could not do it.
+# $1 the release's folder, $2 the archive's SHA-256. It takes its place when it is whole: until then a damaged release
+# that runs stays where it is. What a killed run left is thrown away. A kernel wants the whole path of a script's
+# Python, which is known here alone. The modules are compiled on all cores: where they lie, the service could not do it.
 _INSTALL = f"""set -eu; umask 022
-rm -rf -- "$1"; mkdir -p -- "$1"; trap 'rm -rf -- "$1"' HUP INT TERM
-base64 -d > "$1/archive.tar.gz"
-echo "$2  $1/archive.tar.gz" | sha256sum -c --quiet - >&2
-tar -xzf "$1/archive.tar.gz" -C "$1" --no-same-owner; rm -- "$1/archive.tar.gz"
-sed -i "1s|^#!python|#!$1/venv/bin/python|" "$1"/venv/bin/healthv1-*
-"$1/venv/bin/python" -m compileall -q -j 0 "$1/venv/lib" >&2 || true
-sync -f "$1"; cd -- "$1"; listed=$({LISTING}); echo "$listed" > {COMPLETE}"""
+new=${{1%/*}}/.unpacking; rm -rf -- "$new"; mkdir -p -- "$new"; trap 'rm -rf -- "$new"' HUP INT TERM
+base64 -d > "$new/archive.tar.gz"
+echo "$2  $new/archive.tar.gz" | sha256sum -c --quiet - >&2
+tar -xzf "$new/archive.tar.gz" -C "$new" --no-same-owner; rm -- "$new/archive.tar.gz"
+sed -i "1s|^#!python|#!$1/venv/bin/python|" "$new"/venv/bin/healthv1-*
+"$new/venv/bin/python" -m compileall -q -j 0 -s "$new" -p "$1" "$new/venv/lib" >&2 || true
+(cd -- "$new"; listed=$({LISTING}); echo "$listed" > {COMPLETE}); sync -f "$new"
+rm -rf -- "$1"; mv -T -- "$new" "$1"; sync -f "$1"
+"""
 
 
 @operation()
